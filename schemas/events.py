@@ -1,0 +1,104 @@
+"""The envelope every event travels in: CloudEvents 1.0 attributes beside the data.
+
+The attributes are readable by anyone on the stream and carry no personal data; `data` is sealed wherever
+an event is stored. Source of the attribute names: CloudEvents specification 1.0.2, and its extensions
+`partitionkey` and distributed tracing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from schemas.base import Frozen, Micros, Purpose
+from schemas.capture import Capture
+from schemas.ids import make_id
+from schemas.lead import Lead
+from schemas.outcomes import Outcome
+from schemas.resolved import ResolvedLead
+from schemas.work import Act, Assignment, Reroute, Task
+
+M = TypeVar("M", bound=Frozen)
+ModelOf = type[M]
+
+EVENT_MODELS: dict[str, type[Frozen]] = {
+    "leadflow.capture.v1": Capture,
+    "leadflow.lead.v1": Lead,
+    "leadflow.resolved_lead.v1": ResolvedLead,
+    "leadflow.assignment.v1": Assignment,
+    "leadflow.task.v1": Task,
+    "leadflow.outcome.v1": Outcome,
+    "leadflow.act.v1": Act,
+    "leadflow.reroute.v1": Reroute,
+}
+"""Every event type there is, with its version in the name, and the model of its data."""
+
+_TYPE_OF = {model: name for name, model in EVENT_MODELS.items()}
+
+
+class Event(Frozen):
+    """One event: CloudEvents attributes, and the data as the JSON bytes of its model."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    key: str
+    time_us: Micros
+    trace_id: str
+    purpose: Purpose
+    key_id: str | None
+    """The per-capture key that `data` is sealed under wherever it is stored; None if it holds ids only."""
+    data: bytes
+
+    def read(self, model: ModelOf[M]) -> M:
+        """Return the data as `model`. Raises ValueError when the event is of another type."""
+        if EVENT_MODELS.get(self.type) is not model:
+            raise ValueError(f"event {self.id} is a {self.type}, not a {model.__name__}")
+        return model.model_validate_json(self.data)
+
+
+def event_of(
+    data: Frozen,
+    *,
+    source: str,
+    subject: str,
+    key: str,
+    time_us: int,
+    trace_id: str,
+    purpose: Purpose,
+    key_id: str | None,
+    cause: str,
+    ordinal: int = 0,
+) -> Event:
+    """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`."""
+    return Event(
+        id=make_id("evt", source, cause, ordinal),
+        source=source,
+        type=_TYPE_OF[type(data)],
+        subject=subject,
+        key=key,
+        time_us=time_us,
+        trace_id=trace_id,
+        purpose=purpose,
+        key_id=key_id,
+        data=data.model_dump_json().encode(),
+    )
+
+
+def to_cloudevent(event: Event, data: object) -> dict[str, object]:
+    """Return the event in CloudEvents structured JSON mode, `data` already readable."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event.time_us)
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": moment.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "partitionkey": event.key,
+        "traceparent": f"00-{event.trace_id}-{event.trace_id[:16]}-01",
+        "purpose": event.purpose,
+        "data": data,
+    }

@@ -1,0 +1,86 @@
+"""What routing gives to people: assignments and tasks; and what people do back: acts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Frozen, Language, Micros
+
+HolderKind = Literal["person", "queue", "pool", "nurture"]
+TaskOrigin = Literal["first_response", "call_back", "plan", "delegation", "collaboration", "care"]
+TaskState = Literal["open", "done", "cancelled"]
+
+
+class Condition(Frozen):
+    """One condition of a rule that held, with the value it was held against."""
+
+    column: str
+    test: str
+    value: str
+
+
+class Reason(Frozen):
+    """Why a lead went where it went, readable without the code."""
+
+    code: Literal[
+        "sticky_owner", "weighted_turn", "waiting", "default_queue", "claimed", "moved", "returned", "probe"
+    ]
+    book_version: str | None = None
+    rule_id: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    team_id: str | None = None
+    eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
+    passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
+
+
+class Assignment(Frozen):
+    """A customer's lead was given to a holder."""
+
+    decision_id: str
+    lead_id: str | None
+    customer_id: str
+    holder_kind: HolderKind
+    holder_id: str
+    previous_holder_id: str | None
+    reason: Reason
+    decided_us: Micros
+    language: Language | None = None
+
+
+class Task(Frozen):
+    """Something for one person (or a queue) to do by a time."""
+
+    task_id: str
+    decision_id: str
+    ordinal: int
+    customer_id: str
+    lead_id: str | None
+    holder_kind: HolderKind
+    holder_id: str
+    origin: TaskOrigin
+    due_us: Micros
+    state: TaskState = "open"
+
+
+class Reroute(Frozen):
+    """Asks route to decide again: a queue that can drain, an owner who left, a lead returned."""
+
+    why: Literal["queue_open", "returned", "owner_left", "book_published", "capacity_free"]
+    customer_id: str | None = None
+    team_id: str | None = None
+    act_id: str | None = None
+
+
+class Act(Frozen):
+    """Something a person did through the one command path."""
+
+    act_id: str
+    idem_key: str
+    actor: str
+    verb: str
+    reason: str | None = None
+    scope_id: str | None = Field(None, description="What it was done to")
+    undoes: str | None = None
+    recorded_us: Micros
