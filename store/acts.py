@@ -1,0 +1,110 @@
+"""The one command path: what a person does, as one transaction with its actor, reason and key.
+
+An act carries an idempotency key: done twice, the second time changes nothing and answers the same. Console,
+API and command line all come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from schemas.ids import make_id
+from schemas.outcomes import OutcomeCode
+from store import tables
+from store.database import Database
+from store.effects import Effect, Insert, Update, Writes
+
+
+class ActRefused(ValueError):
+    """The act cannot be done; the message says why and what to do instead."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who wants what, and the key that makes a repetition harmless."""
+
+    verb: str
+    actor: str
+    idem_key: str
+    scope_id: str
+    reason: str | None = None
+
+    @property
+    def act_id(self) -> str:
+        """The id of the act this command leads to."""
+        return make_id("act", self.idem_key)
+
+
+Plan = Callable[[Connection, Command, int], Sequence[Effect]]
+"""Checks an act against the present state and returns its effects. Raises ActRefused."""
+
+
+def perform(store: Database, command: Command, plan: Plan, now_us: int) -> bool:
+    """Do an act in one transaction; return False if it had been done before under this key.
+
+    Raises ActRefused, and then nothing was changed.
+    """
+    act = tables.act
+    with store.write() as connection:
+        known = connection.execute(
+            select(act.c.verb, act.c.scope_id).where(act.c.idem_key == command.idem_key)
+        ).one_or_none()
+        if known is not None:
+            if (known.verb, known.scope_id) != (command.verb, command.scope_id):
+                raise ActRefused("key_reused", "This key was used for another act; send a new one.")
+            return False
+        writes = Writes()
+        writes.add(plan(connection, command, now_us))
+        row = {
+            "act_id": command.act_id,
+            "idem_key": command.idem_key,
+            "actor": command.actor,
+            "verb": command.verb,
+            "reason": command.reason,
+            "scope_id": command.scope_id,
+            "recorded_us": now_us,
+        }
+        writes.add([Insert("act", row)])
+        writes.flush(connection)
+    return True
+
+
+def record_outcome(code: OutcomeCode, note: str | None, next_us: int | None) -> Plan:
+    """Return the plan that ends a task with an outcome; `later` needs the date to take it up again."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        task = _open_task(connection, command.scope_id)
+        if code == "later" and next_us is None:
+            raise ActRefused("date_missing", "“Later” needs the date on which to take it up again.")
+        outcome = {
+            "outcome_id": make_id("act", command.act_id, "outcome"),
+            "task_id": task["task_id"],
+            "customer_id": task["customer_id"],
+            "person_id": command.actor,
+            "code": code,
+            "note": note,
+            "next_us": next_us,
+            "recorded_us": now_us,
+        }
+        done = Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us})
+        return [Insert("outcome", outcome), done]
+
+    return plan
+
+
+def _open_task(connection: Connection, task_id: str) -> dict[str, Any]:
+    table = tables.task
+    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
+    if row is None:
+        raise ActRefused("unknown_task", f"There is no task {task_id}.")
+    if row["state"] != "open":
+        raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
+    return dict(row)

@@ -1,0 +1,95 @@
+"""Bulk statements that mean the same on SQLite and PostgreSQL: one round trip for many rows or keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, LargeBinary, Table, Text, text
+
+Row = Mapping[str, Any]
+
+_ARRAY_TYPE: list[tuple[type, str]] = [
+    (BigInteger, "bigint[]"),
+    (Integer, "integer[]"),
+    (Boolean, "boolean[]"),
+    (LargeBinary, "bytea[]"),
+    (Text, "text[]"),
+]
+
+
+def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows; one that meets an existing unique key is left out. Missing columns become NULL.
+
+    Uniqueness lives in the tables, so an effect that is repeated is a row that is already there.
+    """
+    if not rows:
+        return
+    columns = tuple(column.name for column in table.columns)
+    if connection.dialect.name == "sqlite":
+        values = [tuple(row.get(name) for name in columns) for row in rows]
+        connection.exec_driver_sql(_sqlite_insert(table), values)
+        return
+    arrays = {f"c{i}": [row.get(name) for row in rows] for i, name in enumerate(columns)}
+    connection.exec_driver_sql(_postgres_insert(table), arrays)
+
+
+@lru_cache(maxsize=256)
+def _sqlite_insert(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    marks = ", ".join("?" for _ in table.columns)
+    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING'
+
+
+@lru_cache(maxsize=256)
+def _postgres_insert(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    arrays = ", ".join(f"%(c{i})s::{_array_type(c.type)}" for i, c in enumerate(table.columns))
+    return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
+
+
+def _array_type(column_type: object) -> str:
+    return next(name for kind, name in _ARRAY_TYPE if isinstance(column_type, kind))
+
+
+def update_rows(
+    connection: Connection, table: Table, changes: Iterable[tuple[Row, Row]], *, only_open: bool = False
+) -> None:
+    """Set values on rows found by key: `changes` are (key, values) pairs; each row is touched once.
+
+    `only_open` touches a row only while its interval is open.
+    """
+
+    def shape(change: tuple[Row, Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(change[0]), tuple(change[1])
+
+    for (keys, names), group in groupby(sorted(changes, key=shape), key=shape):
+        sqlite = connection.dialect.name == "sqlite"
+        mark = "?" if sqlite else "%s"
+        sets = ", ".join(f'"{name}" = {mark}' for name in names)
+        where = " AND ".join(f'"{name}" = {mark}' for name in keys) + (
+            " AND to_us IS NULL" if only_open else ""
+        )
+        sql = f'UPDATE "{table.name}" SET {sets} WHERE {where}'
+        connection.exec_driver_sql(sql, [(*values.values(), *key.values()) for key, values in group])
+
+
+def keys_in(
+    connection: Connection, columns: Sequence[str], keys: Iterable[Sequence[str]]
+) -> ColumnElement[bool]:
+    """Return the condition that the (text) columns equal one of the keys, as one bound value a column.
+
+    Uses json_each on SQLite and unnest on PostgreSQL: no limit on the number of keys, one plan for any.
+    """
+    listed = [list(key) for key in keys]
+    left = "(" + ", ".join(columns) + ")" if len(columns) > 1 else columns[0]
+    if connection.dialect.name == "sqlite":
+        parts = ", ".join(f"value ->> {i}" for i in range(len(columns)))
+        clause = text(f"{left} IN (SELECT {parts} FROM json_each(:keys_in))")
+        return clause.bindparams(keys_in=orjson.dumps(listed).decode())  # type: ignore[return-value]
+    names = ", ".join(f"CAST(:k{i} AS text[])" for i in range(len(columns)))
+    values = {f"k{i}": [key[i] for key in listed] for i in range(len(columns))}
+    return text(f"{left} IN (SELECT * FROM unnest({names}))").bindparams(**values)  # type: ignore[return-value]

@@ -1,0 +1,176 @@
+"""Opening a database: the one writer of a SQLite file, its readers, or a PostgreSQL pool.
+
+Nothing is imported or opened at import time. SQLite files are WAL with `synchronous=FULL`: a COMMIT that
+returned is on the disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+WAL_LIMIT_BYTES = 8 * 1024 * 1024
+"""Checkpoint when the WAL has grown to this: smaller costs an fsync of the file more often, larger makes
+the checkpoint itself (and the restart after a kill) longer. 8 MiB are some 20 ms of writing here."""
+
+_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+class UnsafeSqlite(RuntimeError):
+    """This SQLite can lose committed writes (WAL-reset race, 3.7.0 to 3.51.2)."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"SQLite {version} can lose committed writes when connections write and checkpoint together.\n"
+            "Fix: pip install 'pysqlite3>=0.6.1' (brings its own SQLite), or use a Python built on "
+            "SQLite 3.51.3 or newer."
+        )
+
+
+def is_safe_sqlite(version: tuple[int, int, int]) -> bool:
+    """Tell whether a SQLite version has the fix of the WAL-reset race (3.51.3, 3.50.7, 3.44.6)."""
+    if version >= _SAFE[0]:
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in _SAFE[1:])
+
+
+def sqlite_module() -> ModuleType:
+    """Return a DB-API module with a safe SQLite: the interpreter's own, else pysqlite3.
+
+    Raises UnsafeSqlite, which names the fix.
+    """
+    if is_safe_sqlite(_version(sqlite3)):
+        return sqlite3
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        raise UnsafeSqlite(sqlite3.sqlite_version) from None
+    if not is_safe_sqlite(_version(dbapi2)):
+        raise UnsafeSqlite(dbapi2.sqlite_version)
+    module: ModuleType = dbapi2
+    return module
+
+
+def _version(module: Any) -> tuple[int, int, int]:
+    major, minor, patch = module.sqlite_version_info
+    return int(major), int(minor), int(patch)
+
+
+class Database:
+    """One database, with one way to write and one way to read.
+
+    `write()` is a transaction that commits at the end of the block. On SQLite one writer at a time is let
+    in, and waits its turn; on PostgreSQL each gets a connection of the pool.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine, wal: Path | None = None) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._wal = wal
+        self._turn = threading.Lock() if wal is not None else None
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations."""
+        return self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection inside a transaction; commit at the end, roll back on an exception."""
+        if self._turn is None:
+            with self._writer.begin() as connection:
+                yield connection
+            return
+        with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection with a stable view of what is committed; it cannot write."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    def wal_is_full(self) -> bool:
+        """Tell whether a checkpoint is due. Always False on PostgreSQL, which does its own."""
+        if self._wal is None:
+            return False
+        try:
+            return self._wal.stat().st_size > WAL_LIMIT_BYTES
+        except FileNotFoundError:
+            return False
+
+    def checkpoint(self) -> None:
+        """Move the WAL into the file and empty it; what a reader still needs stays until the next time."""
+        if self._turn is None:
+            return
+        with self._turn:
+            raw = self._writer.raw_connection()
+            try:
+                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+            finally:
+                raw.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def open_sqlite(path: Path) -> Database:
+    """Open (or create) a SQLite file. Raises UnsafeSqlite."""
+    module = sqlite_module()
+    url = f"sqlite:///{path}"
+    writer = create_engine(
+        url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    reader = create_engine(
+        url,
+        module=module,
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=4,
+        connect_args={"check_same_thread": False},
+    )
+
+    def prepare(raw: Any, _record: object) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves; the driver's own rules differ by statement
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "busy_timeout=10000",
+            "wal_autocheckpoint=0",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+
+    def prepare_reader(raw: Any, record: object) -> None:
+        prepare(raw, record)
+        raw.execute("PRAGMA query_only=ON")
+
+    event.listen(writer, "connect", prepare)
+    event.listen(reader, "connect", prepare_reader)
+    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return Database(writer, reader, wal=path.with_name(path.name + "-wal"))
+
+
+def open_postgres(url: str) -> Database:
+    """Open a PostgreSQL database by its URL (`postgresql+psycopg://…`), 14 or newer."""
+    engine = create_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True)
+    return Database(engine, engine)

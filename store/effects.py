@@ -1,0 +1,156 @@
+"""What a decision changes, as plain data, and the one way to write it.
+
+A stage or an act returns effects; `Writes` gathers those of a whole batch, lets a later effect meet an
+earlier one of the same batch, and flushes them in a few statements. So cutting a stream into other
+batches changes nothing in the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+from store import tables
+from store.bulk import insert_ignore, update_rows
+
+INSERT_ORDER: tuple[str, ...] = (
+    "capture", "lead_capture", "lead", "lead_identifier", "contact", "customer", "alias", "binding",
+    "membership", "contact_customer", "evidence", "parted", "decision", "holding", "ledger", "task",
+    "outcome", "act", "timer", "dead",
+)  # fmt: skip
+"""Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
+
+_OPEN_KEY: dict[str, tuple[str, ...]] = {
+    "binding": ("kind", "value"),
+    "membership": ("lead_id",),
+    "contact_customer": ("contact_id", "customer_id"),
+    "holding": ("customer_id", "role"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row; left out when its unique key is taken."""
+
+    table: str
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Ends the open interval of a key: the open row gets `to_us`."""
+
+    table: str
+    key: tuple[str, ...]
+    to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Sets columns of the row with this primary key."""
+
+    table: str
+    key: dict[str, Any]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Adds to a person's received leads in a team and period (`ledger_total`)."""
+
+    team_id: str
+    period: str
+    person_id: str
+    delta: int
+
+
+Effect = Insert | Close | Update | Count
+
+
+class Writes:
+    """The effects of one transaction, gathered and then flushed once."""
+
+    def __init__(self) -> None:
+        self._inserts: dict[str, list[dict[str, Any]]] = {name: [] for name in INSERT_ORDER}
+        self._by_key: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {}
+        self._open: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {}
+        self._closes: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+        self._updates: dict[tuple[str, tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._counts: dict[tuple[str, str, str], int] = {}
+
+    def add(self, effects: Iterable[Effect]) -> None:
+        """Take in the effects of one decision, in order."""
+        for effect in effects:
+            match effect:
+                case Insert():
+                    self._insert(effect)
+                case Close():
+                    self._close(effect)
+                case Update():
+                    self._update(effect)
+                case Count():
+                    key = (effect.team_id, effect.period, effect.person_id)
+                    self._counts[key] = self._counts.get(key, 0) + effect.delta
+
+    def _insert(self, effect: Insert) -> None:
+        row = dict(effect.row)
+        primary = tuple(row.get(c.name) for c in _table(effect.table).primary_key.columns)
+        if (effect.table, primary) in self._by_key:
+            return
+        self._by_key[effect.table, primary] = row
+        self._inserts[effect.table].append(row)
+        open_key = _OPEN_KEY.get(effect.table)
+        if open_key is not None and row.get("to_us") is None:
+            self._open[effect.table, tuple(row[name] for name in open_key)] = row
+
+    def _close(self, effect: Close) -> None:
+        pending = self._open.pop((effect.table, effect.key), None)
+        if pending is not None:
+            pending["to_us"] = effect.to_us
+            return
+        key = dict(zip(_OPEN_KEY[effect.table], effect.key, strict=True))
+        self._closes.setdefault(effect.table, []).append((key, {"to_us": effect.to_us}))
+
+    def _update(self, effect: Update) -> None:
+        primary = tuple(effect.key[c.name] for c in _table(effect.table).primary_key.columns)
+        pending = self._by_key.get((effect.table, primary))
+        if pending is not None:
+            pending.update(effect.values)
+            return
+        _, values = self._updates.setdefault((effect.table, primary), (effect.key, {}))
+        values.update(effect.values)
+
+    def flush(self, connection: Connection) -> None:
+        """Write everything: closings first, so that a new open row finds its place free."""
+        for name in INSERT_ORDER:
+            if changes := self._closes.get(name):
+                update_rows(connection, _table(name), changes, only_open=True)
+        for name in INSERT_ORDER:
+            insert_ignore(connection, _table(name), self._inserts[name])
+        by_table: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+        for (name, _), change in self._updates.items():
+            by_table.setdefault(name, []).append(change)
+        for name in sorted(by_table):
+            update_rows(connection, _table(name), by_table[name])
+        _add_counts(connection, self._counts)
+
+
+def _table(name: str) -> Table:
+    return tables.state.tables[name]
+
+
+def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:
+    if not counts:
+        return
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    rows: Sequence[tuple[Any, ...]] = [(*key, delta) for key, delta in sorted(counts.items())]
+    connection.exec_driver_sql(
+        "INSERT INTO ledger_total (team_id, period, person_id, received) "
+        f"VALUES ({mark}, {mark}, {mark}, {mark}) "
+        "ON CONFLICT (team_id, period, person_id) DO UPDATE "
+        "SET received = ledger_total.received + excluded.received",
+        rows,
+    )

@@ -1,0 +1,509 @@
+"""Every table, as SQLAlchemy Core. The database states the invariants; the code makes them pleasant.
+
+Moments are BIGINT microseconds UTC (`_us`). What changes over time is an interval: `from_us`, and `to_us`
+that is NULL while the row holds; a partial unique index allows one open row. JSON is TEXT, written by us,
+so that both databases hold the same bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+state = MetaData(naming_convention=_NAMING)
+"""`store.db`, or the PostgreSQL database."""
+
+doors = MetaData(naming_convention=_NAMING)
+"""`doors.db`: what has to be durable before a door answers. Always a local SQLite file."""
+
+
+def _id(name: str = "", *, key: bool = False, null: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=null)
+
+
+def _us(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _interval() -> tuple[Column[int], Column[int]]:
+    return _us("from_us"), _us("to_us", null=True)
+
+
+def _open_unique(name: str, *columns: str, extra: str = "") -> Index:
+    where = text("to_us IS NULL" + extra)
+    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+# --- the log, in both files ---------------------------------------------------------------------------
+
+
+def _log_tables(metadata: MetaData) -> tuple[Table, Table]:
+    log_table = Table(
+        "log",
+        metadata,
+        Column("topic", Text, primary_key=True),
+        Column("part", Integer, primary_key=True),
+        Column("off", BigInteger, primary_key=True),
+        _id("event_id"),
+        _id("source"),
+        _id("type"),
+        _id("subject"),
+        _id("key"),
+        _us("time_us"),
+        _id("trace_id"),
+        _id("purpose"),
+        _id("key_id", null=True),
+        Column("sealed", LargeBinary, nullable=False),
+        _us("appended_us"),
+        sqlite_with_rowid=False,
+    )
+    head_table = Table(
+        "topic_head",
+        metadata,
+        Column("topic", Text, primary_key=True),
+        Column("part", Integer, primary_key=True),
+        _id("topic_id"),
+        Column("next_off", BigInteger, nullable=False),
+    )
+    return log_table, head_table
+
+
+log, topic_head = _log_tables(state)
+door_log, door_head = _log_tables(doors)
+
+pii_key = Table(
+    "pii_key",
+    doors,
+    _id("key_id", key=True),
+    _id("capture_id"),
+    Column("wrapped", LargeBinary, nullable=False),
+    Index("ix_pii_key_capture_id", "capture_id"),
+)
+tail_checkpoint = Table(
+    "tail_checkpoint",
+    doors,
+    _id("source_id", key=True),
+    _id("path", key=True),
+    Column("state_json", Text, nullable=False),
+    _us("saved_us"),
+)
+
+progress = Table(
+    "progress",
+    state,
+    _id("stage", key=True),
+    _id("topic", key=True),
+    Column("part", Integer, primary_key=True),
+    _id("topic_id"),
+    Column("next_off", BigInteger, nullable=False),
+)
+
+# --- what came in -------------------------------------------------------------------------------------
+
+capture = Table(
+    "capture",
+    state,
+    _id("capture_id", key=True),
+    _id("source_id"),
+    _id("channel"),
+    _id("format"),
+    Column("idem_hash", Text, nullable=False, comment="digest of the key: a sender's key may hold a name"),
+    Column("key_given", Boolean, nullable=False),
+    _id("digest"),
+    _us("occurred_us", null=True),
+    _us("accepted_us"),
+    _id("trace_id"),
+    _id("traceparent", null=True),
+    _id("purpose"),
+    _id("parent_id", null=True),
+    _id("key_id", null=True),
+    Column("part", Integer, nullable=False),
+    Column("off", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    _id("kind", null=True),
+    _id("code", null=True),
+    Column("detail_json", Text, nullable=True),
+    UniqueConstraint("source_id", "idem_hash", "digest"),
+    CheckConstraint("result IN ('lead', 'ignored', 'refused', 'part')", name="result"),
+    Index("ix_capture_source_id_digest", "source_id", "digest", "accepted_us"),
+    Index("ix_capture_trace_id", "trace_id"),
+    Index("ix_capture_accepted_us", "accepted_us"),
+)
+lead_capture = Table(
+    "lead_capture",
+    state,
+    _id("lead_id", key=True),
+    _id("capture_id", key=True),
+    Column("role", Text, nullable=False),
+    CheckConstraint("role IN ('origin', 'correction', 'leg', 'repair')", name="role"),
+    Index("ix_lead_capture_capture_id", "capture_id"),
+)
+lead = Table(
+    "lead",
+    state,
+    _id("lead_id", key=True),
+    _id("capture_id"),
+    _id("source_id"),
+    _id("channel"),
+    _id("kind"),
+    _id("purpose"),
+    _id("trace_id"),
+    _us("occurred_us", null=True),
+    _us("accepted_us"),
+    _us("resolved_us"),
+    _id("campaign_id", null=True),
+    _id("product_line", null=True),
+    _id("language", null=True),
+    _id("province", null=True),
+    _id("city", null=True),
+    _id("region_basis", null=True),
+    _id("joined_lead_id", null=True),
+    Column("fields_json", Text, nullable=False),
+    Column("more_json", Text, nullable=False),
+    Index("ix_lead_accepted_us", "accepted_us"),
+    Index("ix_lead_trace_id", "trace_id"),
+)
+lead_identifier = Table(
+    "lead_identifier",
+    state,
+    _id("lead_id", key=True),
+    _id("kind", key=True),
+    _id("value", key=True),
+    _id("trust"),
+    Index("ix_lead_identifier_kind_value", "kind", "value"),
+)
+identifier_status = Table(
+    "identifier_status",
+    state,
+    _id("kind", key=True),
+    _id("value", key=True),
+    Column("status", Text, nullable=False),
+    CheckConstraint("status IN ('shared', 'placeholder', 'demoted')", name="status"),
+)
+dead = Table(
+    "dead",
+    state,
+    _id("dead_id", key=True),
+    _id("stage"),
+    _id("event_id"),
+    _id("capture_id", null=True),
+    _id("trace_id"),
+    Column("attempt", Integer, nullable=False),
+    _id("code"),
+    _id("field", null=True),
+    Column("message", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _us("refused_us"),
+    Column("topic", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("off", BigInteger, nullable=False),
+    UniqueConstraint("stage", "event_id", "attempt"),
+    CheckConstraint("state IN ('open', 'repaired', 'replayed', 'discarded')", name="state"),
+    Index("ix_dead_state", "state", "refused_us"),
+)
+
+# --- who it is ----------------------------------------------------------------------------------------
+
+contact = Table(
+    "contact",
+    state,
+    _id("contact_id", key=True),
+    _id("born_lead"),
+    _us("born_us"),
+    UniqueConstraint("born_lead"),
+)
+customer = Table(
+    "customer",
+    state,
+    _id("customer_id", key=True),
+    _id("kind"),
+    _id("born_lead"),
+    _id("purpose"),
+    _us("born_us"),
+    _us("touched_us"),
+    _us("routed_us"),
+    Column("state", Text, nullable=False),
+    UniqueConstraint("born_lead"),
+    CheckConstraint("kind IN ('person', 'company')", name="kind"),
+    CheckConstraint("state IN ('open', 'closed', 'merged')", name="state"),
+)
+alias = Table(
+    "alias", state, _id("old_id", key=True), _id("now_id"), _id("act_id"), Index("ix_alias_now_id", "now_id")
+)
+binding = Table(
+    "binding",
+    state,
+    _id("kind", key=True),
+    _id("value", key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us", null=True),
+    _id("target_id"),
+    _id("lead_id"),
+    _open_unique("uq_binding_open", "kind", "value"),
+    Index("ix_binding_target_id", "target_id"),
+)
+membership = Table(
+    "membership",
+    state,
+    _id("lead_id", key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us", null=True),
+    Column("contact_id", Text, ForeignKey("contact.contact_id"), nullable=False),
+    Column("customer_id", Text, ForeignKey("customer.customer_id"), nullable=False),
+    _open_unique("uq_membership_open", "lead_id"),
+    Index("ix_membership_customer_id", "customer_id"),
+    Index("ix_membership_contact_id", "contact_id"),
+)
+contact_customer = Table(
+    "contact_customer",
+    state,
+    Column("contact_id", Text, ForeignKey("contact.contact_id"), primary_key=True),
+    Column("customer_id", Text, ForeignKey("customer.customer_id"), primary_key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us", null=True),
+    Column("is_primary", Boolean, nullable=False),
+    _open_unique("uq_contact_customer_open", "contact_id", "customer_id"),
+    _open_unique("uq_contact_customer_primary", "contact_id", extra=" AND is_primary"),
+    Index("ix_contact_customer_customer_id", "customer_id"),
+)
+evidence = Table(
+    "evidence",
+    state,
+    _id("lead_id", key=True),
+    Column("ordinal", Integer, primary_key=True),
+    _id("kind"),
+    _id("value"),
+    _id("pointed_at", null=True),
+    Column("used", Boolean, nullable=False),
+    _id("note", null=True),
+)
+parted = Table(
+    "parted",
+    state,
+    _id("a", key=True),
+    _id("b", key=True),
+    _id("act_id"),
+    CheckConstraint("a < b", name="ordered"),
+)
+
+# --- who has it ---------------------------------------------------------------------------------------
+
+holding = Table(
+    "holding",
+    state,
+    Column("customer_id", Text, ForeignKey("customer.customer_id"), primary_key=True),
+    _id("role", key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us", null=True),
+    _id("holder_kind"),
+    _id("holder_id"),
+    _id("decision_id", null=True),
+    _open_unique("uq_holding_owner", "customer_id", extra=" AND role = 'owner'"),
+    CheckConstraint("role IN ('owner', 'collaborator', 'stand_in')", name="role"),
+    CheckConstraint("holder_kind IN ('person', 'queue', 'pool', 'nurture')", name="holder_kind"),
+    Index(
+        "ix_holding_holder",
+        "holder_kind",
+        "holder_id",
+        "from_us",
+        sqlite_where=text("to_us IS NULL"),
+        postgresql_where=text("to_us IS NULL"),
+    ),
+)
+decision = Table(
+    "decision",
+    state,
+    _id("decision_id", key=True),
+    _id("stage"),
+    _id("event_id"),
+    _id("subject_id"),
+    _id("lead_id", null=True),
+    _id("trace_id"),
+    _us("decided_us"),
+    _id("code"),
+    _id("book_version", null=True),
+    _id("rule_id", null=True),
+    Column("reason_json", Text, nullable=False),
+    UniqueConstraint("stage", "event_id", "subject_id"),
+    Index("ix_decision_subject_id", "subject_id"),
+    Index("ix_decision_lead_id", "lead_id"),
+)
+ledger = Table(
+    "ledger",
+    state,
+    _id("decision_id", key=True),
+    _id("person_id", key=True),
+    _id("kind", key=True),
+    _id("team_id"),
+    _id("period"),
+    Column("delta", Integer, nullable=False),
+)
+ledger_total = Table(
+    "ledger_total",
+    state,
+    _id("team_id", key=True),
+    _id("period", key=True),
+    _id("person_id", key=True),
+    Column("received", Integer, nullable=False),
+)
+task = Table(
+    "task",
+    state,
+    _id("task_id", key=True),
+    Column("customer_id", Text, ForeignKey("customer.customer_id"), nullable=False),
+    _id("lead_id", null=True),
+    _id("decision_id"),
+    Column("ordinal", Integer, nullable=False),
+    _id("origin"),
+    _id("holder_kind"),
+    _id("holder_id"),
+    _us("due_us"),
+    Column("state", Text, nullable=False),
+    _us("created_us"),
+    _us("ended_us", null=True),
+    UniqueConstraint("decision_id", "ordinal"),
+    CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
+    Index("ix_task_customer_id", "customer_id"),
+    Index("ix_task_holder", "holder_id", "state", "due_us"),
+)
+outcome = Table(
+    "outcome",
+    state,
+    _id("outcome_id", key=True),
+    _id("task_id"),
+    _id("customer_id"),
+    _id("person_id"),
+    _id("code"),
+    Column("note", Text, nullable=True),
+    _us("next_us", null=True),
+    _us("recorded_us"),
+    Index("ix_outcome_customer_id", "customer_id"),
+)
+act = Table(
+    "act",
+    state,
+    _id("act_id", key=True),
+    _id("idem_key"),
+    _id("actor"),
+    _id("verb"),
+    Column("reason", Text, nullable=True),
+    _id("scope_id", null=True),
+    _id("undoes", null=True),
+    _us("recorded_us"),
+    UniqueConstraint("idem_key"),
+    UniqueConstraint("undoes"),
+    Index("ix_act_scope_id", "scope_id"),
+)
+timer = Table(
+    "timer",
+    state,
+    _id("kind", key=True),
+    _id("subject_id", key=True),
+    Column("due_us", BigInteger, primary_key=True),
+    _us("fired_us", null=True),
+    Index(
+        "ix_timer_due",
+        "due_us",
+        sqlite_where=text("fired_us IS NULL"),
+        postgresql_where=text("fired_us IS NULL"),
+    ),
+)
+
+# --- the company --------------------------------------------------------------------------------------
+
+config_version = Table(
+    "config_version",
+    state,
+    Column("one", Integer, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+setting = Table("setting", state, _id("key", key=True), Column("value_json", Text, nullable=False))
+source = Table(
+    "source",
+    state,
+    _id("source_id", key=True),
+    _id("channel"),
+    _id("format"),
+    Column("settings_json", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+)
+unit = Table(
+    "unit",
+    state,
+    _id("unit_id", key=True),
+    _id("parent_id", null=True),
+    _id("kind"),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    _id("manager_id", null=True),
+    _id("language", null=True),
+    _id("zone", null=True),
+    _id("calendar_id", null=True),
+    CheckConstraint("kind IN ('company', 'branch', 'department', 'team')", name="kind"),
+)
+person = Table(
+    "person",
+    state,
+    _id("person_id", key=True),
+    Column("name", Text, nullable=False),
+    Column("name_en", Text, nullable=True),
+    Column("email", Text, nullable=True),
+    Column("phone", Text, nullable=True),
+    Column("extension", Text, nullable=True),
+    Column("desk_code", Text, nullable=True),
+    _id("language"),
+    _id("calendar_id", null=True),
+    Column("state", Text, nullable=False),
+    CheckConstraint("state IN ('active', 'left')", name="state"),
+)
+member = Table(
+    "member",
+    state,
+    _id("unit_id", key=True),
+    _id("person_id", key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us", null=True),
+    Column("share", Integer, nullable=False),
+    _open_unique("uq_member_open", "unit_id", "person_id"),
+)
+absence = Table(
+    "absence",
+    state,
+    _id("person_id", key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    _us("to_us"),
+    _id("stand_in_id", null=True),
+)
+calendar = Table(
+    "calendar", state, _id("calendar_id", key=True), Column("calendar_json", Text, nullable=False)
+)
+book = Table(
+    "book",
+    state,
+    _id("version", key=True),
+    Column("csv", Text, nullable=False),
+    _us("published_us"),
+    _id("act_id", null=True),
+)
