@@ -1,0 +1,224 @@
+"""The doors' log: makes captures durable, many under one fsync, and only then lets a door answer.
+
+One thread writes `doors.db`. Whatever arrives while a commit is under way shares the next one, so the
+group grows by itself under load and a lone capture never waits for company.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import select
+
+from schemas.capture import Capture
+from schemas.events import Event, event_of
+from schemas.ids import make_id
+from store import tables
+from store.bulk import insert_ignore, keys_in
+from store.database import Database
+from stream.crash import crash_point
+from stream.log import SqlLog
+from stream.seal import KeyRing
+
+CAPTURES = "captures"
+
+_GROUP_MAX_BYTES = 16 * 1024 * 1024
+"""A group stops growing here: one large mail must not make a hundred small forms wait for its write."""
+
+
+class Overloaded(RuntimeError):
+    """More is waiting to be written than the bound allows; the sender should try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a file has been read, saved in the same transaction as the captures read from it."""
+
+    source_id: str
+    path: str
+    state: dict[str, object]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    captures: Sequence[Capture]
+    checkpoint: Checkpoint | None
+    done: Future[None] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        return sum(len(capture.body) for capture in self.captures)
+
+
+class DoorLog:
+    """Accepts captures from any thread; `append` returns a future that is done once they are on disk."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: SqlLog,
+        keys: KeyRing,
+        *,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+        max_waiting_bytes: int = 256 * 1024 * 1024,
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._keys = keys
+        self._clock = clock
+        self._new_id = new_id
+        self._max_waiting = max_waiting_bytes
+        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
+        self._wake = threading.Condition()
+        self._closing = False
+        self._appended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="door-log", daemon=True)
+
+    def start(self) -> None:
+        """Start the writing thread."""
+        self._thread.start()
+
+    def append(self, captures: Sequence[Capture], checkpoint: Checkpoint | None = None) -> Future[None]:
+        """Queue captures (and a file's checkpoint) for the next commit.
+
+        Raises Overloaded when too many bytes wait. The future fails with the database's error if the
+        commit does; nothing of that group is then on disk.
+        """
+        crash_point("received")
+        item = _Waiting(captures, checkpoint)
+        with self._wake:
+            if self._closing:
+                raise Overloaded("the door log is closing")
+            if self._waiting_bytes + item.size > self._max_waiting:
+                raise Overloaded(f"{self._waiting_bytes} bytes wait to be written")
+            self._waiting.append(item)
+            self._waiting_bytes += item.size
+            self._wake.notify()
+        return item.done
+
+    def wait_for_more(self, timeout_s: float) -> None:
+        """Sleep until something has been appended since the last call, at most `timeout_s` seconds."""
+        self._appended.wait(timeout_s)
+        self._appended.clear()
+
+    def checkpoint_of(self, source_id: str, path: str) -> dict[str, object] | None:
+        """Return the saved state of a followed file, or None."""
+        table = tables.tail_checkpoint
+        with self._database.read() as connection:
+            state = connection.execute(
+                select(table.c.state_json).where(table.c.source_id == source_id, table.c.path == path)
+            ).scalar_one_or_none()
+        return orjson.loads(state) if state is not None else None
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._waiting and not self._closing:
+                    self._wake.wait()
+                if not self._waiting:
+                    return
+                group = self._take_group()
+            self._commit(group)
+            if self._database.wal_is_full():
+                crash_point("WAL checkpoint")
+                self._database.checkpoint()
+
+    def _take_group(self) -> list[_Waiting]:
+        size = taken = 0
+        for item in self._waiting:
+            size += item.size
+            taken += 1
+            if size >= _GROUP_MAX_BYTES:
+                break
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._waiting_bytes -= size
+        return group
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            self._write(group)
+        except Exception as error:
+            # Each sender hears that its capture was not taken; the thread goes on with the next group.
+            for item in group:
+                item.done.set_exception(error)
+            return
+        crash_point("fsynced, unanswered")
+        self._appended.set()
+        for item in group:
+            item.done.set_result(None)
+
+    def _write(self, group: list[_Waiting]) -> None:
+        keys, events = [], []
+        for item in group:
+            for capture in item.captures:
+                key_id = self._new_id()
+                keys.append(
+                    {
+                        "key_id": key_id,
+                        "capture_id": capture.capture_id,
+                        "wrapped": self._keys.make(key_id),
+                    }
+                )
+                events.append(capture_event(capture, key_id))
+        checkpoints = [item.checkpoint for item in group if item.checkpoint is not None]
+        now = self._clock()
+        with self._database.write() as connection:
+            insert_ignore(connection, tables.pii_key, keys)
+            for checkpoint in checkpoints:
+                table = tables.tail_checkpoint
+                key = (table.c.source_id == checkpoint.source_id) & (table.c.path == checkpoint.path)
+                connection.execute(table.delete().where(key))
+                row = {
+                    "source_id": checkpoint.source_id,
+                    "path": checkpoint.path,
+                    "state_json": orjson.dumps(checkpoint.state).decode(),
+                    "saved_us": now,
+                }
+                insert_ignore(connection, table, [row])
+            if events:
+                self._log.append(connection, CAPTURES, events, now)
+            crash_point("before fsync")
+
+
+def capture_event(capture: Capture, key_id: str) -> Event:
+    """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice."""
+    event = event_of(
+        capture,
+        source=f"/doors/{capture.channel}",
+        subject=capture.capture_id,
+        key=capture.capture_id,
+        time_us=capture.accepted_us,
+        trace_id=capture.trace_id,
+        purpose=capture.purpose,
+        key_id=key_id,
+        cause=capture.capture_id,
+    )
+    return event.model_copy(update={"id": make_id("evt", capture.capture_id)})
+
+
+def fetch_keys(database: Database) -> Callable[[object], dict[str, bytes]]:
+    """Return the key ring's `fetch`: wrapped keys by key id from `doors.db`."""
+
+    def fetch(key_ids: object) -> dict[str, bytes]:
+        table = tables.pii_key
+        wanted = [(key_id,) for key_id in key_ids]  # type: ignore[attr-defined]
+        with database.read() as connection:
+            rows = connection.execute(
+                select(table.c.key_id, table.c.wrapped).where(keys_in(connection, ["key_id"], wanted))
+            ).all()
+        return {row.key_id: row.wrapped for row in rows}
+
+    return fetch

@@ -1,0 +1,164 @@
+"""The log port: topics of events in order, and its SQL form, used by both SQLite files and PostgreSQL.
+
+An offset is given out once, without holes among what is committed. The head row of a topic is locked as
+the last thing before COMMIT, so that a reader who has seen offset n has seen everything before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Row, RowMapping, Table, select, update
+
+from schemas.events import Event
+from store.bulk import insert_ignore
+from store.database import Database
+from stream.seal import Erased, KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event at its place in the log. `event.data` is still sealed when `opened` is False (key erased)."""
+
+    topic: str
+    part: int
+    off: int
+    event: Event
+    opened: bool = True
+
+
+class LogReader(Protocol):
+    """Reads one partition of one topic in order."""
+
+    def read(self, topic: str, from_off: int, limit: int) -> list[Logged]:
+        """Return up to `limit` events from `from_off` on, without waiting. Empty at the end."""
+        ...
+
+    def head(self, topic: str) -> tuple[str, int]:
+        """Return the topic's identity and the offset the next event will get."""
+        ...
+
+
+class SqlLog:
+    """Topics as rows of one table. Which tables and which key ring are given, so that it serves both files."""
+
+    def __init__(self, table: Table, head: Table, keys: KeyRing, part: int = 0) -> None:
+        self._table = table
+        self._head = head
+        self._keys = keys
+        self._part = part
+
+    def create(self, connection: Connection, topics: Sequence[str], topic_id: str) -> None:
+        """Make the topics that do not exist yet, with this identity."""
+        insert_ignore(
+            connection,
+            self._head,
+            [{"topic": topic, "part": self._part, "topic_id": topic_id, "next_off": 0} for topic in topics],
+        )
+
+    def append(self, connection: Connection, topic: str, events: Sequence[Event], now_us: int) -> int:
+        """Append events inside the caller's transaction, and return the first one's offset.
+
+        To be called last before the commit. Raises LookupError for a topic that was never created.
+        """
+        head = self._head
+        taken = connection.execute(
+            update(head)
+            .where(head.c.topic == topic, head.c.part == self._part)
+            .values(next_off=head.c.next_off + len(events))
+            .returning(head.c.next_off)
+        ).scalar_one_or_none()
+        if taken is None:
+            raise LookupError(f"topic {topic!r} does not exist; it is made by the migration of this file")
+        first = int(taken) - len(events)
+        seal = self._keys.seal
+        insert_ignore(
+            connection,
+            self._table,
+            [
+                {
+                    "topic": topic,
+                    "part": self._part,
+                    "off": first + i,
+                    "event_id": event.id,
+                    "source": event.source,
+                    "type": event.type,
+                    "subject": event.subject,
+                    "key": event.key,
+                    "time_us": event.time_us,
+                    "trace_id": event.trace_id,
+                    "purpose": event.purpose,
+                    "key_id": event.key_id,
+                    "sealed": seal(event.key_id, event.id, event.data),
+                    "appended_us": now_us,
+                }
+                for i, event in enumerate(events)
+            ],
+        )
+        return first
+
+    def read(self, connection: Connection, topic: str, from_off: int, limit: int) -> list[Logged]:
+        """Return up to `limit` events from `from_off` on; events whose key was erased come unopened."""
+        log = self._table
+        rows = connection.execute(
+            select(log)
+            .where(log.c.topic == topic, log.c.part == self._part, log.c.off >= from_off)
+            .order_by(log.c.off)
+            .limit(limit)
+        ).all()
+        self._keys.load(row.key_id for row in rows if row.key_id is not None)
+        return [self._opened(row) for row in rows]
+
+    def head(self, connection: Connection, topic: str) -> tuple[str, int]:
+        """Return (topic identity, next offset). Raises LookupError for an unknown topic."""
+        head = self._head
+        row = connection.execute(
+            select(head.c.topic_id, head.c.next_off).where(head.c.topic == topic, head.c.part == self._part)
+        ).one_or_none()
+        if row is None:
+            raise LookupError(f"topic {topic!r} does not exist")
+        return str(row.topic_id), int(row.next_off)
+
+    def _opened(self, row: Row[Any]) -> Logged:
+        values = row._mapping
+        opened = True
+        try:
+            data = self._keys.open(values["key_id"], values["event_id"], values["sealed"])
+        except Erased:
+            data, opened = b"", False
+        return Logged(values["topic"], values["part"], values["off"], _event(values, data), opened)
+
+
+def _event(values: RowMapping, data: bytes) -> Event:
+    return Event(
+        id=values["event_id"],
+        source=values["source"],
+        type=values["type"],
+        subject=values["subject"],
+        key=values["key"],
+        time_us=values["time_us"],
+        trace_id=values["trace_id"],
+        purpose=values["purpose"],
+        key_id=values["key_id"],
+        data=data,
+    )
+
+
+class SqlReader:
+    """Reads the topics of one database through its readers: the `LogReader` of the embedded host."""
+
+    def __init__(self, database: Database, log: SqlLog) -> None:
+        self._database = database
+        self._log = log
+
+    def read(self, topic: str, from_off: int, limit: int) -> list[Logged]:
+        """Return up to `limit` events from `from_off` on."""
+        with self._database.read() as connection:
+            return self._log.read(connection, topic, from_off, limit)
+
+    def head(self, topic: str) -> tuple[str, int]:
+        """Return (topic identity, next offset)."""
+        with self._database.read() as connection:
+            return self._log.head(connection, topic)
