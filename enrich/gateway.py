@@ -1,0 +1,289 @@
+"""The resolve stage: reads what is known of the identifiers of a batch, and writes what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from enrich.identifiers import identifiers_of
+from enrich.normalise import normalise
+from enrich.resolve import Key, Known, Resolution, resolve
+from schemas.base import LeadKind
+from schemas.events import Event, event_of
+from schemas.lead import Lead
+from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
+from schemas.results import Stage as StageName
+from store import tables
+from store.bulk import keys_in
+from store.effects import Close, Effect, Insert, Update
+from stream.host import Step
+from stream.log import Logged
+
+INTAKE = "intake"
+"""The queue that a customer is born into; route moves it on. Older than 60 s here counts as an orphan."""
+
+
+@dataclass
+class ResolveFacts:
+    """What is known, and what this batch has added to it so far."""
+
+    leads: dict[str, tuple[Lead, tuple[Identifier, ...]]]
+    bound: dict[Key, str] = field(default_factory=dict)
+    status: dict[Key, str] = field(default_factory=dict)
+    primary: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    touched: dict[str, int] = field(default_factory=dict)
+    named_by: dict[str, set[str]] = field(default_factory=dict)
+    joined: dict[str, tuple[str, str]] = field(default_factory=dict)
+    related: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def known(self) -> Known:
+        return Known(self.bound, self.status, self.primary, self.kinds, self.named_by, self.joined)
+
+
+class ResolveStage:
+    """Leads in, resolved leads out: each tied to one contact and one customer, with the evidence."""
+
+    name: StageName = "resolve"
+    topics = ("leads",)
+    one_by_one = ()
+
+    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ResolveFacts:
+        """Read bindings, contacts' customers and joined leads of the whole batch in six queries."""
+        leads: dict[str, tuple[Lead, tuple[Identifier, ...]]] = {}
+        for logged in events:
+            lead = logged.event.read(Lead)
+            fields = normalise(lead)
+            leads[logged.event.id] = (lead.model_copy(update={"fields": fields}), identifiers_of(fields))
+        facts = ResolveFacts(leads)
+        keys: set[Key] = {(one.kind, one.value) for _, found in leads.values() for one in found}
+        _read_bindings(connection, facts, keys)
+        _read_joined(connection, facts, {lead.joins for lead, _ in leads.values() if lead.joins})
+        contacts = {target for target in facts.bound.values() if target.startswith("con_")}
+        contacts |= {contact for contact, _ in facts.joined.values()}
+        _read_relations(connection, facts, contacts)
+        customers = {target for target in facts.bound.values() if target.startswith("cus_")}
+        customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
+        _read_customers(connection, facts, customers)
+        return facts
+
+    def decide(self, logged: Logged, facts: ResolveFacts, at_us: int) -> Step:
+        """Tie one lead to its contact and customer; what is no enquiry and from nobody known makes nobody."""
+        event = logged.event
+        lead, identifiers = facts.leads[event.id]
+        if lead.purpose == "probe":
+            identifiers = ()  # a probe must neither find a real customer nor be found by one
+        answer = resolve(lead, identifiers, facts.known)
+        kind = _kind(lead, answer)
+        if kind != "enquiry" and answer.new_contact and answer.new_customer:
+            return Step(effects=tuple(_lead_rows(lead, kind, identifiers, answer, at_us)))
+        at_us = max(at_us, facts.touched.get(answer.customer_id, 0) + 1)
+        effects = [
+            *_lead_rows(lead, kind, identifiers, answer, at_us),
+            *_identity_rows(lead, answer, facts, at_us),
+        ]
+        _remember(facts, lead, answer, at_us)
+        return Step(
+            effects=tuple(effects),
+            outputs=(("resolved", _resolved(event, lead.model_copy(update={"kind": kind}), answer, at_us)),),
+        )
+
+
+def _kind(lead: Lead, answer: Resolution) -> LeadKind:
+    """A call or mail of somebody we know is a touch of that customer; a form or a visit is a new enquiry."""
+    if lead.kind == "enquiry" and not answer.new_contact and lead.channel in ("cti", "email"):
+        return "existing_customer"
+    return lead.kind
+
+
+def _lead_rows(
+    lead: Lead, kind: LeadKind, identifiers: Iterable[Identifier], answer: Resolution, at_us: int
+) -> Iterable[Effect]:
+    more = lead.model_dump(
+        mode="json",
+        include={"hints", "consent", "call", "mail", "visit", "flags", "repeats"},
+        exclude_none=True,
+    )
+    yield Insert(
+        "lead",
+        {
+            "lead_id": lead.lead_id,
+            "capture_id": lead.capture_id,
+            "source_id": lead.source_id,
+            "channel": lead.channel,
+            "kind": kind,
+            "purpose": lead.purpose,
+            "trace_id": lead.trace_id,
+            "occurred_us": lead.occurred_us,
+            "accepted_us": lead.accepted_us,
+            "resolved_us": at_us,
+            "language": lead.language,
+            "joined_lead_id": lead.joins,
+            "fields_json": orjson.dumps(
+                [value.model_dump(exclude_none=True) for value in lead.fields]
+            ).decode(),
+            "more_json": orjson.dumps(more).decode(),
+        },
+    )
+    for one in identifiers:
+        yield Insert(
+            "lead_identifier",
+            {"lead_id": lead.lead_id, "kind": one.kind, "value": one.value, "trust": one.trust},
+        )
+    for ordinal, item in enumerate(answer.evidence):
+        yield Insert("evidence", {"lead_id": lead.lead_id, "ordinal": ordinal, **item.model_dump()})
+
+
+def _identity_rows(lead: Lead, answer: Resolution, facts: ResolveFacts, at_us: int) -> Iterable[Effect]:
+    contact_id, customer_id = answer.contact_id, answer.customer_id
+    if answer.new_contact:
+        yield Insert("contact", {"contact_id": contact_id, "born_lead": lead.lead_id, "born_us": at_us})
+    if answer.new_customer:
+        yield Insert(
+            "customer",
+            {
+                "customer_id": customer_id,
+                "kind": answer.customer_kind,
+                "born_lead": lead.lead_id,
+                "purpose": lead.purpose,
+                "born_us": at_us,
+                "touched_us": at_us,
+                "routed_us": at_us,
+                "state": "open",
+            },
+        )
+        yield Insert(
+            "holding",
+            {
+                "customer_id": customer_id,
+                "role": "owner",
+                "from_us": at_us,
+                "holder_kind": "queue",
+                "holder_id": INTAKE,
+            },
+        )
+    else:
+        changes: dict[str, Any] = {"touched_us": at_us}
+        if answer.becomes_company:
+            changes["kind"] = "company"
+        yield Update("customer", {"customer_id": customer_id}, changes)
+    for one, target_id in answer.bind:
+        yield Insert(
+            "binding",
+            {
+                "kind": one.kind,
+                "value": one.value,
+                "from_us": at_us,
+                "target_id": target_id,
+                "lead_id": lead.lead_id,
+            },
+        )
+    yield Insert(
+        "membership",
+        {"lead_id": lead.lead_id, "from_us": at_us, "contact_id": contact_id, "customer_id": customer_id},
+    )
+    if (contact_id, customer_id) not in facts.related:
+        # The customer named last is the one the contact mainly buys for: people move on.
+        mainly = facts.primary.get(contact_id)
+        if mainly is not None:
+            yield Close("contact_customer", (contact_id, mainly), at_us)
+            yield _relation(contact_id, mainly, at_us, is_primary=False)
+        yield _relation(contact_id, customer_id, at_us, is_primary=True)
+
+
+def _relation(contact_id: str, customer_id: str, at_us: int, *, is_primary: bool) -> Insert:
+    row = {"contact_id": contact_id, "customer_id": customer_id, "from_us": at_us, "is_primary": is_primary}
+    return Insert("contact_customer", row)
+
+
+def _remember(facts: ResolveFacts, lead: Lead, answer: Resolution, at_us: int) -> None:
+    for one, target_id in answer.bind:
+        facts.bound[one.kind, one.value] = target_id
+        if one.kind not in CONTACT_KINDS:
+            facts.named_by.setdefault(target_id, set()).add(one.kind)
+    if (answer.contact_id, answer.customer_id) not in facts.related:
+        facts.related.add((answer.contact_id, answer.customer_id))
+        facts.primary[answer.contact_id] = answer.customer_id
+    if answer.new_customer or answer.becomes_company:
+        facts.kinds[answer.customer_id] = answer.customer_kind
+    facts.touched[answer.customer_id] = at_us
+    facts.joined[lead.lead_id] = (answer.contact_id, answer.customer_id)
+
+
+def _resolved(event: Event, lead: Lead, answer: Resolution, at_us: int) -> Event:
+    resolved = ResolvedLead(
+        lead=lead,
+        contact_id=answer.contact_id,
+        customer_id=answer.customer_id,
+        customer_kind=answer.customer_kind,
+        new_contact=answer.new_contact,
+        new_customer=answer.new_customer,
+        evidence=answer.evidence,
+        joined_lead_id=lead.joins,
+    )
+    return event_of(
+        resolved,
+        source="/stages/resolve",
+        subject=lead.lead_id,
+        key=answer.customer_id,
+        time_us=at_us,
+        trace_id=event.trace_id,
+        purpose=event.purpose,
+        key_id=event.key_id,
+        cause=event.id,
+    )
+
+
+def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) -> None:
+    binding, status = tables.binding, tables.identifier_status
+    condition = keys_in(connection, ["kind", "value"], keys)
+    for row in connection.execute(
+        select(binding.c.kind, binding.c.value, binding.c.target_id).where(
+            condition, binding.c.to_us.is_(None)
+        )
+    ):
+        facts.bound[row.kind, row.value] = row.target_id
+    for row in connection.execute(select(status).where(condition)):
+        facts.status[row.kind, row.value] = row.status
+
+
+def _read_joined(connection: Connection, facts: ResolveFacts, lead_ids: set[str]) -> None:
+    if not lead_ids:
+        return
+    member = tables.membership
+    condition = keys_in(connection, ["lead_id"], [(lead_id,) for lead_id in lead_ids])
+    for row in connection.execute(select(member).where(condition, member.c.to_us.is_(None))):
+        facts.joined[row.lead_id] = (row.contact_id, row.customer_id)
+
+
+def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[str]) -> None:
+    relation = tables.contact_customer
+    condition = keys_in(connection, ["contact_id"], [(contact,) for contact in contacts])
+    for row in connection.execute(select(relation).where(condition, relation.c.to_us.is_(None))):
+        facts.related.add((row.contact_id, row.customer_id))
+        if row.is_primary:
+            facts.primary[row.contact_id] = row.customer_id
+
+
+def _read_customers(connection: Connection, facts: ResolveFacts, customers: set[str]) -> None:
+    customer, binding = tables.customer, tables.binding
+    wanted = [(customer_id,) for customer_id in customers]
+    for row in connection.execute(
+        select(customer.c.customer_id, customer.c.kind, customer.c.touched_us).where(
+            keys_in(connection, ["customer_id"], wanted)
+        )
+    ):
+        facts.kinds[row.customer_id] = row.kind
+        facts.touched[row.customer_id] = row.touched_us
+    named = connection.execute(
+        select(binding.c.target_id, binding.c.kind)
+        .where(keys_in(connection, ["target_id"], wanted), binding.c.to_us.is_(None))
+        .distinct()
+    )
+    for name in named:
+        facts.named_by.setdefault(name.target_id, set()).add(name.kind)

@@ -1,0 +1,137 @@
+"""Deciding which contact and which customer a lead belongs to, by trusted exact identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.ids import make_id
+from schemas.lead import Lead
+from schemas.resolved import CONTACT_KINDS, Evidence, Identifier
+
+Key = tuple[str, str]
+"""An identifier's (kind, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known already of the identifiers of a lead.
+
+    `bound` maps an identifier to the contact or customer it points at, `status` to why it points at
+    nobody; `primary` maps a contact to the customer it mainly buys for; `kinds` a customer to its kind.
+    """
+
+    bound: Mapping[Key, str]
+    status: Mapping[Key, str]
+    primary: Mapping[str, str]
+    kinds: Mapping[str, str]
+    named_by: Mapping[str, AbstractSet[str]]
+    """Customer to the kinds of company identifiers that point at it."""
+    joined: Mapping[str, tuple[str, str]]
+    """Lead id to (contact, customer), for leads that a later capture may join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer: who, whether they are new, what to remember of it, and the evidence."""
+
+    contact_id: str
+    customer_id: str
+    customer_kind: Literal["person", "company"]
+    new_contact: bool
+    new_customer: bool
+    becomes_company: bool
+    bind: tuple[tuple[Identifier, str], ...]
+    evidence: tuple[Evidence, ...]
+
+
+def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Resolution:
+    """Decide by the strongest trusted identifier that points at somebody; a name alone decides nothing.
+
+    Contact: a capture that continues a lead stays with its contact; else mobile, then email, then landline
+    with name. Customer: the company that a company identifier points at, else the one the contact mainly
+    buys for. What points elsewhere is kept as evidence `conflict` and merges nobody.
+    """
+    joined = known.joined.get(lead.joins) if lead.joins else None
+    usable = [one for one in identifiers if one.trust == "trusted" and _key(one) not in known.status]
+    contact_hit = _first_bound(usable, known, to_contact=True)
+    company_hit = _first_bound(usable, known, to_contact=False)
+
+    contact_id = joined[0] if joined else known.bound[_key(contact_hit)] if contact_hit else None
+    new_contact = contact_id is None
+    contact_id = contact_id or make_id("con", lead.lead_id)
+
+    mainly = known.primary.get(contact_id)
+    says_company = any(one.kind not in CONTACT_KINDS for one in usable) or lead.first("company") is not None
+    kind: Literal["person", "company"] = "company" if says_company else "person"
+    becomes_company = False
+    if joined:
+        customer_id, new_customer = joined[1], False
+    elif company_hit:
+        customer_id, new_customer = known.bound[_key(company_hit)], False
+    elif mainly is not None and _may_be(mainly, usable, known):
+        customer_id, new_customer = mainly, False
+        becomes_company = says_company and known.kinds.get(mainly) == "person"
+    else:
+        customer_id, new_customer = make_id("cus", lead.lead_id), True
+    if not new_customer and not becomes_company:
+        kind = "company" if known.kinds.get(customer_id) == "company" else "person"
+
+    used = {_key(hit) for hit in (contact_hit, company_hit) if hit is not None and not joined}
+    return Resolution(
+        contact_id=contact_id,
+        customer_id=customer_id,
+        customer_kind=kind,
+        new_contact=new_contact,
+        new_customer=new_customer,
+        becomes_company=becomes_company,
+        bind=tuple(
+            (one, contact_id if one.kind in CONTACT_KINDS else customer_id)
+            for one in usable
+            if _key(one) not in known.bound
+        ),
+        evidence=tuple(_evidence(one, known, contact_id, customer_id, used) for one in identifiers),
+    )
+
+
+def _key(identifier: Identifier) -> Key:
+    return identifier.kind, identifier.value
+
+
+def _first_bound(usable: list[Identifier], known: Known, *, to_contact: bool) -> Identifier | None:
+    return next(
+        (one for one in usable if (one.kind in CONTACT_KINDS) == to_contact and _key(one) in known.bound),
+        None,
+    )
+
+
+def _may_be(mainly: str, usable: list[Identifier], known: Known) -> bool:
+    """Tell whether the contact's main customer may be meant although new company identifiers are given.
+
+    A private customer may turn out to be a company. A company known by another identifier of the same
+    kind is another company: the person has moved, or buys for two.
+    """
+    kinds = {one.kind for one in usable if one.kind not in CONTACT_KINDS and one.kind != "landline"}
+    return kinds.isdisjoint(known.named_by.get(mainly, ()))
+
+
+def _evidence(
+    identifier: Identifier, known: Known, contact_id: str, customer_id: str, used: set[Key]
+) -> Evidence:
+    key = _key(identifier)
+    target = known.bound.get(key)
+    if identifier.trust != "trusted":
+        note = identifier.reason
+    elif key in known.status:
+        note = known.status[key]
+    elif target is None:
+        note = "new"
+    elif target not in (contact_id, customer_id):
+        note = "conflict"
+    else:
+        note = None
+    return Evidence(
+        kind=identifier.kind, value=identifier.value, pointed_at=target, used=key in used, note=note
+    )

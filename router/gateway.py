@@ -1,0 +1,349 @@
+"""The route stage: reads holders and ledgers for a batch, and writes decisions, holdings and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from router.office import Office, office_of
+from router.route import Holder, Routing, drain, route, task_origin
+from schemas.company import Company
+from schemas.events import Event, event_of
+from schemas.ids import make_id
+from schemas.resolved import ResolvedLead
+from schemas.results import Stage as StageName
+from schemas.work import Assignment, Reroute, Task, TaskOrigin
+from store import tables
+from store.bulk import keys_in
+from store.company import CompanyCache
+from store.effects import Close, Count, Effect, Insert, Update
+from stream.host import Step
+from stream.log import Logged
+
+DRAIN_AT_ONCE = 100
+"""Customers taken out of a waiting queue by one event; a longer queue asks for another round, so that a
+Monday morning's backlog does not hold the store for seconds."""
+
+QUEUE_OPENS = "queue_opens"
+"""The timer of a waiting queue: its subject is the team."""
+
+
+@dataclass
+class RouteFacts:
+    """Holders, open tasks, ledgers and one queue, with what this batch has changed so far."""
+
+    office: Office
+    holders: dict[str, Holder] = field(default_factory=dict)
+    routed: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+    received: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    queue: list[str] = field(default_factory=list)
+    opens: set[tuple[str, int]] = field(default_factory=set)
+
+
+class RouteStage:
+    """Resolved leads in; decisions, holdings and tasks out."""
+
+    name: StageName = "route"
+    topics = ("resolved", "reroute")
+    one_by_one = ("reroute",)
+
+    def __init__(self, companies: CompanyCache) -> None:
+        self._companies = companies
+        self._office: Office | None = None
+
+    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> RouteFacts:
+        """Read the holders and open tasks of the batch's customers, the ledgers, and a queue to be drained."""
+        facts = RouteFacts(self._office_of(self._companies.get(connection)))
+        customers = {one.event.key for one in events if one.topic == "resolved"}
+        for logged in events:
+            if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
+                facts.queue = _read_queue(connection, team_id)
+                customers |= set(facts.queue)
+        _read_holders(connection, facts, customers)
+        _read_tasks(connection, facts, customers)
+        periods = {_period(facts.office, at_us) for at_us in (*times, *facts.routed.values())}
+        _read_ledgers(connection, facts, periods)
+        return facts
+
+    def decide(self, logged: Logged, facts: RouteFacts, at_us: int) -> Step:
+        """Decide on one resolved lead, or take the next customers out of a queue."""
+        if logged.topic == "reroute":
+            return _drained(logged.event, facts, at_us)
+        return _routed(logged.event, facts, at_us)
+
+    def _office_of(self, company: Company) -> Office:
+        if self._office is None or self._office.company is not company:
+            self._office = office_of(company)
+        return self._office
+
+
+def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
+    resolved = event.read(ResolvedLead)
+    lead, customer_id = resolved.lead, resolved.customer_id
+    case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
+    routing = route(
+        resolved,
+        facts.holders[customer_id],
+        facts.office,
+        _received(facts, case.at_us),
+        (case.at_us, case.decision_id),
+    )
+    effects, outputs = _settled(case, facts, routing)
+    if (origin := task_origin(lead)) is not None:
+        task = _task(case, routing, origin, facts.office)
+        facts.tasks.setdefault(customer_id, []).append(task.task_id)
+        effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
+        outputs.append(("tasks", case.event(task, "task")))
+    if routing.reason.code == "waiting" and routing.reason.team_id is not None:
+        effects += _opening(facts, routing.reason.team_id, case.at_us)
+    return Step(tuple(effects), tuple(outputs))
+
+
+def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
+    team_id = event.read(Reroute).team_id
+    if team_id is None:
+        return Step()
+    effects: list[Effect] = []
+    outputs: list[tuple[str, Event]] = []
+    for ordinal, customer_id in enumerate(facts.queue[:DRAIN_AT_ONCE]):
+        case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
+        received = _received(facts, case.at_us).get(team_id, {})
+        routing = drain(team_id, facts.office, received, (case.at_us, case.decision_id))
+        if routing is None:
+            effects += _opening(facts, team_id, at_us)
+            return Step(tuple(effects), tuple(outputs))
+        more_effects, more_outputs = _settled(case, facts, routing)
+        effects += more_effects
+        outputs += more_outputs
+    if len(facts.queue) > DRAIN_AT_ONCE:
+        outputs.append(("reroute", queue_event(team_id, at_us, cause=event.id)))
+    return Step(tuple(effects), tuple(outputs))
+
+
+def queue_event(team_id: str, time_us: int, cause: str) -> Event:
+    """Return the event that asks route to drain a team's waiting queue."""
+    return event_of(
+        Reroute(why="queue_open", team_id=team_id),
+        source="/timers",
+        subject=team_id,
+        key=team_id,
+        time_us=time_us,
+        trace_id=make_id("evt", cause, team_id)[4:].ljust(32, "0")[:32],
+        purpose="real",
+        key_id=None,
+        cause=cause,
+    )
+
+
+def queue_opens(team_id: str, due_us: int) -> tuple[str, Event]:
+    """Turn the timer of a waiting queue into its event (see stream.timers)."""
+    return "reroute", queue_event(team_id, due_us, cause=f"{QUEUE_OPENS}:{team_id}:{due_us}")
+
+
+def _stamp(event: Event, facts: RouteFacts, customer_id: str, at_us: int) -> int:
+    """Return when a decision is made: never before what asked for it, nor before the customer's last one.
+
+    Only route stamps what route compares, so that it does not matter how far resolve is ahead of it.
+    """
+    return max(at_us, event.time_us + 1, facts.routed[customer_id] + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One decision in the making: what asked for it, about whom, and when."""
+
+    cause: Event
+    customer_id: str
+    lead_id: str | None
+    at_us: int
+    ordinal: int = 0
+
+    @property
+    def decision_id(self) -> str:
+        return make_id("dec", self.cause.id, "route", self.customer_id)
+
+    def event(self, data: Assignment | Task, what: str) -> Event:
+        return event_of(
+            data,
+            source=f"/stages/route/{what}",
+            subject=self.customer_id,
+            key=self.customer_id,
+            time_us=self.at_us,
+            trace_id=self.cause.trace_id,
+            purpose=self.cause.purpose,
+            key_id=None,
+            cause=self.cause.id,
+            ordinal=self.ordinal,
+        )
+
+
+def _period(office: Office, at_us: int) -> str:
+    """Return the local day: whoever was away does not have to catch up for weeks."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    return moment.astimezone(ZoneInfo(office.company.zone)).date().isoformat()
+
+
+def _received(facts: RouteFacts, at_us: int) -> dict[str, dict[str, int]]:
+    period = _period(facts.office, at_us)
+    return {team: counts for (team, when), counts in facts.received.items() if when == period}
+
+
+def _settled(
+    case: _Case, facts: RouteFacts, routing: Routing
+) -> tuple[list[Effect], list[tuple[str, Event]]]:
+    """Return what every decision writes: itself, the holding and open tasks if they move, and the news of it."""
+    customer_id, before = case.customer_id, facts.holders[case.customer_id]
+    facts.routed[customer_id] = case.at_us
+    effects: list[Effect] = [
+        _decision_row(case, routing),
+        Update("customer", {"customer_id": customer_id}, {"routed_us": case.at_us}),
+    ]
+    if routing.holder != before:
+        facts.holders[customer_id] = routing.holder
+        effects += _moved(case, facts, routing)
+    assignment = Assignment(
+        decision_id=case.decision_id,
+        lead_id=case.lead_id,
+        customer_id=customer_id,
+        holder_kind=routing.holder.kind,
+        holder_id=routing.holder.holder_id,
+        previous_holder_id=before.holder_id,
+        reason=routing.reason,
+        decided_us=case.at_us,
+    )
+    return effects, [("assignments", case.event(assignment, "assignment"))]
+
+
+def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
+    holder = {"holder_kind": routing.holder.kind, "holder_id": routing.holder.holder_id}
+    effects: list[Effect] = [
+        Close("holding", (case.customer_id, "owner"), case.at_us),
+        Insert(
+            "holding",
+            {
+                "customer_id": case.customer_id,
+                "role": "owner",
+                "from_us": case.at_us,
+                "decision_id": case.decision_id,
+                **holder,
+            },
+        ),
+    ]
+    effects += [
+        Update("task", {"task_id": task_id}, dict(holder))
+        for task_id in facts.tasks.get(case.customer_id, ())
+    ]
+    if routing.counts_for is not None:
+        team_id, person_id, period = (
+            routing.counts_for,
+            routing.holder.holder_id,
+            _period(facts.office, case.at_us),
+        )
+        counts = facts.received.setdefault((team_id, period), {})
+        counts[person_id] = counts.get(person_id, 0) + 1
+        ledger = {
+            "decision_id": case.decision_id,
+            "person_id": person_id,
+            "kind": "received",
+            "team_id": team_id,
+            "period": period,
+            "delta": 1,
+        }
+        effects += [Insert("ledger", ledger), Count(team_id, period, person_id, 1)]
+    return effects
+
+
+def _opening(facts: RouteFacts, team_id: str, at_us: int) -> list[Effect]:
+    """Return the timer for the moment at which somebody of a team can next take something."""
+    opens_us = facts.office.opens(team_id, at_us)
+    if opens_us is None or (team_id, opens_us) in facts.opens:
+        return []
+    facts.opens.add((team_id, opens_us))
+    return [Insert("timer", {"kind": QUEUE_OPENS, "subject_id": team_id, "due_us": opens_us})]
+
+
+def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> Task:
+    holder = routing.holder
+    return Task(
+        task_id=make_id("task", case.decision_id, 0),
+        decision_id=case.decision_id,
+        ordinal=0,
+        customer_id=case.customer_id,
+        lead_id=case.lead_id,
+        holder_kind=holder.kind,
+        holder_id=holder.holder_id,
+        origin=origin,
+        due_us=office.due(holder.holder_id, case.at_us, routing.respond_within_minutes),
+    )
+
+
+def _decision_row(case: _Case, routing: Routing) -> Insert:
+    return Insert(
+        "decision",
+        {
+            "decision_id": case.decision_id,
+            "stage": "route",
+            "event_id": case.cause.id,
+            "subject_id": case.customer_id,
+            "lead_id": case.lead_id,
+            "trace_id": case.cause.trace_id,
+            "decided_us": case.at_us,
+            "code": routing.reason.code,
+            "book_version": routing.reason.book_version,
+            "rule_id": routing.reason.rule_id,
+            "reason_json": routing.reason.model_dump_json(),
+        },
+    )
+
+
+def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
+    holding, customer = tables.holding, tables.customer
+    wanted = keys_in(connection, ["customer.customer_id"], [(one,) for one in customers])
+    rows = connection.execute(
+        select(customer.c.customer_id, customer.c.routed_us, holding.c.holder_kind, holding.c.holder_id)
+        .join(holding, holding.c.customer_id == customer.c.customer_id)
+        .where(wanted, holding.c.role == "owner", holding.c.to_us.is_(None))
+    )
+    for row in rows:
+        facts.holders[row.customer_id] = Holder(row.holder_kind, row.holder_id)
+        facts.routed[row.customer_id] = row.routed_us
+
+
+def _read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
+    task = tables.task
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
+    for row in connection.execute(
+        select(task.c.task_id, task.c.customer_id)
+        .where(wanted, task.c.state == "open")
+        .order_by(task.c.task_id)
+    ):
+        facts.tasks.setdefault(row.customer_id, []).append(row.task_id)
+
+
+def _read_queue(connection: Connection, team_id: str) -> list[str]:
+    """Return the customers waiting for a team, oldest first: one more than are taken, to know there are."""
+    holding = tables.holding
+    return list(
+        connection.execute(
+            select(holding.c.customer_id)
+            .where(
+                holding.c.holder_kind == "queue", holding.c.holder_id == team_id, holding.c.to_us.is_(None)
+            )
+            .order_by(holding.c.from_us, holding.c.customer_id)
+            .limit(DRAIN_AT_ONCE + 1)
+        ).scalars()
+    )
+
+
+def _read_ledgers(connection: Connection, facts: RouteFacts, periods: set[str]) -> None:
+    total = tables.ledger_total
+    wanted = keys_in(
+        connection, ["team_id", "period"], [(t, p) for t in facts.office.members for p in periods]
+    )
+    for row in connection.execute(select(total).where(wanted)):
+        facts.received.setdefault((row.team_id, row.period), {})[row.person_id] = row.received

@@ -1,0 +1,117 @@
+"""The company as routing sees it: who can take a lead of a team at a moment, and why somebody cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router.book import Book, read_book
+from router.strategy import Representative
+from schemas.company import Absence, Company, Member, Person
+from worktime import Calendar, add_working, is_working, next_working, parse_calendar
+
+ALWAYS = "always"
+"""The calendar of whoever has none: every hour of every day."""
+
+
+@dataclass(frozen=True)
+class Office:
+    """A company at one version, its calendars and rule book read. Answers questions, changes nothing."""
+
+    company: Company
+    book: Book
+    calendars: dict[str, Calendar]
+    members: dict[str, tuple[Member, ...]]
+    places: dict[str, str]
+    absences: dict[str, tuple[Absence, ...]]
+
+    def could_take(self, team_id: str, at_us: int) -> tuple[list[Representative], list[tuple[str, str]]]:
+        """Return who of a team can take a lead now, and (person, why not) for the others."""
+        able, passed_over = [], []
+        for member in self.members.get(team_id, ()):
+            if not member.from_us <= at_us < (member.to_us if member.to_us is not None else at_us + 1):
+                continue
+            if member.share == 0:
+                passed_over.append((member.person_id, "no_share"))
+            elif why := self.why_not(member.person_id, at_us):
+                passed_over.append((member.person_id, why))
+            else:
+                able.append(Representative(member.person_id, member.share))
+        return able, passed_over
+
+    def why_not(self, person_id: str, at_us: int) -> str | None:
+        """Return `left`, `away` or `off_shift`, or None if the person can take something now."""
+        person = self.company.people.get(person_id)
+        if person is None or person.state == "left":
+            return "left"
+        if any(away.from_us <= at_us < away.to_us for away in self.absences.get(person_id, ())):
+            return "away"
+        return None if is_working(self.calendar_of(person), at_us) else "off_shift"
+
+    def works_here(self, person_id: str) -> bool:
+        """Tell whether the person is still with the company, at work or not."""
+        person = self.company.people.get(person_id)
+        return person is not None and person.state == "active"
+
+    def opens(self, team_id: str, at_us: int) -> int | None:
+        """Return the next moment at which somebody of the team can take something; None if nobody ever will.
+
+        Looks past an absence, not through it: asked again when that moment comes.
+        """
+        moments = []
+        for member in self.members.get(team_id, ()):
+            person = self.company.people.get(member.person_id)
+            if person is None or person.state == "left" or member.share == 0:
+                continue
+            if member.to_us is not None and member.to_us <= at_us:
+                continue
+            start = max(at_us, member.from_us)
+            for away in sorted(self.absences.get(member.person_id, ()), key=lambda one: one.from_us):
+                if away.from_us <= start < away.to_us:
+                    start = away.to_us
+            if (moment := next_working(self.calendar_of(person), start)) is not None:
+                moments.append(moment)
+        return min(moments, default=None)
+
+    def due(self, holder_id: str, at_us: int, minutes: int) -> int:
+        """Return when `minutes` of the holder's working time have passed; of all time if they never work."""
+        person = self.company.people.get(holder_id)
+        calendar = self.calendar_of(person) if person else self._unit_calendar(holder_id)
+        due = add_working(calendar, at_us, minutes * 60)
+        return due.due_us if due.due_us is not None else at_us + minutes * 60_000_000
+
+    def calendar_of(self, person: Person) -> Calendar:
+        """Return the person's own calendar, else that of the nearest unit above them that has one."""
+        if person.calendar_id is not None:
+            return self.calendars[person.calendar_id]
+        return self._unit_calendar(self.places.get(person.person_id))
+
+    def _unit_calendar(self, unit_id: str | None) -> Calendar:
+        while unit_id is not None and (unit := self.company.units.get(unit_id)) is not None:
+            if unit.calendar_id is not None:
+                return self.calendars[unit.calendar_id]
+            unit_id = unit.parent_id
+        return self.calendars[ALWAYS]
+
+
+def office_of(company: Company) -> Office:
+    """Read a company's calendars and rule book. Raises BookError or CalendarError, which name the fix."""
+    members: dict[str, list[Member]] = {}
+    for member in company.members:
+        members.setdefault(member.unit_id, []).append(member)
+    absences: dict[str, list[Absence]] = {}
+    for absence in company.absences:
+        absences.setdefault(absence.person_id, []).append(absence)
+    always = {"zone": company.zone, "country": None, "week": {day: ["00:00-24:00"] for day in _DAYS}}
+    calendars = {ALWAYS: parse_calendar(always)}
+    calendars |= {key: parse_calendar(value) for key, value in company.calendars.items()}
+    return Office(
+        company=company,
+        book=read_book(company.book_csv or "rule,then_team\n"),
+        calendars=calendars,
+        members={key: tuple(value) for key, value in members.items()},
+        places={one.person_id: one.unit_id for one in company.members if one.to_us is None},
+        absences={key: tuple(value) for key, value in absences.items()},
+    )
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
