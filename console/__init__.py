@@ -1,0 +1,1 @@
+"""What people see: the HTTP API and every page, in Chinese and English."""

@@ -1,0 +1,42 @@
+"""The front page: the whole path of a lead, from the doors to the desk.
+
+    a door makes raw bytes durable, then answers      ingest/    → captures
+    parse     one pure parser a format                ingest/    → leads
+    resolve   which contact, which customer           enrich/    → resolved
+    route     owner or queue, and the first task      router/    → assignments, tasks
+    inbox     what is on whose desk                   sinks/
+
+Each stage is a pure decision over facts that its gateway reads; a host (stream/) runs it and commits
+effects, outputs and progress together. This page names every part; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from enrich.gateway import ResolveStage
+from ingest.gateway import ParseStage
+from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
+from store.company import CompanyCache
+from stream.door_log import CAPTURES
+from stream.host import Stage
+from stream.timers import MakeEvent
+
+DOOR_TOPICS = (CAPTURES,)
+"""Topics of `doors.db`."""
+
+STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute")
+"""Topics of the store."""
+
+TIMERS: Mapping[str, MakeEvent] = {QUEUE_OPENS: queue_opens}
+"""What happens when a timer of each kind fires."""
+
+
+def stages(companies: CompanyCache) -> list[Stage[Any]]:
+    """Return the stages in the order in which a lead passes them."""
+    return [
+        ParseStage(companies),
+        ResolveStage(),
+        RouteStage(companies),
+    ]

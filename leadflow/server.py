@@ -1,0 +1,96 @@
+"""The HTTP server: door routes for the world, everything else for loopback or a token."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from console.app import console_routes
+from ingest.web.door import WebDoor
+from leadflow.embedded import Embedded, new_id, wall_clock_us
+from leadflow.settings import Settings
+
+DOOR_PREFIXES = ("/in/", "/thanks/")
+"""What strangers may reach."""
+
+
+def make_app(engine: Embedded) -> Starlette:
+    """Return the application over a running engine; it starts and stops the engine with itself."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        engine.start()
+        try:
+            yield
+        finally:
+            engine.stop()
+
+    door = WebDoor(engine.door, engine.sources, wall_clock_us, new_id)
+
+    async def healthz(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> JSONResponse:
+        if engine.trouble is not None:
+            return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
+        return JSONResponse({"ready": True})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            *door.routes(),
+            *console_routes(engine.files.store, wall_clock_us, new_id),
+        ],
+        middleware=[Middleware(LoopbackOnly)],
+        lifespan=lifespan,
+    )
+
+
+class LoopbackOnly:
+    """Lets strangers reach the doors only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 403."""
+        if scope["type"] == "http" and not scope["path"].startswith(DOOR_PREFIXES) and not _is_local(scope):
+            refused = {"error": {"code": "local_only", "message": "This page answers on this machine only."}}
+            await JSONResponse(refused, status_code=403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    if client is None:
+        return True  # a UNIX socket
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(engine: Embedded, settings: Settings) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first."""
+    config = uvicorn.Config(
+        make_app(engine),
+        host=settings.host,
+        port=settings.http_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=4_000,
+        proxy_headers=False,
+    )
+    uvicorn.Server(config).run()

@@ -1,0 +1,1 @@
+"""What the company knows and wants of its sales: organisation, products, campaigns, outcomes, tasks."""

@@ -1,0 +1,1 @@
+"""Where decisions leave Leadflow: inboxes, webhooks, mail."""
