@@ -1,0 +1,1 @@
+"""Telephone calls: call detail records of switchboards, read row by row and judged call by call."""
