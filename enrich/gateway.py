@@ -40,6 +40,7 @@ class ResolveFacts:
     named_by: dict[str, set[str]] = field(default_factory=dict)
     joined: dict[str, tuple[str, str]] = field(default_factory=dict)
     related: set[tuple[str, str]] = field(default_factory=set)
+    alias: dict[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> Known:
@@ -54,7 +55,7 @@ class ResolveStage:
     one_by_one = ()
 
     def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ResolveFacts:
-        """Read bindings, contacts' customers and joined leads of the whole batch in six queries."""
+        """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
         leads: dict[str, tuple[Lead, tuple[Identifier, ...]]] = {}
         for logged in events:
             lead = logged.event.read(Lead)
@@ -69,6 +70,7 @@ class ResolveStage:
         _read_relations(connection, facts, contacts)
         customers = {target for target in facts.bound.values() if target.startswith("cus_")}
         customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
+        customers |= _read_aliases(connection, facts, customers)
         _read_customers(connection, facts, customers)
         return facts
 
@@ -82,15 +84,22 @@ class ResolveStage:
         kind = _kind(lead, answer)
         if kind != "enquiry" and answer.new_contact and answer.new_customer:
             return Step(effects=tuple(_lead_rows(lead, kind, identifiers, answer, at_us)))
-        at_us = max(at_us, facts.touched.get(answer.customer_id, 0) + 1)
+        customer_id = facts.alias.get(answer.customer_id, answer.customer_id)
+        at_us = max(at_us, facts.touched.get(customer_id, 0) + 1)
         effects = [
             *_lead_rows(lead, kind, identifiers, answer, at_us),
             *_identity_rows(lead, answer, facts, at_us),
         ]
         _remember(facts, lead, answer, at_us)
+        facts.touched[customer_id] = at_us
         return Step(
             effects=tuple(effects),
-            outputs=(("resolved", _resolved(event, lead.model_copy(update={"kind": kind}), answer, at_us)),),
+            outputs=(
+                (
+                    "resolved",
+                    _resolved(event, lead.model_copy(update={"kind": kind}), (answer, customer_id), at_us),
+                ),
+            ),
         )
 
 
@@ -171,7 +180,8 @@ def _identity_rows(lead: Lead, answer: Resolution, facts: ResolveFacts, at_us: i
         changes: dict[str, Any] = {"touched_us": at_us}
         if answer.becomes_company:
             changes["kind"] = "company"
-        yield Update("customer", {"customer_id": customer_id}, changes)
+        name = facts.alias.get(customer_id, customer_id)
+        yield Update("customer", {"customer_id": name}, changes)
     for one, target_id in answer.bind:
         yield Insert(
             "binding",
@@ -211,15 +221,16 @@ def _remember(facts: ResolveFacts, lead: Lead, answer: Resolution, at_us: int) -
         facts.primary[answer.contact_id] = answer.customer_id
     if answer.new_customer or answer.becomes_company:
         facts.kinds[answer.customer_id] = answer.customer_kind
-    facts.touched[answer.customer_id] = at_us
     facts.joined[lead.lead_id] = (answer.contact_id, answer.customer_id)
 
 
-def _resolved(event: Event, lead: Lead, answer: Resolution, at_us: int) -> Event:
+def _resolved(event: Event, lead: Lead, found: tuple[Resolution, str], at_us: int) -> Event:
+    """Return the news for route: `found` is the answer, and the customer under its present name."""
+    answer, customer_id = found
     resolved = ResolvedLead(
         lead=lead,
         contact_id=answer.contact_id,
-        customer_id=answer.customer_id,
+        customer_id=customer_id,
         customer_kind=answer.customer_kind,
         new_contact=answer.new_contact,
         new_customer=answer.new_customer,
@@ -230,7 +241,7 @@ def _resolved(event: Event, lead: Lead, answer: Resolution, at_us: int) -> Event
         resolved,
         source="/stages/resolve",
         subject=lead.lead_id,
-        key=answer.customer_id,
+        key=customer_id,
         time_us=at_us,
         trace_id=event.trace_id,
         purpose=event.purpose,
@@ -268,6 +279,15 @@ def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[s
         facts.related.add((row.contact_id, row.customer_id))
         if row.is_primary:
             facts.primary[row.contact_id] = row.customer_id
+
+
+def _read_aliases(connection: Connection, facts: ResolveFacts, customers: set[str]) -> set[str]:
+    """Learn which of these customers go by another name since a merge; return those names."""
+    alias = tables.alias
+    condition = keys_in(connection, ["old_id"], [(customer,) for customer in customers])
+    for row in connection.execute(select(alias.c.old_id, alias.c.now_id).where(condition)):
+        facts.alias[row.old_id] = row.now_id
+    return set(facts.alias.values())
 
 
 def _read_customers(connection: Connection, facts: ResolveFacts, customers: set[str]) -> None:

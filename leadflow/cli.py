@@ -23,7 +23,7 @@ def run() -> None:
     settings = Settings()
     set_up_logs(settings.log_json)
     crash.arm(dict(os.environ))
-    serve(Embedded(open_files(settings.data)), settings)
+    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes)), settings)
 
 
 @app.command()
@@ -66,7 +66,9 @@ def apply(file: Annotated[Path, typer.Argument(help="Company file (JSON)")]) -> 
 
 def _existing(folder: Path) -> Path:
     if not (folder / "store.db").exists():
-        typer.echo(f"There is no Leadflow data in {folder}. Set LEADFLOW_DATA, or start with: leadflow run", err=True)
+        typer.echo(
+            f"There is no Leadflow data in {folder}. Set LEADFLOW_DATA, or start with: leadflow run", err=True
+        )
         raise typer.Exit(2)
     return folder
 
@@ -74,3 +76,7 @@ def _existing(folder: Path) -> Path:
 def main() -> None:
     """Entry point of the `leadflow` command."""
     app()
+
+
+if __name__ == "__main__":
+    main()

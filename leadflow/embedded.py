@@ -17,7 +17,7 @@ from leadflow import pipeline
 from schemas.events import Event
 from store import tables
 from store.company import CompanyCache
-from store.database import Database, open_sqlite
+from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import migrate
 from stream.door_log import DoorLog, fetch_keys
 from stream.host import StageHost
@@ -60,10 +60,10 @@ class Files:
         self.store.close()
 
 
-def open_files(folder: Path) -> Files:
+def open_files(folder: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Files:
     """Open a data folder, making or migrating what is needed. Raises what names the fix."""
     folder.mkdir(parents=True, exist_ok=True)
-    doors, store = open_sqlite(folder / "doors.db"), open_sqlite(folder / "store.db")
+    doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
     migrate(doors, "doors")
     migrate(store, "state")
     keys = KeyRing(master_key(folder / "master.key"), fetch_keys(doors))

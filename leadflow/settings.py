@@ -13,6 +13,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from store.database import WAL_LIMIT_BYTES
+
 
 class Settings(BaseSettings):
     """What differs from machine to machine. The company's own data lives in the store."""
@@ -22,6 +24,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("leadflow-data"), description="Folder of the two databases and the master key")
     host: str = Field("127.0.0.1", description="Address that the doors listen on")
     http_port: int = Field(8080, ge=1, le=65535)
+    wal_limit_bytes: int = Field(
+        WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @classmethod

@@ -71,10 +71,13 @@ class Database:
     in, and waits its turn; on PostgreSQL each gets a connection of the pool.
     """
 
-    def __init__(self, writer: Engine, reader: Engine, wal: Path | None = None) -> None:
+    def __init__(
+        self, writer: Engine, reader: Engine, wal: Path | None = None, wal_limit: int = WAL_LIMIT_BYTES
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._wal = wal
+        self._wal_limit = wal_limit
         self._turn = threading.Lock() if wal is not None else None
 
     @property
@@ -108,7 +111,7 @@ class Database:
         if self._wal is None:
             return False
         try:
-            return self._wal.stat().st_size > WAL_LIMIT_BYTES
+            return self._wal.stat().st_size > self._wal_limit
         except FileNotFoundError:
             return False
 
@@ -129,7 +132,7 @@ class Database:
         self._writer.dispose()
 
 
-def open_sqlite(path: Path) -> Database:
+def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
     """Open (or create) a SQLite file. Raises UnsafeSqlite."""
     module = sqlite_module()
     url = f"sqlite:///{path}"
@@ -167,7 +170,7 @@ def open_sqlite(path: Path) -> Database:
     event.listen(reader, "connect", prepare_reader)
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return Database(writer, reader, wal=path.with_name(path.name + "-wal"))
+    return Database(writer, reader, wal=path.with_name(path.name + "-wal"), wal_limit=wal_limit)
 
 
 def open_postgres(url: str) -> Database:

@@ -225,6 +225,9 @@ dead = Table(
 )
 
 # --- who it is ----------------------------------------------------------------------------------------
+#
+# `binding` and `membership` point at atoms: contacts and customers as they were born, which are never renamed.
+# `joined` and `parted` say which atoms are one; `alias` is what follows from them (enrich.identity.group).
 
 contact = Table(
     "contact",
@@ -298,6 +301,18 @@ evidence = Table(
     _id("pointed_at", null=True),
     Column("used", Boolean, nullable=False),
     _id("note", null=True),
+)
+joined = Table(
+    "joined",
+    state,
+    _id("join_id", key=True),
+    Column("rank", Integer, nullable=False, comment="0 a person said so, 1 the machine"),
+    _id("a"),
+    _id("b"),
+    _id("act_id", null=True),
+    *_interval(),
+    Index("ix_joined_a", "a"),
+    Index("ix_joined_b", "b"),
 )
 parted = Table(
     "parted",
@@ -498,6 +513,78 @@ absence = Table(
 )
 calendar = Table(
     "calendar", state, _id("calendar_id", key=True), Column("calendar_json", Text, nullable=False)
+)
+product_line = Table(
+    "product_line",
+    state,
+    _id("line_id", key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("aliases_json", Text, nullable=False),
+)
+product = Table(
+    "product",
+    state,
+    _id("product_id", key=True),
+    _id("line_id"),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("aliases_json", Text, nullable=False),
+)
+campaign = Table(
+    "campaign",
+    state,
+    _id("campaign_id", key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+)
+campaign_alias = Table(
+    "campaign_alias",
+    state,
+    _id("kind", key=True),
+    Column("alias_key", Text, primary_key=True, comment="as compared, see schemas.company.alias_key"),
+    Column("value", Text, nullable=False, comment="as a person wrote it"),
+    _id("campaign_id"),
+    Column("ordinal", Integer, nullable=False),
+    CheckConstraint("kind IN ('utm', 'click', 'tag', 'dialled', 'list', 'heard')", name="kind"),
+)
+territory = Table(
+    "territory",
+    state,
+    _id("territory_id", key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    _id("unit_id", null=True),
+)
+territory_place = Table(
+    "territory_place",
+    state,
+    Column("province_key", Text, primary_key=True, comment="as compared, see schemas.company.place_key"),
+    Column("city_key", Text, primary_key=True, comment="empty for the whole province"),
+    Column("province", Text, nullable=False),
+    Column("city", Text, nullable=True),
+    _id("territory_id"),
+    Column("ordinal", Integer, nullable=False),
+)
+choice = Table(
+    "choice",
+    state,
+    _id("list", key=True),
+    _id("code", key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("retry_json", Text, nullable=False),
+    CheckConstraint("list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move')", name="list"),
+)
+unlisted = Table(
+    "unlisted",
+    state,
+    Column("kind", Text, primary_key=True, comment="utm, click, tag, dialled, list, heard, or place"),
+    Column("value", Text, primary_key=True, comment="what the lead named and no list of the company has"),
+    _id("lead_id", key=True),
+    _us("at_us"),
+    Index("ix_unlisted_lead_id", "lead_id"),
 )
 book = Table(
     "book",

@@ -68,6 +68,21 @@ def upgrade() -> None:
     sa.Column('calendar_json', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('calendar_id', name=op.f('pk_calendar'))
     )
+    op.create_table('campaign',
+    sa.Column('campaign_id', sa.Text(), nullable=False),
+    sa.Column('name_zh', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('campaign_id', name=op.f('pk_campaign'))
+    )
+    op.create_table('campaign_alias',
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('alias_key', sa.Text(), nullable=False, comment='as compared, see schemas.company.alias_key'),
+    sa.Column('value', sa.Text(), nullable=False, comment='as a person wrote it'),
+    sa.Column('campaign_id', sa.Text(), nullable=False),
+    sa.Column('ordinal', sa.Integer(), nullable=False),
+    sa.CheckConstraint("kind IN ('utm', 'click', 'tag', 'dialled', 'list', 'heard')", name=op.f('ck_campaign_alias_kind')),
+    sa.PrimaryKeyConstraint('kind', 'alias_key', name=op.f('pk_campaign_alias'))
+    )
     op.create_table('capture',
     sa.Column('capture_id', sa.Text(), nullable=False),
     sa.Column('source_id', sa.Text(), nullable=False),
@@ -98,6 +113,16 @@ def upgrade() -> None:
         batch_op.create_index('ix_capture_source_id_digest', ['source_id', 'digest', 'accepted_us'], unique=False)
         batch_op.create_index('ix_capture_trace_id', ['trace_id'], unique=False)
 
+    op.create_table('choice',
+    sa.Column('list', sa.Text(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('ordinal', sa.Integer(), nullable=False),
+    sa.Column('name_zh', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.Column('retry_json', sa.Text(), nullable=False),
+    sa.CheckConstraint("list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move')", name=op.f('ck_choice_list')),
+    sa.PrimaryKeyConstraint('list', 'code', name=op.f('pk_choice'))
+    )
     op.create_table('config_version',
     sa.Column('one', sa.Integer(), nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
@@ -183,6 +208,20 @@ def upgrade() -> None:
     sa.CheckConstraint("status IN ('shared', 'placeholder', 'demoted')", name=op.f('ck_identifier_status_status')),
     sa.PrimaryKeyConstraint('kind', 'value', name=op.f('pk_identifier_status'))
     )
+    op.create_table('joined',
+    sa.Column('join_id', sa.Text(), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False, comment='0 a person said so, 1 the machine'),
+    sa.Column('a', sa.Text(), nullable=False),
+    sa.Column('b', sa.Text(), nullable=False),
+    sa.Column('act_id', sa.Text(), nullable=True),
+    sa.Column('from_us', sa.BigInteger(), nullable=False),
+    sa.Column('to_us', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('join_id', name=op.f('pk_joined'))
+    )
+    with op.batch_alter_table('joined', schema=None) as batch_op:
+        batch_op.create_index('ix_joined_a', ['a'], unique=False)
+        batch_op.create_index('ix_joined_b', ['b'], unique=False)
+
     op.create_table('lead',
     sa.Column('lead_id', sa.Text(), nullable=False),
     sa.Column('capture_id', sa.Text(), nullable=False),
@@ -309,6 +348,21 @@ def upgrade() -> None:
     sa.CheckConstraint("state IN ('active', 'left')", name=op.f('ck_person_state')),
     sa.PrimaryKeyConstraint('person_id', name=op.f('pk_person'))
     )
+    op.create_table('product',
+    sa.Column('product_id', sa.Text(), nullable=False),
+    sa.Column('line_id', sa.Text(), nullable=False),
+    sa.Column('name_zh', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.Column('aliases_json', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('product_id', name=op.f('pk_product'))
+    )
+    op.create_table('product_line',
+    sa.Column('line_id', sa.Text(), nullable=False),
+    sa.Column('name_zh', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.Column('aliases_json', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('line_id', name=op.f('pk_product_line'))
+    )
     op.create_table('progress',
     sa.Column('stage', sa.Text(), nullable=False),
     sa.Column('topic', sa.Text(), nullable=False),
@@ -329,6 +383,22 @@ def upgrade() -> None:
     sa.Column('settings_json', sa.Text(), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('source_id', name=op.f('pk_source'))
+    )
+    op.create_table('territory',
+    sa.Column('territory_id', sa.Text(), nullable=False),
+    sa.Column('name_zh', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.Column('unit_id', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('territory_id', name=op.f('pk_territory'))
+    )
+    op.create_table('territory_place',
+    sa.Column('province_key', sa.Text(), nullable=False, comment='as compared, see schemas.company.place_key'),
+    sa.Column('city_key', sa.Text(), nullable=False, comment='empty for the whole province'),
+    sa.Column('province', sa.Text(), nullable=False),
+    sa.Column('city', sa.Text(), nullable=True),
+    sa.Column('territory_id', sa.Text(), nullable=False),
+    sa.Column('ordinal', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('province_key', 'city_key', name=op.f('pk_territory_place'))
     )
     op.create_table('timer',
     sa.Column('kind', sa.Text(), nullable=False),
@@ -360,6 +430,16 @@ def upgrade() -> None:
     sa.CheckConstraint("kind IN ('company', 'branch', 'department', 'team')", name=op.f('ck_unit_kind')),
     sa.PrimaryKeyConstraint('unit_id', name=op.f('pk_unit'))
     )
+    op.create_table('unlisted',
+    sa.Column('kind', sa.Text(), nullable=False, comment='utm, click, tag, dialled, list, heard, or place'),
+    sa.Column('value', sa.Text(), nullable=False, comment='what the lead named and no list of the company has'),
+    sa.Column('lead_id', sa.Text(), nullable=False),
+    sa.Column('at_us', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('kind', 'value', 'lead_id', name=op.f('pk_unlisted'))
+    )
+    with op.batch_alter_table('unlisted', schema=None) as batch_op:
+        batch_op.create_index('ix_unlisted_lead_id', ['lead_id'], unique=False)
+
     op.create_table('contact_customer',
     sa.Column('contact_id', sa.Text(), nullable=False),
     sa.Column('customer_id', sa.Text(), nullable=False),
@@ -456,15 +536,23 @@ def downgrade() -> None:
         batch_op.drop_index('ix_contact_customer_customer_id')
 
     op.drop_table('contact_customer')
+    with op.batch_alter_table('unlisted', schema=None) as batch_op:
+        batch_op.drop_index('ix_unlisted_lead_id')
+
+    op.drop_table('unlisted')
     op.drop_table('unit')
     op.drop_table('topic_head')
     with op.batch_alter_table('timer', schema=None) as batch_op:
         batch_op.drop_index('ix_timer_due', sqlite_where=sa.text('fired_us IS NULL'), postgresql_where=sa.text('fired_us IS NULL'))
 
     op.drop_table('timer')
+    op.drop_table('territory_place')
+    op.drop_table('territory')
     op.drop_table('source')
     op.drop_table('setting')
     op.drop_table('progress')
+    op.drop_table('product_line')
+    op.drop_table('product')
     op.drop_table('person')
     op.drop_table('parted')
     with op.batch_alter_table('outcome', schema=None) as batch_op:
@@ -491,6 +579,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_lead_accepted_us')
 
     op.drop_table('lead')
+    with op.batch_alter_table('joined', schema=None) as batch_op:
+        batch_op.drop_index('ix_joined_b')
+        batch_op.drop_index('ix_joined_a')
+
+    op.drop_table('joined')
     op.drop_table('identifier_status')
     op.drop_table('evidence')
     with op.batch_alter_table('decision', schema=None) as batch_op:
@@ -505,12 +598,15 @@ def downgrade() -> None:
     op.drop_table('customer')
     op.drop_table('contact')
     op.drop_table('config_version')
+    op.drop_table('choice')
     with op.batch_alter_table('capture', schema=None) as batch_op:
         batch_op.drop_index('ix_capture_trace_id')
         batch_op.drop_index('ix_capture_source_id_digest')
         batch_op.drop_index('ix_capture_accepted_us')
 
     op.drop_table('capture')
+    op.drop_table('campaign_alias')
+    op.drop_table('campaign')
     op.drop_table('calendar')
     op.drop_table('book')
     with op.batch_alter_table('binding', schema=None) as batch_op:
