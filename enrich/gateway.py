@@ -19,7 +19,7 @@ from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
 from schemas.results import Stage as StageName
 from store import tables
 from store.bulk import keys_in
-from store.effects import Close, Effect, Insert, Update
+from store.effects import Close, Effect, Emit, Insert, Update
 from stream.host import Step
 from stream.log import Logged
 
@@ -92,15 +92,8 @@ class ResolveStage:
         ]
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
-        return Step(
-            effects=tuple(effects),
-            outputs=(
-                (
-                    "resolved",
-                    _resolved(event, lead.model_copy(update={"kind": kind}), (answer, customer_id), at_us),
-                ),
-            ),
-        )
+        news = _resolved(event, lead.model_copy(update={"kind": kind}), (answer, customer_id), at_us)
+        return Step(effects=(*effects, Emit("resolved", news)))
 
 
 def _kind(lead: Lead, answer: Resolution) -> LeadKind:

@@ -20,7 +20,7 @@ from schemas.results import Stage as StageName
 from store import tables
 from store.bulk import keys_in
 from store.company import CompanyCache
-from store.effects import Effect, Insert
+from store.effects import Effect, Emit, Insert, Update
 from stream.host import Step
 from stream.log import Logged
 
@@ -38,6 +38,7 @@ class Earlier:
     accepted_us: int
     key_given: bool
     lead_id: str | None
+    refused: bool
 
 
 @dataclass
@@ -72,7 +73,8 @@ class ParseStage:
         """Parse one capture. A retry leads to nothing: its lead exists, or its refusal is on record."""
         capture = facts.captures[logged.off]
         earlier = facts.by_key.get((capture.source_id, key_hash(capture.idem_key)), [])
-        if any(one.digest == capture.digest for one in earlier):
+        known = next((one for one in earlier if one.digest == capture.digest), None)
+        if known is not None and not (logged.attempt > 1 and known.refused):
             return Step()
         results = parse_capture(capture, facts.sources)
         joins = next((one.lead_id for one in earlier if one.lead_id is not None), None)
@@ -84,23 +86,9 @@ class ParseStage:
         ]
         refused = next((one for one in results if isinstance(one, Refused)), None)
         effects = _rows(logged, capture, results, leads, joins)
-        _remember(facts, capture, leads[0].lead_id if leads else None)
-        outputs = [
-            event_of(
-                lead,
-                source="/stages/parse",
-                subject=lead.lead_id,
-                key=capture.capture_id,
-                time_us=at_us,
-                trace_id=capture.trace_id,
-                purpose=capture.purpose,
-                key_id=logged.event.key_id,
-                cause=logged.event.id,
-                ordinal=ordinal,
-            )
-            for ordinal, lead in enumerate(leads)
-        ]
-        return Step(tuple(effects), tuple(("leads", event) for event in outputs), refused)
+        _remember(facts, capture, leads[0].lead_id if leads else None, refused is not None)
+        effects += [_news(logged, lead, at_us, ordinal) for ordinal, lead in enumerate(leads)]
+        return Step(tuple(effects), refused)
 
 
 def key_hash(idem_key: str) -> str:
@@ -115,8 +103,10 @@ def _recent(facts: ParseFacts, capture: Capture) -> str | None:
     return None
 
 
-def _remember(facts: ParseFacts, capture: Capture, lead_id: str | None) -> None:
-    mine = Earlier(capture.capture_id, capture.digest, capture.accepted_us, capture.key_given, lead_id)
+def _remember(facts: ParseFacts, capture: Capture, lead_id: str | None, refused: bool) -> None:
+    mine = Earlier(
+        capture.capture_id, capture.digest, capture.accepted_us, capture.key_given, lead_id, refused
+    )
     facts.by_key.setdefault((capture.source_id, key_hash(capture.idem_key)), []).append(mine)
     facts.by_body.setdefault((capture.source_id, capture.digest), []).append(mine)
 
@@ -126,33 +116,17 @@ def _rows(
 ) -> list[Effect]:
     first = results[0]
     detail = None if isinstance(first, Lead | Part) else first.model_dump(exclude_none=True)
-    effects: list[Effect] = [
-        Insert(
-            "capture",
-            {
-                "capture_id": capture.capture_id,
-                "source_id": capture.source_id,
-                "channel": capture.channel,
-                "format": capture.format,
-                "idem_hash": key_hash(capture.idem_key),
-                "key_given": capture.key_given,
-                "digest": capture.digest,
-                "occurred_us": capture.occurred_us,
-                "accepted_us": capture.accepted_us,
-                "trace_id": capture.trace_id,
-                "traceparent": capture.traceparent,
-                "purpose": capture.purpose,
-                "parent_id": capture.parent_id,
-                "key_id": logged.event.key_id,
-                "part": logged.part,
-                "off": logged.off,
-                "result": type(first).__name__.lower(),
-                "kind": getattr(first, "kind", None),
-                "code": getattr(first, "code", None),
-                "detail_json": orjson.dumps(detail).decode() if detail else None,
-            },
-        )
-    ]
+    found = {
+        "result": type(first).__name__.lower(),
+        "kind": getattr(first, "kind", None),
+        "code": getattr(first, "code", None),
+        "detail_json": orjson.dumps(detail).decode() if detail else None,
+    }
+    effects: list[Effect] = []
+    if logged.attempt > 1:
+        effects.append(Update("capture", {"capture_id": capture.capture_id}, found))
+    else:
+        effects.append(Insert("capture", {**_capture_row(logged, capture), **found}))
     for lead in leads:
         row = {"lead_id": lead.lead_id, "capture_id": capture.capture_id, "role": "origin"}
         effects.append(Insert("lead_capture", row))
@@ -160,6 +134,43 @@ def _rows(
         row = {"lead_id": joins, "capture_id": capture.capture_id, "role": "correction"}
         effects.append(Insert("lead_capture", row))
     return effects
+
+
+def _news(logged: Logged, lead: Lead, at_us: int, ordinal: int) -> Emit:
+    event = event_of(
+        lead,
+        source="/stages/parse",
+        subject=lead.lead_id,
+        key=lead.capture_id,
+        time_us=at_us,
+        trace_id=lead.trace_id,
+        purpose=lead.purpose,
+        key_id=logged.event.key_id,
+        cause=logged.event.id,
+        ordinal=ordinal,
+    )
+    return Emit("leads", event)
+
+
+def _capture_row(logged: Logged, capture: Capture) -> dict[str, Any]:
+    return {
+        "capture_id": capture.capture_id,
+        "source_id": capture.source_id,
+        "channel": capture.channel,
+        "format": capture.format,
+        "idem_hash": key_hash(capture.idem_key),
+        "key_given": capture.key_given,
+        "digest": capture.digest,
+        "occurred_us": capture.occurred_us,
+        "accepted_us": capture.accepted_us,
+        "trace_id": capture.trace_id,
+        "traceparent": capture.traceparent,
+        "purpose": capture.purpose,
+        "parent_id": capture.parent_id,
+        "key_id": logged.event.key_id,
+        "part": logged.part,
+        "off": logged.off,
+    }
 
 
 def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
@@ -185,6 +196,7 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
         found += connection.execute(select(*columns).where(same, recent))
     for row in sorted(set(found), key=lambda one: one.off):
         lead_id = make_id("lead", row.capture_id, 0) if row.result == "lead" else None
-        one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id)
+        refused = row.result == "refused"
+        one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)
         facts.by_key.setdefault((row.source_id, row.idem_hash), []).append(one)
         facts.by_body.setdefault((row.source_id, row.digest), []).append(one)

@@ -20,13 +20,13 @@ from ingest.gateway import ParseStage
 from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
 from store.company import CompanyCache
 from stream.door_log import CAPTURES
-from stream.host import Stage
+from stream.host import REPLAY, Stage
 from stream.timers import MakeEvent
 
 DOOR_TOPICS = (CAPTURES,)
 """Topics of `doors.db`."""
 
-STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute")
+STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", REPLAY)
 """Topics of the store."""
 
 TIMERS: Mapping[str, MakeEvent] = {QUEUE_OPENS: queue_opens}

@@ -20,7 +20,7 @@ from schemas.work import Assignment, Reroute, Task, TaskOrigin
 from store import tables
 from store.bulk import keys_in
 from store.company import CompanyCache
-from store.effects import Close, Count, Effect, Insert, Update
+from store.effects import Close, Count, Effect, Emit, Insert, Update
 from stream.host import Step
 from stream.log import Logged
 
@@ -93,15 +93,15 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
         _received(facts, case.at_us),
         (case.at_us, case.decision_id),
     )
-    effects, outputs = _settled(case, facts, routing)
+    effects = _settled(case, facts, routing)
     if (origin := task_origin(lead)) is not None:
         task = _task(case, routing, origin, facts.office)
         facts.tasks.setdefault(customer_id, []).append(task.task_id)
         effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
-        outputs.append(("tasks", case.event(task, "task")))
+        effects.append(Emit("tasks", case.event(task, "task")))
     if routing.reason.code == "waiting" and routing.reason.team_id is not None:
         effects += _opening(facts, routing.reason.team_id, case.at_us)
-    return Step(tuple(effects), tuple(outputs))
+    return Step(tuple(effects))
 
 
 def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
@@ -109,20 +109,17 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
     if team_id is None:
         return Step()
     effects: list[Effect] = []
-    outputs: list[tuple[str, Event]] = []
     for ordinal, customer_id in enumerate(facts.queue[:DRAIN_AT_ONCE]):
         case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
         received = _received(facts, case.at_us).get(team_id, {})
         routing = drain(team_id, facts.office, received, (case.at_us, case.decision_id))
         if routing is None:
             effects += _opening(facts, team_id, at_us)
-            return Step(tuple(effects), tuple(outputs))
-        more_effects, more_outputs = _settled(case, facts, routing)
-        effects += more_effects
-        outputs += more_outputs
+            return Step(tuple(effects))
+        effects += _settled(case, facts, routing)
     if len(facts.queue) > DRAIN_AT_ONCE:
-        outputs.append(("reroute", queue_event(team_id, at_us, cause=event.id)))
-    return Step(tuple(effects), tuple(outputs))
+        effects.append(Emit("reroute", queue_event(team_id, at_us, cause=event.id)))
+    return Step(tuple(effects))
 
 
 def queue_event(team_id: str, time_us: int, cause: str) -> Event:
@@ -193,9 +190,7 @@ def _received(facts: RouteFacts, at_us: int) -> dict[str, dict[str, int]]:
     return {team: counts for (team, when), counts in facts.received.items() if when == period}
 
 
-def _settled(
-    case: _Case, facts: RouteFacts, routing: Routing
-) -> tuple[list[Effect], list[tuple[str, Event]]]:
+def _settled(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
     """Return what every decision writes: itself, the holding and open tasks if they move, and the news of it."""
     customer_id, before = case.customer_id, facts.holders[case.customer_id]
     facts.routed[customer_id] = case.at_us
@@ -216,7 +211,7 @@ def _settled(
         reason=routing.reason,
         decided_us=case.at_us,
     )
-    return effects, [("assignments", case.event(assignment, "assignment"))]
+    return [*effects, Emit("assignments", case.event(assignment, "assignment"))]
 
 
 def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:

@@ -73,6 +73,15 @@ class Reroute(Frozen):
     act_id: str | None = None
 
 
+class Replay(Frozen):
+    """Asks a stage to decide once more on an event that it refused; effects keep their ids."""
+
+    stage: str
+    topic: str
+    off: int
+    attempt: int = Field(ge=2)
+
+
 class Act(Frozen):
     """Something a person did through the one command path."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from schemas.events import Event
 from schemas.ids import make_id
 from schemas.outcomes import OutcomeCode
 from store import tables
@@ -47,7 +48,11 @@ Plan = Callable[[Connection, Command, int], Sequence[Effect]]
 """Checks an act against the present state and returns its effects. Raises ActRefused."""
 
 
-def perform(store: Database, command: Command, plan: Plan, now_us: int) -> bool:
+Append = Callable[[Connection, str, Sequence[Event], int], object]
+"""Puts events on a topic inside a transaction (`stream.log.SqlLog.append`)."""
+
+
+def perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
     """Do an act in one transaction; return False if it had been done before under this key.
 
     Raises ActRefused, and then nothing was changed.
@@ -74,6 +79,8 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int) -> bool:
         }
         writes.add([Insert("act", row)])
         writes.flush(connection)
+        for topic in sorted(writes.emitted):
+            append(connection, topic, writes.emitted[topic], now_us)
     return True
 
 

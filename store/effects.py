@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from schemas.events import Event
 from store import tables
 from store.bulk import insert_ignore, update_rows
 
@@ -67,11 +68,19 @@ class Count:
     delta: int
 
 
-Effect = Insert | Close | Update | Count
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """An event that goes out with the transaction, on a topic of the store's log."""
+
+    topic: str
+    event: Event
+
+
+Effect = Insert | Close | Update | Count | Emit
 
 
 class Writes:
-    """The effects of one transaction, gathered and then flushed once."""
+    """The effects of one transaction, gathered and then flushed once; `emitted` is left to the caller's log."""
 
     def __init__(self) -> None:
         self._inserts: dict[str, list[dict[str, Any]]] = {name: [] for name in INSERT_ORDER}
@@ -80,6 +89,7 @@ class Writes:
         self._closes: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         self._updates: dict[tuple[str, tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]] = {}
         self._counts: dict[tuple[str, str, str], int] = {}
+        self.emitted: dict[str, list[Event]] = {}
 
     def add(self, effects: Iterable[Effect]) -> None:
         """Take in the effects of one decision, in order."""
@@ -94,6 +104,8 @@ class Writes:
                 case Count():
                     key = (effect.team_id, effect.period, effect.person_id)
                     self._counts[key] = self._counts.get(key, 0) + effect.delta
+                case Emit():
+                    self.emitted.setdefault(effect.topic, []).append(effect.event)
 
     def _insert(self, effect: Insert) -> None:
         row = dict(effect.row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from schemas.events import Event
 from schemas.ids import make_id
 from schemas.results import Refused
 from schemas.results import Stage as StageName
+from schemas.work import Replay
 from store import tables
 from store.bulk import insert_ignore
 from store.database import Database
@@ -34,6 +35,8 @@ LOCK_TARGET_S = 0.020
 """How long a batch may hold the store's write lock. Acts of people wait behind it: 20 ms is not noticed;
 much less, and the fsync of each commit outweighs the work."""
 BATCH_MIN, BATCH_MAX = 8, 1_000
+REPLAY = "replay"
+"""The topic on which people have refused events decided on once more; every stage reads it for its own."""
 
 
 class TopicReplaced(RuntimeError):
@@ -42,10 +45,9 @@ class TopicReplaced(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event led to: effects to write, events to send on, or a refusal for the dead letters."""
+    """What one event led to: effects, among them events to send on, or a refusal for the dead letters."""
 
     effects: tuple[Effect, ...] = ()
-    outputs: tuple[tuple[str, Event], ...] = ()
     refused: Refused | None = None
 
 
@@ -116,7 +118,7 @@ class StageHost(Generic[F]):
         Errors of the world (database, disk) are raised, for the caller to try again: nothing was done.
         Raises TopicReplaced when a topic's identity changed or its end lies before what was read.
         """
-        return sum(self._run_topic(topic) for topic in self.stage.topics)
+        return sum(self._run_topic(topic) for topic in (*self.stage.topics, REPLAY))
 
     def backlog(self) -> int:
         """Return how many events wait for this stage."""
@@ -148,7 +150,8 @@ class StageHost(Generic[F]):
             )
         if next_off == end:
             return 0
-        limit = 1 if topic in self.stage.one_by_one else self.metrics.batch_limit
+        alone = topic == REPLAY or topic in self.stage.one_by_one
+        limit = 1 if alone else self.metrics.batch_limit
         events = reader.read(topic, next_off, limit)
         return self.handle(topic, events) if events else 0
 
@@ -167,7 +170,9 @@ class StageHost(Generic[F]):
             half = len(events) // 2
             return self._process(topic, events[:half]) + self._process(topic, events[half:])
         self.metrics.bugs += 1
-        log.error("stage_bug", stage=self.stage.name, event_id=events[0].event.id, error=where_it_broke(failure))
+        log.error(
+            "stage_bug", stage=self.stage.name, event_id=events[0].event.id, error=where_it_broke(failure)
+        )
         refused = Refused(
             stage=self.stage.name,
             code="bug",
@@ -185,8 +190,9 @@ class StageHost(Generic[F]):
                 if not todo:
                     return 0
                 times = [self._clock(logged.event) for logged in todo]
-                steps = [Step(refused=only)] if only else self._decide(connection, todo, times)
-                self._write(connection, topic, list(zip(todo, steps, times, strict=True)))
+                asked = [self._asked_for(logged) for logged in todo]
+                steps = [Step(refused=only)] if only else self._decide(connection, asked, times)
+                self._write(connection, topic, todo[-1].off, list(zip(asked, steps, times, strict=True)))
                 crash_point("before commit")
         finally:
             if started:
@@ -198,6 +204,16 @@ class StageHost(Generic[F]):
             self._store.checkpoint()
         return len(todo)
 
+    def _asked_for(self, logged: Logged) -> Logged:
+        """Return the event to decide on: for a replay of this stage, the one it names."""
+        if logged.topic != REPLAY:
+            return logged
+        replay = logged.event.read(Replay)
+        if replay.stage != self.stage.name:
+            return replace(logged, opened=False)
+        (original,) = self._readers[replay.topic].read(replay.topic, replay.off, 1)
+        return replace(original, attempt=replay.attempt)
+
     def _decide(self, connection: Connection, events: list[Logged], times: list[int]) -> list[Step]:
         readable = [logged for logged in events if logged.opened]
         facts = self.stage.gather(connection, readable, times)
@@ -206,24 +222,23 @@ class StageHost(Generic[F]):
             for logged, at_us in zip(events, times, strict=True)
         ]
 
-    def _write(self, connection: Connection, topic: str, decided: list[tuple[Logged, Step, int]]) -> None:
+    def _write(
+        self, connection: Connection, topic: str, last_off: int, decided: list[tuple[Logged, Step, int]]
+    ) -> None:
         writes = Writes()
-        outputs: dict[str, list[Event]] = {}
         for logged, step, at_us in decided:
             writes.add(step.effects)
             if step.refused is not None:
                 self.metrics.refused += 1
                 writes.add([dead_letter(logged, step.refused, at_us)])
-            for out_topic, event in step.outputs:
-                outputs.setdefault(out_topic, []).append(event)
         writes.flush(connection)
         crash_point("half the effects")
         connection.execute(
-            update(tables.progress).where(self._is_progress_of(topic)).values(next_off=decided[-1][0].off + 1)
+            update(tables.progress).where(self._is_progress_of(topic)).values(next_off=last_off + 1)
         )
         now_us = max(at_us for _, _, at_us in decided)
-        for out_topic in sorted(outputs):
-            self._out.append(connection, out_topic, outputs[out_topic], now_us)
+        for out_topic in sorted(writes.emitted):
+            self._out.append(connection, out_topic, writes.emitted[out_topic], now_us)
 
     def _not_done(self, connection: Connection, topic: str, events: list[Logged]) -> list[Logged]:
         _, next_off = self._next(connection, topic, lock=True)
@@ -261,18 +276,18 @@ class _Gap(RuntimeError):
     """The events handed in do not follow on from what is done."""
 
 
-def dead_letter(logged: Logged, refused: Refused, at_us: int, attempt: int = 1) -> Insert:
+def dead_letter(logged: Logged, refused: Refused, at_us: int) -> Insert:
     """Return the dead letter of an event: where it is in the log, and what is wrong with it."""
     event = logged.event
     return Insert(
         "dead",
         {
-            "dead_id": make_id("dead", refused.stage, event.id, attempt),
+            "dead_id": make_id("dead", refused.stage, event.id, logged.attempt),
             "stage": refused.stage,
             "event_id": event.id,
             "capture_id": event.subject if event.subject.startswith("cap_") else None,
             "trace_id": event.trace_id,
-            "attempt": attempt,
+            "attempt": logged.attempt,
             "code": refused.code,
             "field": refused.field,
             "message": refused.message,

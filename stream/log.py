@@ -27,6 +27,8 @@ class Logged:
     off: int
     event: Event
     opened: bool = True
+    attempt: int = 1
+    """Above 1 when a person had a refused event decided on once more."""
 
 
 class LogReader(Protocol):

@@ -1,0 +1,67 @@
+"""Acts on dead letters: decide again (replay), put right with other bytes (repair), give up (discard)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from schemas.events import event_of
+from schemas.work import Replay
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.effects import Effect, Emit, Update
+
+
+def replay() -> Plan:
+    """Return the plan that has the refusing stage decide once more on the event of a dead letter."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        dead = open_dead_letter(connection, command.scope_id)
+        again = Replay(stage=dead["stage"], topic=dead["topic"], off=dead["off"], attempt=dead["attempt"] + 1)
+        event = event_of(
+            again,
+            source="/acts/replay",
+            subject=dead["dead_id"],
+            key=dead["dead_id"],
+            time_us=now_us,
+            trace_id=dead["trace_id"],
+            purpose="real",
+            key_id=None,
+            cause=command.act_id,
+        )
+        return [Update("dead", {"dead_id": dead["dead_id"]}, {"state": "replayed"}), Emit("replay", event)]
+
+    return plan
+
+
+def repaired() -> Plan:
+    """Return the plan that closes a dead letter whose repaired bytes are durable as a new capture."""
+    return _end("repaired")
+
+
+def discard() -> Plan:
+    """Return the plan that closes a dead letter for good; the raw bytes stay."""
+    return _end("discarded")
+
+
+def open_dead_letter(connection: Connection, dead_id: str) -> dict[str, Any]:
+    """Return a dead letter that is still open. Raises ActRefused."""
+    table = tables.dead
+    row = connection.execute(select(table).where(table.c.dead_id == dead_id)).mappings().one_or_none()
+    if row is None:
+        raise ActRefused(
+            "unknown_dead_letter", f"There is no dead letter {dead_id}; see `leadflow dead list`."
+        )
+    if row["state"] != "open":
+        raise ActRefused("dead_letter_ended", f"Dead letter {dead_id} is {row['state']} already.")
+    return dict(row)
+
+
+def _end(state: str) -> Plan:
+    def plan(connection: Connection, command: Command, _now_us: int) -> Sequence[Effect]:
+        dead = open_dead_letter(connection, command.scope_id)
+        return [Update("dead", {"dead_id": dead["dead_id"]}, {"state": state})]
+
+    return plan
