@@ -8,15 +8,16 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, func, select
 
-from ingest.registry import parse_capture
+from ingest.registry import FORMATS, assemble_parts, parse_capture
 from schemas.capture import Capture
-from schemas.events import event_of
+from schemas.events import Event, event_of
 from schemas.ids import make_id
 from schemas.lead import Lead
-from schemas.results import ParseResult, Part, Refused
+from schemas.results import Ignored, ParseResult, Part, Refused
 from schemas.results import Stage as StageName
+from schemas.work import Settle
 from store import tables
 from store.bulk import keys_in
 from store.company import CompanyCache
@@ -42,6 +43,16 @@ class Earlier:
 
 
 @dataclass
+class Group:
+    """The parts of one whole so far, the capture that opened it, and how many leads it has become."""
+
+    opener: Capture
+    key_id: str | None
+    parts: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
+    leads: int = 0
+
+
+@dataclass
 class ParseFacts:
     """Earlier captures of the same keys and bodies, with those of this batch added as it goes."""
 
@@ -50,13 +61,14 @@ class ParseFacts:
     """By place in the log: a retry is the same event twice, accepted at two times."""
     by_key: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
     by_body: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
 
 
 class ParseStage:
-    """Captures in; leads, or the reason why there is none, out."""
+    """Captures in; leads, or the reason why there is none, out. Parts wait until their whole is quiet."""
 
     name: StageName = "parse"
-    topics = ("captures",)
+    topics = ("captures", "settle")
     one_by_one = ()
 
     def __init__(self, companies: CompanyCache) -> None:
@@ -64,13 +76,21 @@ class ParseStage:
 
     def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ParseFacts:
         """Read what was captured before under the same keys, and the same bodies of senders without one."""
-        captures = {logged.off: logged.event.read(Capture) for logged in events}
+        captures = {one.off: one.event.read(Capture) for one in events if one.topic == "captures"}
         facts = ParseFacts(self._companies.get(connection).sources, captures)
-        _read_earlier(connection, facts)
+        if captures:
+            _read_earlier(connection, facts)
+        if groups := {one.event.subject for one in events if one.topic == "settle"}:
+            _read_groups(connection, facts, groups)
         return facts
 
     def decide(self, logged: Logged, facts: ParseFacts, at_us: int) -> Step:
-        """Parse one capture. A retry leads to nothing: its lead exists, or its refusal is on record."""
+        """Parse one capture, or judge a group that is quiet.
+
+        A retry leads to nothing: its lead exists, or its refusal is on record.
+        """
+        if logged.topic == "settle":
+            return _settled(logged.event, facts, at_us)
         capture = facts.captures[logged.off]
         earlier = facts.by_key.get((capture.source_id, key_hash(capture.idem_key)), [])
         known = next((one for one in earlier if one.digest == capture.digest), None)
@@ -87,8 +107,86 @@ class ParseStage:
         refused = next((one for one in results if isinstance(one, Refused)), None)
         effects = _rows(logged, capture, results, leads, joins)
         _remember(facts, capture, leads[0].lead_id if leads else None, refused is not None)
-        effects += [_news(logged, lead, at_us, ordinal) for ordinal, lead in enumerate(leads)]
+        effects += _part_rows(logged, results, at_us)
+        effects += [
+            _news(logged.event, logged.event.key_id, lead, at_us, ordinal)
+            for ordinal, lead in enumerate(leads)
+        ]
         return Step(tuple(effects), refused)
+
+
+SETTLE = "settle"
+"""The timer of a group of parts: its subject is the group, its due time when it would have been quiet."""
+
+
+def settles(group: str, due_us: int) -> tuple[str, Event]:
+    """Turn the timer of a group into its event (see stream.timers)."""
+    event = event_of(
+        Settle(group=group, quiet_since_us=due_us),
+        source="/timers",
+        subject=group,
+        key=group,
+        time_us=due_us,
+        trace_id="0" * 32,
+        purpose="real",
+        key_id=None,
+        cause=f"{SETTLE}:{group}:{due_us}",
+    )
+    return "settle", event
+
+
+def _part_rows(logged: Logged, results: Sequence[ParseResult], at_us: int) -> list[Effect]:
+    effects: list[Effect] = []
+    for part in results:
+        if isinstance(part, Part):
+            row = {
+                "group_id": part.group,
+                "capture_id": logged.event.subject,
+                "off": logged.off,
+                "at_us": at_us,
+                "data_json": orjson.dumps(part.data).decode(),
+            }
+            due_us = at_us + int(part.settle_s * 1_000_000)
+            effects.append(Insert("part", row))
+            effects.append(Insert("timer", {"kind": SETTLE, "subject_id": part.group, "due_us": due_us}))
+    return effects
+
+
+def _settled(event: Event, facts: ParseFacts, at_us: int) -> Step:
+    """Judge a group, unless a part has come since the timer was set: that part set a later one."""
+    settle = event.read(Settle)
+    group = facts.groups.get(settle.group)
+    if group is None or settle.quiet_since_us < _quiet_us(group, facts):
+        return Step()
+    opener = group.opener
+    result = assemble_parts([data for _, _, data in group.parts], opener, facts.sources)
+    if isinstance(result, Ignored):
+        detail = orjson.dumps(result.model_dump(exclude_none=True)).decode()
+        found = {"result": "ignored", "kind": result.kind, "code": result.code, "detail_json": detail}
+        return Step((Update("capture", {"capture_id": opener.capture_id}, found),))
+    # A whole that was judged before and has grown becomes a further lead joined to the first.
+    first_id = make_id("lead", opener.capture_id, 0)
+    lead = result.model_copy(
+        update={
+            "lead_id": make_id("lead", opener.capture_id, group.leads),
+            "joins": first_id if group.leads else None,
+        }
+    )
+    effects: list[Effect] = [
+        Update("capture", {"capture_id": opener.capture_id}, {"result": "lead", "kind": lead.kind})
+    ]
+    for capture_id, _, _ in group.parts:
+        role = "origin" if capture_id == opener.capture_id else "leg"
+        effects.append(
+            Insert("lead_capture", {"lead_id": lead.lead_id, "capture_id": capture_id, "role": role})
+        )
+    return Step((*effects, _news(event, group.key_id, lead, at_us, 0)))
+
+
+def _quiet_us(group: Group, facts: ParseFacts) -> int:
+    settings = FORMATS[group.opener.format].settings.model_validate(facts.sources[group.opener.source_id])
+    settle_s = float(getattr(settings, "settle_s", 0.0))
+    return max(at_us for _, at_us, _ in group.parts) + int(settle_s * 1_000_000)
 
 
 def key_hash(idem_key: str) -> str:
@@ -136,7 +234,7 @@ def _rows(
     return effects
 
 
-def _news(logged: Logged, lead: Lead, at_us: int, ordinal: int) -> Emit:
+def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int) -> Emit:
     event = event_of(
         lead,
         source="/stages/parse",
@@ -145,8 +243,8 @@ def _news(logged: Logged, lead: Lead, at_us: int, ordinal: int) -> Emit:
         time_us=at_us,
         trace_id=lead.trace_id,
         purpose=lead.purpose,
-        key_id=logged.event.key_id,
-        cause=logged.event.id,
+        key_id=key_id,
+        cause=cause.id,
         ordinal=ordinal,
     )
     return Emit("leads", event)
@@ -200,3 +298,43 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
         one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)
         facts.by_key.setdefault((row.source_id, row.idem_hash), []).append(one)
         facts.by_body.setdefault((row.source_id, row.digest), []).append(one)
+
+
+def _read_groups(connection: Connection, facts: ParseFacts, groups: set[str]) -> None:
+    part, capture, origin = tables.part, tables.capture, tables.lead_capture
+    wanted = keys_in(connection, ["group_id"], [(group,) for group in groups])
+    rows = connection.execute(
+        select(capture, part.c.group_id, part.c.at_us, part.c.data_json)
+        .join(part, part.c.capture_id == capture.c.capture_id)
+        .where(wanted)
+        .order_by(part.c.off)
+    ).all()
+    for row in rows:
+        if row.group_id not in facts.groups:
+            facts.groups[row.group_id] = Group(_remembered(row), row.key_id)
+        data = orjson.loads(row.data_json)
+        facts.groups[row.group_id].parts.append((row.capture_id, row.at_us, data))
+    openers = {group.opener.capture_id: group for group in facts.groups.values()}
+    counted = (
+        select(origin.c.capture_id, func.count())
+        .where(keys_in(connection, ["capture_id"], [(one,) for one in openers]), origin.c.role == "origin")
+        .group_by(origin.c.capture_id)
+    )
+    for capture_id, count in connection.execute(counted):
+        openers[capture_id].leads = count
+
+
+def _remembered(row: Row[Any, Any, Any]) -> Capture:
+    """Return a capture as its row remembers it: what names and dates its lead; the bytes stay in the log."""
+    names = (
+        "capture_id",
+        "source_id",
+        "channel",
+        "format",
+        "key_given",
+        "digest",
+        "occurred_us",
+        "accepted_us",
+    )
+    known = {name: row._mapping[name] for name in (*names, "trace_id", "traceparent", "purpose", "parent_id")}
+    return Capture(**known, idem_key=row.idem_hash, body=b"")

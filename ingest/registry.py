@@ -5,28 +5,35 @@ A new format is one new file and one line here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from ingest.cti import asterisk, calls
 from ingest.web import form
 from schemas.capture import Capture
-from schemas.results import ParseResult, Refused
+from schemas.lead import Lead
+from schemas.results import Ignored, ParseResult, Refused
 from schemas.sources import SourceSettings
+
+Assemble = Callable[[Collection[Mapping[str, str]], Any, Capture], Lead | Ignored]
+"""Judges a group from the `Part.data` of all its parts, in any order; the capture is the one that opened it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the model of a source's settings, and the parser of one capture."""
+    """A format: the model of a source's settings, the parser of one capture, the assembler of its parts."""
 
     settings: type[SourceSettings]
     parse: Callable[[Capture, Any], tuple[ParseResult, ...]]
+    assemble: Assemble | None = None
 
 
 FORMATS: Mapping[str, Format] = {
     "web.form": Format(form.WebForm, form.parse),
+    "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
 }
 
 
@@ -55,6 +62,16 @@ def parse_capture(capture: Capture, sources: Mapping[str, dict[str, Any]]) -> tu
             ),
         )
     return found.parse(capture, source)
+
+
+def assemble_parts(
+    parts: Collection[Mapping[str, str]], opener: Capture, sources: Mapping[str, dict[str, Any]]
+) -> Lead | Ignored:
+    """Judge a group of parts by its format. Raises LookupError if its source has gone meanwhile."""
+    assemble = FORMATS[opener.format].assemble
+    if assemble is None:
+        raise LookupError(f"format {opener.format!r} does not come in parts")
+    return assemble(parts, FORMATS[opener.format].settings.model_validate(sources[opener.source_id]), opener)
 
 
 def _refused(code: str, message: str, hint: str = "") -> Refused:

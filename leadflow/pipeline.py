@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from enrich.gateway import ResolveStage
-from ingest.gateway import ParseStage
+from ingest.gateway import SETTLE, ParseStage, settles
 from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
 from store.company import CompanyCache
 from stream.door_log import CAPTURES
@@ -26,10 +26,10 @@ from stream.timers import MakeEvent
 DOOR_TOPICS = (CAPTURES,)
 """Topics of `doors.db`."""
 
-STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", REPLAY)
+STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY)
 """Topics of the store."""
 
-TIMERS: Mapping[str, MakeEvent] = {QUEUE_OPENS: queue_opens}
+TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, QUEUE_OPENS: queue_opens}
 """What happens when a timer of each kind fires."""
 
 

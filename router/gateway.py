@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from router.office import Office, office_of
-from router.route import Holder, Routing, drain, route, task_origin
+from router.route import Holder, Routing, drain, has_talked, route, task_origin
 from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.ids import make_id
@@ -39,7 +39,8 @@ class RouteFacts:
     office: Office
     holders: dict[str, Holder] = field(default_factory=dict)
     routed: dict[str, int] = field(default_factory=dict)
-    tasks: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Customer to open tasks, each with its origin."""
     received: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     queue: list[str] = field(default_factory=list)
     opens: set[tuple[str, int]] = field(default_factory=set)
@@ -94,9 +95,13 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
         (case.at_us, case.decision_id),
     )
     effects = _settled(case, facts, routing)
-    if (origin := task_origin(lead)) is not None:
+    tasks = facts.tasks.setdefault(customer_id, {})
+    if has_talked(lead):
+        effects += _called_back(tasks, case.at_us)
+    origin = task_origin(lead)
+    if origin is not None and not (origin == "call_back" and "call_back" in tasks.values()):
         task = _task(case, routing, origin, facts.office)
-        facts.tasks.setdefault(customer_id, []).append(task.task_id)
+        tasks[task.task_id] = origin
         effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
         effects.append(Emit("tasks", case.event(task, "task")))
     if routing.reason.code == "waiting" and routing.reason.team_id is not None:
@@ -253,6 +258,14 @@ def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
     return effects
 
 
+def _called_back(tasks: dict[str, str], at_us: int) -> list[Effect]:
+    """Return the end of every call-back that is due to somebody we have now spoken with."""
+    done = sorted(task_id for task_id, origin in tasks.items() if origin == "call_back")
+    for task_id in done:
+        del tasks[task_id]
+    return [Update("task", {"task_id": task_id}, {"state": "done", "ended_us": at_us}) for task_id in done]
+
+
 def _opening(facts: RouteFacts, team_id: str, at_us: int) -> list[Effect]:
     """Return the timer for the moment at which somebody of a team can next take something."""
     opens_us = facts.office.opens(team_id, at_us)
@@ -313,11 +326,11 @@ def _read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) 
     task = tables.task
     wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
     for row in connection.execute(
-        select(task.c.task_id, task.c.customer_id)
+        select(task.c.task_id, task.c.customer_id, task.c.origin)
         .where(wanted, task.c.state == "open")
         .order_by(task.c.task_id)
     ):
-        facts.tasks.setdefault(row.customer_id, []).append(row.task_id)
+        facts.tasks.setdefault(row.customer_id, {})[row.task_id] = row.origin
 
 
 def _read_queue(connection: Connection, team_id: str) -> list[str]:

@@ -113,11 +113,16 @@ def is_missed(lead: Lead) -> bool:
     return lead.call is not None and lead.call.direction == "inbound" and not lead.call.answered
 
 
+def has_talked(lead: Lead) -> bool:
+    """Tell whether the lead is a call, in or out, in which a person of ours spoke with the customer."""
+    return lead.call is not None and lead.call.answered
+
+
 def task_origin(lead: Lead) -> TaskOrigin | None:
-    """Return what is to be done first about a lead; None for a touch that asks for nothing."""
+    """Return what is to be done first about a lead; None for a touch, and for what only adds to a lead."""
     if is_missed(lead):
         return "call_back"
-    return "first_response" if lead.kind == "enquiry" else None
+    return "first_response" if lead.kind == "enquiry" and lead.joins is None else None
 
 
 def tie_of(decision_id: str) -> Callable[[str], int]:

@@ -1,17 +1,28 @@
 """The company as data: who works where, who is away, what is sold, and the rule book in force.
 
-A `Company` is the whole of it at one version, read once and shared by every decision of a batch.
+A `Company` is the whole of it at one version, read once and shared by every decision of a batch. The pure
+look-ups at the end say what the company's own lists make of a lead: campaign, product line, territory.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.base import Frozen, Language, Micros
+from schemas.lead import CampaignHint
 
 UnitKind = Literal["company", "branch", "department", "team"]
+AliasKind = Literal["utm", "click", "tag", "dialled", "list", "heard"]
+ALIAS_KINDS: tuple[AliasKind, ...] = get_args(AliasKind)
+ChoiceList = Literal["outcome", "return", "no_need", "not_a_lead", "move"]
+"""The lists to choose from: outcomes of a task, and the reasons for a return, a lost lead, a move."""
 
 
 class Unit(Frozen):
@@ -62,6 +73,131 @@ class Absence(Frozen):
     stand_in_id: str | None = None
 
 
+class ProductLine(Frozen):
+    """A line of products that leads are routed by, with the words by which people ask for it."""
+
+    line_id: str
+    name_zh: str
+    name_en: str
+    aliases: tuple[str, ...] = ()
+
+
+class Product(Frozen):
+    """One product of a line."""
+
+    product_id: str
+    line_id: str
+    name_zh: str
+    name_en: str
+    aliases: tuple[str, ...] = ()
+
+
+class Alias(Frozen):
+    """One name under which a campaign arrives at a door, as a person wrote it down."""
+
+    kind: AliasKind
+    value: str
+
+
+class Campaign(Frozen):
+    """A market campaign, and every name under which its leads come in."""
+
+    campaign_id: str
+    name_zh: str
+    name_en: str
+    aliases: tuple[Alias, ...] = ()
+
+    @field_validator("aliases")
+    @classmethod
+    def _by_door(cls, aliases: tuple[Alias, ...]) -> tuple[Alias, ...]:
+        return tuple(sorted(aliases, key=lambda one: ALIAS_KINDS.index(one.kind)))
+
+
+class Place(Frozen):
+    """A province, or one city of it (省/市)."""
+
+    province: str
+    city: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.province}/{self.city}" if self.city else self.province
+
+
+class Territory(Frozen):
+    """A sales territory of the company's own map (大区/片区), and the unit that works it."""
+
+    territory_id: str
+    name_zh: str
+    name_en: str
+    unit_id: str | None = None
+    places: tuple[Place, ...] = ()
+
+
+class Choice(Frozen):
+    """One entry of a list that salespeople choose from. `outcome` codes are those of schemas.outcomes."""
+
+    list: ChoiceList
+    code: str
+    name_zh: str
+    name_en: str
+    retry_minutes: tuple[int, ...] = Field(
+        (), description="After this outcome, try again so much later (working time), one step a time"
+    )
+
+
+def _listed(which: ChoiceList, *entries: tuple[str, str, str]) -> tuple[Choice, ...]:
+    return tuple(Choice(list=which, code=code, name_zh=zh, name_en=en) for code, zh, en in entries)
+
+
+BUILT_IN_CHOICES: tuple[Choice, ...] = (
+    Choice(
+        list="outcome",
+        code="no_answer",
+        name_zh="无人接听",
+        name_en="No answer",
+        retry_minutes=(60, 240, 480, 1440),
+    ),
+    *_listed(
+        "outcome",
+        ("interested", "有意向", "Interested"),
+        ("later", "以后再联系", "Later"),
+        ("no_need", "无需求", "No need"),
+        ("wrong_number", "号码有误", "Wrong number"),
+        ("not_a_lead", "不是线索", "Not a lead"),
+        ("won", "成交", "Won"),
+    ),
+    *_listed(
+        "return",
+        ("other_region", "不属于我的片区", "Not my territory"),
+        ("other_product", "不属于我的产品线", "Not my product line"),
+        ("no_time", "暂时没有时间", "No time at present"),
+        ("language", "语言不通", "Language"),
+        ("leaving", "离职交接", "Leaving the company"),
+    ),
+    *_listed(
+        "no_need",
+        ("price", "价格过高", "Price"),
+        ("competitor", "选了别家", "Chose a competitor"),
+        ("no_budget", "没有预算", "No budget"),
+        ("only_asking", "只是了解", "Only asking"),
+    ),
+    *_listed(
+        "not_a_lead",
+        ("supplier", "供应商推销", "Supplier"),
+        ("job", "求职", "Job application"),
+        ("service", "售后问题", "Service case"),
+        ("nonsense", "无效内容", "Nonsense"),
+    ),
+    *_listed(
+        "move",
+        ("workload", "工作量调整", "Workload"),
+        ("known_elsewhere", "客户原有联系人", "Known to a colleague"),
+        ("territory_changed", "片区调整", "Territory changed"),
+    ),
+)
+"""What a company that has no list of its own chooses from."""
+
+
 class Company(Frozen):
     """Everything that decisions need of the company, at one version."""
 
@@ -76,7 +212,187 @@ class Company(Frozen):
     people: dict[str, Person] = Field(default_factory=dict)
     members: tuple[Member, ...] = ()
     absences: tuple[Absence, ...] = ()
+    lines: dict[str, ProductLine] = Field(default_factory=dict)
+    products: dict[str, Product] = Field(default_factory=dict)
+    campaigns: dict[str, Campaign] = Field(default_factory=dict)
+    territories: dict[str, Territory] = Field(default_factory=dict)
+    choices: tuple[Choice, ...] = Field((), description="The company's own lists; see `choices_of`")
     calendars: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Sources that are switched on"
+    )
+    sources_off: dict[str, dict[str, Any]] = Field(default_factory=dict)
     book_version: str | None = None
     book_csv: str | None = None
+
+    @field_validator("members")
+    @classmethod
+    def _in_order(cls, members: tuple[Member, ...]) -> tuple[Member, ...]:
+        return tuple(sorted(members, key=lambda one: (one.unit_id, one.person_id, one.from_us)))
+
+    @field_validator("absences")
+    @classmethod
+    def _by_time(cls, absences: tuple[Absence, ...]) -> tuple[Absence, ...]:
+        return tuple(sorted(absences, key=lambda one: (one.person_id, one.from_us)))
+
+    @field_validator("choices")
+    @classmethod
+    def _by_list(cls, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        return tuple(sorted(choices, key=lambda one: get_args(ChoiceList).index(one.list)))
+
+    def choices_of(self, which: ChoiceList) -> tuple[Choice, ...]:
+        """Return a list to choose from, in its order: the company's own, else the built-in one."""
+        own = tuple(one for one in self.choices if one.list == which)
+        return own or tuple(one for one in BUILT_IN_CHOICES if one.list == which)
+
+
+# --- what the company's lists make of a lead ----------------------------------------------------------
+
+_TOLD_BEST: tuple[AliasKind, ...] = ("tag", "list", "dialled", "utm", "click", "heard")
+"""Which hint is believed when several name campaigns: what a machine stated before what people remember."""
+
+_MAX_TEXT = 20_000
+_MAX_ALIAS = 80
+
+
+def campaign_for(
+    company: Company, hints: Iterable[CampaignHint], source_id: str
+) -> tuple[str | None, tuple[CampaignHint, ...]]:
+    """Return the campaign that a lead's hints name (else its source's own), and the hints nobody knows.
+
+    An unknown hint comes back fit to be stored and counted: normalised, cut, a click id without its number,
+    and what a person wrote in free text without long digits.
+    """
+    index = _index(company)
+    found: dict[str, str] = {}
+    unknown: dict[tuple[str, str], CampaignHint] = {}
+    for hint in hints:
+        key = alias_key(hint.kind, hint.value)
+        if not key:
+            continue
+        campaign_id = index.campaigns.get((hint.kind, key))
+        if campaign_id is not None:
+            found.setdefault(hint.kind, campaign_id)
+        else:
+            value = _DIGITS.sub("…", key) if hint.kind == "heard" else key
+            unknown.setdefault((hint.kind, value), CampaignHint(kind=hint.kind, value=value[:_MAX_ALIAS]))
+    told = next((found[kind] for kind in _TOLD_BEST if kind in found), None)
+    if told is None:
+        told = (company.sources.get(source_id) or company.sources_off.get(source_id) or {}).get("campaign")
+    return told, tuple(unknown.values())
+
+
+def product_line_for(company: Company, text: str) -> str | None:
+    """Return the product line that a text asks for: the longest of all names and aliases found in it.
+
+    Latin names count as whole words, Chinese ones wherever they stand. Of two equally long the first.
+    """
+    index = _index(company)
+    if index.products is None:
+        return None
+    best = ""
+    for match in index.products.finditer(_plain(text[:_MAX_TEXT])):
+        if len(match[0]) > len(best):
+            best = match[0]
+    return index.lines[best] if best else None
+
+
+def territory_for(company: Company, province: str | None, city: str | None) -> Territory | None:
+    """Return the territory of a place by the company's own map: the city's own entry, else the province's."""
+    if not province:
+        return None
+    places = _index(company).places
+    whole = place_key(province)
+    return (places.get((whole, place_key(city))) if city else None) or places.get((whole, ""))
+
+
+def book_version(text: str) -> str:
+    """Return the version of a rule book: 12 hex characters of its digest."""
+    return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def alias_key(kind: str, value: str) -> str:
+    """Return the form in which an alias is compared: case, width and spaces do not count.
+
+    A dialled number is its digits without country code and leading zeros; a click id is its name alone
+    (`gclid`), since every click has another number.
+    """
+    text = _plain(value)
+    if kind == "dialled":
+        digits = _NO_DIGIT.sub("", text).removeprefix("00")
+        return (digits.removeprefix("86") if len(digits) >= 12 else digits).lstrip("0")
+    return text.partition("=")[0].strip() if kind == "click" else text
+
+
+def place_key(name: str) -> str:
+    """Return the form in which a province or city is compared: 江苏省 = 江苏, 广西壮族自治区 = 广西."""
+    text = _plain(name)
+    return _PLACE_ENDING.sub("", text) or text
+
+
+def _plain(text: str) -> str:
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+_SPACES = re.compile(r"\s+")
+_NO_DIGIT = re.compile(r"\D+")
+_DIGITS = re.compile(r"\d[\d\s-]{3,}\d")
+_PLACE_ENDING = re.compile(
+    r"(?<=..)(?:特别行政区|(?:壮族|回族|维吾尔)?自治区|省|市|地区|盟|(?:[^\s]{1,3}族)*自治州|\s+(?:province|city))$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    company: Company
+    campaigns: dict[tuple[str, str], str]
+    products: re.Pattern[str] | None
+    lines: dict[str, str]
+    places: dict[tuple[str, str], Territory]
+
+
+_last: list[_Index] = []
+"""The index of the company asked about last. A batch asks about one company thousands of times."""
+
+
+def _index(company: Company) -> _Index:
+    for index in _last:
+        if index.company is company:
+            return index
+    made = _made_index(company)
+    _last[:] = [made]
+    return made
+
+
+def _made_index(company: Company) -> _Index:
+    lines: dict[str, str] = {}
+    for line in company.lines.values():
+        for name in (line.name_zh, line.name_en, *line.aliases):
+            lines.setdefault(_plain(name), line.line_id)
+    for product in company.products.values():
+        for name in (product.name_zh, product.name_en, *product.aliases):
+            lines.setdefault(_plain(name), product.line_id)
+    lines.pop("", None)
+    # The longest alternative stands first, so that 电动搬运车 is not taken for 搬运车.
+    words = [_word(name) for name in sorted(lines, key=lambda name: (-len(name), name))]
+    return _Index(
+        company=company,
+        campaigns={
+            (alias.kind, alias_key(alias.kind, alias.value)): campaign.campaign_id
+            for campaign in company.campaigns.values()
+            for alias in campaign.aliases
+        },
+        products=re.compile("|".join(words)) if words else None,
+        lines=lines,
+        places={
+            (place_key(place.province), place_key(place.city) if place.city else ""): territory
+            for territory in company.territories.values()
+            for place in territory.places
+        },
+    )
+
+
+def _word(name: str) -> str:
+    before = r"(?<![a-z0-9])" if name[0].isascii() else ""
+    after = r"(?![a-z0-9])" if name[-1].isascii() else ""
+    return before + re.escape(name) + after

@@ -16,7 +16,7 @@ from schemas.ids import make_id
 from schemas.lead import Lead
 from schemas.outcomes import Outcome
 from schemas.resolved import ResolvedLead
-from schemas.work import Act, Assignment, Replay, Reroute, Task
+from schemas.work import Act, Assignment, Replay, Reroute, Settle, Task
 
 M = TypeVar("M", bound=Frozen)
 ModelOf = type[M]
@@ -31,6 +31,7 @@ EVENT_MODELS: dict[str, type[Frozen]] = {
     "leadflow.act.v1": Act,
     "leadflow.reroute.v1": Reroute,
     "leadflow.replay.v1": Replay,
+    "leadflow.settle.v1": Settle,
 }
 """Every event type there is, with its version in the name, and the model of its data."""
 

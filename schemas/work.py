@@ -82,6 +82,13 @@ class Replay(Frozen):
     attempt: int = Field(ge=2)
 
 
+class Settle(Frozen):
+    """Asks parse to judge a group of parts, if it has been quiet since."""
+
+    group: str
+    quiet_since_us: Micros
+
+
 class Act(Frozen):
     """Something a person did through the one command path."""
 

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
-from schemas.company import Absence, Company, Member, Person, Unit
+from schemas.company import (
+    Absence,
+    Alias,
+    Campaign,
+    Choice,
+    Company,
+    Member,
+    Person,
+    Place,
+    Product,
+    ProductLine,
+    Territory,
+    Unit,
+    alias_key,
+    place_key,
+)
 from store import tables
 from store.bulk import insert_ignore
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows by table."""
+
+SETTINGS = ("name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes")
+"""The keys of table `setting` that are the company's own; others there belong to others."""
 
 
 class CompanyCache:
@@ -37,10 +60,10 @@ def company_version(connection: Connection) -> int:
 def load_company(connection: Connection, version: int) -> Company:
     """Read the whole company."""
 
-    def rows(name: str) -> list[dict[str, Any]]:
+    def rows(name: str, *order: str) -> list[dict[str, Any]]:
         table = tables.state.tables[name]
-        ordered = select(table).order_by(*table.primary_key.columns)
-        return [dict(row._mapping) for row in connection.execute(ordered)]
+        keys = [table.c[key] for key in order] or list(table.primary_key.columns)
+        return [dict(row) for row in connection.execute(select(table).order_by(*keys)).mappings()]
 
     settings = {row["key"]: orjson.loads(row["value_json"]) for row in rows("setting")}
     book = connection.execute(
@@ -48,17 +71,36 @@ def load_company(connection: Connection, version: int) -> Company:
         .order_by(tables.book.c.published_us.desc(), tables.book.c.version.desc())
         .limit(1)
     ).one_or_none()
+    aliases: dict[str, list[Alias]] = defaultdict(list)
+    for row in rows("campaign_alias", "ordinal"):
+        aliases[row["campaign_id"]].append(Alias(kind=row["kind"], value=row["value"]))
+    places: dict[str, list[Place]] = defaultdict(list)
+    for row in rows("territory_place", "ordinal"):
+        places[row["territory_id"]].append(Place(province=row["province"], city=row["city"]))
+    sources: dict[bool, dict[str, dict[str, Any]]] = {True: {}, False: {}}
+    for row in rows("source"):
+        sources[bool(row["enabled"])][row["source_id"]] = orjson.loads(row["settings_json"])
     return Company(
         version=version,
-        **settings,
+        **{key: value for key, value in settings.items() if key in SETTINGS},
         units={row["unit_id"]: Unit(**row) for row in rows("unit")},
         people={row["person_id"]: Person(**row) for row in rows("person")},
         members=tuple(Member(**row) for row in rows("member")),
         absences=tuple(Absence(**row) for row in rows("absence")),
-        calendars={row["calendar_id"]: orjson.loads(row["calendar_json"]) for row in rows("calendar")},
-        sources={
-            row["source_id"]: orjson.loads(row["settings_json"]) for row in rows("source") if row["enabled"]
+        lines={row["line_id"]: ProductLine(**_with_aliases(row)) for row in rows("product_line")},
+        products={row["product_id"]: Product(**_with_aliases(row)) for row in rows("product")},
+        campaigns={
+            row["campaign_id"]: Campaign(**row, aliases=tuple(aliases[row["campaign_id"]]))
+            for row in rows("campaign")
         },
+        territories={
+            row["territory_id"]: Territory(**row, places=tuple(places[row["territory_id"]]))
+            for row in rows("territory")
+        },
+        choices=tuple(_choice(row) for row in rows("choice", "list", "ordinal")),
+        calendars={row["calendar_id"]: orjson.loads(row["calendar_json"]) for row in rows("calendar")},
+        sources=sources[True],
+        sources_off=sources[False],
         book_version=book.version if book else None,
         book_csv=book.csv if book else None,
     )
@@ -73,50 +115,140 @@ def raise_version(connection: Connection) -> None:
 
 def put_company(connection: Connection, company: Company, now_us: int) -> None:
     """Write a company's data over what is there: rows of the same key are replaced, others stay."""
-    settings = company.model_dump(
-        include={"name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes"}
-    )
-    _replace(
-        connection,
-        "setting",
-        [{"key": key, "value_json": orjson.dumps(value).decode()} for key, value in settings.items()],
-    )
-    _replace(connection, "unit", [unit.model_dump() for unit in company.units.values()])
-    _replace(connection, "person", [person.model_dump() for person in company.people.values()])
-    _replace(connection, "member", [member.model_dump() for member in company.members])
-    _replace(connection, "absence", [absence.model_dump() for absence in company.absences])
-    _replace(
-        connection,
-        "calendar",
-        [
-            {"calendar_id": key, "calendar_json": orjson.dumps(value).decode()}
-            for key, value in company.calendars.items()
-        ],
-    )
-    _replace(connection, "source", [_source_row(settings) for settings in company.sources.values()])
-    if company.book_csv is not None and company.book_version is not None:
-        insert_ignore(
-            connection,
-            tables.book,
-            [{"version": company.book_version, "csv": company.book_csv, "published_us": now_us}],
-        )
+    for name, rows in rows_of(company).items():
+        _delete(connection, name, rows)
+        insert_ignore(connection, tables.state.tables[name], rows)
+    _publish_book(connection, company, now_us, None)
     raise_version(connection)
 
 
-def _source_row(settings: dict[str, Any]) -> dict[str, Any]:
+def replace_company(
+    connection: Connection, old: Company, new: Company, now_us: int, act_id: str | None = None
+) -> bool:
+    """Turn the stored `old` company into `new`, touching only rows that differ; return whether any did.
+
+    What is not in `new` is removed, without asking: see sales.apply for what must stay. A `book_csv` of
+    None leaves the rule book in force as it is.
+    """
+    before, after = rows_of(old), rows_of(new)
+    gone, come = _only_in(before, after), _only_in(after, before)
+    new_book = new.book_csv is not None and new.book_version != old.book_version
+    if not new_book and not any(gone.values()) and not any(come.values()):
+        return False
+    for name, rows in gone.items():
+        _delete(connection, name, rows)
+    for name, rows in come.items():
+        insert_ignore(connection, tables.state.tables[name], rows)
+    if new_book:
+        _publish_book(connection, new, now_us, act_id)
+    raise_version(connection)
+    return True
+
+
+def rows_of(company: Company) -> Rows:
+    """Return a company as rows of its tables, all but the rule book, which is published, not replaced."""
+    settings = company.model_dump(include=set(SETTINGS))
     return {
-        "source_id": settings["source_id"],
-        "channel": settings["channel"],
-        "format": settings["format"],
-        "settings_json": orjson.dumps(settings).decode(),
-        "enabled": True,
+        "setting": [{"key": key, "value_json": _json(settings[key])} for key in SETTINGS],
+        "unit": [unit.model_dump() for unit in company.units.values()],
+        "person": [person.model_dump() for person in company.people.values()],
+        "member": [member.model_dump() for member in company.members],
+        "absence": [absence.model_dump() for absence in company.absences],
+        "product_line": [_without_aliases(line.model_dump()) for line in company.lines.values()],
+        "product": [_without_aliases(product.model_dump()) for product in company.products.values()],
+        "campaign": [one.model_dump(exclude={"aliases"}) for one in company.campaigns.values()],
+        "campaign_alias": [
+            {
+                "kind": alias.kind,
+                "alias_key": alias_key(alias.kind, alias.value),
+                "value": alias.value,
+                "campaign_id": one.campaign_id,
+                "ordinal": ordinal,
+            }
+            for one in company.campaigns.values()
+            for ordinal, alias in enumerate(one.aliases)
+        ],
+        "territory": [one.model_dump(exclude={"places"}) for one in company.territories.values()],
+        "territory_place": [
+            {
+                "province_key": place_key(place.province),
+                "city_key": place_key(place.city) if place.city else "",
+                "province": place.province,
+                "city": place.city,
+                "territory_id": one.territory_id,
+                "ordinal": ordinal,
+            }
+            for one in company.territories.values()
+            for ordinal, place in enumerate(one.places)
+        ],
+        "choice": list(_choice_rows(company.choices)),
+        "calendar": [
+            {"calendar_id": key, "calendar_json": _json(value)} for key, value in company.calendars.items()
+        ],
+        "source": [
+            {
+                "source_id": settings["source_id"],
+                "channel": settings["channel"],
+                "format": settings["format"],
+                "settings_json": _json(settings),
+                "enabled": enabled,
+            }
+            for enabled, sources in ((True, company.sources), (False, company.sources_off))
+            for settings in sources.values()
+        ],
     }
 
 
-def _replace(connection: Connection, name: str, rows: list[dict[str, Any]]) -> None:
+def _only_in(some: Rows, others: Rows) -> Rows:
+    known = {name: {_json(row) for row in rows} for name, rows in others.items()}
+    return {name: [row for row in rows if _json(row) not in known[name]] for name, rows in some.items()}
+
+
+def _publish_book(connection: Connection, company: Company, now_us: int, act_id: str | None) -> None:
+    """Put a rule book in force. Published again, an earlier one counts as the newest: that is a way back."""
+    if company.book_csv is None or company.book_version is None:
+        return
+    book = tables.book
+    last = connection.execute(select(func.max(book.c.published_us))).scalar_one_or_none()
+    connection.execute(book.delete().where(book.c.version == company.book_version))
+    row = {
+        "version": company.book_version,
+        "csv": company.book_csv,
+        "published_us": now_us if last is None else max(now_us, last + 1),
+        "act_id": act_id,
+    }
+    insert_ignore(connection, book, [row])
+
+
+def _delete(connection: Connection, name: str, rows: Iterable[dict[str, Any]]) -> None:
     table = tables.state.tables[name]
-    keys = [column.name for column in table.primary_key.columns]
+    keys = list(table.primary_key.columns)
     for row in rows:
-        condition = [table.c[key] == row[key] for key in keys]
-        connection.execute(table.delete().where(*condition))
-    insert_ignore(connection, table, rows)
+        connection.execute(table.delete().where(*(key == row[key.name] for key in keys)))
+
+
+def _choice_rows(choices: Iterable[Choice]) -> Iterable[dict[str, Any]]:
+    counts: dict[str, int] = defaultdict(int)
+    for one in choices:
+        row = one.model_dump(exclude={"retry_minutes"})
+        yield {**row, "ordinal": counts[one.list], "retry_json": _json(one.retry_minutes)}
+        counts[one.list] += 1
+
+
+def _choice(row: dict[str, Any]) -> Choice:
+    kept = {key: row[key] for key in ("list", "code", "name_zh", "name_en")}
+    return Choice(**kept, retry_minutes=tuple(orjson.loads(row["retry_json"])))
+
+
+def _with_aliases(row: dict[str, Any]) -> dict[str, Any]:
+    aliases = row.pop("aliases_json")
+    return {**row, "aliases": tuple(orjson.loads(aliases))}
+
+
+def _without_aliases(values: dict[str, Any]) -> dict[str, Any]:
+    aliases = values.pop("aliases")
+    return {**values, "aliases_json": _json(aliases)}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -159,6 +159,15 @@ lead_capture = Table(
     CheckConstraint("role IN ('origin', 'correction', 'leg', 'repair')", name="role"),
     Index("ix_lead_capture_capture_id", "capture_id"),
 )
+part = Table(
+    "part",
+    state,
+    _id("group_id", key=True),
+    _id("capture_id", key=True),
+    Column("off", BigInteger, nullable=False),
+    _us("at_us"),
+    Column("data_json", Text, nullable=False),
+)
 lead = Table(
     "lead",
     state,

@@ -1,16 +1,23 @@
-"""Questions about the present state: the inbox, the sum that must add up, orphans, the story of a lead."""
+"""Questions about the present state: the sum that must add up, the feed, inboxes, orphans, a lead's story."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select, union_all
 
 from store import tables
+from store.bulk import keys_in
 
 ORPHAN_AFTER_US = 60 * 1_000_000
 """In intake for longer than this, a customer counts as without owner: route normally takes milliseconds."""
+
+PROBE_QUEUE = "probe"
+INTAKE = "intake"
 
 
 def orphans(connection: Connection, now_us: int) -> list[dict[str, Any]]:
@@ -19,7 +26,7 @@ def orphans(connection: Connection, now_us: int) -> list[dict[str, Any]]:
     open_owner = and_(
         holding.c.customer_id == customer.c.customer_id, holding.c.role == "owner", holding.c.to_us.is_(None)
     )
-    stuck = and_(holding.c.holder_id == "intake", holding.c.from_us < now_us - ORPHAN_AFTER_US)
+    stuck = and_(holding.c.holder_id == INTAKE, holding.c.from_us < now_us - ORPHAN_AFTER_US)
     rows = connection.execute(
         select(customer.c.customer_id, customer.c.born_us, holding.c.holder_id)
         .select_from(customer.outerjoin(holding, open_owner))
@@ -27,23 +34,6 @@ def orphans(connection: Connection, now_us: int) -> list[dict[str, Any]]:
         .order_by(customer.c.born_us)
     )
     return [dict(row._mapping) for row in rows]
-
-
-def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict[str, Any]]:
-    """Return the open tasks of a person or queue, most urgent first, each with its lead and the reason."""
-    task, lead, decision = tables.task, tables.lead, tables.decision
-    rows = connection.execute(
-        select(task, lead.c.channel, lead.c.fields_json, lead.c.trace_id, decision.c.reason_json)
-        .select_from(
-            task.outerjoin(lead, lead.c.lead_id == task.c.lead_id).outerjoin(
-                decision, decision.c.decision_id == task.c.decision_id
-            )
-        )
-        .where(task.c.holder_id == holder_id, task.c.state == "open")
-        .order_by(task.c.due_us, task.c.task_id)
-        .limit(limit)
-    )
-    return [_readable(dict(row._mapping)) for row in rows]
 
 
 def tally(connection: Connection) -> dict[str, int]:
@@ -56,7 +46,419 @@ def tally(connection: Connection) -> dict[str, int]:
     return {"received": sum(counts.values()), **counts}
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sum that must add up: `received = owned + waiting + not_leads + to_repair + without_owner + closed`."""
+
+    received: int
+    owned: int = 0
+    waiting: int = 0
+    not_leads: int = 0
+    to_repair: int = 0
+    without_owner: int = 0
+    closed: int = 0
+    oldest_waiting_us: int | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """Tell whether everything received is accounted for, once."""
+        parts = (self.owned, self.waiting, self.not_leads, self.to_repair, self.without_owner, self.closed)
+        return self.received == sum(parts)
+
+
+def balance(connection: Connection, now_us: int) -> Balance:
+    """Return where everything received stands at this instant; both sides are counted in one statement.
+
+    Counted is each lead once, and each thing received that led to no lead once. A repair stands for what it
+    repairs, a whole call for its parts; probes are left out. `received` counts them bare; the other side
+    follows each to where it stands:
+
+    - to repair: an open dead letter stands in its way (at parse, resolve or route);
+    - not leads: ignored, or no enquiry (a supplier, a touch of a customer), or given up as a dead letter;
+    - owned: an enquiry whose customer a person has;
+    - waiting: an enquiry whose customer is in a queue, or that is on its way there (milliseconds);
+    - without owner: an enquiry whose open customer nobody has, or that is stuck in intake for over 60 s;
+    - closed: an enquiry whose customer is closed and held by nobody.
+    """
+    items = _items(now_us - ORPHAN_AFTER_US).subquery()
+    bare = _received().subquery()
+    holding = tables.holding
+    oldest = select(func.min(holding.c.from_us)).where(
+        holding.c.holder_kind == "queue", holding.c.holder_id != PROBE_QUEUE, holding.c.to_us.is_(None)
+    )
+    # One statement, because PostgreSQL gives each statement its own view of what is committed.
+    rows = connection.execute(
+        union_all(
+            select(items.c.place, func.count()).group_by(items.c.place),
+            select(literal("received"), select(func.count()).select_from(bare).scalar_subquery()),
+            select(literal("oldest_waiting_us"), oldest.scalar_subquery()),
+        )
+    ).all()
+    return Balance(**{str(name): value for name, value in rows if value is not None})
+
+
+def _received() -> Any:
+    """What came in, without a look at what became of it: leads, and what led to none."""
+    capture, origin = tables.capture, tables.lead_capture
+    leads = (
+        select(origin.c.lead_id)
+        .join(capture, capture.c.capture_id == origin.c.capture_id)
+        .where(origin.c.role == "origin", capture.c.purpose != "probe")
+    )
+    return union_all(leads, select(capture.c.capture_id).where(_led_to_no_lead()), _unread())
+
+
+def _led_to_no_lead() -> Any:
+    capture, origin = tables.capture, tables.lead_capture
+    repair = capture.alias("repair")
+    repaired = select(repair.c.parent_id).where(repair.c.parent_id.is_not(None))
+    has_lead = exists().where(origin.c.capture_id == capture.c.capture_id, origin.c.role == "origin")
+    return and_(
+        capture.c.result.in_(("ignored", "refused")),
+        capture.c.purpose != "probe",
+        ~has_lead,
+        or_(capture.c.result == "ignored", capture.c.capture_id.not_in(repaired)),
+    )
+
+
+def _unread() -> Select[Any]:
+    """What parse broke on: there is no row of the capture, only its dead letter."""
+    capture, dead = tables.capture, tables.dead
+    return (
+        select(dead.c.capture_id)
+        .where(
+            dead.c.stage == "parse",
+            dead.c.state == "open",
+            ~exists().where(capture.c.capture_id == dead.c.capture_id),
+        )
+        .distinct()
+    )
+
+
+def _items(stuck_before_us: int) -> Any:
+    capture, dead = tables.capture, tables.dead
+    open_dead = (
+        select(dead.c.trace_id, dead.c.stage).where(dead.c.state == "open").distinct().subquery("open_dead")
+    )
+    given_up = ~exists().where(
+        dead.c.capture_id == capture.c.capture_id, dead.c.stage == "parse", dead.c.state != "discarded"
+    )
+    no_lead = select(
+        case(
+            (capture.c.result == "ignored", "not_leads"),
+            (given_up, "not_leads"),
+            else_="to_repair",
+        ).label("place")
+    ).where(_led_to_no_lead())
+    unread = select(literal("to_repair").label("place")).select_from(_unread().subquery())
+    return union_all(_places_of_leads(open_dead, stuck_before_us), no_lead, unread)
+
+
+def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
+    capture, origin, lead = tables.capture, tables.lead_capture, tables.lead
+    membership, holding, customer = tables.membership, tables.holding, tables.customer
+    stands_in_the_way = exists().where(
+        open_dead.c.trace_id == capture.c.trace_id, open_dead.c.stage.in_(("resolve", "route"))
+    )
+    place = case(
+        (stands_in_the_way, "to_repair"),
+        (lead.c.lead_id.is_(None), "waiting"),
+        (lead.c.kind != "enquiry", "not_leads"),
+        (holding.c.holder_kind == "person", "owned"),
+        (and_(holding.c.holder_id == INTAKE, holding.c.from_us < stuck_before_us), "without_owner"),
+        (holding.c.holder_kind.is_not(None), "waiting"),
+        (customer.c.state == "closed", "closed"),
+        else_="without_owner",
+    )
+    return (
+        select(place.label("place"))
+        .select_from(
+            origin.join(capture, capture.c.capture_id == origin.c.capture_id)
+            .outerjoin(lead, lead.c.lead_id == origin.c.lead_id)
+            .outerjoin(membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None)))
+            .outerjoin(customer, customer.c.customer_id == membership.c.customer_id)
+            .outerjoin(
+                holding,
+                and_(
+                    holding.c.customer_id == membership.c.customer_id,
+                    holding.c.role == "owner",
+                    holding.c.to_us.is_(None),
+                ),
+            )
+        )
+        .where(origin.c.role == "origin", capture.c.purpose != "probe")
+    )
+
+
+FEED_KINDS = ("enquiry", "existing_customer")
+
+
+def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
+    """Return the newest leads, each with its customer's holder, first task, and the decision to explain.
+
+    That decision is the newest of the lead's own and the one by which the holder got the customer, so a
+    customer taken out of a waiting queue shows whose turn it was. `received` is what the holder got of that
+    team's leads on that day so far.
+    """
+    lead, membership, holding, task = tables.lead, tables.membership, tables.holding, tables.task
+    newest = (
+        select(lead)
+        .where(lead.c.purpose != "probe", lead.c.kind.in_(FEED_KINDS))
+        .order_by(lead.c.accepted_us.desc(), lead.c.lead_id)
+        .limit(limit)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(
+            newest.c.lead_id,
+            newest.c.channel,
+            newest.c.kind,
+            newest.c.accepted_us,
+            newest.c.fields_json,
+            newest.c.trace_id,
+            membership.c.customer_id,
+            holding.c.holder_kind,
+            holding.c.holder_id,
+            holding.c.decision_id,
+        )
+        .select_from(
+            newest.outerjoin(
+                membership, and_(membership.c.lead_id == newest.c.lead_id, membership.c.to_us.is_(None))
+            ).outerjoin(
+                holding,
+                and_(
+                    holding.c.customer_id == membership.c.customer_id,
+                    holding.c.role == "owner",
+                    holding.c.to_us.is_(None),
+                ),
+            )
+        )
+        .order_by(newest.c.accepted_us.desc(), newest.c.lead_id)
+    )
+    found = [_readable(dict(row._mapping)) for row in rows]
+    tasks: dict[str, dict[str, Any]] = {}
+    listed = keys_in(connection, ["lead_id"], [(row["lead_id"],) for row in found])
+    for one in connection.execute(select(task).where(listed).order_by(task.c.created_us)).mappings():
+        tasks.setdefault(one["lead_id"], dict(one))
+    for row in found:
+        row["task"] = tasks.get(row["lead_id"])
+    _explain(connection, found)
+    return found
+
+
+def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the open tasks of a person or queue, most urgent first, each with its lead and the reason."""
+    task, lead, holding = tables.task, tables.lead, tables.holding
+    rows = connection.execute(
+        select(
+            task,
+            lead.c.channel,
+            lead.c.kind.label("lead_kind"),
+            lead.c.accepted_us,
+            lead.c.fields_json,
+            lead.c.trace_id,
+            holding.c.decision_id.label("held_by"),
+        )
+        .select_from(
+            task.outerjoin(lead, lead.c.lead_id == task.c.lead_id).outerjoin(
+                holding,
+                and_(
+                    holding.c.customer_id == task.c.customer_id,
+                    holding.c.role == "owner",
+                    holding.c.to_us.is_(None),
+                ),
+            )
+        )
+        .where(task.c.holder_id == holder_id, task.c.state == "open")
+        .order_by(task.c.due_us, task.c.task_id)
+        .limit(limit)
+    )
+    found = [_readable(dict(row._mapping)) for row in rows]
+    _explain(connection, found, holding_key="held_by")
+    return found
+
+
+def inboxes(connection: Connection, now_us: int) -> list[dict[str, Any]]:
+    """Return who has open tasks: holder, how many, how many overdue, and when the first is due."""
+    task = tables.task
+    rows = connection.execute(
+        select(
+            task.c.holder_kind,
+            task.c.holder_id,
+            func.count().label("open"),
+            func.sum(case((task.c.due_us < now_us, 1), else_=0)).label("overdue"),
+            func.min(task.c.due_us).label("first_due_us"),
+        )
+        .where(task.c.state == "open", task.c.holder_id != PROBE_QUEUE)
+        .group_by(task.c.holder_kind, task.c.holder_id)
+    )
+    return [{**row._mapping, "overdue": int(row.overdue)} for row in rows]
+
+
+def needs_repair(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
+    """Return the open dead letters, newest first, each with the source and channel of what was received."""
+    dead, capture = tables.dead, tables.capture
+    rows = connection.execute(
+        select(dead, capture.c.source_id, capture.c.channel, capture.c.accepted_us)
+        .select_from(dead.outerjoin(capture, capture.c.capture_id == dead.c.capture_id))
+        .where(dead.c.state == "open", or_(capture.c.purpose.is_(None), capture.c.purpose != "probe"))
+        .order_by(dead.c.refused_us.desc(), dead.c.dead_id)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+_TRACE = re.compile(r"[0-9a-f]{32}")
+
+
+def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return all that is on record about something: an id of a trace, lead, capture, task, decision or dead letter.
+
+    Lists of rows by table: captures, leads, evidence, decisions (with the act behind one that a person made,
+    and what everybody eligible had received by then), tasks, outcomes, dead. All empty for an unknown id.
+    """
+    captures, leads, dead = _subject(connection, any_id)
+    told: dict[str, list[dict[str, Any]]] = {
+        "captures": _rows(connection, tables.capture, "capture_id", captures),
+        "leads": [_readable(row) for row in _rows(connection, tables.lead, "lead_id", leads)],
+        "memberships": _rows(connection, tables.membership, "lead_id", leads),
+        "evidence": _rows(connection, tables.evidence, "lead_id", leads),
+        "dead": _rows(connection, tables.dead, "dead_id", dead),
+    }
+    customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
+    decisions = [
+        row
+        for row in _rows(connection, tables.decision, "subject_id", customers)
+        if row["lead_id"] is None or row["lead_id"] in leads
+    ]
+    first_us = min((row["accepted_us"] for row in told["leads"]), default=0)
+    told["decisions"] = [_readable(row) for row in decisions if row["decided_us"] >= first_us]
+    acts = {
+        row["act_id"]: row
+        for row in _rows(connection, tables.act, "act_id", {row["event_id"] for row in decisions})
+    }
+    for row in told["decisions"]:
+        row["act"] = acts.get(row["event_id"])
+        row["received"] = _received_before(connection, row)
+    told["holdings"] = _rows(connection, tables.holding, "customer_id", customers)
+    told["tasks"] = [
+        row
+        for row in _rows(connection, tables.task, "customer_id", customers)
+        if row["lead_id"] is None or row["lead_id"] in leads
+    ]
+    tasks = {row["task_id"] for row in told["tasks"]}
+    told["outcomes"] = [
+        row for row in _rows(connection, tables.outcome, "customer_id", customers) if row["task_id"] in tasks
+    ]
+    return told
+
+
+def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], set[str]]:
+    """Return the capture, lead and dead-letter ids that an id speaks of."""
+    capture, origin, dead = tables.capture, tables.lead_capture, tables.dead
+    task, decision, lead = tables.task, tables.decision, tables.lead
+
+    def ids(column: Any, *where: Any) -> set[str]:
+        found = connection.execute(select(column).where(*where)).scalars()
+        return {one for one in found if one is not None}
+
+    captures: set[str] = set()
+    leads: set[str] = set()
+    traces: set[str] = set()
+    if any_id.startswith("lead_"):
+        leads = {any_id}
+    elif any_id.startswith("task_"):
+        leads = ids(task.c.lead_id, task.c.task_id == any_id)
+    elif any_id.startswith("dec_"):
+        leads = ids(decision.c.lead_id, decision.c.decision_id == any_id)
+    elif any_id.startswith("cap_"):
+        captures = {any_id}
+    elif any_id.startswith("dead_"):
+        captures = ids(dead.c.capture_id, dead.c.dead_id == any_id)
+        traces = set() if captures else ids(dead.c.trace_id, dead.c.dead_id == any_id)
+    elif _TRACE.fullmatch(any_id):
+        traces = {any_id}
+    if traces:
+        captures |= ids(capture.c.capture_id, capture.c.trace_id.in_(traces))
+    leads |= ids(origin.c.lead_id, keys_in(connection, ["capture_id"], [(one,) for one in captures]))
+    captures |= ids(origin.c.capture_id, keys_in(connection, ["lead_id"], [(one,) for one in leads]))
+    traces |= ids(capture.c.trace_id, keys_in(connection, ["capture_id"], [(one,) for one in captures]))
+    letters = ids(dead.c.dead_id, dead.c.capture_id.in_(captures)) if captures else set()
+    if any_id.startswith("dead_"):
+        letters |= ids(dead.c.dead_id, dead.c.dead_id == any_id)
+    else:
+        letters |= ids(dead.c.dead_id, dead.c.trace_id.in_(traces), dead.c.capture_id.is_(None))
+    known = ids(lead.c.lead_id, keys_in(connection, ["lead_id"], [(one,) for one in leads]))
+    return captures, known, letters
+
+
+def _rows(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> list[dict[str, Any]]:
+    wanted = keys_in(connection, [column], [(key,) for key in keys])
+    ordered = select(table).where(wanted).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(ordered).mappings()]
+
+
+def _explain(connection: Connection, rows: list[dict[str, Any]], *, holding_key: str = "decision_id") -> None:
+    """Give each row the `reason` of the newest of its lead's decision and its holder's, and its counts."""
+    decision, ledger, total = tables.decision, tables.ledger, tables.ledger_total
+    by_lead = keys_in(connection, ["lead_id"], [(row["lead_id"],) for row in rows if row["lead_id"]])
+    by_id = keys_in(connection, ["decision_id"], [(row[holding_key],) for row in rows if row[holding_key]])
+    newest: dict[str, Any] = {}
+    by_decision: dict[str, Any] = {}
+    for one in connection.execute(select(decision).where(by_lead).order_by(decision.c.decided_us)):
+        newest[one.lead_id] = one
+    for one in connection.execute(select(decision).where(by_id)):
+        by_decision[one.decision_id] = one
+    chosen: list[Any] = []
+    for row in rows:
+        own, held = newest.get(row["lead_id"]), by_decision.get(row[holding_key])
+        both = [one for one in (own, held) if one is not None]
+        chosen.append(max(both, key=lambda one: one.decided_us, default=None))
+    counted = keys_in(connection, ["decision_id"], [(one.decision_id,) for one in chosen if one])
+    counts = {
+        row.decision_id: (row.person_id, row.received)
+        for row in connection.execute(
+            select(ledger.c.decision_id, ledger.c.person_id, total.c.received)
+            .join(
+                total,
+                and_(
+                    total.c.team_id == ledger.c.team_id,
+                    total.c.period == ledger.c.period,
+                    total.c.person_id == ledger.c.person_id,
+                ),
+            )
+            .where(counted)
+        )
+    }
+    for row, one in zip(rows, chosen, strict=True):
+        row["reason"] = orjson.loads(one.reason_json) if one else {}
+        row["decided_us"] = one.decided_us if one else None
+        row["received"] = counts.get(one.decision_id) if one else None
+
+
+def _received_before(connection: Connection, decided: dict[str, Any]) -> dict[str, int]:
+    """Return what each person of the decision's team had received that day when it was made."""
+    ledger, decision = tables.ledger, tables.decision
+    own = connection.execute(
+        select(ledger.c.team_id, ledger.c.period).where(ledger.c.decision_id == decided["decision_id"])
+    ).first()
+    if own is None:
+        return {}
+    rows = connection.execute(
+        select(ledger.c.person_id, func.sum(ledger.c.delta))
+        .join(decision, decision.c.decision_id == ledger.c.decision_id)
+        .where(
+            ledger.c.team_id == own.team_id,
+            ledger.c.period == own.period,
+            decision.c.decided_us < decided["decided_us"],
+        )
+        .group_by(ledger.c.person_id)
+    )
+    return {str(person_id): int(count) for person_id, count in rows}
+
+
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    row["fields"] = orjson.loads(row.pop("fields_json") or "[]")
-    row["reason"] = orjson.loads(row.pop("reason_json") or "{}")
+    for key in ("fields", "reason", "more"):
+        if f"{key}_json" in row:
+            row[key] = orjson.loads(row.pop(f"{key}_json") or ("[]" if key == "fields" else "{}"))
     return row

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from sqlalchemy import select
@@ -46,7 +47,7 @@ class Checkpoint:
 @dataclass(slots=True)
 class _Waiting:
     captures: Sequence[Capture]
-    checkpoint: Checkpoint | None
+    checkpoints: Sequence[Checkpoint]
     done: Future[None] = field(default_factory=Future)
 
     @property
@@ -84,14 +85,14 @@ class DoorLog:
         """Start the writing thread."""
         self._thread.start()
 
-    def append(self, captures: Sequence[Capture], checkpoint: Checkpoint | None = None) -> Future[None]:
-        """Queue captures (and a file's checkpoint) for the next commit.
+    def append(self, captures: Sequence[Capture], checkpoints: Sequence[Checkpoint] = ()) -> Future[None]:
+        """Queue captures (and how far their files were read) for the next commit.
 
         Raises Overloaded when too many bytes wait. The future fails with the database's error if the
         commit does; nothing of that group is then on disk.
         """
         crash_point("received")
-        item = _Waiting(captures, checkpoint)
+        item = _Waiting(captures, checkpoints)
         with self._wake:
             if self._closing:
                 raise Overloaded("the door log is closing")
@@ -107,14 +108,14 @@ class DoorLog:
         self._appended.wait(timeout_s)
         self._appended.clear()
 
-    def checkpoint_of(self, source_id: str, path: str) -> dict[str, object] | None:
-        """Return the saved state of a followed file, or None."""
+    def checkpoints_of(self, source_id: str) -> dict[str, dict[str, Any]]:
+        """Return how far each followed file of a source was read, by path."""
         table = tables.tail_checkpoint
         with self._database.read() as connection:
-            state = connection.execute(
-                select(table.c.state_json).where(table.c.source_id == source_id, table.c.path == path)
-            ).scalar_one_or_none()
-        return orjson.loads(state) if state is not None else None
+            rows = connection.execute(
+                select(table.c.path, table.c.state_json).where(table.c.source_id == source_id)
+            ).all()
+        return {row.path: orjson.loads(row.state_json) for row in rows}
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -173,7 +174,7 @@ class DoorLog:
                     }
                 )
                 events.append(capture_event(capture, key_id))
-        checkpoints = [item.checkpoint for item in group if item.checkpoint is not None]
+        checkpoints = [checkpoint for item in group for checkpoint in item.checkpoints]
         now = self._clock()
         with self._database.write() as connection:
             insert_ignore(connection, tables.pii_key, keys)

@@ -39,6 +39,9 @@ class AsteriskCdr(SourceSettings):
 
     channel: Literal["cti"] = "cti"
     format: str = "cti.asterisk"
+    files: tuple[str, ...] = Field(
+        (), description="CDR files on this machine to follow; patterns allowed; none if a shipper sends them"
+    )
     layout: Literal["auto", "cdr_csv", "cdr_custom"] = Field(
         "auto", description="Order of the columns; `auto` tells the known ones apart by the shape of each row"
     )

@@ -327,6 +327,14 @@ def upgrade() -> None:
     with op.batch_alter_table('outcome', schema=None) as batch_op:
         batch_op.create_index('ix_outcome_customer_id', ['customer_id'], unique=False)
 
+    op.create_table('part',
+    sa.Column('group_id', sa.Text(), nullable=False),
+    sa.Column('capture_id', sa.Text(), nullable=False),
+    sa.Column('off', sa.BigInteger(), nullable=False),
+    sa.Column('at_us', sa.BigInteger(), nullable=False),
+    sa.Column('data_json', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('group_id', 'capture_id', name=op.f('pk_part'))
+    )
     op.create_table('parted',
     sa.Column('a', sa.Text(), nullable=False),
     sa.Column('b', sa.Text(), nullable=False),
@@ -555,6 +563,7 @@ def downgrade() -> None:
     op.drop_table('product')
     op.drop_table('person')
     op.drop_table('parted')
+    op.drop_table('part')
     with op.batch_alter_table('outcome', schema=None) as batch_op:
         batch_op.drop_index('ix_outcome_customer_id')
 
