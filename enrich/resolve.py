@@ -50,16 +50,18 @@ class Resolution:
 def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Resolution:
     """Decide by the strongest trusted identifier that points at somebody; a name alone decides nothing.
 
-    Contact: a capture that continues a lead stays with its contact; else mobile, then email, then landline
-    with name. Customer: the company that a company identifier points at, else the one the contact mainly
-    buys for. What points elsewhere is kept as evidence `conflict` and merges nobody.
+    Contact: mobile, then email, then landline with name; a capture that continues a lead and names nobody
+    else stays with its contact. Customer: that of the lead it continues, else the company that a company
+    identifier points at, else the one the contact mainly buys for. What points elsewhere is kept as evidence `conflict` and merges nobody.
     """
     joined = known.joined.get(lead.joins) if lead.joins else None
     usable = [one for one in identifiers if one.trust == "trusted" and _key(one) not in known.status]
     contact_hit = _first_bound(usable, known, to_contact=True)
     company_hit = _first_bound(usable, known, to_contact=False)
 
-    contact_id = joined[0] if joined else known.bound[_key(contact_hit)] if contact_hit else None
+    contact_id = known.bound[_key(contact_hit)] if contact_hit else None
+    if joined and contact_id is None and not _is_colleague(lead, usable):
+        contact_id = joined[0]
     new_contact = contact_id is None
     contact_id = contact_id or make_id("con", lead.lead_id)
 
@@ -79,7 +81,7 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
     if not new_customer and not becomes_company:
         kind = "company" if known.kinds.get(customer_id) == "company" else "person"
 
-    used = {_key(hit) for hit in (contact_hit, company_hit) if hit is not None and not joined}
+    used = {_key(hit) for hit in (contact_hit, company_hit) if hit is not None}
     return Resolution(
         contact_id=contact_id,
         customer_id=customer_id,
@@ -105,6 +107,11 @@ def _first_bound(usable: list[Identifier], known: Known, *, to_contact: bool) ->
         (one for one in usable if (one.kind in CONTACT_KINDS) == to_contact and _key(one) in known.bound),
         None,
     )
+
+
+def _is_colleague(lead: Lead, usable: list[Identifier]) -> bool:
+    """Tell whether somebody new has answered in a thread: a mail from an address that is nobody's yet."""
+    return lead.mail is not None and any(one.kind == "email" for one in usable)
 
 
 def _may_be(mainly: str, usable: list[Identifier], known: Known) -> bool:

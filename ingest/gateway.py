@@ -62,6 +62,9 @@ class ParseFacts:
     by_key: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
     by_body: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    results: dict[int, tuple[ParseResult, ...]] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
+    """Digest of a Message-ID to the lead that it belongs to."""
 
 
 class ParseStage:
@@ -79,7 +82,9 @@ class ParseStage:
         captures = {one.off: one.event.read(Capture) for one in events if one.topic == "captures"}
         facts = ParseFacts(self._companies.get(connection).sources, captures)
         if captures:
+            facts.results = {off: parse_capture(one, facts.sources) for off, one in captures.items()}
             _read_earlier(connection, facts)
+            _read_threads(connection, facts)
         if groups := {one.event.subject for one in events if one.topic == "settle"}:
             _read_groups(connection, facts, groups)
         return facts
@@ -96,17 +101,18 @@ class ParseStage:
         known = next((one for one in earlier if one.digest == capture.digest), None)
         if known is not None and not (logged.attempt > 1 and known.refused):
             return Step()
-        results = parse_capture(capture, facts.sources)
+        results = facts.results[logged.off]
         joins = next((one.lead_id for one in earlier if one.lead_id is not None), None)
         repeats = None if capture.key_given else _recent(facts, capture)
         leads = [
-            one.model_copy(update={"joins": joins, "repeats": repeats})
+            one.model_copy(update={"joins": joins or _thread_of(one, facts), "repeats": repeats})
             for one in results
             if isinstance(one, Lead)
         ]
         refused = next((one for one in results if isinstance(one, Refused)), None)
         effects = _rows(logged, capture, results, leads, joins)
         _remember(facts, capture, leads[0].lead_id if leads else None, refused is not None)
+        effects += _thread_rows(leads, facts)
         effects += _part_rows(logged, results, at_us)
         effects += [
             _news(logged.event, logged.event.key_id, lead, at_us, ordinal)
@@ -133,6 +139,26 @@ def settles(group: str, due_us: int) -> tuple[str, Event]:
         cause=f"{SETTLE}:{group}:{due_us}",
     )
     return "settle", event
+
+
+def _thread_of(lead: Lead, facts: ParseFacts) -> str | None:
+    """Return the lead that a mail answers to: the nearest of the messages it names that we know."""
+    if lead.mail is None:
+        return None
+    named = (*lead.mail.in_reply_to, *reversed(lead.mail.references))
+    return next((facts.threads[key_hash(one)] for one in named if key_hash(one) in facts.threads), None)
+
+
+def _thread_rows(leads: Sequence[Lead], facts: ParseFacts) -> list[Effect]:
+    effects: list[Effect] = []
+    for lead in leads:
+        if lead.mail is None or lead.mail.message_id is None:
+            continue
+        message, first = key_hash(lead.mail.message_id), lead.joins or lead.lead_id
+        if message not in facts.threads:
+            facts.threads[message] = first
+            effects.append(Insert("mail_thread", {"message_hash": message, "lead_id": first}))
+    return effects
 
 
 def _part_rows(logged: Logged, results: Sequence[ParseResult], at_us: int) -> list[Effect]:
@@ -298,6 +324,22 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
         one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)
         facts.by_key.setdefault((row.source_id, row.idem_hash), []).append(one)
         facts.by_body.setdefault((row.source_id, row.digest), []).append(one)
+
+
+def _read_threads(connection: Connection, facts: ParseFacts) -> None:
+    named = {
+        key_hash(one)
+        for results in facts.results.values()
+        for lead in results
+        if isinstance(lead, Lead) and lead.mail is not None
+        for one in (lead.mail.message_id, *lead.mail.in_reply_to, *lead.mail.references)
+        if one
+    }
+    if named:
+        thread = tables.mail_thread
+        wanted = keys_in(connection, ["message_hash"], [(one,) for one in named])
+        for row in connection.execute(select(thread).where(wanted)):
+            facts.threads[row.message_hash] = row.lead_id
 
 
 def _read_groups(connection: Connection, facts: ParseFacts, groups: set[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ingest.cti import asterisk, calls
+from ingest.email import parse as mail
 from ingest.web import form
 from schemas.capture import Capture
 from schemas.lead import Lead
@@ -33,6 +34,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "web.form": Format(form.WebForm, form.parse),
+    "email.message": Format(mail.EmailSource, mail.parse),
     "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
 }
 

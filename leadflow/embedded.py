@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from ingest.cti.door import CallDoor
+from ingest.email.door import MailDoor
 from leadflow import pipeline
 from schemas.events import Event
 from store import tables
@@ -92,6 +94,8 @@ class Embedded:
             StageHost(stage, readers, files.store, files.store_log, _wall_clock_of)
             for stage in pipeline.stages(self.companies)
         ]
+        self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
+        self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
         self.trouble: str | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stages", daemon=True)
@@ -100,9 +104,11 @@ class Embedded:
         """Start the doors' writer and the stages."""
         self.door.start()
         self._thread.start()
+        self.calls.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
+        self.calls.stop()
         self.door.close()
         self._stopping.set()
         self._thread.join()

@@ -17,7 +17,7 @@ import orjson
 class AlreadyRunning(RuntimeError):
     """A host runs on this data folder; its address is in `url`."""
 
-    def __init__(self, folder: Path, pid: int, url: str) -> None:
+    def __init__(self, folder: Path, pid: str, url: str) -> None:
         super().__init__(f"Leadflow runs on {folder} already (process {pid}, {url}). Stop it first.")
         self.url = url
 
@@ -42,15 +42,15 @@ def take_lock(folder: Path, url: str) -> HostLock:
     except BlockingIOError:
         held = _read(file)
         file.close()
-        raise AlreadyRunning(folder, int(held.get("pid", 0)), str(held.get("url", ""))) from None
+        raise AlreadyRunning(folder, held.get("pid", "?"), held.get("url", "?")) from None
     file.seek(0)
     file.truncate()
-    file.write(orjson.dumps({"pid": os.getpid(), "url": url}))
+    file.write(orjson.dumps({"pid": str(os.getpid()), "url": url}))
     file.flush()
     return HostLock(file)
 
 
-def _read(file: IO[bytes]) -> dict[str, object]:
+def _read(file: IO[bytes]) -> dict[str, str]:
     try:
         content = orjson.loads(file.read())
     except orjson.JSONDecodeError:

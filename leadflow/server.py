@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.app import console_routes
+from ingest.email.door import serve_smtp
 from ingest.web.door import WebDoor
 from leadflow.embedded import Embedded, new_id, wall_clock_us
 from leadflow.settings import Settings
@@ -23,15 +26,18 @@ DOOR_PREFIXES = ("/in/", "/thanks/")
 """What strangers may reach."""
 
 
-def make_app(engine: Embedded) -> Starlette:
+def make_app(engine: Embedded, settings: Settings) -> Starlette:
     """Return the application over a running engine; it starts and stops the engine with itself."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         engine.start()
+        smtp = await _smtp(engine, settings)
         try:
             yield
         finally:
+            if smtp is not None:
+                smtp.close()
             engine.stop()
 
     door = WebDoor(engine.door, engine.sources, wall_clock_us, new_id)
@@ -49,11 +55,22 @@ def make_app(engine: Embedded) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *door.routes(),
+            *engine.calls.routes(),
             *console_routes(engine.files.store, wall_clock_us, new_id),
         ],
         middleware=[Middleware(LoopbackOnly)],
         lifespan=lifespan,
     )
+
+
+async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
+    if not settings.smtp_port:
+        return None
+    tls = None
+    if settings.tls_cert is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return await serve_smtp(engine.mail, settings.host, settings.smtp_port, tls)
 
 
 class LoopbackOnly:
@@ -84,7 +101,7 @@ def _is_local(scope: Scope) -> bool:
 def serve(engine: Embedded, settings: Settings) -> None:
     """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first."""
     config = uvicorn.Config(
-        make_app(engine),
+        make_app(engine, settings),
         host=settings.host,
         port=settings.http_port,
         log_level="warning",

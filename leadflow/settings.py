@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("leadflow-data"), description="Folder of the two databases and the master key")
     host: str = Field("127.0.0.1", description="Address that the doors listen on")
     http_port: int = Field(8080, ge=1, le=65535)
+    smtp_port: int = Field(0, ge=0, le=65535, description="Port of the mail door; 0 leaves it closed")
+    tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS")
+    tls_key: Path | None = None
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )

@@ -159,6 +159,12 @@ lead_capture = Table(
     CheckConstraint("role IN ('origin', 'correction', 'leg', 'repair')", name="role"),
     Index("ix_lead_capture_capture_id", "capture_id"),
 )
+mail_thread = Table(
+    "mail_thread",
+    state,
+    Column("message_hash", Text, primary_key=True, comment="digest of the Message-ID, which may hold a name"),
+    _id("lead_id"),
+)
 part = Table(
     "part",
     state,

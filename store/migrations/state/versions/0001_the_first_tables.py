@@ -302,6 +302,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('topic', 'part', 'off', name=op.f('pk_log')),
     sqlite_with_rowid=False
     )
+    op.create_table('mail_thread',
+    sa.Column('message_hash', sa.Text(), nullable=False, comment='digest of the Message-ID, which may hold a name'),
+    sa.Column('lead_id', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('message_hash', name=op.f('pk_mail_thread'))
+    )
     op.create_table('member',
     sa.Column('unit_id', sa.Text(), nullable=False),
     sa.Column('person_id', sa.Text(), nullable=False),
@@ -572,6 +577,7 @@ def downgrade() -> None:
         batch_op.drop_index('uq_member_open', sqlite_where=sa.text('to_us IS NULL'), postgresql_where=sa.text('to_us IS NULL'))
 
     op.drop_table('member')
+    op.drop_table('mail_thread')
     op.drop_table('log')
     op.drop_table('ledger_total')
     op.drop_table('ledger')

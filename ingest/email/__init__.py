@@ -1,0 +1,1 @@
+"""Mail as a source: the pure parser of one received message and what it needs."""
