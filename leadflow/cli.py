@@ -1,20 +1,34 @@
-"""The command line: `leadflow run`, `explain`, `orphans`, `export` and the rest; texts come from babel."""
+"""The command line: run, apply, ingest, export, dead letters, orphans, erase."""
 
 from __future__ import annotations
 
 import os
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, repair, replay, discard.")
+app.add_typer(dead, name="dead")
+
+Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")]
 
 
 @app.command()
 def run() -> None:
     """Run doors, stages and console in one process, until stopped."""
     from leadflow.embedded import Embedded, open_files
+    from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.server import serve
     from leadflow.settings import Settings
@@ -23,19 +37,21 @@ def run() -> None:
     settings = Settings()
     set_up_logs(settings.log_json)
     crash.arm(dict(os.environ))
+    try:
+        lock = take_lock(settings.data, f"http://127.0.0.1:{settings.http_port}")
+    except AlreadyRunning as running:
+        _fail(str(running))
     serve(Embedded(open_files(settings.data, settings.wal_limit_bytes)), settings)
+    lock.close()
 
 
 @app.command()
 def orphans() -> None:
-    """List open customers without a holder; exit 1 if there are any."""
+    """List open customers without a holder, or over 60 s in intake; exit 1 if there are any."""
     from leadflow.embedded import wall_clock_us
-    from leadflow.settings import Settings
-    from store.database import open_sqlite
     from store.views import orphans as find
 
-    store = open_sqlite(_existing(Settings().data) / "store.db")
-    with store.read() as connection:
+    with _reading() as connection:
         found = find(connection, wall_clock_us())
     for row in found:
         typer.echo(f"{row['customer_id']}\t{row['holder_id'] or '-'}")
@@ -44,33 +60,140 @@ def orphans() -> None:
 
 
 @app.command()
-def apply(file: Annotated[Path, typer.Argument(help="Company file (JSON)")]) -> None:
-    """Write a company file into the store; a running host takes it up at once."""
-    from leadflow.embedded import open_files, wall_clock_us
-    from leadflow.settings import Settings
-    from router.book import book_version
-    from router.office import office_of
-    from schemas.company import Company
-    from store.company import put_company
+def export(what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks or dead")]) -> None:
+    """Write JSON Lines to standard output; probes are left out."""
+    import orjson
 
-    company = Company.model_validate_json(file.read_bytes())
-    if company.book_csv is not None:
-        company = company.model_copy(update={"book_version": book_version(company.book_csv)})
-    office_of(company)
-    files = open_files(Settings().data)
-    with files.store.write() as connection:
-        put_company(connection, company, wall_clock_us())
-    files.close()
-    typer.echo(f"{len(company.people)} people, {len(company.units)} units, {len(company.sources)} sources")
+    from leadflow.exports import EXPORTS
+
+    if what not in EXPORTS:
+        _fail(f"{what!r} cannot be exported; one of: {', '.join(EXPORTS)}")
+    with _reading() as connection:
+        for row in EXPORTS[what](connection):
+            sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Option(help="The source it is to count as")], files: list[Path]
+) -> None:
+    """Take files, such as .eml, as if each had come through the source's door."""
+    for file in files:
+        answer = _operate("ingest", source=source, name=file.name, body=b64encode(file.read_bytes()).decode())
+        typer.echo(f"{file}\t{answer['receipt']}\t{answer['trace_id']}")
+
+
+@app.command()
+def erase(customer: str, actor: Actor = "operator", reason: str = "asked by the person") -> None:
+    """Erase a customer: raw bytes lose their key, what is readable is deleted, ids and decisions stay."""
+    answer = _operate("erase", id=customer, actor=actor, reason=reason)
+    typer.echo(f"erased: {answer['leads']} leads, {answer['captures']} captures ({answer['act_id']})")
+
+
+@dead.command("list")
+def dead_list() -> None:
+    """List what needs repair."""
+    from leadflow.exports import dead as letters
+
+    with _reading() as connection:
+        for row in letters(connection):
+            if row["state"] == "open":
+                typer.echo(f"{row['dead_id']}\t{row['stage']}\t{row['code']}\t{row['message']}")
+
+
+@dead.command("show")
+def dead_show(
+    dead_id: str, raw: Annotated[bool, typer.Option(help="Only the raw bytes, to a file or pipe")] = False
+) -> None:
+    """Show what is wrong with a dead letter, what to do, and its raw bytes."""
+    from leadflow.embedded import read_files
+    from leadflow.exports import dead as letters
+    from leadflow.settings import Settings
+
+    files = read_files(_existing(Settings().data))
+    try:
+        with files.store.read() as connection:
+            row = next((one for one in letters(connection) if one["dead_id"] == dead_id), None)
+        if row is None:
+            _fail(f"There is no dead letter {dead_id}; see: leadflow dead list")
+        capture = files.capture(row["capture_id"]) if row["capture_id"] else None
+    finally:
+        files.close()
+    if not raw:
+        for key, value in row.items():
+            typer.echo(f"{key:12}{value if value is not None else '-'}")
+        typer.echo("raw bytes" if capture else "raw bytes: gone")
+    if capture is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(capture.body)
+
+
+@dead.command("repair")
+def dead_repair(
+    dead_id: str,
+    file: Annotated[Path, typer.Argument(help="The corrected bytes; start from: dead show --raw")],
+    actor: Actor = "operator",
+    content_type: Annotated[str, typer.Option(help="If that was wrong, too")] = "",
+) -> None:
+    """Send corrected bytes through the same door; the refused ones are kept beside them."""
+    body = b64encode(file.read_bytes()).decode()
+    answer = _operate("repair", id=dead_id, actor=actor, body=body, type=content_type)
+    typer.echo(f"repaired as {answer['capture_id']}")
+
+
+@dead.command("replay")
+def dead_replay(dead_ids: list[str], actor: Actor = "operator") -> None:
+    """Decide again, after the cause (a source, a rule, a fault of ours) was put right."""
+    for dead_id in dead_ids:
+        _operate("replay", id=dead_id, actor=actor)
+        typer.echo(f"{dead_id}\treplayed")
+
+
+@dead.command("discard")
+def dead_discard(dead_ids: list[str], actor: Actor = "operator", reason: str = "") -> None:
+    """Give dead letters up; their raw bytes stay."""
+    for dead_id in dead_ids:
+        _operate("discard", id=dead_id, actor=actor, reason=reason)
+        typer.echo(f"{dead_id}\tdiscarded")
+
+
+def _operate(verb: str, **payload: Any) -> dict[str, Any]:
+    from leadflow.operate import operate
+    from leadflow.settings import Settings
+    from store.acts import ActRefused
+
+    settings = Settings()
+    _existing(settings.data)
+    try:
+        return operate(settings, verb, payload)
+    except ActRefused as refused:
+        _fail(str(refused))
+    except OSError as error:
+        _fail(f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.")
+
+
+@contextmanager
+def _reading() -> Iterator[Connection]:
+    from leadflow.settings import Settings
+    from store.database import open_sqlite
+
+    store = open_sqlite(_existing(Settings().data) / "store.db")
+    try:
+        with store.read() as connection:
+            yield connection
+    finally:
+        store.close()
 
 
 def _existing(folder: Path) -> Path:
     if not (folder / "store.db").exists():
-        typer.echo(
-            f"There is no Leadflow data in {folder}. Set LEADFLOW_DATA, or start with: leadflow run", err=True
-        )
-        raise typer.Exit(2)
+        _fail(f"There is no Leadflow data in {folder}. Set LEADFLOW_DATA, or start with: leadflow run")
     return folder
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from schemas.capture import Capture
 from schemas.events import Event
+from schemas.ids import make_id
 from store import tables
+from store.acts import Command, perform
+from store.acts_erase import erase, erase_keys, read_journal
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import migrate
-from stream.door_log import DoorLog, fetch_keys
+from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
 from stream.seal import KeyRing, master_key
@@ -55,6 +60,21 @@ class Files:
     door_log: SqlLog
     store_log: SqlLog
     keys: KeyRing
+    journal: Path
+    """Erasures, beside the data folder and not in it: a backup of the folder must not hold its own journal."""
+
+    def capture(self, capture_id: str) -> Capture | None:
+        """Return a capture with its raw bytes; None if it is unknown or was erased."""
+        table = tables.capture
+        with self.store.read() as connection:
+            off = connection.execute(
+                select(table.c.off).where(table.c.capture_id == capture_id)
+            ).scalar_one_or_none()
+        if off is None:
+            return None
+        with self.doors.read() as connection:
+            (logged,) = self.door_log.read(connection, CAPTURES, off, 1)
+        return logged.event.read(Capture) if logged.opened else None
 
     def close(self) -> None:
         """Close both files."""
@@ -68,15 +88,50 @@ def open_files(folder: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Files:
     doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
     migrate(doors, "doors")
     migrate(store, "state")
-    keys = KeyRing(master_key(folder / "master.key"), fetch_keys(doors))
-    door_log = SqlLog(tables.door_log, tables.door_head, keys)
-    store_log = SqlLog(tables.log, tables.topic_head, keys)
+    files = _files(folder, doors, store)
     with doors.write() as connection:
-        door_log.create(connection, pipeline.DOOR_TOPICS, new_id())
+        files.door_log.create(connection, pipeline.DOOR_TOPICS, new_id())
     with store.write() as connection:
-        store_log.create(connection, pipeline.STORE_TOPICS, new_id())
+        files.store_log.create(connection, pipeline.STORE_TOPICS, new_id())
     os.chmod(folder, 0o700)
-    return Files(doors, store, door_log, store_log, keys)
+    _erase_again(files)
+    return files
+
+
+def read_files(folder: Path) -> Files:
+    """Open a data folder only to look at it, beside a host that may be running."""
+    return _files(folder, open_sqlite(folder / "doors.db"), open_sqlite(folder / "store.db"))
+
+
+def _files(folder: Path, doors: Database, store: Database) -> Files:
+    keys = KeyRing(master_key(folder / "master.key"), fetch_keys(doors))
+    return Files(
+        doors=doors,
+        store=store,
+        door_log=SqlLog(tables.door_log, tables.door_head, keys),
+        store_log=SqlLog(tables.log, tables.topic_head, keys),
+        keys=keys,
+        journal=folder.with_name(folder.name + ".erasures"),
+    )
+
+
+def _erase_again(files: Files) -> None:
+    """Carry out every erasure that this folder does not know of: it may be a restored backup."""
+    for erasure in read_journal(files.journal):
+        with files.store.read() as connection:
+            act = tables.act
+            done = (erasure.act_id, make_id("act", f"again:{erasure.act_id}"))
+            known = connection.execute(select(act.c.act_id).where(act.c.act_id.in_(done))).first()
+        if known is not None:
+            continue
+        log.warning("erased_again", act_id=erasure.act_id)
+        with files.doors.write() as connection:
+            erase_keys(connection, erasure)
+        command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
+        plan = erase(erasure, files.keys.hash_secret)
+        perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+        files.doors.checkpoint()
+        files.store.checkpoint()
 
 
 class Embedded:
@@ -119,11 +174,21 @@ class Embedded:
         with self.files.store.read() as connection:
             return self.companies.get(connection).sources
 
+    def work_off(self) -> int:
+        """Let the stages work until nothing is left to do; return how many events they handled."""
+        total = 0
+        while done := self._turn():
+            total += done
+        return total
+
+    def _turn(self) -> int:
+        fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
+        return sum(host.run_once() for host in self.hosts)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
-                done = sum(host.run_once() for host in self.hosts)
+                done = self._turn()
                 self.trouble = None
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"

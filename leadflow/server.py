@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -20,7 +21,9 @@ from console.app import console_routes
 from ingest.email.door import serve_smtp
 from ingest.web.door import WebDoor
 from leadflow.embedded import Embedded, new_id, wall_clock_us
+from leadflow.operate import VERBS
 from leadflow.settings import Settings
+from store.acts import ActRefused
 
 DOOR_PREFIXES = ("/in/", "/thanks/")
 """What strangers may reach."""
@@ -50,12 +53,24 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
             return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
         return JSONResponse({"ready": True})
 
+    async def operate(request: Request) -> JSONResponse:
+        verb = VERBS.get(request.path_params["verb"])
+        if verb is None:
+            return _problem(404, "unknown_verb", f"Verbs are {', '.join(VERBS)}.")
+        try:
+            return JSONResponse(await run_in_threadpool(verb, engine, await request.json()))
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, ActRefused):
+                return _problem(409, error.code, str(error))
+            return _problem(400, "bad_body", f"The body is not what {request.url.path} takes.")
+
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *door.routes(),
             *engine.calls.routes(),
+            Route("/api/operate/{verb}", operate, methods=["POST"]),
             *console_routes(engine.files.store, wall_clock_us, new_id),
         ],
         middleware=[Middleware(LoopbackOnly)],
@@ -71,6 +86,10 @@ async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(settings.tls_cert, settings.tls_key)
     return await serve_smtp(engine.mail, settings.host, settings.smtp_port, tls)
+
+
+def _problem(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
 class LoopbackOnly:

@@ -446,6 +446,13 @@ act = Table(
     UniqueConstraint("undoes"),
     Index("ix_act_scope_id", "scope_id"),
 )
+erased = Table(
+    "erased",
+    state,
+    _id("kind", key=True),
+    Column("keyed_hash", Text, primary_key=True, comment="HMAC of the identifier: nothing readable is kept"),
+    _id("act_id"),
+)
 timer = Table(
     "timer",
     state,

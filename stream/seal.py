@@ -7,6 +7,7 @@ Erasing a person deletes the keys: what was sealed under them stays noise, in ev
 
 from __future__ import annotations
 
+import hmac
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -63,6 +64,8 @@ class KeyRing:
 
     def __init__(self, master: bytes, fetch: Callable[[Iterable[str]], Mapping[str, bytes]]) -> None:
         self._master = master
+        self.hash_secret = hmac.digest(master, b"leadflow erased identifiers", "sha256")
+        """Key of the hashes by which erased identifiers are known again."""
         self._fetch = fetch
         self._keys: LRUCache[str, AESGCM] = LRUCache(_CACHED_KEYS)
         self._lock = threading.Lock()

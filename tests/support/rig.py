@@ -145,6 +145,7 @@ class Rig:
             SqlLog(tables.door_log, tables.door_head, keys),
             SqlLog(tables.log, tables.topic_head, keys),
             keys,
+            folder / "erasures",
         )
         with doors.write() as connection:
             self.files.door_log.create(connection, pipeline.DOOR_TOPICS, "doors-topic")

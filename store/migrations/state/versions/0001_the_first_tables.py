@@ -191,6 +191,12 @@ def upgrade() -> None:
         batch_op.create_index('ix_decision_lead_id', ['lead_id'], unique=False)
         batch_op.create_index('ix_decision_subject_id', ['subject_id'], unique=False)
 
+    op.create_table('erased',
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('keyed_hash', sa.Text(), nullable=False, comment='HMAC of the identifier: nothing readable is kept'),
+    sa.Column('act_id', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('kind', 'keyed_hash', name=op.f('pk_erased'))
+    )
     op.create_table('evidence',
     sa.Column('lead_id', sa.Text(), nullable=False),
     sa.Column('ordinal', sa.Integer(), nullable=False),
@@ -601,6 +607,7 @@ def downgrade() -> None:
     op.drop_table('joined')
     op.drop_table('identifier_status')
     op.drop_table('evidence')
+    op.drop_table('erased')
     with op.batch_alter_table('decision', schema=None) as batch_op:
         batch_op.drop_index('ix_decision_subject_id')
         batch_op.drop_index('ix_decision_lead_id')

@@ -1,0 +1,153 @@
+"""Exports: one JSON object a line, for people who pipe; probes are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, func, select
+
+from store import tables
+
+_FIRST = ("full_name", "company", "phone", "email", "city", "region", "product", "message")
+
+
+def leads(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield leads: channel, kind, source, times, fields as normalised, customer and trace."""
+    lead, member = tables.lead, tables.membership
+    present = (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None)
+    rows = connection.execute(
+        select(lead, _now(member.c.customer_id).label("customer_id"))
+        .select_from(lead.outerjoin(member, present).outerjoin(*_alias_of(member.c.customer_id)))
+        .where(lead.c.purpose != "probe")
+        .order_by(lead.c.accepted_us, lead.c.lead_id)
+    )
+    for row in rows:
+        fields = orjson.loads(row.fields_json)
+        first: dict[str, str] = {}
+        for field in fields:
+            first.setdefault(field["name"], field.get("value") or field["received"])
+        yield {
+            "lead_id": row.lead_id,
+            "channel": row.channel,
+            "kind": row.kind,
+            "source": row.source_id,
+            "accepted": moment(row.accepted_us),
+            "occurred": moment(row.occurred_us),
+            "customer_id": row.customer_id,
+            "joined_lead_id": row.joined_lead_id,
+            **{name: first.get(name) for name in _FIRST},
+            "language": row.language,
+            "trace_id": row.trace_id,
+        }
+
+
+def customers(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield open customers with their holder."""
+    customer, holding = tables.customer, tables.holding
+    owner = (holding.c.customer_id == customer.c.customer_id) & (holding.c.role == "owner")
+    rows = connection.execute(
+        select(customer, holding.c.holder_kind, holding.c.holder_id, holding.c.from_us)
+        .join(holding, owner & holding.c.to_us.is_(None))
+        .where(customer.c.purpose != "probe", customer.c.state == "open")
+        .order_by(customer.c.born_us, customer.c.customer_id)
+    )
+    for row in rows:
+        yield {
+            "customer_id": row.customer_id,
+            "kind": row.kind,
+            "since": moment(row.born_us),
+            "holder_kind": row.holder_kind,
+            "holder": row.holder_id,
+            "held_since": moment(row.from_us),
+        }
+
+
+def assignments(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield routing decisions with the rule and the conditions that held."""
+    decision, customer = tables.decision, tables.customer
+    rows = connection.execute(
+        select(decision)
+        .join(customer, customer.c.customer_id == decision.c.subject_id)
+        .where(decision.c.stage == "route", customer.c.purpose != "probe")
+        .order_by(decision.c.decided_us, decision.c.decision_id)
+    )
+    for row in rows:
+        yield {
+            "decision_id": row.decision_id,
+            "customer_id": row.subject_id,
+            "lead_id": row.lead_id,
+            "decided": moment(row.decided_us),
+            "code": row.code,
+            "reason": orjson.loads(row.reason_json),
+            "trace_id": row.trace_id,
+        }
+
+
+def tasks(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield tasks."""
+    task, customer = tables.task, tables.customer
+    rows = connection.execute(
+        select(task)
+        .join(customer, customer.c.customer_id == task.c.customer_id)
+        .where(customer.c.purpose != "probe")
+        .order_by(task.c.created_us, task.c.task_id)
+    )
+    for row in rows:
+        yield {
+            "task_id": row.task_id,
+            "customer_id": row.customer_id,
+            "lead_id": row.lead_id,
+            "origin": row.origin,
+            "holder_kind": row.holder_kind,
+            "holder": row.holder_id,
+            "due": moment(row.due_us),
+            "state": row.state,
+            "created": moment(row.created_us),
+            "ended": moment(row.ended_us),
+        }
+
+
+def dead(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield dead letters, without their raw bytes."""
+    table = tables.dead
+    for row in connection.execute(select(table).order_by(table.c.refused_us, table.c.dead_id)):
+        yield {
+            "dead_id": row.dead_id,
+            "state": row.state,
+            "stage": row.stage,
+            "code": row.code,
+            "field": row.field,
+            "message": row.message,
+            "hint": row.hint,
+            "attempt": row.attempt,
+            "refused": moment(row.refused_us),
+            "capture_id": row.capture_id,
+            "trace_id": row.trace_id,
+        }
+
+
+EXPORTS: Mapping[str, Callable[[Connection], Iterator[dict[str, Any]]]] = {
+    "leads": leads,
+    "customers": customers,
+    "assignments": assignments,
+    "tasks": tasks,
+    "dead": dead,
+}
+
+
+def moment(at_us: int | None) -> str | None:
+    """Return a moment as RFC 3339 in UTC, to the microsecond."""
+    if at_us is None:
+        return None
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).isoformat()
+
+
+def _now(customer_id: Any) -> Any:
+    return func.coalesce(tables.alias.c.now_id, customer_id)
+
+
+def _alias_of(customer_id: Any) -> tuple[Any, Any]:
+    return tables.alias, tables.alias.c.old_id == customer_id

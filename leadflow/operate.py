@@ -1,0 +1,164 @@
+"""What an operator does: replay, repair, erase, ingest, apply; one function each, for host and command line.
+
+The running host is the only one who writes. The command line sends an act to it when it runs, and else opens
+the data folder itself, under the same lock.
+"""
+
+from __future__ import annotations
+
+import http.client
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from ingest.email.parse import message_key
+from leadflow.embedded import Embedded, new_id, open_files, wall_clock_us
+from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.settings import Settings
+from schemas.capture import Capture, capture_of
+from store.acts import ActRefused, Command, perform
+from store.acts_dead import discard, open_dead_letter, repaired, replay
+from store.acts_erase import erase, erase_keys, find_erasure, write_journal
+
+Payload = Mapping[str, Any]
+
+
+def do_replay(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Have the stage that refused decide once more."""
+    return _act(engine, payload, "replay", replay())
+
+
+def do_discard(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Give a dead letter up; its raw bytes stay."""
+    return _act(engine, payload, "discard", discard())
+
+
+def do_repair(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Take the repaired bytes of a dead letter as a new capture, child of the refused one."""
+    dead_id, body = payload["id"], b64decode(payload["body"])
+    with engine.files.store.read() as connection:
+        dead = open_dead_letter(connection, dead_id)
+    original = raw_capture(engine, dead["capture_id"])
+    child = capture_of(
+        source_id=original.source_id,
+        channel=original.channel,
+        format=original.format,
+        body=body,
+        accepted_us=wall_clock_us(),
+        trace_id=original.trace_id,
+        idem_key=f"repair:{dead_id}",
+        purpose=original.purpose,
+        parent_id=original.capture_id,
+        meta={**original.meta, **({"content_type": payload["type"]} if payload.get("type") else {})},
+    )
+    engine.door.append([child]).result()
+    return {**_act(engine, payload, "repair", repaired()), "capture_id": child.capture_id}
+
+
+def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
+    files = engine.files
+    command = _command(payload, "erase")
+    with files.store.read() as connection:
+        erasure = find_erasure(connection, command.act_id, payload["id"])
+    write_journal(files.journal, erasure)
+    with files.doors.write() as connection:
+        gone = erase_keys(connection, erasure)
+    files.keys.forget(gone)
+    plan = erase(erasure, files.keys.hash_secret)
+    perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+    files.doors.checkpoint()
+    files.store.checkpoint()
+    return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
+
+
+def do_ingest(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Take one file (an `.eml`, a posted form) as if it had come through its source's door."""
+    source = engine.sources().get(payload["source"])
+    if source is None:
+        raise ActRefused("unknown_source", f"There is no source {payload['source']!r}.")
+    body = b64decode(payload["body"])
+    key = message_key(body) if source["channel"] == "email" else None
+    capture = capture_of(
+        source_id=source["source_id"],
+        channel=source["channel"],
+        format=source["format"],
+        body=body,
+        accepted_us=wall_clock_us(),
+        trace_id=new_id(),
+        idem_key=key,
+        made_key=new_id(),
+        purpose=source.get("purpose", "real"),
+        meta={"file": payload["name"]},
+    )
+    engine.door.append([capture]).result()
+    return {"receipt": capture.capture_id, "trace_id": capture.trace_id}
+
+
+VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
+    "replay": do_replay,
+    "discard": do_discard,
+    "repair": do_repair,
+    "erase": do_erase,
+    "ingest": do_ingest,
+}
+
+
+def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
+    """Do it in the running host, else here, and then let the stages work until nothing is left.
+
+    Raises ActRefused when it cannot be done, ConnectionError when the host does not answer.
+    """
+    try:
+        lock = take_lock(settings.data, url="")
+    except AlreadyRunning as running:
+        return _ask_host(running.url, verb, payload)
+    engine = Embedded(open_files(settings.data, settings.wal_limit_bytes))
+    engine.door.start()
+    try:
+        answer = VERBS[verb](engine, payload)
+        engine.work_off()
+        return answer
+    finally:
+        engine.door.close()
+        engine.files.close()
+        lock.close()
+
+
+def raw_capture(engine: Embedded, capture_id: str | None) -> Capture:
+    """Return a capture with its raw bytes. Raises ActRefused if it is unknown or erased."""
+    found = engine.files.capture(capture_id) if capture_id else None
+    if found is None:
+        raise ActRefused("no_raw_bytes", "The raw bytes of this are gone (erased), so it cannot be repaired.")
+    return found
+
+
+def _act(engine: Embedded, payload: Payload, verb: str, plan: Any) -> dict[str, Any]:
+    command = _command(payload, verb)
+    append = engine.files.store_log.append
+    done = perform(engine.files.store, command, plan, wall_clock_us(), append)
+    return {"act_id": command.act_id, "repeated": not done}
+
+
+def _command(payload: Payload, verb: str) -> Command:
+    return Command(
+        verb, payload["actor"], payload.get("key") or new_id(), payload["id"], payload.get("reason")
+    )
+
+
+def _ask_host(url: str, verb: str, payload: Payload) -> dict[str, Any]:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=60)
+    try:
+        body = orjson.dumps(dict(payload))
+        connection.request("POST", f"/api/operate/{verb}", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = orjson.loads(answer.read())
+    finally:
+        connection.close()
+    if answer.status >= 400:
+        raise ActRefused(content["error"]["code"], content["error"]["message"])
+    return dict(content)

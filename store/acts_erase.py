@@ -1,0 +1,140 @@
+"""Erasing a customer: what is plain is deleted, what is sealed loses its key, ids and decisions stay.
+
+Order, so that it can be cut off anywhere and taken up again: journal (outside the backup) → keys of the doors
+→ rows of the store. A restored backup is erased anew from the journal before anything else happens.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select, update
+
+from schemas.base import Frozen
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.bulk import keys_in
+from store.effects import Effect, Insert
+
+
+class Erasure(Frozen):
+    """What one erasure takes: only ids, never what they stood for."""
+
+    act_id: str
+    customers: tuple[str, ...]
+    contacts: tuple[str, ...]
+    leads: tuple[str, ...]
+    captures: tuple[str, ...]
+
+
+def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasure:
+    """Return what erasing a customer (under any of its ids) takes. Raises ActRefused for an unknown id."""
+    alias, member, origin = tables.alias, tables.membership, tables.lead_capture
+    name = (
+        connection.execute(select(alias.c.now_id).where(alias.c.old_id == customer_id)).scalar()
+        or customer_id
+    )
+    known = select(tables.customer.c.customer_id).where(tables.customer.c.customer_id == name)
+    if connection.execute(known).one_or_none() is None:
+        raise ActRefused("unknown_customer", f"There is no customer {customer_id}.")
+    customers = {name, *connection.execute(select(alias.c.old_id).where(alias.c.now_id == name)).scalars()}
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
+    members = connection.execute(
+        select(member.c.lead_id, member.c.contact_id).where(wanted, member.c.to_us.is_(None))
+    ).all()
+    leads = {row.lead_id for row in members}
+    of_leads = keys_in(connection, ["lead_id"], [(one,) for one in leads])
+    captures = set(connection.execute(select(origin.c.capture_id).where(of_leads)).scalars())
+    elsewhere = select(member.c.contact_id).where(
+        keys_in(connection, ["contact_id"], [(row.contact_id,) for row in members]),
+        member.c.to_us.is_(None),
+        member.c.customer_id.not_in(sorted(customers)),
+    )
+    contacts = {row.contact_id for row in members} - set(connection.execute(elsewhere).scalars())
+    return Erasure(
+        act_id=act_id,
+        customers=tuple(sorted(customers)),
+        contacts=tuple(sorted(contacts)),
+        leads=tuple(sorted(leads)),
+        captures=tuple(sorted(captures)),
+    )
+
+
+def write_journal(journal: Path, erasure: Erasure) -> None:
+    """Add an erasure to the journal, on the disk before this returns."""
+    descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(erasure.model_dump_json().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_journal(journal: Path) -> list[Erasure]:
+    """Return every erasure there was. A last line cut off by a power failure was never acted upon."""
+    if not journal.exists():
+        return []
+    lines = journal.read_bytes().split(b"\n")
+    return [Erasure.model_validate_json(line) for line in lines[:-1] if line]
+
+
+def erase_keys(connection: Connection, erasure: Erasure) -> list[str]:
+    """Delete the keys of the captures in `doors.db`; return the ids of the keys that are gone."""
+    key = tables.pii_key
+    wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
+    gone = list(connection.execute(select(key.c.key_id).where(wanted)).scalars())
+    connection.execute(delete(key).where(wanted))
+    return gone
+
+
+def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
+    """Delete what is readable in the store; end the customer's tasks and holdings. Harmless when repeated."""
+    of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
+    of_captures = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
+    of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
+    targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
+    for table in (tables.lead, tables.lead_identifier, tables.evidence, tables.mail_thread):
+        connection.execute(delete(table).where(of_leads))
+    connection.execute(delete(tables.part).where(of_captures))
+    connection.execute(delete(tables.binding).where(keys_in(connection, ["target_id"], targets)))
+    connection.execute(delete(tables.binding).where(of_leads))
+    connection.execute(update(tables.capture).where(of_captures).values(detail_json=None))
+    connection.execute(update(tables.outcome).where(of_customers).values(note=None))
+    ended = {"state": "cancelled", "ended_us": now_us}
+    connection.execute(update(tables.task).where(of_customers, tables.task.c.state == "open").values(ended))
+    still = tables.holding.c.to_us.is_(None)
+    connection.execute(update(tables.holding).where(of_customers, still).values(to_us=now_us))
+    connection.execute(update(tables.customer).where(of_customers).values(state="closed"))
+
+
+def erase(erasure: Erasure, secret: bytes) -> Plan:
+    """Return the plan that erases the rows and leaves a keyed hash of each identifier."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        identifier = tables.lead_identifier
+        of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
+        found = connection.execute(
+            select(identifier.c.kind, identifier.c.value)
+            .where(of_leads, identifier.c.trust == "trusted")
+            .distinct()
+        ).all()
+        effects = _hashes(((row.kind, row.value) for row in found), secret, command.act_id)
+        erase_rows(connection, erasure, now_us)
+        return effects
+
+    return plan
+
+
+def keyed_hash(secret: bytes, kind: str, value: str) -> str:
+    """Return the hash by which an erased identifier is known again: HMAC-SHA-256 under the master key."""
+    return hmac.new(secret, f"{kind}\x00{value}".encode(), sha256).hexdigest()
+
+
+def _hashes(identifiers: Iterable[tuple[str, str]], secret: bytes, act_id: str) -> list[Effect]:
+    return [
+        Insert("erased", {"kind": kind, "keyed_hash": keyed_hash(secret, kind, value), "act_id": act_id})
+        for kind, value in identifiers
+    ]

@@ -1,0 +1,128 @@
+"""What an operator does on the command line, beside a running host and without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+import pytest
+
+from tests.support.live import Live
+
+PHONE = "13812345678"
+NAME = "欧阳静怡"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    made = Live(tmp_path / "data")
+    made.start()
+    yield made
+    made.stop()
+
+
+def leadflow(folder: Path, *arguments: str, code: int = 0) -> str:
+    """Run the command line on a data folder and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "leadflow.cli", *arguments],
+        env={**os.environ, "LEADFLOW_DATA": str(folder)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode() + done.stderr.decode()
+
+
+def test_a_broken_form_is_repaired_into_a_task(live: Live, tmp_path: Path) -> None:
+    live.post("/in/web/site", b"wer=13812345678", FORM)
+    live.drained()
+    listed = leadflow(live.folder, "dead", "list")
+    dead_id = listed.split("\t")[0]
+    assert "no_known_field" in listed
+    shown = leadflow(live.folder, "dead", "show", dead_id)
+    assert "Map the site's field names" in shown
+    assert "wer=13812345678" in shown
+    mended = tmp_path / "mended"
+    mended.write_bytes(
+        leadflow(live.folder, "dead", "show", dead_id, "--raw").replace("wer", "phone").encode()
+    )
+    assert "repaired as cap_" in leadflow(live.folder, "dead", "repair", dead_id, str(mended))
+    live.drained()
+    assert live.query("SELECT count(*) FROM task") == [(1,)]
+    assert live.query("SELECT state FROM dead") == [("repaired",)]
+    assert live.query("SELECT count(*) FROM capture WHERE parent_id IS NOT NULL") == [(1,)]
+    assert "repaired already" in leadflow(live.folder, "dead", "repair", dead_id, str(mended), code=2)
+
+
+def test_the_same_works_without_a_running_host(live: Live) -> None:
+    live.post("/in/web/site", b"wer=13812345678", FORM)
+    live.drained()
+    live.stop()
+    dead_id = leadflow(live.folder, "dead", "list").split("\t")[0]
+    assert "replayed" in leadflow(live.folder, "dead", "replay", dead_id)
+    assert live.query("SELECT attempt, state FROM dead ORDER BY attempt") == [(1, "replayed"), (2, "open")]
+
+
+def test_exports_are_json_lines_with_the_channel(live: Live) -> None:
+    live.post("/in/web/site", f"name={quote(NAME)}&phone={PHONE}".encode(), FORM)
+    live.drained()
+    (lead,) = [orjson.loads(line) for line in leadflow(live.folder, "export", "leads").splitlines()]
+    assert (lead["channel"], lead["full_name"], lead["phone"]) == ("web", NAME, "+86" + PHONE)
+    for what in ("customers", "assignments", "tasks"):
+        (row,) = [orjson.loads(line) for line in leadflow(live.folder, "export", what).splitlines()]
+        assert row["customer_id"] == lead["customer_id"]
+    assert "0 without owner" in leadflow(live.folder, "orphans")
+    assert "one of: leads" in leadflow(live.folder, "export", "everything", code=2)
+
+
+def test_a_second_host_on_the_same_folder_is_refused(live: Live) -> None:
+    assert "Stop it first" in leadflow(live.folder, "run", code=2)
+
+
+def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(live: Live, tmp_path: Path) -> None:
+    live.post("/in/web/site", f"name={quote(NAME)}&phone={PHONE}&message={quote(NAME)}".encode(), FORM)
+    live.post("/in/web/site", b"name=other&phone=13987654321", FORM)
+    live.drained()
+    (customer, task_id) = live.query(
+        "SELECT task.customer_id, task_id FROM task JOIN lead USING (lead_id) WHERE fields_json LIKE '%13812345678%'"
+    )[0]
+    note = orjson.dumps({"actor": "ann", "code": "interested", "note": f"{NAME} {PHONE}"})
+    assert live.post(f"/api/tasks/{task_id}/outcome", note, {"Content-Type": "application/json"})[0] == 200
+    live.stop()
+    assert holding(live.folder), "the number is there before, or this test proves nothing"
+    backup = tmp_path / "restored"
+    shutil.copytree(live.folder, backup)
+    live.start()
+
+    leadflow(live.folder, "erase", str(customer))
+    assert holding(live.folder) == []
+    assert live.query("SELECT count(*) FROM task WHERE state = 'open'") == [(1,)], "nobody else is touched"
+    assert "0 without owner" in leadflow(live.folder, "orphans")
+    live.stop()
+    assert holding(live.folder) == []
+
+    shutil.copy(tmp_path / "data.erasures", tmp_path / "restored.erasures")
+    restored = Live.__new__(Live)
+    restored.__dict__.update(live.__dict__, folder=backup)
+    restored.start()
+    restored.stop()
+    assert holding(backup) == [], "a restored backup is erased anew before it does anything"
+
+
+def holding(folder: Path) -> list[str]:
+    """Return the files in which the person can still be read, in any encoding it may have been written in."""
+    needles = [text.encode(code) for text in (PHONE, NAME) for code in ("utf-8", "utf-16-le", "gb18030")]
+    needles += [quote(NAME).encode(), orjson.dumps(NAME)[1:-1]]
+    return [
+        str(file)
+        for file in folder.rglob("*")
+        if file.is_file() and any(n in file.read_bytes() for n in needles)
+    ]
