@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.ids import make_id
+from schemas.ids import child_id
 from schemas.lead import Lead
 from schemas.resolved import CONTACT_KINDS, Evidence, Identifier
 
@@ -63,7 +63,7 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
     if joined and contact_id is None and not _is_colleague(lead, usable):
         contact_id = joined[0]
     new_contact = contact_id is None
-    contact_id = contact_id or make_id("con", lead.lead_id)
+    contact_id = contact_id or child_id("con", lead.lead_id)
 
     mainly = known.primary.get(contact_id)
     says_company = any(one.kind not in CONTACT_KINDS for one in usable) or lead.first("company") is not None
@@ -77,7 +77,7 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
         customer_id, new_customer = mainly, False
         becomes_company = says_company and known.kinds.get(mainly) == "person"
     else:
-        customer_id, new_customer = make_id("cus", lead.lead_id), True
+        customer_id, new_customer = child_id("cus", lead.lead_id), True
     if not new_customer and not becomes_company:
         kind = "company" if known.kinds.get(customer_id) == "company" else "person"
 

@@ -13,8 +13,7 @@ from sqlalchemy import Connection, Row, func, select
 from ingest.registry import FORMATS, assemble_parts, parse_capture
 from schemas.capture import Capture
 from schemas.events import Event, event_of
-from schemas.ids import make_id
-from schemas.lead import Lead
+from schemas.lead import Lead, lead_id_of
 from schemas.results import Ignored, ParseResult, Part, Refused
 from schemas.results import Stage as StageName
 from schemas.work import Settle
@@ -191,10 +190,10 @@ def _settled(event: Event, facts: ParseFacts, at_us: int) -> Step:
         found = {"result": "ignored", "kind": result.kind, "code": result.code, "detail_json": detail}
         return Step((Update("capture", {"capture_id": opener.capture_id}, found),))
     # A whole that was judged before and has grown becomes a further lead joined to the first.
-    first_id = make_id("lead", opener.capture_id, 0)
+    first_id = lead_id_of(opener.capture_id, opener.accepted_us)
     lead = result.model_copy(
         update={
-            "lead_id": make_id("lead", opener.capture_id, group.leads),
+            "lead_id": lead_id_of(opener.capture_id, opener.accepted_us, group.leads),
             "joins": first_id if group.leads else None,
         }
     )
@@ -319,7 +318,7 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
         recent = capture.c.accepted_us >= min(one.accepted_us for one in new) - REPEAT_WINDOW_US
         found += connection.execute(select(*columns).where(same, recent))
     for row in sorted(set(found), key=lambda one: one.off):
-        lead_id = make_id("lead", row.capture_id, 0) if row.result == "lead" else None
+        lead_id = lead_id_of(row.capture_id, row.accepted_us) if row.result == "lead" else None
         refused = row.result == "refused"
         one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)
         facts.by_key.setdefault((row.source_id, row.idem_hash), []).append(one)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,11 @@ def wall_clock_us() -> int:
 
 
 def new_id() -> str:
-    """Return a random id of 32 hex characters, also fit as a W3C trace id."""
-    return uuid.uuid4().hex
+    """Return a new id of 32 hex characters, fit as a W3C trace id: milliseconds, then 80 random bits.
+
+    In the order of time, as UUIDv7 is (RFC 9562): keys and traces that follow each other lie together.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from router.office import Office, office_of
 from router.route import Holder, Routing, drain, has_talked, route, task_origin
 from schemas.company import Company
 from schemas.events import Event, event_of
-from schemas.ids import make_id
+from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.work import Assignment, Reroute, Task, TaskOrigin
@@ -135,7 +135,7 @@ def queue_event(team_id: str, time_us: int, cause: str) -> Event:
         subject=team_id,
         key=team_id,
         time_us=time_us,
-        trace_id=make_id("evt", cause, team_id)[4:].ljust(32, "0")[:32],
+        trace_id=body_digest(f"{cause} {team_id}".encode()),
         purpose="real",
         key_id=None,
         cause=cause,
@@ -167,7 +167,7 @@ class _Case:
 
     @property
     def decision_id(self) -> str:
-        return make_id("dec", self.cause.id, "route", self.customer_id)
+        return child_id("dec", self.cause.id, "route", self.customer_id)
 
     def event(self, data: Assignment | Task, what: str) -> Event:
         return event_of(
@@ -278,7 +278,7 @@ def _opening(facts: RouteFacts, team_id: str, at_us: int) -> list[Effect]:
 def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> Task:
     holder = routing.holder
     return Task(
-        task_id=make_id("task", case.decision_id, 0),
+        task_id=child_id("task", case.decision_id, 0),
         decision_id=case.decision_id,
         ordinal=0,
         customer_id=case.customer_id,

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from schemas.base import Frozen, Micros, Purpose
 from schemas.capture import Capture
-from schemas.ids import make_id
+from schemas.ids import child_id
 from schemas.lead import Lead
 from schemas.outcomes import Outcome
 from schemas.resolved import ResolvedLead
@@ -75,7 +75,7 @@ def event_of(
 ) -> Event:
     """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`."""
     return Event(
-        id=make_id("evt", source, cause, ordinal),
+        id=child_id("evt", subject, source, cause, ordinal),
         source=source,
         type=_TYPE_OF[type(data)],
         subject=subject,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.base import Channel, Frozen, Language, LeadKind, Micros, Purpose
 from schemas.capture import Capture
-from schemas.ids import make_id
+from schemas.ids import born_id
 
 FieldName = Literal[
     "full_name",
@@ -127,6 +127,11 @@ class Lead(Frozen):
         return next(self.all(name), None)
 
 
+def lead_id_of(capture_id: str, accepted_us: int, ordinal: int = 0) -> str:
+    """Return the id of the `ordinal`-th lead of a capture that was accepted then."""
+    return born_id("lead", accepted_us, capture_id, ordinal)
+
+
 def lead_of(
     capture: Capture,
     fields: tuple[FieldValue, ...],
@@ -144,7 +149,7 @@ def lead_of(
 ) -> Lead:
     """Build the `ordinal`-th lead of a capture; `occurred_us` overrides the capture's own."""
     return Lead(
-        lead_id=make_id("lead", capture.capture_id, ordinal),
+        lead_id=lead_id_of(capture.capture_id, capture.accepted_us, ordinal),
         capture_id=capture.capture_id,
         source_id=capture.source_id,
         channel=capture.channel,

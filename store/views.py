@@ -237,9 +237,12 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
     )
     found = [_readable(dict(row._mapping)) for row in rows]
     tasks: dict[str, dict[str, Any]] = {}
-    listed = keys_in(connection, ["lead_id"], [(row["lead_id"],) for row in found])
+    # By customer, which has an index; each of a lead's tasks belongs to its customer.
+    listed = keys_in(
+        connection, ["customer_id"], [(row["customer_id"],) for row in found if row["customer_id"]]
+    )
     for one in connection.execute(select(task).where(listed).order_by(task.c.created_us)).mappings():
-        tasks.setdefault(one["lead_id"], dict(one))
+        tasks.setdefault(str(one["lead_id"]), dict(one))
     for row in found:
         row["task"] = tasks.get(row["lead_id"])
     _explain(connection, found)
