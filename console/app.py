@@ -1,30 +1,58 @@
-"""The console's API: inbox, acts, explain and the sum that must add up."""
+"""The console's routes: every page, and the JSON API of inbox, acts and the sum that must add up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
+from console.desk import Desk, is_own_page
+from console.pages import pages
 from schemas.outcomes import OutcomeCode
 from store import views
-from store.acts import ActRefused, Command, perform, record_outcome
+from store.acts import ActRefused, Append, Command, Plan, record_outcome
+from store.acts_inbox import give_back, take
 from store.database import Database
 
 
-def console_routes(store: Database, clock: Callable[[], int], new_id: Callable[[], str]) -> list[Route]:
-    """Return the console's routes over a store."""
-    api = Api(store, clock, new_id)
+def _no_log(*_args: object) -> None:
+    raise LookupError("console_routes was given no log for the events of acts")
+
+
+STATIC = Path(__file__).parent / "static"
+
+
+def console_routes(
+    store: Database,
+    clock: Callable[[], int],
+    new_id: Callable[[], str],
+    append: Append = _no_log,
+    *,
+    smtp_port: int = 0,
+) -> list[BaseRoute]:
+    """Return the console's routes over a store.
+
+    `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
+    for show.
+    """
+    desk = Desk(store, clock, new_id, append)
+    api = Api(desk)
     return [
+        *pages(desk, smtp_port).routes(),
+        Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
         Route("/api/orphans", api.orphans),
         Route("/api/tasks/{task_id}/outcome", api.outcome, methods=["POST"]),
+        Route("/api/tasks/{task_id}/take", api.take, methods=["POST"]),
+        Route("/api/tasks/{task_id}/return", api.give_back, methods=["POST"]),
     ]
 
 
@@ -32,9 +60,7 @@ def console_routes(store: Database, clock: Callable[[], int], new_id: Callable[[
 class Api:
     """JSON answers; every act names its actor."""
 
-    store: Database
-    clock: Callable[[], int]
-    new_id: Callable[[], str]
+    desk: Desk
 
     async def inbox(self, request: Request) -> Response:
         """GET: the open tasks of a person or queue, most urgent first."""
@@ -47,28 +73,47 @@ class Api:
 
     async def orphans(self, _request: Request) -> Response:
         """GET: open customers without a holder; empty when all is well."""
-        return JSONResponse({"orphans": await run_in_threadpool(self._read, views.orphans, self.clock())})
+        return JSONResponse(
+            {"orphans": await run_in_threadpool(self._read, views.orphans, self.desk.clock())}
+        )
 
     async def outcome(self, request: Request) -> Response:
         """POST {actor, code, note?, next_us?}: end a task with an outcome."""
+
+        def plan(body: dict[str, Any]) -> Plan:
+            if body.get("code") not in get_args(OutcomeCode):
+                raise ActRefused("unknown_outcome", f"Outcomes are {', '.join(get_args(OutcomeCode))}.")
+            return record_outcome(body["code"], body.get("note"), body.get("next_us"))
+
+        return await self._act(request, "outcome", plan)
+
+    async def take(self, request: Request) -> Response:
+        """POST {actor}: take the customer of a waiting task."""
+        return await self._act(request, "take", lambda _body: take())
+
+    async def give_back(self, request: Request) -> Response:
+        """POST {actor, reason}: return the customer of a task to its team's waiting queue."""
+        return await self._act(request, "return", lambda _body: give_back())
+
+    async def _act(self, request: Request, verb: str, plan: Callable[[dict[str, Any]], Plan]) -> Response:
+        if not is_own_page(request):
+            return _problem(403, "cross_site", "This request was sent by a page of another site.")
         try:
             body = await request.json()
-            code, actor = body["code"], body["actor"]
+            actor = body["actor"]
         except (ValueError, KeyError, TypeError):
-            return _problem(400, "bad_body", 'Send {"actor": person id, "code": outcome, "note": …}.')
-        if code not in get_args(OutcomeCode):
-            return _problem(422, "unknown_outcome", f"Outcomes are {', '.join(get_args(OutcomeCode))}.")
-        key = request.headers.get("idempotency-key") or self.new_id()
-        command = Command("outcome", actor, key, request.path_params["task_id"])
-        plan = record_outcome(code, body.get("note"), body.get("next_us"))
+            return _problem(400, "bad_body", 'Send {"actor": person id, …} as JSON.')
+        key = request.headers.get("idempotency-key") or self.desk.new_id()
+        command = Command(verb, actor, key, request.path_params["task_id"], body.get("reason"))
         try:
-            done = await run_in_threadpool(perform, self.store, command, plan, self.clock())
+            done = await run_in_threadpool(self.desk.perform, command, plan(body))
         except ActRefused as refused:
-            return _problem(409, refused.code, str(refused))
+            status = 422 if refused.code in ("unknown_outcome", "reason_missing") else 409
+            return _problem(status, refused.code, str(refused))
         return JSONResponse({"act_id": command.act_id, "repeated": not done})
 
     def _read(self, view: Callable[..., Any], *args: Any) -> Any:
-        with self.store.read() as connection:
+        with self.desk.store.read() as connection:
             return view(connection, *args)
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
+from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.normalise import normalise
 from enrich.resolve import Key, Known, Resolution, resolve
 from schemas.base import LeadKind
+from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead
 from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
 from schemas.results import Stage as StageName
 from store import tables
 from store.bulk import keys_in
+from store.company import CompanyCache
 from store.effects import Close, Effect, Emit, Insert, Update
 from stream.host import Step
 from stream.log import Logged
@@ -27,11 +30,21 @@ INTAKE = "intake"
 """The queue that a customer is born into; route moves it on. Older than 60 s here counts as an orphan."""
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A lead with normalised fields, what can recognise its sender, and the company's terms for it."""
+
+    lead: Lead
+    identifiers: tuple[Identifier, ...]
+    terms: Classified
+
+
 @dataclass
 class ResolveFacts:
     """What is known, and what this batch has added to it so far."""
 
-    leads: dict[str, tuple[Lead, tuple[Identifier, ...]]]
+    company: Company
+    leads: dict[str, Understood]
     bound: dict[Key, str] = field(default_factory=dict)
     status: dict[Key, str] = field(default_factory=dict)
     primary: dict[str, str] = field(default_factory=dict)
@@ -40,6 +53,8 @@ class ResolveFacts:
     named_by: dict[str, set[str]] = field(default_factory=dict)
     joined: dict[str, tuple[str, str]] = field(default_factory=dict)
     related: set[tuple[str, str]] = field(default_factory=set)
+    related_us: dict[str, int] = field(default_factory=dict)
+    """Contact to when its relations last changed: a customer's stamps alone do not keep these apart."""
     alias: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -54,17 +69,17 @@ class ResolveStage:
     topics = ("leads",)
     one_by_one = ()
 
+    def __init__(self, companies: CompanyCache) -> None:
+        self._companies = companies
+
     def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ResolveFacts:
         """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
-        leads: dict[str, tuple[Lead, tuple[Identifier, ...]]] = {}
-        for logged in events:
-            lead = logged.event.read(Lead)
-            fields = normalise(lead)
-            leads[logged.event.id] = (lead.model_copy(update={"fields": fields}), identifiers_of(fields))
-        facts = ResolveFacts(leads)
-        keys: set[Key] = {(one.kind, one.value) for _, found in leads.values() for one in found}
+        company = self._companies.get(connection)
+        leads = {one.event.id: _understood(one.event.read(Lead), company) for one in events}
+        facts = ResolveFacts(company, leads)
+        keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
         _read_bindings(connection, facts, keys)
-        _read_joined(connection, facts, {lead.joins for lead, _ in leads.values() if lead.joins})
+        _read_joined(connection, facts, {one.lead.joins for one in leads.values() if one.lead.joins})
         contacts = {target for target in facts.bound.values() if target.startswith("con_")}
         contacts |= {contact for contact, _ in facts.joined.values()}
         _read_relations(connection, facts, contacts)
@@ -77,23 +92,31 @@ class ResolveStage:
     def decide(self, logged: Logged, facts: ResolveFacts, at_us: int) -> Step:
         """Tie one lead to its contact and customer; what is no enquiry and from nobody known makes nobody."""
         event = logged.event
-        lead, identifiers = facts.leads[event.id]
-        if lead.purpose == "probe":
-            identifiers = ()  # a probe must neither find a real customer nor be found by one
-        answer = resolve(lead, identifiers, facts.known)
-        kind = _kind(lead, answer)
-        if kind != "enquiry" and answer.new_contact and answer.new_customer:
-            return Step(effects=tuple(_lead_rows(lead, kind, identifiers, answer, at_us)))
+        understood = facts.leads[event.id]
+        lead = understood.lead
+        answer = resolve(lead, understood.identifiers, facts.known)
+        understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
+        if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
+            return Step(effects=tuple(_lead_rows(understood, answer, at_us)))
         customer_id = facts.alias.get(answer.customer_id, answer.customer_id)
-        at_us = max(at_us, facts.touched.get(customer_id, 0) + 1)
+        last_us = max(facts.touched.get(customer_id, 0), facts.related_us.get(answer.contact_id, 0))
+        at_us = max(at_us, last_us + 1)
         effects = [
-            *_lead_rows(lead, kind, identifiers, answer, at_us),
+            *_lead_rows(understood, answer, at_us),
             *_identity_rows(lead, answer, facts, at_us),
         ]
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
-        news = _resolved(event, lead.model_copy(update={"kind": kind}), (answer, customer_id), at_us)
+        news = _resolved(event, understood, (answer, customer_id), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
+
+
+def _understood(lead: Lead, company: Company) -> Understood:
+    fields = normalise(lead)
+    # A probe must neither find a real customer nor be found by one.
+    identifiers = identifiers_of(fields) if lead.purpose != "probe" else ()
+    lead = lead.model_copy(update={"fields": fields})
+    return Understood(lead, identifiers, classify(lead, None, company))
 
 
 def _kind(lead: Lead, answer: Resolution) -> LeadKind:
@@ -103,9 +126,8 @@ def _kind(lead: Lead, answer: Resolution) -> LeadKind:
     return lead.kind
 
 
-def _lead_rows(
-    lead: Lead, kind: LeadKind, identifiers: Iterable[Identifier], answer: Resolution, at_us: int
-) -> Iterable[Effect]:
+def _lead_rows(understood: Understood, answer: Resolution, at_us: int) -> Iterable[Effect]:
+    lead, terms = understood.lead, understood.terms
     more = lead.model_dump(
         mode="json",
         include={"hints", "consent", "call", "mail", "visit", "flags", "repeats"},
@@ -118,13 +140,18 @@ def _lead_rows(
             "capture_id": lead.capture_id,
             "source_id": lead.source_id,
             "channel": lead.channel,
-            "kind": kind,
+            "kind": lead.kind,
             "purpose": lead.purpose,
             "trace_id": lead.trace_id,
             "occurred_us": lead.occurred_us,
             "accepted_us": lead.accepted_us,
             "resolved_us": at_us,
+            "campaign_id": terms.campaign_id,
+            "product_line": terms.product_line,
             "language": lead.language,
+            "province": terms.region.province if terms.region else None,
+            "city": terms.region.city if terms.region else None,
+            "region_basis": terms.region.basis if terms.region else None,
             "joined_lead_id": lead.joins,
             "fields_json": orjson.dumps(
                 [value.model_dump(exclude_none=True) for value in lead.fields]
@@ -132,11 +159,13 @@ def _lead_rows(
             "more_json": orjson.dumps(more).decode(),
         },
     )
-    for one in identifiers:
+    for one in understood.identifiers:
         yield Insert(
             "lead_identifier",
             {"lead_id": lead.lead_id, "kind": one.kind, "value": one.value, "trust": one.trust},
         )
+    for unlisted, value in terms.unlisted:
+        yield Insert("unlisted", {"kind": unlisted, "value": value, "lead_id": lead.lead_id, "at_us": at_us})
     for ordinal, item in enumerate(answer.evidence):
         yield Insert("evidence", {"lead_id": lead.lead_id, "ordinal": ordinal, **item.model_dump()})
 
@@ -212,14 +241,16 @@ def _remember(facts: ResolveFacts, lead: Lead, answer: Resolution, at_us: int) -
     if (answer.contact_id, answer.customer_id) not in facts.related:
         facts.related.add((answer.contact_id, answer.customer_id))
         facts.primary[answer.contact_id] = answer.customer_id
+        facts.related_us[answer.contact_id] = at_us
     if answer.new_customer or answer.becomes_company:
         facts.kinds[answer.customer_id] = answer.customer_kind
     facts.joined[lead.lead_id] = (answer.contact_id, answer.customer_id)
 
 
-def _resolved(event: Event, lead: Lead, found: tuple[Resolution, str], at_us: int) -> Event:
+def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str], at_us: int) -> Event:
     """Return the news for route: `found` is the answer, and the customer under its present name."""
     answer, customer_id = found
+    lead, terms = understood.lead, understood.terms
     resolved = ResolvedLead(
         lead=lead,
         contact_id=answer.contact_id,
@@ -228,6 +259,9 @@ def _resolved(event: Event, lead: Lead, found: tuple[Resolution, str], at_us: in
         new_contact=answer.new_contact,
         new_customer=answer.new_customer,
         evidence=answer.evidence,
+        region=terms.region,
+        campaign_id=terms.campaign_id,
+        product_line=terms.product_line,
         joined_lead_id=lead.joins,
     )
     return event_of(
@@ -270,6 +304,7 @@ def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[s
     condition = keys_in(connection, ["contact_id"], [(contact,) for contact in contacts])
     for row in connection.execute(select(relation).where(condition, relation.c.to_us.is_(None))):
         facts.related.add((row.contact_id, row.customer_id))
+        facts.related_us[row.contact_id] = max(facts.related_us.get(row.contact_id, 0), row.from_us)
         if row.is_primary:
             facts.primary[row.contact_id] = row.customer_id
 

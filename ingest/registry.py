@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ingest.counter import visit
 from ingest.cti import asterisk, calls
 from ingest.email import parse as mail
 from ingest.web import form
@@ -36,6 +37,7 @@ FORMATS: Mapping[str, Format] = {
     "web.form": Format(form.WebForm, form.parse),
     "email.message": Format(mail.EmailSource, mail.parse),
     "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
+    "counter.visit": Format(visit.Counter, visit.parse),
 }
 
 

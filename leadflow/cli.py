@@ -15,6 +15,8 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from schemas.company import Company
+
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -43,6 +45,70 @@ def run() -> None:
         _fail(str(running))
     serve(Embedded(open_files(settings.data, settings.wal_limit_bytes)), settings)
     lock.close()
+
+
+@app.command()
+def demo() -> None:
+    """Run the demo company on its own data folder: 90 days of history, then live leads."""
+    from leadflow.demo.run import FOLDER, demo_main
+    from leadflow.demo.seed import NotADemo
+    from leadflow.lock import AlreadyRunning, take_lock
+    from leadflow.logs import set_up_logs
+    from leadflow.settings import Settings
+    from stream import crash
+
+    os.environ.setdefault("LEADFLOW_DATA", str(FOLDER))  # before Settings(), which reads its leadflow.toml
+    settings = Settings()
+    set_up_logs(settings.log_json)
+    crash.arm(dict(os.environ))
+    try:
+        lock = take_lock(settings.data, f"http://127.0.0.1:{settings.http_port}")
+        demo_main(settings)
+    except (AlreadyRunning, NotADemo) as refused:
+        _fail(str(refused))
+    lock.close()
+
+
+@app.command()
+def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the company's files")]) -> None:
+    """Check the company's files; each problem names file, line and fix. Exit 1 if there are any."""
+    from ingest.registry import FORMATS
+    from leadflow.embedded import wall_clock_us
+    from router.book import read_book
+    from sales.check import check as problems_of
+
+    company = _company_from(path)
+    formats = {name: one.settings for name, one in FORMATS.items()}
+    problems = problems_of(company, read_book=read_book, formats=formats, now_us=wall_clock_us())
+    for problem in problems:
+        typer.echo(problem.text("en"))
+    typer.echo(f"{len(problems)} problems", err=bool(problems))
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def diff(path: Annotated[Path, typer.Argument(help="Folder or zip of the company's files")]) -> None:
+    """Show what `apply` would change."""
+    from sales.diff import diff as changes_of
+    from store.company import company_version, load_company
+
+    with _reading() as connection:
+        old = load_company(connection, company_version(connection))
+    for change in changes_of(old, _company_from(path)):
+        typer.echo(change.text("en"))
+
+
+@app.command()
+def apply(
+    path: Annotated[Path, typer.Argument(help="Folder or zip of the company's files")],
+    actor: Actor = "operator",
+) -> None:
+    """Write the company's files into the store; a running host takes them up at once."""
+    company = _company_from(path)
+    answer = _operate("apply", make=True, id="company", actor=actor, company=company.model_dump(mode="json"))
+    for change in answer["changes"]:
+        typer.echo(change)
+    typer.echo(f"{len(answer['changes'])} changes")
 
 
 @app.command()
@@ -157,13 +223,29 @@ def dead_discard(dead_ids: list[str], actor: Actor = "operator", reason: str = "
         typer.echo(f"{dead_id}\tdiscarded")
 
 
-def _operate(verb: str, **payload: Any) -> dict[str, Any]:
+def _company_from(path: Path) -> Company:
+    from ingest.registry import FORMATS
+    from router.book import read_book
+    from sales.files import read_company
+    from sales.problems import CompanyError
+
+    try:
+        formats = {name: one.settings for name, one in FORMATS.items()}
+        return read_company(path, read_book=read_book, formats=formats)
+    except CompanyError as error:
+        for problem in error.problems:
+            typer.echo(problem.text("en"), err=True)
+        _fail(f"{len(error.problems)} problems; nothing was changed")
+
+
+def _operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
     from leadflow.operate import operate
     from leadflow.settings import Settings
     from store.acts import ActRefused
 
     settings = Settings()
-    _existing(settings.data)
+    if not make:
+        _existing(settings.data)
     try:
         return operate(settings, verb, payload)
     except ActRefused as refused:

@@ -18,10 +18,14 @@ from ingest.email.parse import message_key
 from leadflow.embedded import Embedded, new_id, open_files, wall_clock_us
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
+from sales.apply import merged, publish
+from sales.diff import diff
 from schemas.capture import Capture, capture_of
+from schemas.company import Company
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import erase, erase_keys, find_erasure, write_journal
+from store.company import company_version, load_company
 
 Payload = Mapping[str, Any]
 
@@ -98,12 +102,22 @@ def do_ingest(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {"receipt": capture.capture_id, "trace_id": capture.trace_id}
 
 
+def do_apply(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Write a whole company over the present one; return the changes as sentences."""
+    new = Company.model_validate(payload["company"])
+    with engine.files.store.read() as connection:
+        old = load_company(connection, company_version(connection))
+    changes = [change.text(new.language) for change in diff(old, merged(old, new, wall_clock_us()))]
+    return {**_act(engine, payload, "publish", publish(new)), "changes": changes}
+
+
 VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
     "replay": do_replay,
     "discard": do_discard,
     "repair": do_repair,
     "erase": do_erase,
     "ingest": do_ingest,
+    "apply": do_apply,
 }
 
 

@@ -37,6 +37,6 @@ def stages(companies: CompanyCache) -> list[Stage[Any]]:
     """Return the stages in the order in which a lead passes them."""
     return [
         ParseStage(companies),
-        ResolveStage(),
+        ResolveStage(companies),
         RouteStage(companies),
     ]

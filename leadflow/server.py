@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +18,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.app import console_routes
+from console.counter_answer import CounterAnswers, counter_staff
+from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.web.door import WebDoor
 from leadflow.embedded import Embedded, new_id, wall_clock_us
@@ -25,7 +27,7 @@ from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from store.acts import ActRefused
 
-DOOR_PREFIXES = ("/in/", "/thanks/")
+DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/static/")
 """What strangers may reach."""
 
 
@@ -43,7 +45,16 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
                 smtp.close()
             engine.stop()
 
+    store, companies = engine.files.store, engine.companies
     door = WebDoor(engine.door, engine.sources, wall_clock_us, new_id)
+    counter = CounterDoor(
+        engine.door,
+        engine.sources,
+        wall_clock_us,
+        new_id,
+        counter_staff(store, companies),
+        CounterAnswers(store, companies, wall_clock_us),
+    )
 
     async def healthz(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
@@ -69,9 +80,12 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *door.routes(),
+            *counter.routes(),
             *engine.calls.routes(),
             Route("/api/operate/{verb}", operate, methods=["POST"]),
-            *console_routes(engine.files.store, wall_clock_us, new_id),
+            *console_routes(
+                store, wall_clock_us, new_id, engine.files.store_log.append, smtp_port=settings.smtp_port
+            ),
         ],
         middleware=[Middleware(LoopbackOnly)],
         lifespan=lifespan,
@@ -129,4 +143,5 @@ def serve(engine: Embedded, settings: Settings) -> None:
         limit_concurrency=4_000,
         proxy_headers=False,
     )
-    uvicorn.Server(config).run()
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()

@@ -20,12 +20,12 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
+from schemas.company import book_version
 from schemas.work import Condition
 
 FACTS = (
-    "channel", "source", "campaign", "product_line", "province", "city", "customer_kind", "language",
+    "channel", "source", "campaign", "product_line", "territory", "province", "city", "customer_kind", "language",
     "call_missed", "new_customer",
 )  # fmt: skip
 """What a rule may ask about a resolved lead; every fact is text, empty when unknown."""
@@ -66,11 +66,6 @@ class Book:
                     Condition(column=column, test=cell, value=facts[column]) for column, cell, _ in rule.tests
                 )
         return None
-
-
-def book_version(text: str) -> str:
-    """Return the version of a rule book: 12 hex characters of its digest."""
-    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def read_book(text: str, teams: frozenset[str] | None = None) -> Book:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from router.office import Office
 from router.strategy import weighted_turn
+from schemas.company import Company, territory_for
 from schemas.lead import Lead
 from schemas.resolved import ResolvedLead
 from schemas.work import HolderKind, Reason, TaskOrigin
@@ -52,7 +53,7 @@ def route(
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
     if holder.kind == "person" and office.works_here(holder.holder_id):
         return Routing(holder, Reason(code="sticky_owner"), minutes, None)
-    found = office.book.first(facts_of(resolved))
+    found = office.book.first(facts_of(resolved, office.company))
     if found is None:
         reason = Reason(code="default_queue", book_version=office.book.version)
         return Routing(Holder("queue", office.company.default_queue), reason, minutes, None)
@@ -91,14 +92,16 @@ def drain(team_id: str, office: Office, received: Mapping[str, int], at: tuple[i
     return Routing(Holder("person", chosen.person_id), reason, office.company.first_response_minutes, team_id)
 
 
-def facts_of(resolved: ResolvedLead) -> dict[str, str]:
+def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
     """Return what a rule may ask about, all as text; empty where unknown."""
     lead, region = resolved.lead, resolved.region
+    territory = territory_for(company, region.province, region.city) if region else None
     return {
         "channel": lead.channel,
         "source": lead.source_id,
         "campaign": resolved.campaign_id or "",
         "product_line": resolved.product_line or "",
+        "territory": territory.territory_id if territory else "",
         "province": region.province if region else "",
         "city": (region.city or "") if region else "",
         "customer_kind": resolved.customer_kind,

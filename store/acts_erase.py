@@ -96,7 +96,7 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     of_captures = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
-    for table in (tables.lead, tables.lead_identifier, tables.evidence, tables.mail_thread):
+    for table in (tables.lead, tables.lead_identifier, tables.evidence, tables.mail_thread, tables.unlisted):
         connection.execute(delete(table).where(of_leads))
     connection.execute(delete(tables.part).where(of_captures))
     connection.execute(delete(tables.binding).where(keys_in(connection, ["target_id"], targets)))

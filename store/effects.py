@@ -18,7 +18,7 @@ from store import tables
 from store.bulk import insert_ignore, update_rows
 
 INSERT_ORDER: tuple[str, ...] = (
-    "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "contact", "customer", "alias", "binding",
+    "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "decision", "holding", "ledger", "task",
     "outcome", "act", "erased", "timer", "dead",
 )  # fmt: skip

@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ingest.web.body import MAX_BODY, SLOW_BODY_S, TooLarge, read_body
 from ingest.web.form import FormError, WebForm, read_form
+from ingest.web.next_page import next_page
+from ingest.web.pages import FormPages
 from schemas.capture import capture_of
 from stream.crash import crash_point
 from stream.door_log import DoorLog, Overloaded
-
-MAX_BODY = 1024 * 1024
-"""A form with a long message is 10 kB; files are not taken by this door yet."""
-SLOW_BODY_S = 15.0
-"""A body of 1 MB on a bad mobile line takes 10 s; one that trickles longer holds a connection for nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class WebDoor:
 
     def routes(self) -> list[Route]:
         """Return the door's routes; the only ones that answer beyond loopback."""
-        return [Route("/in/web/{source_id}", self.accept, methods=["POST"])]
+        pages = FormPages(self.log, self.sources, self.clock, self.new_id, self.accept)
+        return [Route("/in/web/{source_id}", self.accept, methods=["POST"]), *pages.routes()]
 
     async def accept(self, request: Request) -> Response:
         """Take one post: 202 with a receipt (JSON), or 303 to the thank-you page (browser)."""
@@ -43,8 +42,8 @@ class WebDoor:
                 404, "unknown_source", "There is no web form of this name.", "Check the form's address."
             )
         try:
-            body = await asyncio.wait_for(_body(request), SLOW_BODY_S)
-        except _TooLarge:
+            body = await read_body(request)
+        except TooLarge:
             return _error(
                 413, "too_large", f"More than {MAX_BODY} bytes.", "Send less, or a link to the files."
             )
@@ -79,9 +78,7 @@ class WebDoor:
             response.headers["retry-after"] = "5"
             return response
         if wants_page(request):
-            answer: Response = RedirectResponse(
-                source.thanks or f"/thanks/{source.source_id}", status_code=303
-            )
+            answer: Response = RedirectResponse(next_page(posted, source), status_code=303)
         else:
             answer = JSONResponse(
                 {"receipt": capture.capture_id, "trace_id": capture.trace_id}, status_code=202
@@ -94,23 +91,6 @@ def wants_page(request: Request) -> bool:
     """Tell whether a browser waits for a page rather than a program for JSON."""
     accept = request.headers.get("accept", "")
     return "text/html" in accept and "json" not in request.headers.get("content-type", "")
-
-
-class _TooLarge(Exception):
-    """The body is larger than the door takes."""
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise _TooLarge
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise TimeoutError from None
-    return b"".join(chunks)
 
 
 def _error(status: int, code: str, message: str, hint: str, field: str | None = None) -> JSONResponse:

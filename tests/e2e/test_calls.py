@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from schemas.capture import Capture, capture_of
 from stream.door_log import DoorLog
 from tests.support.rig import MONDAY_10, SECOND, Rig, small_company
 
-SOURCE = {
+SOURCE: dict[str, Any] = {
     "source_id": "pbx",
     "channel": "cti",
     "format": "cti.asterisk",
@@ -33,7 +34,7 @@ def desk(tmp_path: Path) -> Rig:
 
 
 def row(
-    call: int, caller: str, disposition: str, agent: int = 801, at_s: int = 0, outbound: bool = False
+    call: int, caller: str, disposition: str, agent: int = 801, *, at_s: int = 0, outbound: bool = False
 ) -> bytes:
     """One leg of a call to our switchboard on the Monday at ten."""
     clock = f"2026-11-23 10:{at_s // 60:02d}:{at_s % 60:02d}"
@@ -140,7 +141,7 @@ def test_a_followed_file_is_read_once_across_restarts_and_rotation(desk: Rig, tm
     assert len([one for one in desk.rows("capture") if one["result"] == "part"]) == 4
 
 
-def following(desk: Rig, sources: Callable[[], dict[str, dict[str, object]]]) -> int:
+def following(desk: Rig, sources: Callable[[], dict[str, dict[str, Any]]]) -> int:
     """Follow the files once with a new door, as after a restart."""
     files, ids = desk.files, iter(range(10**6))
     log = DoorLog(

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.capture import Capture
@@ -48,7 +48,13 @@ def captures(draw: Callable[..., Any]) -> list[Capture]:
     return made
 
 
-thorough = settings(deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    # Shrinking replays a pipeline thousands of times; the histories are short enough to read as they are.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    print_blob=True,
+)
 
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Thousands of tiny commits: what fsync does is not what these tests are about."""

@@ -13,9 +13,8 @@ from sqlalchemy import delete, select
 
 from leadflow import pipeline
 from leadflow.embedded import Files
-from router.book import book_version
 from schemas.capture import Capture, capture_of
-from schemas.company import Absence, Company, Member, Person, Unit
+from schemas.company import Absence, Company, Member, Person, Unit, book_version
 from schemas.events import Event
 from store import tables
 from store.bulk import insert_ignore

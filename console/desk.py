@@ -1,0 +1,38 @@
+"""What pages and API share: the store, the clock, the one way to perform an act, and who may ask for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from store.acts import Append, Command, Plan, perform
+from store.database import Database
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where the console works."""
+
+    store: Database
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    append: Append
+
+    def perform(self, command: Command, plan: Plan) -> bool:
+        """Do an act; False if it had been done before under its key. Raises ActRefused."""
+        return perform(self.store, command, plan, self.clock(), self.append)
+
+
+def is_own_page(request: Request) -> bool:
+    """Tell whether a post comes from a page of ours (or no browser): no other site may act for a person.
+
+    Browsers say so in Sec-Fetch-Site (W3C Fetch Metadata), older ones in Origin.
+    """
+    if (site := request.headers.get("sec-fetch-site")) is not None:
+        return site in ("same-origin", "none")
+    if (origin := request.headers.get("origin")) is not None:
+        return urlsplit(origin).netloc == request.headers.get("host", "")
+    return True

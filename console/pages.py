@@ -1,0 +1,228 @@
+"""The console's pages: first page, inboxes, a lead's story, what needs repair; and the forms on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from console import words
+from console.desk import Desk, is_own_page
+from console.doors import boxes
+from console.recent import Recent
+from console.story import steps
+from console.texts import language_of, page
+from console.times import parse_local
+from console.view import View
+from schemas.company import Company
+from schemas.outcomes import OutcomeCode
+from store import views
+from store.acts import ActRefused, Command, Plan, record_outcome
+from store.acts_inbox import give_back, take
+from store.company import CompanyCache
+
+NOTE_CHARS = 5_000
+"""An outcome's note is a few sentences; longer is a pasted document."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """HTML for people; every act names its actor."""
+
+    desk: Desk
+    smtp_port: int
+    companies: CompanyCache
+    balance: Recent[views.Balance]
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the pages' routes."""
+        return [
+            Route("/", self.first),
+            Route("/part/live", self.live),
+            Route("/inbox", self.inboxes),
+            Route("/inbox/{holder_id}", self.inbox),
+            Route("/inbox/{holder_id}/{task_id}/{verb}", self.act, methods=["POST"]),
+            Route("/story", self.find),
+            Route("/story/{any_id}", self.story),
+            Route("/needs-repair", self.needs_repair),
+        ]
+
+    async def first(self, request: Request) -> Response:
+        """The sum that must add up, the doors, and the live feed."""
+        return await run_in_threadpool(self._live, request, "first.html")
+
+    async def live(self, request: Request) -> Response:
+        """The sum and the feed alone, for the first page to fetch again."""
+        return await run_in_threadpool(self._live, request, "_live.html")
+
+    def _live(self, request: Request, template: str) -> Response:
+        view, rows = self._read(request, views.feed)
+        sources = view.company.sources
+        values = {
+            "sum": self.balance.get(),
+            "feed": rows,
+            "boxes": boxes(sources, view.now_us, self.smtp_port),
+        }
+        return _page(request, view, template, values)
+
+    async def inboxes(self, request: Request) -> Response:
+        """Whose inbox is there, and how full."""
+
+        def answer() -> Response:
+            now_us = self.desk.clock()
+            view, counts = self._read(request, views.inboxes, now_us)
+            by_holder = {row["holder_id"]: row for row in counts}
+            teams = [unit for unit in view.company.units.values() if unit.kind == "team"]
+            people = [person for person in view.company.people.values() if person.state == "active"]
+            values = {
+                "teams": [(unit.unit_id, by_holder.pop(unit.unit_id, None)) for unit in teams],
+                "people": [(one.person_id, by_holder.pop(one.person_id, None)) for one in people],
+            }
+            # Whoever is left over holds tasks but has left, or is a unit that is no team: never hidden.
+            values["others"] = sorted(by_holder.items())
+            return _page(request, view, "inboxes.html", values)
+
+        return await run_in_threadpool(answer)
+
+    async def inbox(self, request: Request) -> Response:
+        """The open tasks of a person or team, most urgent first."""
+        return await run_in_threadpool(self._inbox, request, None, {}, 200)
+
+    def _inbox(
+        self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
+    ) -> Response:
+        holder_id = request.path_params["holder_id"]
+        view, tasks = self._read(request, views.inbox, holder_id)
+        person = view.company.people.get(holder_id)
+        if person is None and holder_id not in view.company.units and not tasks:
+            return _page(request, view, "unknown.html", {"asked_for": holder_id}, 404)
+        values = {
+            "holder_id": holder_id,
+            "person": person,
+            "tasks": tasks,
+            "actors": [] if person else _actors(view.company, holder_id),
+            "new_key": self.desk.new_id,
+            "outcomes": words.OUTCOMES,
+            "refused": refused,
+            "entered": entered,
+            "done": request.query_params.get("done"),
+        }
+        return _page(request, view, "inbox.html", values, status)
+
+    async def act(self, request: Request) -> Response:
+        """Record an outcome, take or return a customer; then show the inbox again (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        async with request.form(max_files=0, max_fields=20) as posted:
+            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        return await run_in_threadpool(self._act, request, entered)
+
+    def _act(self, request: Request, entered: dict[str, str]) -> Response:
+        holder_id, task_id, verb = (request.path_params[key] for key in ("holder_id", "task_id", "verb"))
+        entered = {**entered, "task_id": task_id, "verb": verb}
+        with self.desk.store.read() as connection:
+            company = self.companies.get(connection)
+        try:
+            plan = self._plan(verb, entered, company)
+            actor = entered.get("actor", "")
+            person = company.people.get(actor)
+            if person is None or person.state != "active":
+                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            reason = entered.get("reason", "").strip()[:NOTE_CHARS] or None
+            command = Command(verb, actor, entered.get("key") or self.desk.new_id(), task_id, reason)
+            self.desk.perform(command, plan)
+        except ActRefused as refused:
+            return self._inbox(request, refused.code, entered, 409)
+        place = f"/inbox/{quote(holder_id, safe='')}?done={quote(verb, safe='')}"
+        return RedirectResponse(place, status_code=303)
+
+    def _plan(self, verb: str, entered: Mapping[str, str], company: Company) -> Plan:
+        match verb:
+            case "take":
+                return take()
+            case "return":
+                return give_back()
+            case "outcome":
+                return self._outcome(entered, company)
+            case _:
+                raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
+
+    def _outcome(self, entered: Mapping[str, str], company: Company) -> Plan:
+        code = entered.get("code", "")
+        known: tuple[OutcomeCode, ...] = get_args(OutcomeCode)
+        chosen = next((one for one in known if one == code), None)
+        if chosen is None:
+            raise ActRefused("unknown_outcome", "Choose an outcome.")
+        next_us = None
+        if date := entered.get("next", "").strip():
+            try:
+                next_us = parse_local(date, company.zone)
+            except (ValueError, OverflowError):
+                raise ActRefused("bad_date", "The date cannot be read.") from None
+            if next_us <= self.desk.clock():
+                raise ActRefused("past_date", "The date lies in the past.")
+        return record_outcome(chosen, entered.get("note", "").strip()[:NOTE_CHARS] or None, next_us)
+
+    async def find(self, request: Request) -> Response:
+        """Go from the search box to a story."""
+        asked = request.query_params.get("id", "").strip()
+        return RedirectResponse(f"/story/{quote(asked, safe='')}" if asked else "/", status_code=303)
+
+    async def story(self, request: Request) -> Response:
+        """All that happened to one lead, from the bytes to the outcome."""
+
+        def answer() -> Response:
+            any_id = request.path_params["any_id"]
+            view, told = self._read(request, views.story, any_id)
+            found = steps(told)
+            if not found:
+                return _page(request, view, "unknown.html", {"asked_for": any_id}, 404)
+            return _page(request, view, "story.html", {"asked_for": any_id, "steps": found, "told": told})
+
+        return await run_in_threadpool(answer)
+
+    async def needs_repair(self, request: Request) -> Response:
+        """What could not be read, and what to do about it."""
+
+        def answer() -> Response:
+            view, letters = self._read(request, views.needs_repair)
+            return _page(request, view, "needs_repair.html", {"letters": letters})
+
+        return await run_in_threadpool(answer)
+
+    def _read(self, request: Request, find: Callable[..., Any], *args: Any) -> tuple[View, Any]:
+        with self.desk.store.read() as connection:
+            company = self.companies.get(connection)
+            found = find(connection, *args)
+        return View(language_of(request, company.language), company, self.desk.clock()), found
+
+
+def pages(desk: Desk, smtp_port: int) -> Pages:
+    """Return the pages over a store."""
+
+    def find() -> views.Balance:
+        with desk.store.read() as connection:
+            return views.balance(connection, desk.clock())
+
+    return Pages(desk, smtp_port, CompanyCache(), Recent(find))
+
+
+def _actors(company: Company, team_id: str) -> list[str]:
+    """Return who may act on a team's queue: its people and manager; everybody for the default queue."""
+    active = [one.person_id for one in company.people.values() if one.state == "active"]
+    if team_id == company.default_queue:
+        return active
+    unit = company.units.get(team_id)
+    team = {member.person_id for member in company.members if member.unit_id == team_id}
+    team |= {unit.manager_id} if unit and unit.manager_id else set()
+    return [one for one in active if one in team]
+
+
+def _page(request: Request, view: View, template: str, values: dict[str, Any], status: int = 200) -> Response:
+    return page(request, view.language, template, {"view": view, **values}, status)

@@ -1,0 +1,154 @@
+"""What templates ask while rendering one page: names, words, times and the parts of a lead, in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from console import times, words
+from console.names import holder_name, source_name
+from console.texts import translations
+from console.why import Teller
+from schemas.base import Language
+from schemas.company import Company
+from schemas.work import Reason
+
+Fields = Sequence[Mapping[str, Any]]
+
+_SHOWN_CHARS = 60
+"""A name of a thousand characters must not push everything else off the page; the story has it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One person's place in the turn of a team: received so far that day, share, (received + 1) / share."""
+
+    person_id: str
+    received: int
+    share: int | None
+    turn: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """One page being rendered: for whom, of which company, and when."""
+
+    language: Language
+    company: Company
+    now_us: int
+
+    @cached_property
+    def gettext(self) -> Callable[[str], str]:
+        """Translate a text."""
+        return translations(self.language).gettext
+
+    @cached_property
+    def teller(self) -> Teller:
+        """Explain decisions."""
+        return Teller(self.company, self.language, self.gettext)
+
+    @property
+    def is_demo(self) -> bool:
+        """Tell whether a source of the demo company is configured."""
+        return any(source.get("purpose") == "demo" for source in self.company.sources.values())
+
+    def word(self, table: str, code: str | None) -> str:
+        """Return the text for a code of a table in `words`, such as ("OUTCOMES", "won")."""
+        return words.word(getattr(words, table), code, self.gettext)
+
+    def name(self, holder_id: str | None) -> str:
+        """Return the name of a person or team."""
+        return holder_name(self.company, holder_id, self.language)
+
+    def source(self, source_id: str | None) -> str:
+        """Return the name of a source."""
+        return source_name(self.company, source_id)
+
+    def when(self, us: int) -> str:
+        """Return a moment as people read it."""
+        return times.shown(us, self.now_us, self.company.zone, self.language)
+
+    def exact(self, us: int) -> str:
+        """Return a moment to the millisecond."""
+        return times.exact(us, self.company.zone)
+
+    def distance(self, us: int) -> str:
+        """Return how far a moment is from now, whichever side."""
+        return times.distance(us - self.now_us, self.language)
+
+    def why(self, row: Mapping[str, Any]) -> str:
+        """Return the sentence for a row with `reason`, `received` (person, count) and its holder."""
+        if not row["reason"]:
+            return ""
+        person_id, count = row["received"] or (row["holder_id"], None)
+        return self.teller.sentence(self.reason(row), str(person_id), count)
+
+    def reason(self, row: Mapping[str, Any]) -> Reason:
+        """Return the reason of a decision's row."""
+        return Reason.model_validate(row["reason"])
+
+    def letter(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """Return message and hint of a dead letter in the reader's language, else as they were recorded."""
+        if row["code"] not in words.DEAD:
+            return row["message"], row["hint"]
+        message, hint = words.DEAD[row["code"]]
+        return self.gettext(message), self.gettext(hint)
+
+    def turns(self, row: Mapping[str, Any]) -> list[Turn]:
+        """Return who could have had what a decision gave, with what decides the turn, whoever is due first on top.
+
+        The turn is the router's: whoever has the smallest (received + 1) / share is next.
+        """
+        reason = self.reason(row)
+        turns = []
+        for person_id in reason.eligible:
+            received = row["received"].get(person_id, 0)
+            share = self._share(reason.team_id, person_id, row["decided_us"])
+            turn = f"{(received + 1) / share:.3g}" if share else ""
+            chosen = row["holder_kind"] == "person" and row["holder_id"] == person_id
+            turns.append(Turn(person_id, received, share or None, turn, chosen))
+        return sorted(turns, key=lambda one: (not one.chosen, float(one.turn or "inf")))
+
+    def _share(self, team_id: str | None, person_id: str, at_us: int) -> int:
+        for member in self.company.members:
+            is_then = member.from_us <= at_us and (member.to_us is None or at_us < member.to_us)
+            if (member.unit_id, member.person_id) == (team_id, person_id) and is_then:
+                return member.share
+        return 0
+
+    def first(self, fields: Fields, name: str) -> str:
+        """Return the first value of a field, normalised if it could be; empty if there is none."""
+        return next((one.get("value") or one["received"] for one in fields if one["name"] == name), "")
+
+    def who(self, fields: Fields) -> str:
+        """Return what to call a lead: name, else company, phone, email; empty if it gave none."""
+        names = (self.first(fields, name) for name in ("full_name", "company", "phone", "email"))
+        return _cut(next((name for name in names if name), ""))
+
+    def company_of(self, fields: Fields) -> str:
+        """Return the lead's company, unless that is what it is called by."""
+        return _cut(self.first(fields, "company")) if self.first(fields, "full_name") else ""
+
+    def phones(self, fields: Fields) -> list[tuple[str, str | None]]:
+        """Return (number as received, `tel:` address or None where it could not be read)."""
+        return [
+            (_cut(one["received"]), f"tel:{one['value']}" if one.get("value") else None)
+            for one in fields
+            if one["name"] == "phone"
+        ]
+
+    def mails(self, fields: Fields) -> list[tuple[str, str | None]]:
+        """Return (address as received, `mailto:` address or None where it could not be read)."""
+        return [
+            (_cut(one["received"]), f"mailto:{quote(one['value'], safe='@')}" if one.get("value") else None)
+            for one in fields
+            if one["name"] == "email"
+        ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"

@@ -1,0 +1,202 @@
+"""What people read for each code of the program, in the words of the field. `N_` marks a text for the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+Gettext = Callable[[str], str]
+
+
+def N_(text: str) -> str:
+    """Return the text; the catalogue's extractor looks for this name."""
+    return text
+
+
+CHANNELS = {"web": N_("Web"), "email": N_("Email"), "cti": N_("Calls"), "counter": N_("Front desk")}
+
+KINDS = {
+    "enquiry": N_("Enquiry"),
+    "existing_customer": N_("Existing customer"),
+    "service": N_("Service"),
+    "supplier": N_("Supplier"),
+    "private": N_("Private"),
+    "automatic": N_("Automatic message"),
+}
+
+OUTCOMES = {
+    "no_answer": N_("No answer"),
+    "interested": N_("Interested"),
+    "later": N_("Later, on a date"),
+    "no_need": N_("No need"),
+    "wrong_number": N_("Wrong number"),
+    "not_a_lead": N_("Not a lead"),
+    "won": N_("Won"),
+}
+
+ORIGINS = {
+    "first_response": N_("First response"),
+    "call_back": N_("Call back"),
+    "plan": N_("Planned step"),
+    "delegation": N_("Delegated"),
+    "collaboration": N_("Collaboration"),
+    "care": N_("Customer care"),
+}
+
+TASK_STATES = {"open": N_("open"), "done": N_("done"), "cancelled": N_("cancelled")}
+
+COLUMNS = {
+    "channel": N_("channel"),
+    "source": N_("source"),
+    "campaign": N_("campaign"),
+    "product_line": N_("product line"),
+    "territory": N_("territory"),
+    "province": N_("province"),
+    "city": N_("city"),
+    "customer_kind": N_("kind of customer"),
+    "language": N_("language"),
+    "call_missed": N_("missed call"),
+    "new_customer": N_("new customer"),
+}
+"""What a rule may ask about."""
+
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "channel": CHANNELS,
+    "customer_kind": {"person": N_("private customer"), "company": N_("company customer")},
+    "language": {"zh": N_("Chinese"), "en": N_("English")},
+    "call_missed": {"yes": N_("yes"), "no": N_("no")},
+    "new_customer": {"yes": N_("yes"), "no": N_("no")},
+}
+
+PASSED_OVER = {
+    "left": N_("has left"),
+    "away": N_("away"),
+    "off_shift": N_("off shift"),
+    "no_share": N_("share 0"),
+    "full": N_("at capacity"),
+    "returned_it": N_("returned it before"),
+}
+
+PURPOSES = {
+    "real": N_("real"),
+    "test": N_("test"),
+    "demo": N_("demo"),
+    "probe": N_("self-test"),
+}
+
+DECISIONS = {
+    "sticky_owner": N_("Stays with the owner"),
+    "weighted_turn": N_("Given by turn"),
+    "waiting": N_("Into the waiting queue"),
+    "default_queue": N_("Into the default queue"),
+    "claimed": N_("Taken"),
+    "moved": N_("Moved"),
+    "returned": N_("Returned"),
+    "probe": N_("Self-test"),
+}
+
+FIELDS = {
+    "full_name": N_("Name"),
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "salutation": N_("Salutation"),
+    "company": N_("Company"),
+    "job_title": N_("Job title"),
+    "phone": N_("Phone"),
+    "email": N_("Email"),
+    "address": N_("Address"),
+    "city": N_("City"),
+    "region": N_("Province"),
+    "postcode": N_("Postcode"),
+    "country": N_("Country"),
+    "website": N_("Website"),
+    "tax_id": N_("Tax number"),
+    "product": N_("Product"),
+    "industry": N_("Industry"),
+    "subject": N_("Subject"),
+    "message": N_("Message"),
+    "heard_of_us": N_("Heard of us through"),
+    "other": N_("Other"),
+}
+
+IDENTIFIERS = {
+    "mobile": N_("Mobile"),
+    "email": N_("Email"),
+    "landline_name": N_("Landline and name"),
+    "tax_id": N_("Tax number"),
+    "domain": N_("Mail domain"),
+    "landline": N_("Landline"),
+}
+
+NOTES = {
+    "new": N_("seen for the first time"),
+    "conflict": N_("belongs to somebody else; nothing was merged"),
+    "shared": N_("shared by many; not used"),
+    "placeholder": N_("a placeholder; not used"),
+    "demoted": N_("on too many people; not used"),
+    "role_mailbox": N_("a department's mailbox; not used"),
+    "bad_check_digit": N_("wrong check digit; not used"),
+}
+
+STEPS = {
+    "door": N_("at the door"),
+    "parse": N_("while reading"),
+    "resolve": N_("while recognising the customer"),
+    "route": N_("while assigning"),
+    "deliver": N_("while delivering"),
+}
+
+REFUSALS = {
+    "unknown_task": N_("There is no such task any more."),
+    "task_ended": N_("This task has ended already. Nothing was changed."),
+    "date_missing": N_("“Later” needs the date on which to take it up again."),
+    "taken_already": N_("A colleague was faster: somebody has this customer already."),
+    "not_yours": N_("Only the owner can return a customer."),
+    "not_waiting": N_("This customer does not wait in a team's queue."),
+    "other_team": N_("This customer waits for another team; its people or manager can take it."),
+    "unknown_actor": N_("Say who you are: choose a person who works here."),
+    "reason_missing": N_("Say why it is returned; the team needs to know."),
+    "key_reused": N_("This page was used for another entry already. Reload it and enter it once more."),
+    "without_owner": N_("This customer has no holder; an administrator must look at it."),
+    "unknown_outcome": N_("Choose an outcome."),
+    "bad_date": N_("This is no date and time."),
+    "past_date": N_("The date lies in the past."),
+}
+"""Why an act was refused, by the code of `ActRefused`, and this page's own checks."""
+
+DEAD: Mapping[str, tuple[str, str]] = {
+    "bug": (
+        N_("Leadflow broke on this. The fault is ours, not the sender's."),
+        N_("Keep it, report it, and replay it after the update."),
+    ),
+    "unknown_format": (
+        N_("There is no reader for this format."),
+        N_("Correct the source's format, then replay."),
+    ),
+    "unknown_source": (
+        N_("Its source is not configured, or was switched off."),
+        N_("Add or switch on the source, then replay."),
+    ),
+    "bad_source": (N_("The settings of its source are wrong."), N_("Correct the source, then replay.")),
+    "no_known_field": (
+        N_("No field has a name that this source knows."),
+        N_("Map the site's field names in the source's settings, then replay."),
+    ),
+    "bad_json": (N_("This is not valid JSON."), N_("Tell the sender; enter what can be read by hand.")),
+    "bad_multipart": (
+        N_("The form arrived damaged."),
+        N_("Tell whoever looks after the site; enter what can be read by hand."),
+    ),
+    "unsupported_type": (
+        N_("It was sent in an encoding that forms do not have."),
+        N_("Tell whoever looks after the site."),
+    ),
+    "too_many_fields": (N_("It has more fields than any form."), N_("Probably an attack; discard it.")),
+}
+"""Message and hint of a dead letter by its code; one that is not here is shown as it was recorded."""
+
+
+def word(words: Mapping[str, str], code: str | None, gettext: Gettext) -> str:
+    """Return the text for a code in the language of `gettext`; the code itself where there is none."""
+    if code is None:
+        return ""
+    return gettext(words[code]) if code in words else code

@@ -1,0 +1,192 @@
+"""The hosted form: asks, checks what a visitor typed, asks again or hands over to the door, and thanks.
+
+Works without JavaScript. `/f/SOURCE` is the form, and where both it and the pasted HTML post to;
+`/f/SOURCE/html` is that HTML; `/thanks/SOURCE` says thank you. A form posted to `/in/web/SOURCE` is taken
+as it is, unchecked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Message
+
+from ingest.web.body import TooLarge, read_body
+from ingest.web.form import _CLICK, _UTM, FormError, Posted, WebForm, field_of, read_form
+from ingest.web.mistakes import mistakes
+from ingest.web.texts import language_of, page, render
+from schemas.base import Language
+from schemas.capture import capture_of
+from stream.door_log import DoorLog, Overloaded
+
+CSS = Path(__file__).parent / "static" / "form.css"
+
+
+@dataclass(frozen=True)
+class FormPages:
+    """The pages of the web door; `accept` is the door's own way of taking a post."""
+
+    log: DoorLog
+    sources: Callable[[], dict[str, dict[str, Any]]]
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    accept: Callable[[Request], Awaitable[Response]]
+
+    def routes(self) -> list[Route]:
+        """Return the routes, all open to strangers. No source can be called `_`."""
+        return [
+            Route("/f/_/form.css", self.css),
+            Route("/f/{source_id}", self.ask, methods=["GET"]),
+            Route("/f/{source_id}", self.post, methods=["POST"]),
+            Route("/f/{source_id}/html", self.snippet),
+            Route("/thanks/{source_id}", self.thanks),
+        ]
+
+    async def css(self, _request: Request) -> Response:
+        """The form's style."""
+        return FileResponse(CSS, media_type="text/css", headers={"cache-control": "max-age=300"})
+
+    async def ask(self, request: Request) -> Response:
+        """The empty form, with a token of its own: posted twice, it is one lead."""
+        source = self._source(request)
+        if source is None:
+            return _unknown(request)
+        return _form(request, source, Posted(pairs=(("_token", self.new_id()),)), {})
+
+    async def post(self, request: Request) -> Response:
+        """Take the form, or show it again with what is wrong beside each field and all that was typed."""
+        source = self._source(request)
+        if source is None:
+            return _unknown(request)
+        language = language_of(request, source.language)
+        try:
+            body = await read_body(request)
+            posted = read_form(request.headers.get("content-type", ""), body)
+        except TooLarge:
+            return _problem(request, language, "too_large", 413)
+        except TimeoutError:
+            return _problem(request, language, "too_slow", 408)
+        except FormError:
+            return _problem(request, language, "unreadable", 400)
+        wrong = {} if posted.get(source.honeypot).strip() else mistakes(posted, source)
+        if not wrong:
+            return await self.accept(_again(request, body))
+        # Without consent nothing is kept.
+        if "consent" not in wrong:
+            try:
+                await self._keep(request, source, posted, body, wrong)
+            except Overloaded:
+                return _problem(request, language, "overloaded", 503)
+        if "text/html" not in request.headers.get("accept", ""):
+            return JSONResponse({"error": {"code": "incomplete", "fields": wrong}}, status_code=422)
+        return _form(request, source, posted, wrong)
+
+    async def _keep(
+        self, request: Request, source: WebForm, posted: Posted, body: bytes, wrong: dict[str, str]
+    ) -> None:
+        """Make what was typed durable as an incomplete capture; it becomes no lead."""
+        capture = capture_of(
+            source_id=source.source_id,
+            channel="web",
+            format="web.form",
+            body=body,
+            accepted_us=self.clock(),
+            trace_id=self.new_id(),
+            idem_key=posted.get("_token") or None,
+            made_key=self.new_id(),
+            purpose=source.purpose,
+            meta={
+                "content_type": request.headers.get("content-type", ""),
+                "incomplete": ",".join(wrong),
+            },
+        )
+        await asyncio.wrap_future(self.log.append([capture]))
+
+    async def snippet(self, request: Request) -> Response:
+        """The form as HTML to be pasted into a page of the company's own site."""
+        source = self._source(request)
+        if source is None:
+            return _unknown(request)
+        language = language_of(request, source.language)
+        action = f"{str(request.base_url).rstrip('/')}/f/{source.source_id}"
+        html = render(language, "_snippet.html", {"source": source, "action": action})
+        return _secured(page(request, language, "snippet.html", {"html": html, "source": source}), source)
+
+    async def thanks(self, request: Request) -> Response:
+        """Where a visitor ends up."""
+        source = self._source(request)
+        if source is None:
+            return _unknown(request)
+        language = language_of(request, source.language)
+        return _secured(page(request, language, "thanks.html", {"source": source}), source)
+
+    def _source(self, request: Request) -> WebForm | None:
+        settings = self.sources().get(request.path_params["source_id"])
+        if settings is None or settings["format"] != "web.form":
+            return None
+        return WebForm.model_validate(settings)
+
+
+def _form(request: Request, source: WebForm, posted: Posted, wrong: dict[str, str]) -> Response:
+    language = language_of(request, source.language, posted.get("lang"))
+    typed: dict[str, str] = {}
+    for key, value in posted.pairs:
+        typed.setdefault(field_of(key, source), value)
+    # What names the campaign stands in the address of the page, and must survive a second rendering.
+    marks = posted.pairs if wrong else request.query_params.multi_items()
+    values = {
+        "source": source,
+        "token": posted.get("_token"),
+        "typed": typed,
+        "consented": bool(posted.get("consent").strip()),
+        "wrong": wrong,
+        "carried": [(key, value) for key, value in marks if key in (*_UTM, *_CLICK)],
+    }
+    return _secured(page(request, language, "form.html", values, 422 if wrong else 200), source)
+
+
+def _again(request: Request, body: bytes) -> Request:
+    """Return the request with its body to be read anew."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
+
+
+def _unknown(request: Request) -> Response:
+    return _problem(request, language_of(request, "zh"), "unknown", 404)
+
+
+def _problem(request: Request, language: Language, code: str, status: int) -> Response:
+    response = _secured(page(request, language, "problem.html", {"code": code}, status), None)
+    if status == 503:
+        response.headers["retry-after"] = "5"
+    return response
+
+
+def _secured(response: Response, source: WebForm | None) -> Response:
+    # Browsers hold a redirect after a post to form-action too, so where a visitor may end up must be there.
+    targets = ["'self'", *(source.hosts if source else ())]
+    if source and source.thanks and (host := urlsplit(source.thanks).netloc):
+        targets.append(host)
+    response.headers.update(
+        {
+            "content-security-policy": (
+                "default-src 'none'; style-src 'self'; img-src 'self'; "
+                f"form-action {' '.join(targets)}; base-uri 'none'; frame-ancestors 'none'"
+            ),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cache-control": "no-store",
+        }
+    )
+    return response

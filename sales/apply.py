@@ -1,0 +1,120 @@
+"""Putting a company's new data in force: what is written, what must stay, and the act that says who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from sales.diff import Change, diff
+from schemas.company import Company, Member
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.company import company_version, load_company, replace_company
+from store.effects import Effect
+
+
+def apply(connection: Connection, new: Company, now_us: int, act_id: str | None = None) -> list[Change]:
+    """Make the stored company like `new`, writing only what changed; return the changes.
+
+    To be called in a writing transaction; every running host takes the new version up with its next batch.
+    What `new` does not have is removed, but for a person, who is marked left (see `merged`). Raises
+    ActRefused, and changes nothing, when customers wait in the queue of a unit that would be gone.
+    """
+    _take_turn(connection)
+    old = load_company(connection, company_version(connection))
+    whole = merged(old, new, now_us)
+    _check_queues(connection, old, whole)
+    replace_company(connection, old, whole, now_us, act_id)
+    here = tuple(one for one in whole.members if one.person_id in new.people)
+    return diff(old, whole.model_copy(update={"people": new.people, "members": here}))
+
+
+def publish(new: Company) -> Plan:
+    """Return the plan of the act that applies a company; its command's verb is `publish`."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        apply(connection, new, now_us, command.act_id)
+        return ()
+
+    return plan
+
+
+def merged(old: Company, new: Company, now_us: int) -> Company:
+    """Return what the store holds once `new` is applied to `old`: `new`, and what must not be lost.
+
+    A person missing from `new` stays on record as left, with their places up to `now_us`, since customers
+    and decisions name them. A source without a `secret` keeps the one it has; an empty one removes it.
+    """
+    gone = {key: person for key, person in old.people.items() if key not in new.people}
+    left = {key: person.model_copy(update={"state": "left"}) for key, person in gone.items()}
+    kept = [
+        _ended(member, now_us)
+        for member in old.members
+        if member.person_id in gone and member.unit_id in new.units and member.from_us < now_us
+    ]
+    known = {(one.unit_id, one.person_id, one.from_us) for one in new.members}
+    kept = [one for one in kept if (one.unit_id, one.person_id, one.from_us) not in known]
+    secrets = {
+        key: settings["secret"]
+        for key, settings in {**old.sources, **old.sources_off}.items()
+        if settings.get("secret")
+    }
+    return Company.model_validate(
+        {
+            **{name: getattr(new, name) for name in Company.model_fields},
+            "people": {**new.people, **left},
+            "members": (*new.members, *kept),
+            "sources": _with_secrets(new.sources, secrets),
+            "sources_off": _with_secrets(new.sources_off, secrets),
+            "book_csv": old.book_csv if new.book_csv is None else new.book_csv,
+            "book_version": old.book_version if new.book_csv is None else new.book_version,
+        }
+    )
+
+
+def _ended(member: Member, now_us: int) -> Member:
+    if member.to_us is not None and member.to_us <= now_us:
+        return member
+    return member.model_copy(update={"to_us": now_us})
+
+
+def _with_secrets(sources: Mapping[str, dict[str, Any]], secrets: Mapping[str, str]) -> dict[str, Any]:
+    whole = {}
+    for key, settings in sources.items():
+        kept = dict(settings)
+        if "secret" not in kept and key in secrets:
+            kept["secret"] = secrets[key]
+        if kept.get("secret") == "":
+            del kept["secret"]
+        whole[key] = kept
+    return whole
+
+
+def _take_turn(connection: Connection) -> None:
+    """Let one change of the company be made at a time; SQLite has one writer anyway."""
+    version = tables.config_version
+    connection.execute(select(version.c.version).with_for_update())
+
+
+def _check_queues(connection: Connection, old: Company, new: Company) -> None:
+    gone = old.units.keys() - new.units.keys()
+    if not gone:
+        return
+    holding = tables.holding
+    waiting = connection.execute(
+        select(holding.c.holder_id, func.count())
+        .where(
+            holding.c.holder_kind == "queue", holding.c.holder_id.in_(sorted(gone)), holding.c.to_us.is_(None)
+        )
+        .group_by(holding.c.holder_id)
+        .order_by(holding.c.holder_id)
+    ).all()
+    if waiting:
+        units = ", ".join(f"{unit_id} ({count})" for unit_id, count in waiting)
+        raise ActRefused(
+            "customers_waiting",
+            f"Customers wait in the queue of units that would be gone: {units}. "
+            "Keep the units until their queues are empty, or give the customers to others first.",
+        )

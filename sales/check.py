@@ -1,0 +1,335 @@
+"""What a company's data contradicts itself in, found before anybody's lead gets lost in it. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS, TERRITORIES, UNITS
+from sales.problems import Problem, problem, suggest
+from schemas.company import Absence, Company, Member, alias_key, place_key
+from schemas.outcomes import OutcomeCode
+from schemas.sources import SourceSettings
+from worktime import CalendarError, parse_calendar
+
+ReadBook = Callable[[str], object]
+"""Reads a rule book or raises ValueError, such as router.book.read_book."""
+Formats = Mapping[str, type[SourceSettings]]
+"""The formats that can be read, each with the model of its source's settings."""
+
+PROVINCES = tuple(
+    """
+    北京 天津 河北 山西 内蒙古 辽宁 吉林 黑龙江 上海 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 广西 海南
+    重庆 四川 贵州 云南 西藏 陕西 甘肃 青海 宁夏 新疆 台湾 香港 澳门
+    """.split()
+)
+"""The 34 divisions of the first level, in the order of GB/T 2260."""
+
+_UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
+_FILE, _RULES = "company.toml", "rules.csv"
+
+
+def check(
+    company: Company,
+    *,
+    read_book: ReadBook | None = None,
+    formats: Formats | None = None,
+    now_us: int | None = None,
+) -> list[Problem]:
+    """Return everything that does not fit together: errors, and warnings that a person may want so.
+
+    The rule book's syntax is judged only with `read_book`, a source's own keys only with `formats`. A
+    membership with an end counts as over unless `now_us` says otherwise.
+    """
+    return [
+        *_settings(company),
+        *_units(company),
+        *_people(company),
+        *_members(company),
+        *_absences(company),
+        *_products(company),
+        *_campaigns(company),
+        *_territories(company),
+        *_choices(company),
+        *_calendars(company),
+        *_sources(company, formats),
+        *_book(company, read_book, now_us),
+        *_teams(company, now_us),
+    ]
+
+
+def _unknown(
+    file: str, key: str, column: str, value: str, among: tuple[Iterable[str], tuple[str, str]]
+) -> Problem:
+    known, (what, what_zh) = among
+    return problem(
+        "ref_unknown",
+        file,
+        key,
+        column=column,
+        value=value,
+        what=what,
+        what_zh=what_zh,
+        known=suggest(value, known),
+    )
+
+
+def _settings(company: Company) -> Iterator[Problem]:
+    if company.default_queue not in company.units:
+        yield _unknown(_FILE, "default_queue", "", company.default_queue, (company.units, _UNIT))
+    if company.responsible_id is None:
+        yield problem("no_responsible", _FILE, "responsible")
+    else:
+        yield from _active(company, _FILE, "responsible", "", company.responsible_id)
+
+
+def _active(company: Company, file: str, key: str, column: str, person_id: str) -> Iterator[Problem]:
+    person = company.people.get(person_id)
+    if person is None:
+        yield _unknown(file, key, column, person_id, (company.people, _PERSON))
+    elif person.state == "left":
+        yield problem("person_left", file, key, column=column or None, value=person_id)
+
+
+def _units(company: Company) -> Iterator[Problem]:
+    for unit in company.units.values():
+        file, key = UNITS.file, unit.unit_id
+        if unit.parent_id is not None and unit.parent_id not in company.units:
+            yield _unknown(file, key, "parent", unit.parent_id, (company.units, _UNIT))
+        if circle := _circle(company, unit.unit_id):
+            yield problem("unit_circle", file, key, column="parent", value=" → ".join(circle))
+        if unit.manager_id is not None:
+            yield from _active(company, file, key, "manager", unit.manager_id)
+        if unit.calendar_id is not None and unit.calendar_id not in company.calendars:
+            yield _unknown(file, key, "calendar", unit.calendar_id, (company.calendars, _CALENDAR))
+
+
+def _circle(company: Company, unit_id: str) -> list[str]:
+    path = [unit_id]
+    while (unit := company.units.get(path[-1])) is not None and unit.parent_id is not None:
+        if unit.parent_id == unit_id:
+            return [*path, unit_id]
+        if unit.parent_id in path:
+            return []  # a circle further up, reported there
+        path.append(unit.parent_id)
+    return []
+
+
+def _people(company: Company) -> Iterator[Problem]:
+    codes: dict[str, str] = {}
+    emails: dict[str, str] = {}
+    for person in company.people.values():
+        key = person.person_id
+        if person.calendar_id is not None and person.calendar_id not in company.calendars:
+            yield _unknown(PEOPLE.file, key, "calendar", person.calendar_id, (company.calendars, _CALENDAR))
+        if person.state == "left":
+            continue
+        if person.desk_code and (first := codes.setdefault(person.desk_code, key)) != key:
+            yield problem(
+                "desk_code_twice",
+                PEOPLE.file,
+                key,
+                column="desk_code",
+                value=person.desk_code,
+                first=first,
+            )
+        if person.email and (first := emails.setdefault(person.email.casefold(), key)) != key:
+            yield problem("email_twice", PEOPLE.file, key, column="email", value=person.email, first=first)
+
+
+def _members(company: Company) -> Iterator[Problem]:
+    before: Member | None = None
+    for member in company.members:
+        key = f"{member.unit_id}/{member.person_id}/{member.from_us}"
+        if member.unit_id not in company.units:
+            yield _unknown(MEMBERS.file, key, "unit", member.unit_id, (company.units, _UNIT))
+        person = company.people.get(member.person_id)
+        if person is None:
+            yield _unknown(MEMBERS.file, key, "person", member.person_id, (company.people, _PERSON))
+        elif person.state == "left" and member.to_us is None:
+            yield problem("member_left", MEMBERS.file, key, column="to", value=member.person_id)
+        same = before is not None and (before.unit_id, before.person_id) == (member.unit_id, member.person_id)
+        if before is not None and same and (before.to_us is None or before.to_us > member.from_us):
+            yield problem("member_overlap", MEMBERS.file, key, column="from", value=member.person_id)
+        before = member
+
+
+def _absences(company: Company) -> Iterator[Problem]:
+    away: dict[str, list[Absence]] = defaultdict(list)
+    for absence in company.absences:
+        away[absence.person_id].append(absence)
+    for absence in company.absences:
+        key, stand_in = f"{absence.person_id}/{absence.from_us}", absence.stand_in_id
+        if absence.person_id not in company.people:
+            yield _unknown(ABSENCES.file, key, "person", absence.person_id, (company.people, _PERSON))
+        if stand_in is None:
+            continue
+        if stand_in == absence.person_id:
+            yield problem("own_stand_in", ABSENCES.file, key, column="stand_in", value=stand_in)
+            continue
+        yield from _active(company, ABSENCES.file, key, "stand_in", stand_in)
+        if any(one.from_us < absence.to_us and absence.from_us < one.to_us for one in away[stand_in]):
+            yield problem("stand_in_away", ABSENCES.file, key, column="stand_in", value=stand_in)
+
+
+def _products(company: Company) -> Iterator[Problem]:
+    for product in company.products.values():
+        if product.line_id not in company.lines:
+            what = (company.lines, ("product line", "产品线"))
+            yield _unknown(PRODUCTS.file, product.product_id, "line", product.line_id, what)
+
+
+def _campaigns(company: Company) -> Iterator[Problem]:
+    first: dict[tuple[str, str], str] = {}
+    for campaign in company.campaigns.values():
+        for alias in campaign.aliases:
+            known = (alias.kind, alias_key(alias.kind, alias.value))
+            if known in first:
+                yield problem(
+                    "alias_twice",
+                    CAMPAIGNS.file,
+                    campaign.campaign_id,
+                    column=alias.kind,
+                    value=alias.value,
+                    first=first[known],
+                )
+            first.setdefault(known, campaign.campaign_id)
+
+
+def _territories(company: Company) -> Iterator[Problem]:
+    first: dict[tuple[str, str], str] = {}
+    for territory in company.territories.values():
+        key = territory.territory_id
+        if territory.unit_id is not None and territory.unit_id not in company.units:
+            yield _unknown(TERRITORIES.file, key, "unit", territory.unit_id, (company.units, _UNIT))
+        for place in territory.places:
+            known = (place_key(place.province), place_key(place.city) if place.city else "")
+            if known in first:
+                yield problem(
+                    "place_twice", TERRITORIES.file, key, column="places", value=place, first=first[known]
+                )
+            first.setdefault(known, key)
+    if first and (missing := [name for name in PROVINCES if (name, "") not in first]):
+        yield problem(
+            "place_unmapped",
+            TERRITORIES.file,
+            column="places",
+            severity="warning",
+            value="、".join(missing),
+        )
+
+
+def _choices(company: Company) -> Iterator[Problem]:
+    codes = get_args(OutcomeCode)
+    for choice in company.choices:
+        key = f"{choice.list}/{choice.code}"
+        if choice.list == "outcome" and choice.code not in codes:
+            yield problem(
+                "not_one_of", CHOICES.file, key, column="code", value=choice.code, known=", ".join(codes)
+            )
+        if choice.retry_minutes and (choice.list, choice.code) != ("outcome", "no_answer"):
+            yield problem("retry_of_another", CHOICES.file, key, column="retry_minutes")
+
+
+def _calendars(company: Company) -> Iterator[Problem]:
+    for calendar_id, value in company.calendars.items():
+        try:
+            parse_calendar(value)
+        except CalendarError as error:
+            for each in error.problems:
+                yield problem(
+                    "calendar",
+                    _FILE,
+                    f"calendars.{calendar_id}.{each.key}",
+                    detail=each.message("en"),
+                    detail_zh=each.message("zh"),
+                    fix=each.fix("en"),
+                    fix_zh=each.fix("zh"),
+                )
+
+
+def _sources(company: Company, formats: Formats | None) -> Iterator[Problem]:
+    for on, some in ((True, company.sources), (False, company.sources_off)):
+        for source_id, settings in some.items():
+            key = f"sources.{source_id}"
+            model = _model_of(settings, formats)
+            if model is None:
+                if on and formats is not None:
+                    known = suggest(str(settings["format"]), formats)
+                    yield problem(
+                        "format_unknown", _FILE, f"{key}.format", value=settings["format"], known=known
+                    )
+                model = SourceSettings
+            yield from _misfits(key, settings, model, whole=model is not SourceSettings)
+            campaign = settings.get("campaign")
+            if campaign is not None and campaign not in company.campaigns:
+                what = (company.campaigns, ("campaign", "市场活动"))
+                yield _unknown(_FILE, f"{key}.campaign", "", str(campaign), what)
+
+
+def _model_of(settings: Mapping[str, Any], formats: Formats | None) -> type[SourceSettings] | None:
+    return formats.get(str(settings["format"])) if formats is not None else None
+
+
+def _misfits(
+    key: str, settings: Mapping[str, Any], model: type[SourceSettings], *, whole: bool
+) -> Iterator[Problem]:
+    given = dict(settings) if whole else {k: v for k, v in settings.items() if k in model.model_fields}
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            path = ".".join(str(part) for part in each["loc"])
+            yield problem("source", _FILE, f"{key}.{path}", value=path, detail=each["msg"])
+
+
+_LINE = re.compile(r"^line (\d+)(?:, column '(\w+)')?: (.*)$", re.DOTALL)
+
+
+def _book(company: Company, read_book: ReadBook | None, now_us: int | None) -> Iterator[Problem]:
+    if company.book_csv is None:
+        return
+    if read_book is not None:
+        try:
+            read_book(company.book_csv)
+        except ValueError as error:
+            match = _LINE.match(str(error))
+            line, column, detail = (int(match[1]), match[2], match[3]) if match else (None, None, str(error))
+            yield problem("book", _RULES, line=line, column=column, detail=detail)
+    receiving = {one.unit_id for one in _current(company, now_us) if one.share > 0}
+    for line, rule, team in rules_of(company.book_csv):
+        if team not in company.units:
+            found = _unknown(_RULES, rule, "then_team", team, (company.units, _UNIT))
+            yield Problem(found.code, found.file, rule, line, found.column, found.values)
+        elif team not in receiving and team != company.default_queue:
+            yield problem("team_empty", UNITS.file, team, value=rule)
+
+
+def _teams(company: Company, now_us: int | None) -> Iterator[Problem]:
+    staffed = {one.unit_id for one in _current(company, now_us)}
+    for unit in company.units.values():
+        if unit.kind == "team" and unit.unit_id not in staffed and unit.unit_id != company.default_queue:
+            yield problem("team_idle", UNITS.file, unit.unit_id, severity="warning")
+
+
+def _current(company: Company, now_us: int | None) -> Iterator[Member]:
+    for member in company.members:
+        person = company.people.get(member.person_id)
+        lasts = member.to_us is None or (now_us is not None and member.to_us > now_us)
+        if lasts and person is not None and person.state == "active":
+            yield member
+
+
+def rules_of(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, name and team of each rule of a rule book; nothing of a book that has no such columns."""
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    for row in reader:
+        rule, team = (row.get("rule") or "").strip(), (row.get("then_team") or "").strip()
+        if rule and team:
+            yield reader.line_num, rule, team

@@ -1,0 +1,413 @@
+"""The company as a folder of files: read with every problem at once, and written so that it reads back.
+
+    company.toml      name, zone, language; sources and calendars, which have keys of their own
+    units.csv people.csv members.csv absences.csv lines.csv products.csv campaigns.csv territories.csv
+    choices.csv       outcomes and reasons; without it the built-in lists hold
+    rules.csv         the rule book (router.book); without it the one in force stays
+
+What is a list is a table that a spreadsheet program opens and a diff shows line by line; what is nested is
+TOML. A zip file of the folder is the same thing in one file.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tomllib
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from sales.check import Formats, ReadBook, check
+from sales.layout import (
+    ABSENCES,
+    CAMPAIGNS,
+    CHOICES,
+    LINES,
+    MEMBERS,
+    PEOPLE,
+    PRODUCTS,
+    TABLES,
+    TERRITORIES,
+    UNITS,
+    Record,
+    Table,
+    key_of,
+    read_records,
+    record_text,
+)
+from sales.problems import CompanyError, Problem, problem, shown, suggest
+from sales.tables import decode, write_csv
+from schemas.base import Frozen
+from schemas.company import (
+    ALIAS_KINDS,
+    Absence,
+    Alias,
+    Campaign,
+    Choice,
+    Company,
+    Member,
+    Person,
+    Product,
+    ProductLine,
+    Territory,
+    Unit,
+    book_version,
+)
+from worktime import CalendarError, calendar_dict, parse_calendar
+from worktime.localtime import zone_of
+
+COMPANY, RULES = "company.toml", "rules.csv"
+_MAX_BYTES = 64 * 1024 * 1024
+"""A company of 100,000 people is 10 MB; a zip that unpacks to more is none."""
+
+
+def read_company(
+    source: Path | bytes, *, read_book: ReadBook | None = None, formats: Formats | None = None
+) -> Company:
+    """Read a company from its folder, or from a zip file of it (a path, or its bytes); version 0.
+
+    Raises CompanyError with all problems at once, those of `sales.check` included, each naming file, line,
+    column and the fix. `read_book` and `formats` are what the check needs to judge rules and sources.
+    """
+    contents = _contents(source)
+    reading = Reading(contents)
+    company = reading.company()
+    broken = {one.file for one in reading.problems}
+    found = [
+        one
+        for one in check(company, read_book=read_book, formats=formats)
+        if one.severity == "error" and not _follows(one, broken)
+    ]
+    reading.problems += [reading.located(one) for one in found]
+    if reading.problems:
+        raise CompanyError(sorted(set(reading.problems), key=lambda one: (one.file, one.line or 0)))
+    return company
+
+
+def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes]:
+    """Return the files of a company by name. Secrets of sources are left out unless asked for.
+
+    `sales.apply` keeps the secret of a source whose file has none, so an export can be edited and applied.
+    """
+    zone = zone_of(company.zone)
+    files = {COMPANY: _company_toml(company, secrets).encode()}
+    for table, rows in _rows(company).items():
+        if rows or table is not CHOICES:
+            header = [column.name for column in table.columns]
+            files[table.file] = write_csv(header, (record_text(table, row, zone) for row in rows))
+    if company.book_csv is not None:
+        files[RULES] = b"\xef\xbb\xbf" + company.book_csv.encode()
+    return files
+
+
+def write_folder(company: Company, folder: Path, *, secrets: bool = False) -> None:
+    """Write a company's files into a folder, over those that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in write_company(company, secrets=secrets).items():
+        (folder / name).write_bytes(data)
+
+
+def zip_company(company: Company, *, secrets: bool = False) -> bytes:
+    """Return a company's folder as a zip file, the same bytes for the same company."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in write_company(company, secrets=secrets).items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return out.getvalue()
+
+
+def toml_line(text: str, path: str) -> int | None:
+    """Return the line on which a key such as `calendars.day.week.mon` stands, or the nearest above it."""
+    parts = path.split(".")
+    for depth in range(len(parts), 0, -1):
+        if (line := _exact_line(text, parts[:depth])) is not None:
+            return line
+    return None
+
+
+def _exact_line(text: str, parts: list[str]) -> int | None:
+    table: list[str] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if match := _HEADER.match(line):
+            table = [part.strip().strip("\"'") for part in match[1].split(".")]
+            if table == parts:
+                return number
+        elif (match := _KEY.match(line)) and table + [
+            part.strip().strip("\"'") for part in match[1].split(".")
+        ] == parts:
+            return number
+    return None
+
+
+_HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]+")
+_KEY = re.compile(r"((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+
+
+_STANDS_IN = {
+    "unit": UNITS.file,
+    "person": PEOPLE.file,
+    "calendar": COMPANY,
+    "product line": LINES.file,
+    "campaign": CAMPAIGNS.file,
+}
+
+
+def _follows(one: Problem, broken: set[str]) -> bool:
+    """Tell whether a problem may only follow from rows that could not be read, and would confuse."""
+    if one.code == "ref_unknown":
+        return _STANDS_IN[dict(one.values)["what"]] in broken
+    return one.code == "team_empty" and not broken.isdisjoint((PEOPLE.file, MEMBERS.file))
+
+
+def _contents(source: Path | bytes) -> dict[str, bytes]:
+    """Return the files by name; what is neither CSV nor TOML is nobody's business."""
+    if isinstance(source, Path) and source.is_dir():
+        found = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
+    else:
+        name = str(source) if isinstance(source, Path) else "zip"
+        try:
+            data = source.read_bytes() if isinstance(source, Path) else source
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+                if sum(entry.file_size for entry in entries) > _MAX_BYTES:
+                    raise CompanyError([problem("no_folder", name)])
+                found = {Path(entry.filename).name: archive.read(entry) for entry in entries}
+        except (OSError, zipfile.BadZipFile) as error:
+            raise CompanyError([problem("no_folder", name)]) from error
+    return {name: data for name, data in found.items() if name.endswith((".csv", ".toml"))}
+
+
+@dataclass
+class Reading:
+    """A folder being read: its files, what was wrong so far, and on which line each row stands."""
+
+    contents: dict[str, bytes]
+    problems: list[Problem] = field(default_factory=list)
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    toml_text: str = ""
+    zone: ZoneInfo = field(default_factory=lambda: zone_of("Asia/Shanghai"))
+
+    def company(self) -> Company:
+        known = {*TABLES, COMPANY, RULES}
+        self.problems += [
+            problem("file_unknown", name, known=suggest(name, known))
+            for name in self.contents
+            if name not in known
+        ]
+        settings = self._settings()
+        return Company(
+            version=0,
+            **settings,
+            units=self._by_id(UNITS, Unit),
+            people=self._by_id(PEOPLE, Person),
+            members=tuple(Member(**{"from_us": 0, **row}) for row in self._rows(MEMBERS)),
+            absences=tuple(Absence(**row) for row in self._rows(ABSENCES)),
+            lines=self._by_id(LINES, ProductLine),
+            products=self._by_id(PRODUCTS, Product),
+            campaigns=self._by_id(CAMPAIGNS, _campaign),
+            territories=self._by_id(TERRITORIES, Territory),
+            choices=tuple(Choice(**row) for row in self._rows(CHOICES)),
+            **self._book(),
+        )
+
+    def located(self, one: Problem) -> Problem:
+        """Return the problem with the line on which its row stands."""
+        if one.line is not None:
+            return one
+        if one.file == COMPANY:
+            line = toml_line(self.toml_text, one.key) if one.key else None
+        else:
+            line = self.lines.get((one.file, one.key))
+        return Problem(one.code, one.file, one.key, line, one.column, one.values, one.severity)
+
+    def _rows(self, table: Table) -> list[dict[str, Any]]:
+        data = self.contents.get(table.file)
+        if data is None:
+            if table in (UNITS, PEOPLE, MEMBERS):
+                self.problems.append(problem("file_missing", table.file))
+            return []
+        records, problems = read_records(table, data, self.zone)
+        self.problems += problems
+        for record in records:
+            self.lines.setdefault((table.file, _key(table, record)), record.line)
+        return [record.values for record in records]
+
+    def _by_id(self, table: Table, make: Callable[..., Any]) -> dict[str, Any]:
+        return {row[table.key[0]]: make(**row) for row in self._rows(table)}
+
+    def _book(self) -> dict[str, str]:
+        if (data := self.contents.get(RULES)) is None:
+            return {}
+        try:
+            text = decode(data, RULES).replace("\r\n", "\n")
+        except CompanyError as error:
+            self.problems += error.problems
+            return {}
+        return {"book_csv": text, "book_version": book_version(text)}
+
+    def _settings(self) -> dict[str, Any]:
+        data = self._toml()
+        sources, calendars = data.pop("sources", {}), data.pop("calendars", {})
+        settings: dict[str, Any] = {}
+        for key, value in data.items():
+            if key not in _SETTINGS:
+                known = suggest(key, [*_SETTINGS, "sources", "calendars"])
+                self._wrong("key_unknown", key, value=key, known=known)
+                continue
+            name, fits, known, known_zh = _SETTINGS[key]
+            if fits(value):
+                settings[name] = value
+            else:
+                self._wrong("key_form", key, value=value, known=known, known_zh=known_zh)
+        if "zone" in settings:
+            self.zone = zone_of(settings["zone"])
+        settings["calendars"] = self._calendars(calendars)
+        return settings | self._sources(sources)
+
+    def _toml(self) -> dict[str, Any]:
+        if (raw := self.contents.get(COMPANY)) is None:
+            self.problems.append(problem("file_missing", COMPANY))
+            return {}
+        try:
+            self.toml_text = decode(raw, COMPANY).replace("\r\n", "\n")
+            return tomllib.loads(self.toml_text)
+        except CompanyError as error:
+            self.problems += error.problems
+        except tomllib.TOMLDecodeError as error:
+            detail, _, place = str(error).partition(" (at line ")
+            line = int(place.split(",")[0]) if place else None
+            self.problems.append(problem("toml_syntax", COMPANY, line=line, detail=detail))
+        return {}
+
+    def _calendars(self, given: object) -> dict[str, dict[str, Any]]:
+        if not isinstance(given, dict):
+            self._wrong(
+                "key_form", "calendars", value=given, known="[calendars.day]", known_zh="[calendars.day]"
+            )
+            return {}
+        calendars = dict(given)
+        for key, value in given.items():
+            # One that cannot be read stays as it is: the check says what is wrong with it.
+            with suppress(CalendarError):
+                calendars[key] = calendar_dict(parse_calendar(value))
+        return calendars
+
+    def _sources(self, given: object) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            self._wrong("key_form", "sources", value=given, known="[sources.site]", known_zh="[sources.site]")
+            return {}
+        on: dict[str, Any] = {}
+        off: dict[str, Any] = {}
+        for key, value in given.items():
+            if not isinstance(value, dict):
+                form = f"[sources.{key}]"
+                self._wrong("key_form", f"sources.{key}", value=value, known=form, known_zh=form)
+                continue
+            settings = {**orjson.loads(orjson.dumps(value)), "source_id": key}
+            enabled = settings.pop("enabled", True)
+            for needed in ("channel", "format", "name"):
+                if needed not in settings:
+                    self._wrong("key_missing", f"sources.{key}", value=needed)
+                    settings[needed] = ""
+            (on if enabled else off)[key] = settings
+        return {"sources": on, "sources_off": off}
+
+    def _wrong(self, code: str, key: str, **values: object) -> None:
+        self.problems.append(self.located(Problem(code, COMPANY, key, values=shown(values))))
+
+
+def _is_zone(value: object) -> bool:
+    try:
+        zone_of(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+_SETTINGS: Mapping[str, tuple[str, Callable[[object], bool], str, str]] = {
+    "name": ("name", _is_text, 'a name, such as "Haichuan"', "名称，如 “海川”"),
+    "zone": ("zone", _is_zone, "an IANA time zone such as Asia/Shanghai", "IANA 时区，如 Asia/Shanghai"),
+    "language": ("language", lambda value: value in ("zh", "en"), '"zh" or "en"', '"zh" 或 "en"'),
+    "default_queue": ("default_queue", _is_text, "the code of a unit", "单位代码"),
+    "responsible": ("responsible_id", _is_text, "the code of a person", "人员代码"),
+    "first_response_minutes": (
+        "first_response_minutes",
+        lambda value: type(value) is int and value > 0,
+        "a whole number of minutes, such as 30",
+        "分钟数（整数），如 30",
+    ),
+}
+"""Key in company.toml: field of Company, what fits, and how to say so."""
+
+
+def _campaign(**row: Any) -> Campaign:
+    aliases = tuple(Alias(kind=kind, value=value) for kind in ALIAS_KINDS for value in row.pop(kind, ()))
+    return Campaign(**row, aliases=aliases)
+
+
+def _key(table: Table, record: Record) -> str:
+    if table is MEMBERS:
+        return key_of(table, {"from_us": 0, **record.values})
+    return key_of(table, record.values)
+
+
+def _rows(company: Company) -> dict[Table, list[dict[str, Any]]]:
+    def dumped(models: Mapping[str, Frozen]) -> list[dict[str, Any]]:
+        return [_values(one) for one in models.values()]
+
+    campaigns = [
+        {
+            **_values(one),
+            **{
+                kind: tuple(alias.value for alias in one.aliases if alias.kind == kind) or None
+                for kind in ALIAS_KINDS
+            },
+        }
+        for one in company.campaigns.values()
+    ]
+    return {
+        UNITS: dumped(company.units),
+        PEOPLE: dumped(company.people),
+        MEMBERS: [_values(one) for one in company.members],
+        ABSENCES: [_values(one) for one in company.absences],
+        LINES: dumped(company.lines),
+        PRODUCTS: dumped(company.products),
+        CAMPAIGNS: campaigns,
+        TERRITORIES: dumped(company.territories),
+        CHOICES: [_values(one) for one in company.choices],
+    }
+
+
+def _values(model: Frozen) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in type(model).model_fields}
+
+
+def _company_toml(company: Company, secrets: bool) -> str:
+    import tomli_w
+
+    settings = {
+        key: value for key, (name, *_) in _SETTINGS.items() if (value := getattr(company, name)) is not None
+    }
+    sources = {}
+    for enabled, some in ((True, company.sources), (False, company.sources_off)):
+        for source_id, one in some.items():
+            kept = {
+                key: value
+                for key, value in one.items()
+                if key != "source_id" and value is not None and (secrets or key != "secret")
+            }
+            sources[source_id] = kept if enabled else {"enabled": False, **kept}
+    data = {**settings, "sources": sources, "calendars": company.calendars}
+    return tomli_w.dumps({key: value for key, value in data.items() if value != {}})
