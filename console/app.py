@@ -21,11 +21,6 @@ from store.acts import ActRefused, Append, Command, Plan, record_outcome
 from store.acts_inbox import give_back, take
 from store.database import Database
 
-
-def _no_log(*_args: object) -> None:
-    raise LookupError("console_routes was given no log for the events of acts")
-
-
 STATIC = Path(__file__).parent / "static"
 
 
@@ -33,7 +28,7 @@ def console_routes(
     store: Database,
     clock: Callable[[], int],
     new_id: Callable[[], str],
-    append: Append = _no_log,
+    append: Append,
     *,
     smtp_port: int = 0,
 ) -> list[BaseRoute]:

@@ -109,7 +109,10 @@ class ParseStage:
             if isinstance(one, Lead)
         ]
         refused = next((one for one in results if isinstance(one, Refused)), None)
-        effects = _rows(logged, capture, results, leads, joins)
+        effects = [
+            _capture_effect(logged, capture, results[0], again=known is not None),
+            *_lead_captures(capture, leads, joins),
+        ]
         _remember(facts, capture, leads[0].lead_id if leads else None, refused is not None)
         effects += _thread_rows(leads, facts)
         effects += _part_rows(logged, results, at_us)
@@ -234,22 +237,22 @@ def _remember(facts: ParseFacts, capture: Capture, lead_id: str | None, refused:
     facts.by_body.setdefault((capture.source_id, capture.digest), []).append(mine)
 
 
-def _rows(
-    logged: Logged, capture: Capture, results: Sequence[ParseResult], leads: Sequence[Lead], joins: str | None
-) -> list[Effect]:
-    first = results[0]
-    detail = None if isinstance(first, Lead | Part) else first.model_dump(exclude_none=True)
+def _capture_effect(logged: Logged, capture: Capture, result: ParseResult, *, again: bool) -> Effect:
+    """Return what a capture became; `again` when an earlier attempt has put it on record as refused."""
+    detail = None if isinstance(result, Lead | Part) else result.model_dump(exclude_none=True)
     found = {
-        "result": type(first).__name__.lower(),
-        "kind": getattr(first, "kind", None),
-        "code": getattr(first, "code", None),
+        "result": type(result).__name__.lower(),
+        "kind": getattr(result, "kind", None),
+        "code": getattr(result, "code", None),
         "detail_json": orjson.dumps(detail).decode() if detail else None,
     }
+    if again:
+        return Update("capture", {"capture_id": capture.capture_id}, found)
+    return Insert("capture", {**_capture_row(logged, capture), **found})
+
+
+def _lead_captures(capture: Capture, leads: Sequence[Lead], joins: str | None) -> list[Effect]:
     effects: list[Effect] = []
-    if logged.attempt > 1:
-        effects.append(Update("capture", {"capture_id": capture.capture_id}, found))
-    else:
-        effects.append(Insert("capture", {**_capture_row(logged, capture), **found}))
     for lead in leads:
         row = {"lead_id": lead.lead_id, "capture_id": capture.capture_id, "role": "origin"}
         effects.append(Insert("lead_capture", row))

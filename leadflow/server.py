@@ -122,11 +122,19 @@ class LoopbackOnly:
 
 
 def _is_local(scope: Scope) -> bool:
+    """Tell whether a request comes from this machine and means it: a page elsewhere may have a name of its own
+    point at 127.0.0.1 (DNS rebinding), and then asks for that name."""
     client = scope.get("client")
-    if client is None:
-        return True  # a UNIX socket
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    return _is_loopback(name.strip("[]")) and (client is None or _is_loopback(client[0]))
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
     try:
-        return ipaddress.ip_address(client[0]).is_loopback
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

@@ -1,4 +1,4 @@
-"""Live leads for the demo, through the real doors: one every 3 s for 5 minutes, one every 21 s after that.
+"""Live leads for the demo, through the real doors in turn: one every 3 s for 5 minutes, then every 21 s.
 
 What is sent in a slot of the wall clock follows from the slot alone, key included: a feeder that is killed and
 started again in the same slot sends the same lead, and the door knows it.
@@ -6,16 +6,21 @@ started again in the same slot sends the same lead, and the door knows it.
 
 from __future__ import annotations
 
+import smtplib
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from leadflow.demo.cast import again, dice, prospect
+from leadflow.demo.cast import Prospect, again, dice, prospect
+from leadflow.demo.channels import MAILBOX, call_rows, mail_of, visit_of
 from leadflow.demo.script import SEED, Post, enquiry, redesigned, robot
 
 SLOT_S = 3
@@ -27,6 +32,8 @@ _TIMEOUT_S = 2.5
 _FIRST, _NUMBERS = 10_000_000, 40_000_000
 """Numbers of live prospects: apart from those of the history, and none again within 3.8 years."""
 
+_ZONE = ZoneInfo("Asia/Shanghai")
+
 log = structlog.get_logger()
 
 
@@ -36,6 +43,8 @@ class Doors:
 
     http: str
     customers: int
+    smtp: tuple[str, int] | None = None
+    calls: Path | None = None
 
 
 Feeder = Callable[[Doors, int, Random], None]
@@ -62,8 +71,40 @@ def web(doors: Doors, slot: int, rng: Random) -> None:
         # a broken body is answered so, and the sender is told why
 
 
-FEEDERS: tuple[Feeder, ...] = (web,)
-"""One for each door, taken in turn. A channel joins the demo with a function here and its source switched on."""
+def mail(doors: Doors, slot: int, rng: Random) -> None:
+    """Send a mail to the mail door, as another server would."""
+    if doors.smtp is None:
+        return
+    letter = mail_of(rng, _somebody(doors, slot, rng), f"live-{slot}", datetime.now(_ZONE))
+    try:
+        with smtplib.SMTP(*doors.smtp, timeout=_TIMEOUT_S) as smtp:
+            smtp.send_message(letter, from_addr="bounces@mail.example", to_addrs=[MAILBOX])
+    except smtplib.SMTPException as error:
+        raise OSError("the mail door refused") from error
+
+
+def call(doors: Doors, slot: int, rng: Random) -> None:
+    """Add a call to the switchboard's file, as Asterisk does when it is over."""
+    if doors.calls is None:
+        return
+    doors.calls.parent.mkdir(parents=True, exist_ok=True)
+    with doors.calls.open("ab") as file:
+        file.write(call_rows(rng, _somebody(doors, slot, rng), slot, datetime.now(_ZONE)))
+
+
+def visit(doors: Doors, slot: int, rng: Random) -> None:
+    """Enter a visit at the front desk."""
+    request = urllib.request.Request(  # noqa: S310  # our own address
+        f"{doors.http}/in/counter/front-desk",
+        data=visit_of(rng, _somebody(doors, slot, rng), f"live-{slot}"),
+        headers={"Content-Type": "application/json", "Accept": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310
+        pass
+
+
+FEEDERS: tuple[Feeder, ...] = (web, mail, call, visit)
+"""One for each door, taken in turn; the first slot uses all, so that every channel shows at once."""
 
 
 def feed(
@@ -80,13 +121,22 @@ def feed(
         if slot == last or not is_used(slot, first):
             continue
         last = slot
+        due = feeders if not opened else (feeders[slot % len(feeders)],)
         try:
-            feeders[slot % len(feeders)](doors, slot, dice(SEED, "live", slot))
+            for feeder in due:
+                feeder(doors, slot, dice(SEED, "live", feeder.__name__, slot))
             opened = True
         except OSError as error:
             if not opened:
                 continue  # the doors are still to open
             log.warning("demo_feed_failed", error=type(error).__name__)
+
+
+def _somebody(doors: Doors, slot: int, rng: Random) -> Prospect:
+    """Return somebody new, or in one case of four somebody of the history."""
+    if rng.random() < 0.25:
+        return prospect(SEED, rng.randrange(doors.customers))
+    return prospect(SEED, _FIRST + slot % _NUMBERS)
 
 
 def is_used(slot: int, first: int) -> bool:

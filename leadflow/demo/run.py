@@ -21,6 +21,8 @@ from schemas.company import Company
 FOLDER = Path("demo-data")
 """The demo's own data folder: it never mixes with anything real (see seed.NotADemo)."""
 DAYS, CUSTOMERS = 90, 3_000
+SMTP_PORT = 8025
+"""Where the demo's mail door listens unless LEADFLOW_SMTP_PORT says otherwise."""
 
 _BANNER = (
     "DEMO 演示 · 海川搬运设备 / Haichuan Handling · nothing is sent out 不向外发送任何内容\n"
@@ -32,11 +34,13 @@ def demo_main(
     settings: Settings, *, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
 ) -> None:
     """Fill the folder if it is new, then run everything until stopped. Raises NotADemo, CompanyError."""
+    settings = settings.model_copy(update={"smtp_port": settings.smtp_port or SMTP_PORT})
+    calls = settings.data / "switchboard" / "Master.csv"
     files = open_files(settings.data, settings.wal_limit_bytes)
     try:
         seed(
             files,
-            demo_company(),
+            with_calls(demo_company(), calls),
             wall_clock_us(),
             days=DAYS,
             customers=CUSTOMERS,
@@ -49,7 +53,10 @@ def demo_main(
     say(_BANNER.format(url=url))
     stop = threading.Event()
     feeder = threading.Thread(
-        target=feed, args=(Doors(url, CUSTOMERS), stop, time.time), name="demo-feed", daemon=True
+        target=feed,
+        args=(Doors(url, CUSTOMERS, ("127.0.0.1", settings.smtp_port), calls), stop, time.time),
+        name="demo-feed",
+        daemon=True,
     )
     feeder.start()
     try:
@@ -63,6 +70,12 @@ def demo_company() -> Company:
     """Return the demo company from its files. Raises CompanyError when somebody has broken them."""
     formats = {name: one.settings for name, one in FORMATS.items()}
     return read_company(demo_files(), read_book=read_book, formats=formats)
+
+
+def with_calls(company: Company, file: Path) -> Company:
+    """Return the company with its switchboard's call records in `file`."""
+    pbx = {**company.sources["pbx"], "files": [str(file.absolute())]}
+    return company.model_copy(update={"sources": {**company.sources, "pbx": pbx}})
 
 
 def demo_files() -> Path:

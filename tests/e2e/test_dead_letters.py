@@ -81,3 +81,21 @@ def test_a_fault_of_ours_becomes_a_dead_letter_and_stops_nobody(
     act(rig, dead["dead_id"])
     rig.run()
     assert len(rig.rows("task")) == 7
+
+
+def test_a_fault_in_parse_is_on_record_once_after_its_replay(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.gateway.parse_capture", broken)
+        rig.feed([post(made="1", phone="13812345678")])
+        rig.run()
+    (dead,) = rig.rows("dead")
+    assert (dead["stage"], dead["code"]) == ("parse", "bug")
+    act(rig, dead["dead_id"])
+    rig.run()
+    assert [row["result"] for row in rig.rows("capture")] == ["lead"]
+    assert len(rig.rows("task")) == 1

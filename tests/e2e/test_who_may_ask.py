@@ -1,0 +1,40 @@
+"""Strangers reach the doors; everything else answers on this machine, and only under its own name."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.live import Live
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    made = Live(tmp_path_factory.mktemp("live"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/api/tally", "localhost", 200),
+        ("/api/tally", "127.0.0.1:8080", 200),
+        ("/api/tally", "[::1]:8080", 200),
+        ("/api/tally", "evil.example", 403),
+        ("/", "evil.example:8080", 403),
+        ("/f/site", "forms.haichuan.example", 200),
+    ],
+)
+def test_a_name_that_points_here_does_not_open_the_console(
+    live: Live, path: str, host: str, status: int
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        assert connection.getresponse().status == status
+    finally:
+        connection.close()
