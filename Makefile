@@ -9,18 +9,26 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(LEADFLOW_WHEELS),--no-index --find-links $(LEADFLOW_WHEELS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format lock clean
+.PHONY: run test lint format lock screenshots system clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/leadflow demo
 
-test: lint
+test: system lint
 	$(BIN)/python -m pytest $(ARGS)
+
+system:
+	@sh tools/system.sh
+
+# Every page on a phone and a desktop, in Chinese and English; to be looked at.
+screenshots: system $(VENV)/dev.stamp
+	$(BIN)/python -m tools.screenshots build/screenshots
+	$(BIN)/python -m tools.screenshots
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy console enrich ingest leadflow router sales schemas sinks store stream worktime tests
+	$(BIN)/mypy console enrich ingest leadflow router sales schemas sinks store stream worktime tests tools
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
