@@ -15,7 +15,8 @@ class EmailSource(SourceSettings):
     channel: Channel = "email"
     format: str = "email.message"
     addresses: tuple[str, ...] = Field(
-        (), description="Where this source receives by SMTP, without `+tag`; mail to other addresses is refused"
+        (),
+        description="Where this source receives by SMTP, without `+tag`; mail to other addresses is refused",
     )
     own_addresses: tuple[str, ...] = Field(
         (), description="Addresses of the company outside its own domains, such as haichuan@163.com"
