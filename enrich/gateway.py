@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.normalise import normalise
+from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
 from schemas.base import LeadKind
 from schemas.company import Company
@@ -116,7 +117,7 @@ def _understood(lead: Lead, company: Company) -> Understood:
     # A probe must neither find a real customer nor be found by one.
     identifiers = identifiers_of(fields) if lead.purpose != "probe" else ()
     lead = lead.model_copy(update={"fields": fields})
-    return Understood(lead, identifiers, classify(lead, None, company))
+    return Understood(lead, identifiers, classify(lead, region_of(fields), company))
 
 
 def _kind(lead: Lead, answer: Resolution) -> LeadKind:

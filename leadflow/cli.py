@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from schemas.base import Language
     from schemas.company import Company
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
@@ -123,6 +124,28 @@ def orphans() -> None:
         typer.echo(f"{row['customer_id']}\t{row['holder_id'] or '-'}")
     typer.echo(f"{len(found)} without owner", err=bool(found))
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def explain(
+    any_id: Annotated[
+        str, typer.Argument(help="Id of a trace, capture, lead, task, decision or dead letter")
+    ],
+) -> None:
+    """Tell the whole story of something, from the raw bytes to the outcome."""
+    from leadflow.embedded import read_files
+    from leadflow.explain import explain as lines_of
+    from leadflow.settings import Settings
+
+    language: Language = "zh" if os.environ.get("LANG", "").startswith("zh") else "en"
+    files = read_files(_existing(Settings().data))
+    try:
+        lines = list(lines_of(files, any_id, language))
+    finally:
+        files.close()
+    if not lines:
+        _fail(f"Nothing is on record under {any_id}")
+    typer.echo("\n".join(lines))
 
 
 @app.command()

@@ -13,7 +13,10 @@ from urllib.parse import quote
 import orjson
 import pytest
 
+from leadflow.embedded import open_files
+from store.company import put_company
 from tests.support.live import Live
+from tests.support.rig import small_company
 
 PHONE = "13812345678"
 NAME = "欧阳静怡"
@@ -81,6 +84,31 @@ def test_exports_are_json_lines_with_the_channel(live: Live) -> None:
         assert row["customer_id"] == lead["customer_id"]
     assert "0 without owner" in leadflow(live.folder, "orphans")
     assert "one of: leads" in leadflow(live.folder, "export", "everything", code=2)
+
+
+def test_a_task_made_from_a_mail_is_explained_back_to_its_raw_bytes(live: Live) -> None:
+    live.stop()
+    company = small_company()
+    company.sources["mail"] = {
+        "source_id": "mail",
+        "channel": "email",
+        "format": "email.message",
+        "name": "邮箱",
+    }
+    files = open_files(live.folder)
+    with files.store.write() as connection:
+        put_company(connection, company, 0)
+    files.close()
+    mail = Path(__file__).parents[2] / "examples" / "email" / "zh_gb2312_signature.eml"
+    leadflow(live.folder, "ingest", "--source", "mail", str(mail))
+    ((task_id,),) = live.query("SELECT task_id FROM task")
+    story = leadflow(live.folder, "explain", str(task_id))
+    for step in ("RECEIVED", "READ", "RECOGNISED", "DECIDED", "TASK", "RAW BYTES"):
+        assert step in story
+    assert "header:From" in story
+    assert "everything" in story, "the rule that held is named"
+    assert "Subject:" in story, "the raw bytes are shown"
+    assert "Nothing is on record" in leadflow(live.folder, "explain", "task_unknown", code=2)
 
 
 def test_a_second_host_on_the_same_folder_is_refused(live: Live) -> None:

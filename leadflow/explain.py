@@ -1,0 +1,77 @@
+"""`leadflow explain`: the story of a lead, task, customer's decision or dead letter, back to the raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from console.story import Step, steps
+from console.view import View
+from leadflow.embedded import Files, wall_clock_us
+from schemas.base import Language
+from store import views
+from store.company import company_version, load_company
+
+RAW_BYTES_SHOWN = 2_000
+"""A mail with a catalogue in it must not roll everything else off the screen."""
+
+
+def explain(files: Files, any_id: str, language: Language) -> Iterator[str]:
+    """Yield the lines of a story; none for an id that is on no record."""
+    with files.store.read() as connection:
+        told = views.story(connection, any_id)
+        company = load_company(connection, company_version(connection))
+    view = View(language, company, wall_clock_us())
+    for step in steps(told):
+        yield f"{view.exact(step.at_us)}  {step.kind.upper()}"
+        yield from (f"    {line}" for line in _lines(view, step))
+    for capture in told["captures"]:
+        yield from _raw(files, capture)
+
+
+def _lines(view: View, step: Step) -> Iterator[str]:
+    row = step.row
+    match step.kind:
+        case "received":
+            yield f"{view.word('CHANNELS', row['channel'])} · {view.source(row['source_id'])} · {row['capture_id']}"
+            yield f"trace {row['trace_id']} · {row['result']}" + (f" ({row['code']})" if row["code"] else "")
+            if row["parent_id"]:
+                yield f"repairs {row['parent_id']}"
+        case "refused":
+            message, hint = view.letter(row)
+            yield f"{view.word('STEPS', row['stage'])} · {row['code']} · {row['state']} · {row['dead_id']}"
+            yield message + (f" [{row['field']}]" if row["field"] else "")
+            if hint:
+                yield hint
+        case "read":
+            yield f"{row['lead_id']} · {view.word('KINDS', row['kind'])}"
+            for field in row["fields"]:
+                value = field.get("value")
+                same = value is None or value == field["received"]
+                text = field["received"] if same else f"{field['received']} → {value}"
+                yield f"{view.word('FIELDS', field['name'])}: {text}  ({field['origin']})"
+        case "recognised":
+            yield f"{row['customer_id']} · {row['contact_id']}"
+            yield from (_evidence(view, one) for one in row["evidence"])
+        case "decided":
+            yield f"{view.word('DECISIONS', row['code'])} → {view.name(row['holder_id'])} · {row['decision_id']}"
+            yield view.teller.sentence(view.reason(row), row["holder_id"])
+            for person_id, why in view.reason(row).passed_over:
+                yield f"– {view.name(person_id)}: {view.word('PASSED_OVER', why)}"
+        case "task":
+            yield f"{view.word('ORIGINS', row['origin'])} · {view.word('TASK_STATES', row['state'])} · {row['task_id']}"
+            yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
+        case _:
+            yield f"{view.word('OUTCOMES', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
+
+
+def _evidence(view: View, one: Mapping[str, Any]) -> str:
+    note = "←" if one["used"] else view.word("NOTES", one["note"]) if one["note"] else "="
+    return f"{view.word('IDENTIFIERS', one['kind'])}: {one['value']}  {note}"
+
+
+def _raw(files: Files, row: Mapping[str, Any]) -> Iterator[str]:
+    capture = files.capture(row["capture_id"])
+    yield f"RAW BYTES of {row['capture_id']}: " + (f"{len(capture.body)} bytes" if capture else "erased")
+    if capture is not None:
+        yield capture.body[:RAW_BYTES_SHOWN].decode("utf-8", "backslashreplace")
