@@ -30,7 +30,7 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 @app.command()
 def run() -> None:
     """Run doors, stages and console in one process, until stopped."""
-    from leadflow.embedded import Embedded, open_files
+    from leadflow.embedded import Embedded, new_id, open_files
     from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.server import serve
@@ -40,31 +40,34 @@ def run() -> None:
     settings = Settings()
     set_up_logs(settings.log_json)
     crash.arm(dict(os.environ))
+    url, token = f"http://127.0.0.1:{settings.http_port}", new_id()
     try:
-        lock = take_lock(settings.data, f"http://127.0.0.1:{settings.http_port}")
+        lock = take_lock(settings.data, url, smtp_port=settings.smtp_port, probe_token=token)
     except AlreadyRunning as running:
         _fail(str(running))
-    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes)), settings)
+    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes), token), settings)
     lock.close()
 
 
 @app.command()
 def demo() -> None:
     """Run the demo company on its own data folder: 90 days of history, then live leads."""
-    from leadflow.demo.run import FOLDER, demo_main
+    from leadflow.demo.run import FOLDER, demo_main, demo_settings
     from leadflow.demo.seed import NotADemo
+    from leadflow.embedded import new_id
     from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.settings import Settings
     from stream import crash
 
     os.environ.setdefault("LEADFLOW_DATA", str(FOLDER))  # before Settings(), which reads its leadflow.toml
-    settings = Settings()
+    settings = demo_settings(Settings())
     set_up_logs(settings.log_json)
     crash.arm(dict(os.environ))
+    url, token = f"http://127.0.0.1:{settings.http_port}", new_id()
     try:
-        lock = take_lock(settings.data, f"http://127.0.0.1:{settings.http_port}")
-        demo_main(settings)
+        lock = take_lock(settings.data, url, smtp_port=settings.smtp_port, probe_token=token)
+        demo_main(settings, token)
     except (AlreadyRunning, NotADemo) as refused:
         _fail(str(refused))
     lock.close()
@@ -110,6 +113,22 @@ def apply(
     for change in answer["changes"]:
         typer.echo(change)
     typer.echo(f"{len(answer['changes'])} changes")
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation and send a marked probe through every open door; exit 0 if all is well."""
+    from leadflow.doctor import examine
+    from leadflow.settings import Settings
+
+    settings = Settings()
+    sound = True
+    for finding in examine(settings):
+        sound = sound and finding.is_well
+        typer.echo(("ok    " if finding.is_well else "FAIL  ") + finding.what)
+        if finding.fix and not finding.is_well:
+            typer.echo(f"      fix: {finding.fix}")
+    raise typer.Exit(0 if sound else 1)
 
 
 @app.command()

@@ -139,10 +139,17 @@ def _erase_again(files: Files) -> None:
 class Embedded:
     """Everything but HTTP: the doors' log, the stages and the timers, each started and stopped here."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, probe_token: str = "") -> None:
         self.files = files
         self.companies = CompanyCache()
-        self.door = DoorLog(files.doors, files.door_log, files.keys, clock=wall_clock_us, new_id=new_id)
+        self.door = DoorLog(
+            files.doors,
+            files.door_log,
+            files.keys,
+            clock=wall_clock_us,
+            new_id=new_id,
+            probe_token=probe_token,
+        )
         doors = SqlReader(files.doors, files.door_log)
         store = SqlReader(files.store, files.store_log)
         readers: dict[str, LogReader] = dict.fromkeys(pipeline.DOOR_TOPICS, doors)

@@ -17,9 +17,12 @@ import orjson
 class AlreadyRunning(RuntimeError):
     """A host runs on this data folder; its address is in `url`."""
 
-    def __init__(self, folder: Path, pid: str, url: str) -> None:
-        super().__init__(f"Leadflow runs on {folder} already (process {pid}, {url}). Stop it first.")
-        self.url = url
+    def __init__(self, folder: Path, held: dict[str, str]) -> None:
+        self.url = held.get("url", "")
+        self.smtp_port = int(held.get("smtp_port") or 0)
+        self.probe_token = held.get("probe_token", "")
+        pid = held.get("pid", "?")
+        super().__init__(f"Leadflow runs on {folder} already (process {pid}, {self.url}). Stop it first.")
 
 
 class HostLock:
@@ -33,8 +36,8 @@ class HostLock:
         self._file.close()
 
 
-def take_lock(folder: Path, url: str) -> HostLock:
-    """Become the one who writes in this folder. Raises AlreadyRunning."""
+def take_lock(folder: Path, url: str = "", *, smtp_port: int = 0, probe_token: str = "") -> HostLock:
+    """Become the one who writes in this folder, and say where and how to be asked. Raises AlreadyRunning."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.fdopen(os.open(folder / "host.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     try:
@@ -42,10 +45,16 @@ def take_lock(folder: Path, url: str) -> HostLock:
     except BlockingIOError:
         held = _read(file)
         file.close()
-        raise AlreadyRunning(folder, held.get("pid", "?"), held.get("url", "?")) from None
+        raise AlreadyRunning(folder, held) from None
+    content = {
+        "pid": str(os.getpid()),
+        "url": url,
+        "smtp_port": str(smtp_port),
+        "probe_token": probe_token,
+    }
     file.seek(0)
     file.truncate()
-    file.write(orjson.dumps({"pid": str(os.getpid()), "url": url}))
+    file.write(orjson.dumps(content))
     file.flush()
     return HostLock(file)
 

@@ -127,7 +127,7 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
     Raises ActRefused when it cannot be done, ConnectionError when the host does not answer.
     """
     try:
-        lock = take_lock(settings.data, url="")
+        lock = take_lock(settings.data)
     except AlreadyRunning as running:
         return _ask_host(running.url, verb, payload)
     engine = Embedded(open_files(settings.data, settings.wal_limit_bytes))

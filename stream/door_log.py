@@ -6,6 +6,7 @@ group grows by itself under load and a lone capture never waits for company.
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,8 @@ from stream.log import SqlLog
 from stream.seal import KeyRing
 
 CAPTURES = "captures"
+PROBE_HEADER = "x-leadflow-probe"
+"""Marks what `leadflow doctor` sends; its value is known to this process and its owner alone."""
 
 _GROUP_MAX_BYTES = 16 * 1024 * 1024
 """A group stops growing here: one large mail must not make a hundred small forms wait for its write."""
@@ -66,6 +69,7 @@ class DoorLog:
         *,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        probe_token: str = "",
         max_waiting_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self._database = database
@@ -74,6 +78,7 @@ class DoorLog:
         self._clock = clock
         self._new_id = new_id
         self._max_waiting = max_waiting_bytes
+        self._probe_token = probe_token
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._wake = threading.Condition()
@@ -102,6 +107,12 @@ class DoorLog:
             self._waiting_bytes += item.size
             self._wake.notify()
         return item.done
+
+    def is_probe(self, mark: str | None) -> bool:
+        """Tell whether a message carries this installation's own probe mark (PROBE_HEADER)."""
+        return bool(mark and self._probe_token) and hmac.compare_digest(
+            str(mark).encode(), self._probe_token.encode()
+        )
 
     def wait_for_more(self, timeout_s: float) -> None:
         """Sleep until something has been appended since the last call, at most `timeout_s` seconds."""

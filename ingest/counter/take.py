@@ -14,7 +14,7 @@ from ingest.web.body import MAX_BODY, SLOW_BODY_S, TooLarge, read_body
 from ingest.web.form import FormError, Posted, read_form
 from schemas.capture import Capture, capture_of
 from schemas.results import Refused
-from stream.door_log import DoorLog, Overloaded
+from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
 
 NOTHING = Posted(pairs=())
 
@@ -60,7 +60,7 @@ class Take:
             idem_key=visit_number(posted),
             made_key=self.new_id(),
             traceparent=request.headers.get("traceparent"),
-            purpose=source.purpose,
+            purpose="probe" if self.log.is_probe(request.headers.get(PROBE_HEADER)) else source.purpose,
             meta={"content_type": content_type},
         )
         try:

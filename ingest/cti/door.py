@@ -22,8 +22,8 @@ from ingest.cti.asterisk import AsteriskCdr, row_key
 from ingest.cti.tail import Checkpoint, Tails, Unreadable
 from schemas.capture import Capture, capture_of
 from stream.crash import crash_point
+from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
 from stream.door_log import Checkpoint as Saved
-from stream.door_log import DoorLog, Overloaded
 
 log = structlog.get_logger()
 
@@ -76,7 +76,8 @@ class CallDoor:
         if settings is None or settings["format"] != "cti.asterisk":
             return _problem(404, "unknown_source", "There is no call source of this name.")
         source = AsteriskCdr.model_validate(settings)
-        if not _is_authorised(request, source.secret):
+        is_probe = self.log.is_probe(request.headers.get(PROBE_HEADER))
+        if not is_probe and not _is_authorised(request, source.secret):
             return _problem(401, "bad_token", "The token is missing or wrong; it is `secret` of this source.")
         body = await request.body()
         if len(body) > MAX_BATCH_BYTES:
@@ -85,6 +86,8 @@ class CallDoor:
             rows = [_shipped(line) for line in body.splitlines() if line.strip()]
         except ValueError as error:
             return _problem(400, "bad_line", str(error))
+        if is_probe:
+            source = source.model_copy(update={"purpose": "probe"})
         captures = [self._capture(source, row, file, offset) for row, file, offset in rows]
         try:
             await asyncio.wrap_future(self.log.append(captures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ingest.email.parse import message_key
 from ingest.email.source import EmailSource
 from schemas.capture import Capture, capture_of
 from stream.crash import crash_point
-from stream.door_log import DoorLog, Overloaded
+from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
 
 MAX_MAIL_BYTES = 25 * 1024 * 1024
 """What large providers take; a catalogue in the attachment fits, a video does not."""
@@ -77,7 +78,7 @@ class MailDoor:
             trace_id=self.new_id(),
             idem_key=message_key(body),
             made_key=self.new_id(),
-            purpose=source.purpose,
+            purpose="probe" if self.log.is_probe(_probe_mark(body)) else source.purpose,
             meta={"mail_from": mail_from, "rcpt_to": ", ".join(addresses)},
         )
 
@@ -89,6 +90,14 @@ class MailDoor:
             }:
                 return EmailSource.model_validate(settings)
         return None
+
+
+_MARK = re.compile(rb"^" + PROBE_HEADER.encode() + rb":[ \t]*([0-9a-f]+)", re.IGNORECASE | re.MULTILINE)
+
+
+def _probe_mark(body: bytes) -> str | None:
+    found = _MARK.search(body[:4_096])
+    return found[1].decode() if found else None
 
 
 def without_tag(address: str) -> str:

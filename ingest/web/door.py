@@ -17,7 +17,7 @@ from ingest.web.next_page import next_page
 from ingest.web.pages import FormPages
 from schemas.capture import capture_of
 from stream.crash import crash_point
-from stream.door_log import DoorLog, Overloaded
+from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class WebDoor:
             idem_key=key,
             made_key=self.new_id(),
             traceparent=request.headers.get("traceparent"),
-            purpose=source.purpose,
+            purpose="probe" if self.log.is_probe(request.headers.get(PROBE_HEADER)) else source.purpose,
             meta={"content_type": content_type},
         )
         try:

@@ -31,10 +31,12 @@ _BANNER = (
 
 
 def demo_main(
-    settings: Settings, *, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+    settings: Settings,
+    probe_token: str = "",
+    *,
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
 ) -> None:
     """Fill the folder if it is new, then run everything until stopped. Raises NotADemo, CompanyError."""
-    settings = settings.model_copy(update={"smtp_port": settings.smtp_port or SMTP_PORT})
     calls = settings.data / "switchboard" / "Master.csv"
     files = open_files(settings.data, settings.wal_limit_bytes)
     try:
@@ -60,10 +62,15 @@ def demo_main(
     )
     feeder.start()
     try:
-        serve(Embedded(files), settings)
+        serve(Embedded(files, probe_token), settings)
     finally:
         stop.set()
         feeder.join()
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """Return the settings with the mail door open."""
+    return settings.model_copy(update={"smtp_port": settings.smtp_port or SMTP_PORT})
 
 
 def demo_company() -> Company:

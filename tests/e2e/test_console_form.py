@@ -46,6 +46,7 @@ class Site:
         self.live = Live("", self.engine)
         self.client = TestClient(
             make_app(self.engine, Settings(data=folder)),
+            base_url="http://127.0.0.1",
             client=("127.0.0.1", 1),
             headers=PAGE,
             follow_redirects=False,

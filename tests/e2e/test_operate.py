@@ -111,6 +111,28 @@ def test_a_task_made_from_a_mail_is_explained_back_to_its_raw_bytes(live: Live) 
     assert "Nothing is on record" in leadflow(live.folder, "explain", "task_unknown", code=2)
 
 
+def test_the_doctor_sends_a_probe_that_arrives_and_shows_nowhere(live: Live) -> None:
+    found = leadflow(live.folder, "doctor")
+    assert "web door of site: a probe reached its end" in found
+    assert "FAIL" not in found
+    assert leadflow(live.folder, "export", "leads") == ""
+    assert live.get("/api/tally")[1]["received"] == 0
+    assert live.query("SELECT count(*) FROM ledger") == [(0,)]
+    assert live.query("SELECT count(*) FROM binding") == [(0,)]
+    assert "0 without owner" in leadflow(live.folder, "orphans")
+
+
+def test_the_doctor_names_the_fix_when_nothing_runs(live: Live) -> None:
+    live.stop()
+    assert "fix: start it: leadflow run" in leadflow(live.folder, "doctor", code=1)
+
+
+def test_a_stranger_cannot_mark_a_lead_as_a_probe(live: Live) -> None:
+    live.post("/in/web/site", b"name=a&phone=13812345678", {**FORM, "X-Leadflow-Probe": "0" * 32})
+    live.drained()
+    assert live.query("SELECT purpose FROM lead") == [("real",)]
+
+
 def test_a_second_host_on_the_same_folder_is_refused(live: Live) -> None:
     assert "Stop it first" in leadflow(live.folder, "run", code=2)
 

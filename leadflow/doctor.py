@@ -1,0 +1,215 @@
+"""`leadflow doctor`: what could be wrong with an installation, each finding with its fix, and a probe by every door.
+
+A probe is a real message, sent from outside through the real door. It carries a mark that only this
+installation's owner can know, runs through every stage to the built-in holder `probe`, and touches no ledger,
+figure or export.
+"""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import shutil
+import smtplib
+import stat
+import time
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import select
+
+from ingest.cti.asterisk import AsteriskCdr
+from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
+from leadflow.embedded import Files, new_id, read_files, wall_clock_us
+from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.settings import Settings
+from router.route import PROBE_HOLDER
+from store import tables, views
+from store.company import company_version, load_company
+from store.database import sqlite_module
+from stream.door_log import PROBE_HEADER
+
+ARRIVES_S = 20.0
+"""How long a probe may take: a call is judged 5 s after its last row, everything else takes milliseconds."""
+FREE_BYTES = 1024**3
+"""Below a gigabyte of free disk a busy day of mail may fill it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination."""
+
+    is_well: bool
+    what: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings, cheap ones first."""
+    yield Finding(True, f"SQLite {sqlite_module().sqlite_version}")
+    folder = settings.data
+    if not (folder / "store.db").exists():
+        yield Finding(False, f"no data in {folder}", "set LEADFLOW_DATA, or start with: leadflow run")
+        return
+    is_private = not stat.S_IMODE(folder.stat().st_mode) & 0o077
+    yield Finding(is_private, f"{folder} is for its owner alone", f"chmod 700 {folder}")
+    free = shutil.disk_usage(folder).free
+    yield Finding(
+        free > FREE_BYTES, f"{free // 1024**2:,} MB of disk are free", "make room, or move the folder"
+    )
+    try:
+        take_lock(folder).close()
+        yield Finding(False, "Leadflow is not running on this folder", "start it: leadflow run")
+        return
+    except AlreadyRunning as running:
+        host = running
+    files = read_files(folder)
+    try:
+        yield from _running(files, host)
+    finally:
+        files.close()
+
+
+def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
+    try:
+        status, answer = _ask(host, "GET", "/readyz", b"", {})
+        yield Finding(status == 200, f"{host.url} is ready", str(answer.get("why", "see its log")))
+    except OSError as error:
+        yield Finding(
+            False, f"{host.url} does not answer ({error})", "see its log; stop it and start it again"
+        )
+        return
+    with files.store.read() as connection:
+        lost = len(views.orphans(connection, wall_clock_us()))
+        company = load_company(connection, company_version(connection))
+    yield Finding(lost == 0, f"{lost} customers without owner", "leadflow orphans; then leadflow explain ID")
+    if not company.sources:
+        yield Finding(False, "no source is configured", "leadflow apply FOLDER with a company's files")
+    for source in company.sources.values():
+        yield _probe(files, host, source)
+
+
+def _probe(files: Files, host: AlreadyRunning, source: Mapping[str, Any]) -> Finding:
+    name = f"{source['channel']} door of {source['source_id']}"
+    if source["channel"] == "email" and not host.smtp_port:
+        fix = "set LEADFLOW_SMTP_PORT and restart, or switch the source off"
+        return Finding(False, f"{name} is closed", fix)
+    mark = new_id()
+    since_us = wall_clock_us()
+    try:
+        _SEND[source["channel"]](host, source, mark)
+    except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
+        return Finding(
+            False, f"{name} did not take the probe: {error}", "check the source's settings and the log"
+        )
+    give_up = time.monotonic() + ARRIVES_S
+    while time.monotonic() < give_up:
+        if (took_us := _arrived(files, source["source_id"], since_us)) is not None:
+            return Finding(True, f"{name}: a probe reached its end in {took_us / 1e6:.2f} s")
+        time.sleep(0.05)
+    return Finding(
+        False, f"{name} took a probe that did not arrive", "leadflow dead list; see the log for its stage"
+    )
+
+
+def _arrived(files: Files, source_id: str, since_us: int) -> int | None:
+    """Return how long the probe of a source took from its acceptance to its task; None if it is not there."""
+    lead, task = tables.lead, tables.task
+    with files.store.read() as connection:
+        row = connection.execute(
+            select(lead.c.accepted_us, task.c.created_us)
+            .join(task, task.c.lead_id == lead.c.lead_id)
+            .where(
+                lead.c.source_id == source_id,
+                lead.c.purpose == "probe",
+                lead.c.accepted_us >= since_us,
+                task.c.holder_id == PROBE_HOLDER,
+            )
+            .limit(1)
+        ).one_or_none()
+    return int(row.created_us - row.accepted_us) if row is not None else None
+
+
+def _send_web(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+    body = urlencode({"name": "probe", "phone": "13900000000", "message": mark, "_token": mark}).encode()
+    _accepted(_ask(host, "POST", f"/in/web/{source['source_id']}", body, _FORM))
+
+
+def _send_mail(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+    if not source.get("addresses"):
+        raise OSError("no address is set for it")
+    mail = EmailMessage()
+    mail[PROBE_HEADER] = host.probe_token
+    mail["From"], mail["To"] = f"probe@{mark}.example", source["addresses"][0]
+    mail["Subject"], mail["Message-ID"] = "probe", f"<{mark}@leadflow.example>"
+    mail.set_content("A probe of leadflow doctor.\n")
+    with smtplib.SMTP("127.0.0.1", host.smtp_port, timeout=10) as smtp:
+        smtp.send_message(mail)
+
+
+def _send_call(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+    settings = AsteriskCdr.model_validate(source)
+    now = f"{datetime.now(ZoneInfo(settings.zone)):%Y-%m-%d %H:%M:%S}"
+    trunk = settings.trunks[0] if settings.trunks else "probe-trunk"
+    cells = {
+        "src": "13900000000", "dst": next(iter(settings.own_numbers), "s"), "clid": '"" <13900000000>',
+        "dcontext": "probe", "channel": f"PJSIP/{trunk}-00000001", "lastapp": "Dial", "start": now, "end": now,
+        "duration": "0", "billsec": "0", "disposition": "NO ANSWER", "amaflags": "DOCUMENTATION",
+        "uniqueid": f"{int(time.time())}.{mark[:9]}",
+    }  # fmt: skip
+    line = io.StringIO()
+    csv.writer(line, delimiter=settings.separator, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
+        cells.get(column, "") for column in _columns(settings)
+    )
+    row = {"key": mark, "file": mark, "offset": 0, "row": b64encode(line.getvalue().encode()).decode()}
+    _accepted(_ask(host, "POST", f"/in/cti/{source['source_id']}", orjson.dumps(row), _NDJSON))
+
+
+def _send_visit(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+    visit = {"visit_no": mark, "anonymous": True, "note": "probe"}
+    _accepted(_ask(host, "POST", f"/in/counter/{source['source_id']}", orjson.dumps(visit), _JSON))
+
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_JSON = {"Content-Type": "application/json"}
+_NDJSON = {"Content-Type": "application/x-ndjson"}
+_SEND = {"web": _send_web, "email": _send_mail, "cti": _send_call, "counter": _send_visit}
+
+
+def _columns(settings: AsteriskCdr) -> tuple[str, ...]:
+    if settings.columns:
+        return settings.columns
+    known = CDR_CUSTOM if settings.layout == "cdr_custom" else CDR_CSV
+    return next(one.columns for one in known if "uniqueid" in one.columns)
+
+
+def _ask(
+    host: AlreadyRunning, method: str, path: str, body: bytes, headers: Mapping[str, str]
+) -> tuple[int, dict[str, Any]]:
+    address = urlsplit(host.url)
+    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=10)
+    try:
+        marked = {**headers, PROBE_HEADER: host.probe_token, "Accept": "application/json"}
+        connection.request(method, path, body, marked)
+        answer = connection.getresponse()
+        content: dict[str, Any] = {}
+        with suppress(orjson.JSONDecodeError):
+            content = orjson.loads(answer.read())
+        return answer.status, content
+    finally:
+        connection.close()
+
+
+def _accepted(answer: tuple[int, dict[str, Any]]) -> None:
+    status, content = answer
+    if status != 202:
+        raise OSError(f"{status} {content.get('error', {}).get('message', '')}")
