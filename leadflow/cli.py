@@ -30,7 +30,8 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 @app.command()
 def run() -> None:
     """Run doors, stages and console in one process, until stopped."""
-    from leadflow.embedded import Embedded, new_id, open_files
+    from leadflow.clock import new_id
+    from leadflow.embedded import Embedded, open_files
     from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.server import serve
@@ -52,9 +53,9 @@ def run() -> None:
 @app.command()
 def demo() -> None:
     """Run the demo company on its own data folder: 90 days of history, then live leads."""
+    from leadflow.clock import new_id
     from leadflow.demo.run import FOLDER, demo_main, demo_settings
     from leadflow.demo.seed import NotADemo
-    from leadflow.embedded import new_id
     from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.settings import Settings
@@ -77,7 +78,7 @@ def demo() -> None:
 def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the company's files")]) -> None:
     """Check the company's files; each problem names file, line and fix. Exit 1 if there are any."""
     from ingest.registry import FORMATS
-    from leadflow.embedded import wall_clock_us
+    from leadflow.clock import wall_clock_us
     from router.book import read_book
     from sales.check import check as problems_of
 
@@ -88,6 +89,17 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
         typer.echo(problem.text("en"))
     typer.echo(f"{len(problems)} problems", err=bool(problems))
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def company(folder: Annotated[Path, typer.Argument(help="Folder to write into")]) -> None:
+    """Write the company as files, to be edited and applied; secrets of sources are left out."""
+    from sales.files import write_folder
+    from store.company import company_version, load_company
+
+    with _reading() as connection:
+        write_folder(load_company(connection, company_version(connection)), folder)
+    typer.echo(f"written to {folder}; edit, then: leadflow diff {folder} and leadflow apply {folder}")
 
 
 @app.command()
@@ -134,7 +146,7 @@ def doctor() -> None:
 @app.command()
 def orphans() -> None:
     """List open customers without a holder, or over 60 s in intake; exit 1 if there are any."""
-    from leadflow.embedded import wall_clock_us
+    from leadflow.clock import wall_clock_us
     from store.views import orphans as find
 
     with _reading() as connection:

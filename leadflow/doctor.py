@@ -29,7 +29,8 @@ from sqlalchemy import select
 
 from ingest.cti.asterisk import AsteriskCdr
 from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
-from leadflow.embedded import Files, new_id, read_files, wall_clock_us
+from leadflow.clock import new_id, wall_clock_us
+from leadflow.embedded import Files, read_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from router.route import PROBE_HOLDER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.clock import new_id, wall_clock_us
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
@@ -38,19 +38,6 @@ IDLE_S = 0.25
 only how late a timer fires (limit: 2 s)."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
-
-
-def wall_clock_us() -> int:
-    """Return the time now, in microseconds UTC."""
-    return time.time_ns() // 1_000
-
-
-def new_id() -> str:
-    """Return a new id of 32 hex characters, fit as a W3C trace id: milliseconds, then 80 random bits.
-
-    In the order of time, as UUIDv7 is (RFC 9562): keys and traces that follow each other lie together.
-    """
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 @dataclass

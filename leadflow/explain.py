@@ -7,7 +7,8 @@ from typing import Any
 
 from console.story import Step, steps
 from console.view import View
-from leadflow.embedded import Files, wall_clock_us
+from leadflow.clock import wall_clock_us
+from leadflow.embedded import Files
 from schemas.base import Language
 from store import views
 from store.company import company_version, load_company

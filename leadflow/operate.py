@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from ingest.email.parse import message_key
-from leadflow.embedded import Embedded, new_id, open_files, wall_clock_us
+from leadflow.clock import new_id, wall_clock_us
+from leadflow.embedded import Embedded, open_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,8 +20,10 @@ from console.app import console_routes
 from console.counter_answer import CounterAnswers, counter_staff
 from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
+from ingest.local import is_local
 from ingest.web.door import WebDoor
-from leadflow.embedded import Embedded, new_id, wall_clock_us
+from leadflow.clock import new_id, wall_clock_us
+from leadflow.embedded import Embedded
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from store.acts import ActRefused
@@ -114,29 +115,16 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
-        if scope["type"] == "http" and not scope["path"].startswith(DOOR_PREFIXES) and not _is_local(scope):
+        if scope["type"] == "http" and not scope["path"].startswith(DOOR_PREFIXES) and not _from_here(scope):
             refused = {"error": {"code": "local_only", "message": "This page answers on this machine only."}}
             await JSONResponse(refused, status_code=403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def _is_local(scope: Scope) -> bool:
-    """Tell whether a request comes from this machine and means it: a page elsewhere may have a name of its own
-    point at 127.0.0.1 (DNS rebinding), and then asks for that name."""
+def _from_here(scope: Scope) -> bool:
     client = scope.get("client")
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return _is_loopback(name.strip("[]")) and (client is None or _is_loopback(client[0]))
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_local(client[0] if client else None, scope["headers"])
 
 
 def serve(engine: Embedded, settings: Settings) -> None:

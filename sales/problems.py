@@ -97,8 +97,8 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "zh": ("既不是文件夹，也不是文件夹的 zip 压缩包", "请指定 company.toml 所在的文件夹"),
     },
     "file_missing": {
-        "en": ("this file is missing", "add it; `leadflow company export` writes one to start from"),
-        "zh": ("缺少这个文件", "请补上；`leadflow company export` 可导出一份作为起点"),
+        "en": ("this file is missing", "add it; `leadflow company` writes one to start from"),
+        "zh": ("缺少这个文件", "请补上；`leadflow company` 可导出一份作为起点"),
     },
     "file_unknown": {
         "en": ("no such table is known", "rename it; known: {known}"),

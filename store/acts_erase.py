@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from schemas.base import Frozen
 from store import tables
@@ -49,6 +49,7 @@ def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasu
     leads = {row.lead_id for row in members}
     of_leads = keys_in(connection, ["lead_id"], [(one,) for one in leads])
     captures = set(connection.execute(select(origin.c.capture_id).where(of_leads)).scalars())
+    captures = _with_repairs(connection, captures)
     elsewhere = select(member.c.contact_id).where(
         keys_in(connection, ["contact_id"], [(row.contact_id,) for row in members]),
         member.c.to_us.is_(None),
@@ -62,6 +63,25 @@ def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasu
         leads=tuple(sorted(leads)),
         captures=tuple(sorted(captures)),
     )
+
+
+def _with_repairs(connection: Connection, captures: set[str]) -> set[str]:
+    """Return the captures with those they repair and those that repair them: the refused bytes are theirs too."""
+    table, found = tables.capture, set[str]()
+    while captures - found:
+        wanted = [(one,) for one in captures - found]
+        found |= captures
+        rows = connection.execute(
+            select(table.c.capture_id, table.c.parent_id).where(
+                or_(
+                    keys_in(connection, ["capture_id"], wanted),
+                    table.c.parent_id.in_([one for (one,) in wanted]),
+                )
+            )
+        )
+        for row in rows:
+            captures = captures | {row.capture_id} | ({row.parent_id} if row.parent_id else set())
+    return found
 
 
 def write_journal(journal: Path, erasure: Erasure) -> None:

@@ -146,7 +146,7 @@ class StageHost(Generic[F]):
             raise TopicReplaced(
                 f"topic {topic!r} read by stage {self.stage.name!r} was recreated or restored "
                 f"(identity {known_id} → {topic_id}, end {end}, next {next_off}). Restore both files from the "
-                "same backup, or see docs/operations on moving a stage to a new topic."
+                "same backup (docs/operations.md)."
             )
         if next_off == end:
             return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from ingest.counter.visit import Counter
+from ingest.local import is_local
 
 
 def may_use(request: Request, source: Counter) -> bool:
@@ -45,12 +45,7 @@ def _is_known(cookie: str, source: Counter) -> bool:
 
 
 def _is_local(request: Request) -> bool:
-    if request.client is None:
-        return True  # a UNIX socket
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    return is_local(request.client.host if request.client else None, request.headers.raw)
 
 
 def _is_own_page(request: Request) -> bool:

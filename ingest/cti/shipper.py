@@ -5,7 +5,7 @@ Python 3.6 or newer and its standard library suffice, so nothing of Leadflow is 
 also what Leadflow itself uses on its own host (`ingest.cti.tail`): there is one tailer, and it lives here
 because this file has to stand alone.
 
-    python3 shipper.py --url https://leads.example.com/calls/rows --token-file /etc/leadflow.token \\
+    python3 shipper.py --url https://leads.example.com/in/cti/pbx --token-file /etc/leadflow.token \\
         --state /var/lib/leadflow/shipper.json /var/log/asterisk/cdr-csv/Master.csv
 
 Every row is posted until the server has answered 202; only then the checkpoint moves. A crash repeats rows,

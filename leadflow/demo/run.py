@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ingest.registry import FORMATS
+from leadflow.clock import wall_clock_us
 from leadflow.demo.feed import Doors, feed
 from leadflow.demo.seed import seed
-from leadflow.embedded import Embedded, open_files, wall_clock_us
+from leadflow.embedded import Embedded, open_files
 from leadflow.server import serve
 from leadflow.settings import Settings
 from router.book import read_book

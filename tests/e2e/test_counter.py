@@ -68,7 +68,9 @@ class Desk:
 
     def client(self, peer: tuple[str, int] = AT_DESK, **headers: str) -> TestClient:
         app = Starlette(routes=self.door.routes())
-        return TestClient(app, client=peer, follow_redirects=False, headers=headers)
+        return TestClient(
+            app, base_url="http://127.0.0.1", client=peer, follow_redirects=False, headers=headers
+        )
 
     def enter(self, **visit: Any) -> str:
         """Enter a visit, let the stages run, and return its receipt."""
@@ -335,6 +337,8 @@ def test_without_a_secret_only_this_machine_is_let_in(open_desk: Callable[..., D
     assert desk.client().get("/counter/desk").status_code == 200
     stranger = desk.client(ELSEWHERE, authorization="Bearer ")
     assert stranger.get("/counter/desk").status_code == 401
+    proxied = desk.client(host="leads.haichuan.example")
+    assert proxied.get("/counter/desk").status_code == 401, "a proxy on this machine passes strangers on"
     assert desk.client(ELSEWHERE).post("/counter/desk/key", data={"key": ""}).status_code == 401
 
 

@@ -63,6 +63,9 @@ def test_a_broken_form_is_repaired_into_a_task(live: Live, tmp_path: Path) -> No
     assert live.query("SELECT state FROM dead") == [("repaired",)]
     assert live.query("SELECT count(*) FROM capture WHERE parent_id IS NOT NULL") == [(1,)]
     assert "repaired already" in leadflow(live.folder, "dead", "repair", dead_id, str(mended), code=2)
+    ((customer,),) = live.query("SELECT customer_id FROM customer")
+    assert "2 captures" in leadflow(live.folder, "erase", str(customer)), "the refused bytes go as well"
+    assert "raw bytes: gone" in leadflow(live.folder, "dead", "show", dead_id)
 
 
 def test_the_same_works_without_a_running_host(live: Live) -> None:
