@@ -9,10 +9,13 @@ from sqlalchemy import Connection, func, select
 
 from sales.diff import Change, diff
 from schemas.company import Company, Member
+from schemas.events import event_of
+from schemas.ids import body_digest
+from schemas.work import Reroute
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.company import company_version, load_company, replace_company
-from store.effects import Effect
+from store.effects import Effect, Emit
 
 
 def apply(connection: Connection, new: Company, now_us: int, act_id: str | None = None) -> list[Change]:
@@ -36,9 +39,37 @@ def publish(new: Company) -> Plan:
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         apply(connection, new, now_us, command.act_id)
-        return ()
+        return [_decide_again(team_id, command, now_us) for team_id in _waiting_teams(connection)]
 
     return plan
+
+
+def _waiting_teams(connection: Connection) -> list[str]:
+    holding, unit = tables.holding, tables.unit
+    waiting = (
+        select(holding.c.holder_id)
+        .join(unit, unit.c.unit_id == holding.c.holder_id)
+        .where(holding.c.holder_kind == "queue", holding.c.to_us.is_(None))
+        .distinct()
+        .order_by(holding.c.holder_id)
+    )
+    return list(connection.execute(waiting).scalars())
+
+
+def _decide_again(team_id: str, command: Command, now_us: int) -> Emit:
+    """Ask route to look at a waiting queue at once: somebody may have joined, or be back from leave."""
+    event = event_of(
+        Reroute(why="book_published", team_id=team_id, act_id=command.act_id),
+        source="/acts/publish",
+        subject=team_id,
+        key=team_id,
+        time_us=now_us,
+        trace_id=body_digest(f"{command.act_id} {team_id}".encode()),
+        purpose="real",
+        key_id=None,
+        cause=command.act_id,
+    )
+    return Emit("reroute", event)
 
 
 def merged(old: Company, new: Company, now_us: int) -> Company:
