@@ -4,31 +4,56 @@ from __future__ import annotations
 
 import re
 import shutil
+import smtplib
 from pathlib import Path
 
 import pytest
 
-from tests.support.live import Live
+from tests.support.live import Live, free_port
+from tests.support.rig import small_company
 
 _OPENED = re.compile(r'openat\(.*"[^"]*/doors\.db-wal".*\)\s+= (\d+)')
 _SYNCED = re.compile(r"f(?:data)?sync\((\d+)\)?")
-_ANSWERED = re.compile(r"(?:sendto|send|write|writev|sendmsg)\((\d+), .*HTTP/1\.1 202")
-_ASKED = re.compile(r"(?:recvfrom|recv|read|recvmsg)\((\d+), .*POST /in/web/site")
+_ANSWERED = re.compile(
+    r"(?:sendto|send|write|writev|sendmsg)\((\d+), .*(?:HTTP/1\.1 202|250 2\.0\.0 Durable)"
+)
+_ASKED = re.compile(r"(?:recvfrom|recv|read|recvmsg)\((\d+), .*POST /in/|(?:sendto|write)\((\d+), .*354 ")
+"""A request that begins, or the server's word that the mail may now come."""
 
 
-def test_the_doors_wal_is_synced_between_each_request_and_its_202(tmp_path: Path) -> None:
+def test_the_doors_wal_is_synced_before_each_202_and_250(tmp_path: Path) -> None:
     strace = shutil.which("strace")
     assert strace, "strace is needed: apt-get install strace (or: make system)"
     trace = tmp_path / "trace"
-    live = Live(tmp_path)
+    smtp_port = free_port()
+    company = small_company()
+    company.sources["mail"] = {
+        "source_id": "mail",
+        "channel": "email",
+        "format": "email.message",
+        "name": "邮箱",
+        "addresses": ["sales@haichuan.example"],
+    }
+    company.sources["desk"] = {
+        "source_id": "desk",
+        "channel": "counter",
+        "format": "counter.visit",
+        "name": "前台",
+    }
+    live = Live(tmp_path, company, LEADFLOW_SMTP_PORT=str(smtp_port))
     calls = "openat,fdatasync,fsync,sendto,sendmsg,write,writev,recvfrom,recvmsg,read"
     live.start(wrapper=(strace, "-D", "-f", "-s", "96", "-e", f"trace={calls}", "-o", str(trace)))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for number in range(20):
         status, _ = live.post("/in/web/site", f"name=a&phone=138000{number:05d}".encode(), headers)
         assert status == 202
+        visit = f'{{"visit_no": "visit-{number:04d}", "name": "a"}}'.encode()
+        status, _ = live.post("/in/counter/desk", visit, {"Content-Type": "application/json"})
+        assert status == 202
+        with smtplib.SMTP("127.0.0.1", smtp_port, timeout=20) as smtp:
+            smtp.sendmail("a@b.cn", ["sales@haichuan.example"], f"Subject: {number}\r\n\r\nhello\r\n")
     live.stop()
-    assert unsynced_answers(trace.read_text(errors="replace").splitlines()) == (20, [])
+    assert unsynced_answers(trace.read_text(errors="replace").splitlines()) == (60, [])
 
 
 def unsynced_answers(lines: list[str]) -> tuple[int, list[str]]:
