@@ -1,0 +1,55 @@
+"""The benches run from a checkout, finish, and end with one JSON object that holds the figures they promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+THROUGHPUT = {
+    "leads_per_s",
+    "limit_leads_per_s",
+    "ratio_to_limit",
+    "ratio_to_naive",
+    "cpu_us_per_lead",
+    "rows",
+}
+LATENCY = {"p99_ms", "p99_decided_ms", "p99_rate", "p99_sustained", "left_s"}
+ACCEPT = {"ratio_to_bare", "ratio_live", "smtp_ratio", "accept_per_s", "bare_per_s", "live_backlog"}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("script", "options", "keys"),
+    [
+        ("pipeline.py", "--leads 60 --naive-leads 10 --rounds 1 --seconds 1 --rate 20", THROUGHPUT | LATENCY),
+        ("pipeline.py", "--leads 20 --rounds 1 --seconds 0 --memory 80", {"memory_kb_per_1000_leads"}),
+        ("accept.py", "--seconds 0.3 --rounds 1", ACCEPT),
+        ("hotspots.py", "--leads 40 --top 3", {"leads"}),
+    ],
+)
+def test_a_bench_ends_with_its_figures(script: str, options: str, keys: set[str]) -> None:
+    figures = _figures(script, options)
+    assert keys <= figures.keys()
+    numbers = [figures[key] for key in keys if key not in {"rows", "live_backlog", "left_s"}]
+    assert all(number for number in numbers), figures
+
+
+def test_every_contender_writes_every_table_that_a_lead_touches() -> None:
+    rows = _figures("pipeline.py", "--leads 40 --naive-leads 40 --rounds 1 --seconds 0")["rows"]
+    assert rows["capture"] == rows["lead"] == rows["decision"] == rows["task"] == 40
+    assert rows["log"] == 4 * 40
+
+
+def _figures(script: str, options: str) -> dict[str, Any]:
+    command = [sys.executable, str(ROOT / "bench" / script), *options.split(), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    figures: dict[str, Any] = orjson.loads(done.stdout.splitlines()[-1])
+    return figures
