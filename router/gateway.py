@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
@@ -155,7 +156,7 @@ def _stamp(event: Event, facts: RouteFacts, customer_id: str, at_us: int) -> int
     return max(at_us, event.time_us + 1, facts.routed[customer_id] + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Case:
     """One decision in the making: what asked for it, about whom, and when."""
 
@@ -165,7 +166,7 @@ class _Case:
     at_us: int
     ordinal: int = 0
 
-    @property
+    @cached_property
     def decision_id(self) -> str:
         return child_id("dec", self.cause.id, "route", self.customer_id)
 
