@@ -44,7 +44,6 @@ class Understood:
 class ResolveFacts:
     """What is known, and what this batch has added to it so far."""
 
-    company: Company
     leads: dict[str, Understood]
     bound: dict[Key, str] = field(default_factory=dict)
     status: dict[Key, str] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class ResolveStage:
         """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
         company = self._companies.get(connection)
         leads = {one.event.id: _understood(one.event.read(Lead), company) for one in events}
-        facts = ResolveFacts(company, leads)
+        facts = ResolveFacts(leads)
         keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
         _read_bindings(connection, facts, keys)
         _read_joined(connection, facts, {one.lead.joins for one in leads.values() if one.lead.joins})

@@ -87,7 +87,6 @@ class HostMetrics:
     bugs: int = 0
     refused: int = 0
     batch_limit: int = 100
-    last_error: str | None = None
     held_s: float = field(default=0.0)
 
 
