@@ -15,10 +15,13 @@ from starlette.staticfiles import StaticFiles
 
 from console.desk import Desk, is_own_page
 from console.pages import pages
+from router.office import OfficeCache
+from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
 from store import views
-from store.acts import ActRefused, Append, Command, Plan, record_outcome
+from store.acts import ActRefused, Append, Command, Plan
 from store.acts_inbox import give_back, take
+from store.company import CompanyCache
 from store.database import Database
 
 STATIC = Path(__file__).parent / "static"
@@ -38,7 +41,7 @@ def console_routes(
     for show.
     """
     desk = Desk(store, clock, new_id, append)
-    api = Api(desk)
+    api = Api(desk, CompanyCache(), OfficeCache())
     return [
         *pages(desk, smtp_port).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -56,6 +59,8 @@ class Api:
     """JSON answers; every act names its actor."""
 
     desk: Desk
+    companies: CompanyCache
+    offices: OfficeCache
 
     async def inbox(self, request: Request) -> Response:
         """GET: the open tasks of a person or queue, most urgent first."""
@@ -73,12 +78,14 @@ class Api:
         )
 
     async def outcome(self, request: Request) -> Response:
-        """POST {actor, code, note?, next_us?}: end a task with an outcome."""
+        """POST {actor, code, note?, next_us?, reason?}: end a task with an outcome."""
 
         def plan(body: dict[str, Any]) -> Plan:
             if body.get("code") not in get_args(OutcomeCode):
                 raise ActRefused("unknown_outcome", f"Outcomes are {', '.join(get_args(OutcomeCode))}.")
-            return record_outcome(body["code"], body.get("note"), body.get("next_us"))
+            said = Said(body["code"], body.get("note"), body.get("next_us"), body.get("reason"))
+            company = self._read(self.companies.get)
+            return record_outcome(said, company, self.offices.get(company).due)
 
         return await self._act(request, "outcome", plan)
 
@@ -101,9 +108,14 @@ class Api:
         key = request.headers.get("idempotency-key") or self.desk.new_id()
         command = Command(verb, actor, key, request.path_params["task_id"], body.get("reason"))
         try:
-            done = await run_in_threadpool(self.desk.perform, command, plan(body))
+            done = await run_in_threadpool(lambda: self.desk.perform(command, plan(body)))
         except ActRefused as refused:
-            status = 422 if refused.code in ("unknown_outcome", "reason_missing") else 409
+            status = (
+                422
+                if refused.code
+                in ("unknown_outcome", "reason_missing", "date_missing", "outcome_reason_missing")
+                else 409
+            )
             return _problem(status, refused.code, str(refused))
         return JSONResponse({"act_id": command.act_id, "repeated": not done})
 

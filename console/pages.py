@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from console import words
 from console.desk import Desk, is_own_page
 from console.doors import boxes
 from console.recent import Recent
@@ -20,10 +19,12 @@ from console.story import steps
 from console.texts import language_of, page
 from console.times import parse_local
 from console.view import View
+from router.office import OfficeCache
+from sales.outcomes import Said, reasons_for, record_outcome
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
 from store import views
-from store.acts import ActRefused, Command, Plan, record_outcome
+from store.acts import ActRefused, Command, Plan
 from store.acts_inbox import give_back, take
 from store.company import CompanyCache
 
@@ -38,6 +39,7 @@ class Pages:
     desk: Desk
     smtp_port: int
     companies: CompanyCache
+    offices: OfficeCache
     balance: Recent[views.Balance]
 
     def routes(self) -> list[BaseRoute]:
@@ -108,7 +110,7 @@ class Pages:
             "tasks": tasks,
             "actors": [] if person else _actors(view.company, holder_id),
             "new_key": self.desk.new_id,
-            "outcomes": words.OUTCOMES,
+            "reasons": [code for code, _choices in reasons_for(view.company)],
             "refused": refused,
             "entered": entered,
             "done": request.query_params.get("done"),
@@ -167,7 +169,9 @@ class Pages:
                 raise ActRefused("bad_date", "The date cannot be read.") from None
             if next_us <= self.desk.clock():
                 raise ActRefused("past_date", "The date lies in the past.")
-        return record_outcome(chosen, entered.get("note", "").strip()[:NOTE_CHARS] or None, next_us)
+        note = entered.get("note", "").strip()[:NOTE_CHARS] or None
+        said = Said(chosen, note, next_us, entered.get("reason") or None)
+        return record_outcome(said, company, self.offices.get(company).due)
 
     async def find(self, request: Request) -> Response:
         """Go from the search box to a story."""
@@ -210,7 +214,7 @@ def pages(desk: Desk, smtp_port: int) -> Pages:
         with desk.store.read() as connection:
             return views.balance(connection, desk.clock())
 
-    return Pages(desk, smtp_port, CompanyCache(), Recent(find))
+    return Pages(desk, smtp_port, CompanyCache(), OfficeCache(), Recent(find))
 
 
 def _actors(company: Company, team_id: str) -> list[str]:

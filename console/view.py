@@ -13,7 +13,7 @@ from console.names import holder_name, source_name
 from console.texts import translations
 from console.why import Teller
 from schemas.base import Language
-from schemas.company import Company
+from schemas.company import Choice, ChoiceList, Company
 from schemas.work import Reason
 
 Fields = Sequence[Mapping[str, Any]]
@@ -57,8 +57,19 @@ class View:
         return any(source.get("purpose") == "demo" for source in self.company.sources.values())
 
     def word(self, table: str, code: str | None) -> str:
-        """Return the text for a code of a table in `words`, such as ("OUTCOMES", "won")."""
+        """Return the text for a code of a table in `words`, such as ("ORIGINS", "plan")."""
         return words.word(getattr(words, table), code, self.gettext)
+
+    def choices(self, which: ChoiceList) -> list[tuple[str, str]]:
+        """Return a list of the company to choose from, as (code, name)."""
+        return [(one.code, self._named(one)) for one in self.company.choices_of(which)]
+
+    def choice(self, which: ChoiceList, code: str | None) -> str:
+        """Return the company's name of an entry; the code, or what was typed, if the list does not have it."""
+        return next((name for one, name in self.choices(which) if one == code), code or "")
+
+    def _named(self, choice: Choice) -> str:
+        return choice.name_zh if self.language == "zh" else choice.name_en
 
     def name(self, holder_id: str | None) -> str:
         """Return the name of a person or team."""

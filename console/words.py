@@ -23,16 +23,6 @@ KINDS = {
     "automatic": N_("Automatic message"),
 }
 
-OUTCOMES = {
-    "no_answer": N_("No answer"),
-    "interested": N_("Interested"),
-    "later": N_("Later, on a date"),
-    "no_need": N_("No need"),
-    "wrong_number": N_("Wrong number"),
-    "not_a_lead": N_("Not a lead"),
-    "won": N_("Won"),
-}
-
 ORIGINS = {
     "first_response": N_("First response"),
     "call_back": N_("Call back"),
@@ -158,6 +148,10 @@ REFUSALS = {
     "key_reused": N_("This page was used for another entry already. Reload it and enter it once more."),
     "without_owner": N_("This customer has no holder; an administrator must look at it."),
     "unknown_outcome": N_("Choose an outcome."),
+    "ladder_ended": N_(
+        "Nobody answered, and no further attempt is planned. Choose a date, or another outcome."
+    ),
+    "outcome_reason_missing": N_("Choose a reason for this outcome."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
 }

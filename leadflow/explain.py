@@ -63,7 +63,7 @@ def _lines(view: View, step: Step) -> Iterator[str]:
             yield f"{view.word('ORIGINS', row['origin'])} · {view.word('TASK_STATES', row['state'])} · {row['task_id']}"
             yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
         case _:
-            yield f"{view.word('OUTCOMES', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
+            yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
 
 
 def _evidence(view: View, one: Mapping[str, Any]) -> str:

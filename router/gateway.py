@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from router.office import Office, office_of
+from router.office import Office, OfficeCache
 from router.route import Holder, Routing, drain, has_talked, route, task_origin
-from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
@@ -56,11 +55,11 @@ class RouteStage:
 
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
-        self._office: Office | None = None
+        self._offices = OfficeCache()
 
     def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> RouteFacts:
         """Read the holders and open tasks of the batch's customers, the ledgers, and a queue to be drained."""
-        facts = RouteFacts(self._office_of(self._companies.get(connection)))
+        facts = RouteFacts(self._offices.get(self._companies.get(connection)))
         customers = {one.event.key for one in events if one.topic == "resolved"}
         for logged in events:
             if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
@@ -77,11 +76,6 @@ class RouteStage:
         if logged.topic == "reroute":
             return _drained(logged.event, facts, at_us)
         return _routed(logged.event, facts, at_us)
-
-    def _office_of(self, company: Company) -> Office:
-        if self._office is None or self._office.company is not company:
-            self._office = office_of(company)
-        return self._office
 
 
 def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
@@ -103,6 +97,7 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     if origin is not None and not (origin == "call_back" and "call_back" in tasks.values()):
         task = _task(case, routing, origin, facts.office)
         tasks[task.task_id] = origin
+        effects.append(Update("customer", {"customer_id": customer_id}, {"state": "open"}))
         effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
         effects.append(Emit("tasks", case.event(task, "task")))
     if routing.reason.code == "waiting" and routing.reason.team_id is not None:

@@ -93,6 +93,20 @@ class Office:
         return self.calendars[ALWAYS]
 
 
+class OfficeCache:
+    """Hands out the office of a company; reads calendars and rule book again only for another company."""
+
+    def __init__(self) -> None:
+        self._office: Office | None = None
+
+    def get(self, company: Company) -> Office:
+        """Return the office of `company`."""
+        office = self._office
+        if office is None or office.company is not company:
+            office = self._office = office_of(company)
+        return office
+
+
 def office_of(company: Company) -> Office:
     """Read a company's calendars and rule book. Raises BookError or CalendarError, which name the fix."""
     members: dict[str, list[Member]] = {}

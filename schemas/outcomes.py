@@ -20,6 +20,7 @@ class Outcome(Frozen):
     customer_id: str
     person_id: str
     code: OutcomeCode
+    reason: str | None = Field(None, description="Which entry of the company's list, e.g. of `no_need`")
     note: str | None = Field(None, description="Free text of the salesperson")
     next_us: Micros | None = Field(None, description="When to take it up again")
     recorded_us: Micros

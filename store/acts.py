@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from schemas.events import Event
 from schemas.ids import make_id
-from schemas.outcomes import OutcomeCode
 from store import tables
 from store.database import Database
-from store.effects import Effect, Insert, Update, Writes
+from store.effects import Effect, Insert, Writes
 
 
 class ActRefused(ValueError):
@@ -82,36 +80,3 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int, append: 
         for topic in sorted(writes.emitted):
             append(connection, topic, writes.emitted[topic], now_us)
     return True
-
-
-def record_outcome(code: OutcomeCode, note: str | None, next_us: int | None) -> Plan:
-    """Return the plan that ends a task with an outcome; `later` needs the date to take it up again."""
-
-    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        task = _open_task(connection, command.scope_id)
-        if code == "later" and next_us is None:
-            raise ActRefused("date_missing", "“Later” needs the date on which to take it up again.")
-        outcome = {
-            "outcome_id": make_id("act", command.act_id, "outcome"),
-            "task_id": task["task_id"],
-            "customer_id": task["customer_id"],
-            "person_id": command.actor,
-            "code": code,
-            "note": note,
-            "next_us": next_us,
-            "recorded_us": now_us,
-        }
-        done = Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us})
-        return [Insert("outcome", outcome), done]
-
-    return plan
-
-
-def _open_task(connection: Connection, task_id: str) -> dict[str, Any]:
-    table = tables.task
-    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
-    if row is None:
-        raise ActRefused("unknown_task", f"There is no task {task_id}.")
-    if row["state"] != "open":
-        raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
-    return dict(row)

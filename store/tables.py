@@ -426,6 +426,7 @@ outcome = Table(
     _id("customer_id"),
     _id("person_id"),
     _id("code"),
+    _id("reason", null=True),
     Column("note", Text, nullable=True),
     _us("next_us", null=True),
     _us("recorded_us"),

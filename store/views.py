@@ -75,10 +75,10 @@ def balance(connection: Connection, now_us: int) -> Balance:
 
     - to repair: an open dead letter stands in its way (at parse, resolve or route);
     - not leads: ignored, or no enquiry (a supplier, a touch of a customer), or given up as a dead letter;
-    - owned: an enquiry whose customer a person has;
-    - waiting: an enquiry whose customer is in a queue, or that is on its way there (milliseconds);
-    - without owner: an enquiry whose open customer nobody has, or that is stuck in intake for over 60 s;
-    - closed: an enquiry whose customer is closed and held by nobody.
+    - closed: an enquiry whose customer is closed: nothing is to be done, whoever has it;
+    - owned: an enquiry whose open customer a person has;
+    - waiting: an enquiry whose open customer is in a queue, or that is on its way there (milliseconds);
+    - without owner: an enquiry whose open customer nobody has, or that is stuck in intake for over 60 s.
     """
     items = _items(now_us - ORPHAN_AFTER_US).subquery()
     bare = _received().subquery()
@@ -164,10 +164,10 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
         (stands_in_the_way, "to_repair"),
         (lead.c.lead_id.is_(None), "waiting"),
         (lead.c.kind != "enquiry", "not_leads"),
+        (customer.c.state == "closed", "closed"),
         (holding.c.holder_kind == "person", "owned"),
         (and_(holding.c.holder_id == INTAKE, holding.c.from_us < stuck_before_us), "without_owner"),
         (holding.c.holder_kind.is_not(None), "waiting"),
-        (customer.c.state == "closed", "closed"),
         else_="without_owner",
     )
     return (
@@ -250,7 +250,8 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
 
 
 def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict[str, Any]]:
-    """Return the open tasks of a person or queue, most urgent first, each with its lead and the reason."""
+    """Return the open tasks of a person or queue, most urgent first, each with its lead, the reason, and the
+    customer's newest outcome (`last`)."""
     task, lead, holding = tables.task, tables.lead, tables.holding
     rows = connection.execute(
         select(
@@ -278,7 +279,18 @@ def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict
     )
     found = [_readable(dict(row._mapping)) for row in rows]
     _explain(connection, found, holding_key="held_by")
+    last = _last_outcomes(connection, {row["customer_id"] for row in found})
+    for row in found:
+        row["last"] = last.get(row["customer_id"])
     return found
+
+
+def _last_outcomes(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the newest outcome of each of these customers that has one."""
+    outcome = tables.outcome
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(customers)])
+    ordered = select(outcome).where(wanted).order_by(outcome.c.recorded_us, outcome.c.outcome_id)
+    return {row["customer_id"]: dict(row) for row in connection.execute(ordered).mappings()}
 
 
 def inboxes(connection: Connection, now_us: int) -> list[dict[str, Any]]:

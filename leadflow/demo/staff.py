@@ -14,14 +14,19 @@ from sqlalchemy import Connection, select
 
 from leadflow.demo.cast import dice
 from router.office import Office
+from sales.outcomes import Said, reasons_for, record_outcome
 from schemas.outcomes import OutcomeCode
 from store import tables
-from store.acts import Command, Plan, record_outcome
+from store.acts import Command, Plan
 from store.acts_inbox import give_back, take
 from worktime import add_working
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
+_AHEAD_US = 30 * _MINUTE
+"""How long before it is due somebody may begin with a planned step."""
+_ATTEMPTS = 4
+"""How often the demo's people try in vain before they decide."""
 _SAYS_GOODBYE_US = 10 * _MINUTE
 """How long before the end of their last day somebody who leaves returns what is open."""
 
@@ -50,6 +55,7 @@ class _OpenTask:
     task_id: str
     customer_id: str
     origin: str
+    ordinal: int
     holder_kind: str
     holder_id: str
     created_us: int
@@ -99,6 +105,7 @@ def _open_tasks(connection: Connection) -> Iterator[_OpenTask]:
             task.c.task_id,
             task.c.customer_id,
             task.c.origin,
+            task.c.ordinal,
             holding.c.holder_kind,
             holding.c.holder_id,
             task.c.created_us,
@@ -113,8 +120,8 @@ def _open_tasks(connection: Connection) -> Iterator[_OpenTask]:
 
 def _deed(row: _OpenTask, office: Office) -> Deed | None:
     since_us = max(row.created_us, row.from_us)
-    if row.origin not in ("first_response", "call_back"):
-        since_us = max(since_us, row.due_us)
+    if row.ordinal > 0:
+        since_us = max(since_us, row.due_us - _AHEAD_US)
     rng = dice(row.task_id, row.holder_id, since_us)
     if row.holder_kind == "queue":
         return _taken(row, office, since_us, rng)
@@ -140,11 +147,15 @@ def _worked(row: _OpenTask, office: Office, since_us: int, rng: Random) -> Deed 
     if draw < 0.055:
         reasons = [one.name_zh for one in office.company.choices_of("return") if one.code != "leaving"]
         return _act(row, row.holder_id, give_back(), ("return", at_us, rng.choice(reasons)))
-    code = rng.choices([one for one, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])[0]
+    said = [(one, weight) for one, weight in _OUTCOMES if one != "no_answer" or row.ordinal < _ATTEMPTS]
+    code = rng.choices([one for one, _ in said], [weight for _, weight in said])[0]
     notes = _NOTES.get(code, ())
     note = rng.choice(notes) if notes and rng.random() < 0.5 else None
     next_us = at_us + rng.randint(7, 45) * _DAY if code == "later" else None
-    return _act(row, row.holder_id, record_outcome(code, note, next_us), ("outcome", at_us, None))
+    choices = dict(reasons_for(office.company)).get(code)
+    why = rng.choice(choices).code if choices else None
+    outcome = record_outcome(Said(code, note, next_us, why), office.company, office.due)
+    return _act(row, row.holder_id, outcome, ("outcome", at_us, why))
 
 
 def _taken(row: _OpenTask, office: Office, since_us: int, rng: Random) -> Deed | None:

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from router.gateway import QUEUE_OPENS
+from router.office import office_of
+from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Person, Unit
 from schemas.work import Assignment
 from store import acts_inbox, tables
-from store.acts import ActRefused, Command, Plan, perform, record_outcome
+from store.acts import ActRefused, Command, Plan, perform
 from store.acts_inbox import RETURN_REST_US, give_back, take
 from store.database import Database
 from store.views import orphans
@@ -170,7 +172,13 @@ def test_an_ended_task_cannot_be_taken_or_returned(rig: Rig) -> None:
     rig.feed([post(made="1", phone="13812345678")])
     rig.run()
     owner = holder(rig)[1]
-    do(rig, "outcome", record_outcome("no_need", None, None), owner, key="o")
+    do(
+        rig,
+        "outcome",
+        record_outcome(Said("wrong_number"), small_company(), office_of(small_company()).due),
+        owner,
+        key="o",
+    )
     for verb, plan in (("take", take()), ("return", give_back())):
         with pytest.raises(ActRefused) as refused:
             do(rig, verb, plan, owner, key=verb, reason="because")

@@ -1,0 +1,227 @@
+"""What follows from the outcome of a task: the next attempt, the next step, or the end of the work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from schemas.company import Choice, ChoiceList, Company
+from schemas.events import Event, event_of
+from schemas.ids import child_id, make_id
+from schemas.outcomes import OutcomeCode
+from schemas.work import Task, TaskOrigin
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.effects import Effect, Emit, Insert, Update
+
+Due = Callable[[str, int, int], int]
+"""When so many minutes of a holder's working time have passed: (holder id, from µs, minutes) → µs."""
+
+NEXT_STEP_MINUTES = 480
+"""An interested customer for whom no date was said is taken up again after one working day: long enough to
+send a quotation, too short to be forgotten."""
+
+_REASONS: dict[OutcomeCode, ChoiceList] = {"no_need": "no_need", "not_a_lead": "not_a_lead"}
+"""Outcomes that want a reason, and the company's list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a salesperson records about a task."""
+
+    code: OutcomeCode
+    note: str | None = None
+    next_us: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The step that follows: when, and whether it is another attempt at the same (`retry`) or a planned one.
+
+    Of `at_us` and `minutes` (working time of the holder) one is set.
+    """
+
+    at_us: int | None
+    minutes: int | None
+    retry: bool
+
+
+def next_step(said: Said, attempts: int, ladder: Sequence[int]) -> Next | None:
+    """Return what follows an outcome; None when the work on this lead has ended.
+
+    `attempts` is how often nobody had answered before, `ladder` how many minutes of working time lie before
+    each further attempt. A date that was said always counts. Raises ActRefused for `later` without a date,
+    and when the ladder is at its end: somebody then has to decide.
+    """
+    if said.next_us is not None:
+        return Next(said.next_us, None, retry=said.code == "no_answer")
+    match said.code:
+        case "later":
+            raise ActRefused("date_missing", "“Later” needs the date on which to take it up again.")
+        case "no_answer" if attempts >= len(ladder):
+            raise ActRefused(
+                "ladder_ended",
+                f"Nobody answered {attempts + 1} times, and no further attempt is planned. "
+                "Choose a date, or another outcome such as “no need” or “wrong number”.",
+            )
+        case "no_answer":
+            return Next(None, ladder[attempts], retry=True)
+        case "interested":
+            return Next(None, NEXT_STEP_MINUTES, retry=False)
+        case _:
+            return None
+
+
+def record_outcome(said: Said, company: Company, due: Due) -> Plan:
+    """Return the plan that ends a task (the command's scope) with an outcome and makes what follows.
+
+    The next step is a task of the same holder; without one, a customer with nothing else open is closed, and
+    stays with its holder for when it comes back. Refused: a task that has ended, a missing date or reason, a
+    ladder at its end.
+    """
+    ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        task = _open_task(connection, command.scope_id)
+        _check_reason(said, company)
+        step = next_step(said, _attempts(connection, task), ladder)
+        effects: list[Effect] = [
+            Insert("outcome", _outcome_row(said, command, task, now_us)),
+            Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
+        ]
+        if step is not None:
+            at_us = step.at_us
+            if at_us is None:
+                at_us = due(task["holder_id"], now_us, step.minutes or 0)
+            return effects + _followed(connection, command, task, (step, at_us), now_us)
+        if not _has_more(connection, task):
+            effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
+        return effects
+
+    return plan
+
+
+def reasons_for(company: Company) -> list[tuple[OutcomeCode, list[Choice]]]:
+    """Return the outcomes that want a reason, each with the company's choices."""
+    lists = [(code, list(company.choices_of(which))) for code, which in _REASONS.items()]
+    return [(code, choices) for code, choices in lists if choices]
+
+
+def _check_reason(said: Said, company: Company) -> None:
+    wanted = {one.code for one in company.choices_of(_REASONS[said.code])} if said.code in _REASONS else set()
+    if wanted and said.reason not in wanted:
+        raise ActRefused(
+            "outcome_reason_missing",
+            f"{said.code!r} needs one of the reasons {', '.join(sorted(wanted))}.",
+        )
+
+
+def _outcome_row(said: Said, command: Command, task: dict[str, Any], now_us: int) -> dict[str, Any]:
+    return {
+        "outcome_id": make_id("act", command.act_id, "outcome"),
+        "task_id": task["task_id"],
+        "customer_id": task["customer_id"],
+        "person_id": command.actor,
+        "code": said.code,
+        "reason": said.reason if said.code in _REASONS else None,
+        "note": said.note,
+        "next_us": said.next_us,
+        "recorded_us": now_us,
+    }
+
+
+def _followed(
+    connection: Connection,
+    command: Command,
+    task: dict[str, Any],
+    step: tuple[Next, int],
+    now_us: int,
+) -> list[Effect]:
+    what, due_us = step
+    origin: TaskOrigin = task["origin"] if what.retry else "plan"
+    ordinal = _last_ordinal(connection, task["decision_id"]) + 1
+    follow_up = Task(
+        task_id=child_id("task", task["decision_id"], ordinal),
+        decision_id=task["decision_id"],
+        ordinal=ordinal,
+        customer_id=task["customer_id"],
+        lead_id=task["lead_id"],
+        holder_kind=task["holder_kind"],
+        holder_id=task["holder_id"],
+        origin=origin,
+        due_us=due_us,
+    )
+    row = {**follow_up.model_dump(), "created_us": now_us}
+    return [Insert("task", row), Emit("tasks", _news(connection, command, follow_up, now_us))]
+
+
+def _news(connection: Connection, command: Command, task: Task, now_us: int) -> Event:
+    customer, decision = tables.customer, tables.decision
+    purpose = connection.execute(
+        select(customer.c.purpose).where(customer.c.customer_id == task.customer_id)
+    ).scalar_one()
+    trace_id = connection.execute(
+        select(decision.c.trace_id).where(decision.c.decision_id == task.decision_id)
+    ).scalar_one()
+    return event_of(
+        task,
+        source="/acts/outcome",
+        subject=task.customer_id,
+        key=task.customer_id,
+        time_us=now_us,
+        trace_id=trace_id,
+        purpose=purpose,
+        key_id=None,
+        cause=command.act_id,
+    )
+
+
+def _attempts(connection: Connection, task: dict[str, Any]) -> int:
+    """Return how many attempts in a row before this task found nobody."""
+    outcome, chain = tables.outcome, tables.task
+    codes = connection.execute(
+        select(outcome.c.code)
+        .join(chain, chain.c.task_id == outcome.c.task_id)
+        .where(chain.c.decision_id == task["decision_id"], chain.c.ordinal < task["ordinal"])
+        .order_by(chain.c.ordinal.desc())
+    ).scalars()
+    attempts = 0
+    for code in codes:
+        if code != "no_answer":
+            break
+        attempts += 1
+    return attempts
+
+
+def _last_ordinal(connection: Connection, decision_id: str) -> int:
+    table = tables.task
+    last = select(func.max(table.c.ordinal)).where(table.c.decision_id == decision_id)
+    return int(connection.execute(last).scalar_one())
+
+
+def _has_more(connection: Connection, task: dict[str, Any]) -> bool:
+    table = tables.task
+    other = connection.execute(
+        select(table.c.task_id)
+        .where(
+            table.c.customer_id == task["customer_id"],
+            table.c.state == "open",
+            table.c.task_id != task["task_id"],
+        )
+        .limit(1)
+    ).first()
+    return other is not None
+
+
+def _open_task(connection: Connection, task_id: str) -> dict[str, Any]:
+    table = tables.task
+    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
+    if row is None:
+        raise ActRefused("unknown_task", f"There is no task {task_id}.")
+    if row["state"] != "open":
+        raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
+    return dict(row)
