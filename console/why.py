@@ -83,6 +83,8 @@ class Teller:
                 return _("%(person)s took it out of the waiting queue of %(team)s") % values
             case "returned":
                 return _("Returned to the waiting queue of %(team)s") % values
+            case "owner_left":
+                return _("Its owner has left; it waits for %(team)s to share it out") % values
             case "moved":
                 return _("Moved to %(person)s") % values
             case _:

@@ -81,6 +81,7 @@ DECISIONS = {
     "claimed": N_("Taken"),
     "moved": N_("Moved"),
     "returned": N_("Returned"),
+    "owner_left": N_("Handed over"),
     "probe": N_("Self-test"),
 }
 

@@ -11,11 +11,12 @@ from sales.diff import Change, diff
 from schemas.company import Company, Member
 from schemas.events import event_of
 from schemas.ids import body_digest
-from schemas.work import Reroute
+from schemas.work import Reason, Reroute
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.company import company_version, load_company, replace_company
 from store.effects import Effect, Emit
+from store.moves import Move, give, held_by
 
 
 def apply(connection: Connection, new: Company, now_us: int, act_id: str | None = None) -> list[Change]:
@@ -38,10 +39,54 @@ def publish(new: Company) -> Plan:
     """Return the plan of the act that applies a company; its command's verb is `publish`."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        before = load_company(connection, company_version(connection))
         apply(connection, new, now_us, command.act_id)
-        return [_decide_again(team_id, command, now_us) for team_id in _waiting_teams(connection)]
+        after = load_company(connection, company_version(connection))
+        effects, teams = _handed_over(connection, (before, after), command, now_us)
+        again = sorted({*teams, *_waiting_teams(connection)})
+        return [*effects, *(_decide_again(team_id, command, now_us) for team_id in again)]
 
     return plan
+
+
+def _handed_over(
+    connection: Connection, companies: tuple[Company, Company], command: Command, now_us: int
+) -> tuple[list[Effect], set[str]]:
+    """Return the effects that put a leaver's open customers into their team's queue, and these teams.
+
+    Nobody is without a holder for an instant: it happens in the transaction that marks the person as left.
+    """
+    before, after = companies
+    effects: list[Effect] = []
+    teams: set[str] = set()
+    for person_id in sorted(after.people):
+        if after.people[person_id].state == "active" or not _was_here(before, person_id):
+            continue
+        team_id = _team_of(before, after, person_id, now_us)
+        for held in held_by(connection, "person", person_id):
+            move = Move(held, command, max(now_us, held.after_us))
+            effects += give(move, "queue", team_id, Reason(code="owner_left", team_id=team_id))
+            teams.add(team_id)
+    return effects, teams
+
+
+def _was_here(company: Company, person_id: str) -> bool:
+    person = company.people.get(person_id)
+    return person is not None and person.state == "active"
+
+
+def _team_of(before: Company, after: Company, person_id: str, now_us: int) -> str:
+    """Return the team that a leaver worked in last, else the default queue."""
+    places = [
+        member
+        for member in before.members
+        if member.person_id == person_id and member.from_us <= now_us and member.unit_id in after.units
+    ]
+    teams = [one for one in places if after.units[one.unit_id].kind == "team"]
+    if not teams:
+        return after.default_queue
+    last = max(teams, key=lambda one: (one.to_us is None, one.to_us or 0, one.from_us, one.unit_id))
+    return last.unit_id
 
 
 def _waiting_teams(connection: Connection) -> list[str]:

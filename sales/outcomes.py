@@ -88,7 +88,8 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         task = _open_task(connection, command.scope_id)
         _check_reason(said, company)
-        step = next_step(said, _attempts(connection, task), ladder)
+        attempts = _attempts(connection, task) if said.code == "no_answer" else 0
+        step = next_step(said, attempts, ladder)
         effects: list[Effect] = [
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
@@ -161,20 +162,20 @@ def _followed(
 
 def _news(connection: Connection, command: Command, task: Task, now_us: int) -> Event:
     customer, decision = tables.customer, tables.decision
-    purpose = connection.execute(
-        select(customer.c.purpose).where(customer.c.customer_id == task.customer_id)
-    ).scalar_one()
-    trace_id = connection.execute(
-        select(decision.c.trace_id).where(decision.c.decision_id == task.decision_id)
-    ).scalar_one()
+    purpose = select(customer.c.purpose).where(customer.c.customer_id == task.customer_id)
+    about = connection.execute(
+        select(decision.c.trace_id, purpose.scalar_subquery().label("purpose")).where(
+            decision.c.decision_id == task.decision_id
+        )
+    ).one()
     return event_of(
         task,
         source="/acts/outcome",
         subject=task.customer_id,
         key=task.customer_id,
         time_us=now_us,
-        trace_id=trace_id,
-        purpose=purpose,
+        trace_id=about.trace_id,
+        purpose=about.purpose,
         key_id=None,
         cause=command.act_id,
     )

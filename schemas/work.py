@@ -25,7 +25,15 @@ class Reason(Frozen):
     """Why a lead went where it went, readable without the code."""
 
     code: Literal[
-        "sticky_owner", "weighted_turn", "waiting", "default_queue", "claimed", "moved", "returned", "probe"
+        "sticky_owner",
+        "weighted_turn",
+        "waiting",
+        "default_queue",
+        "claimed",
+        "moved",
+        "returned",
+        "owner_left",
+        "probe",
     ]
     book_version: str | None = None
     rule_id: str | None = None

@@ -14,13 +14,11 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy import Connection, or_, select
 
-from schemas.base import Purpose
-from schemas.events import event_of
-from schemas.ids import make_id
-from schemas.work import Assignment, HolderKind, Reason
+from schemas.work import Reason
 from store import tables
 from store.acts import ActRefused, Command, Plan
-from store.effects import Close, Count, Effect, Emit, Insert, Update
+from store.effects import Count, Effect, Insert
+from store.moves import Move, give, held_customer
 
 QUEUE_OPENS = "queue_opens"
 """The kind of the timer on which a waiting queue is drained; the router handles it."""
@@ -40,11 +38,11 @@ def take() -> Plan:
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         case = _Case(connection, command, now_us)
-        if case.holder_kind != "queue":
+        if case.held.holder_kind != "queue":
             raise ActRefused("taken_already", "Somebody has this customer already; reload the inbox.")
-        _check_may_take(connection, command.actor, case.holder_id, case.at_us)
-        reason = Reason(code="claimed", team_id=case.holder_id)
-        return [*case.moved("person", command.actor, reason), *_counted(case, command.actor)]
+        _check_may_take(connection, command.actor, case.held.holder_id, case.at_us)
+        reason = Reason(code="claimed", team_id=case.held.holder_id)
+        return [*give(case.move, "person", command.actor, reason), *_counted(case, command.actor)]
 
     return plan
 
@@ -61,125 +59,49 @@ def give_back() -> Plan:
         if not (command.reason or "").strip():
             raise ActRefused("reason_missing", "Say why it is returned; the team needs to know.")
         case = _Case(connection, command, now_us)
-        if (case.holder_kind, case.holder_id) != ("person", command.actor):
+        if (case.held.holder_kind, case.held.holder_id) != ("person", command.actor):
             raise ActRefused("not_yours", "Only the owner can return a customer; reload the inbox.")
         team_id = _team_of(connection, case, command.actor)
         drain = {"kind": QUEUE_OPENS, "subject_id": team_id, "due_us": case.at_us + RETURN_REST_US}
         reason = Reason(code="returned", team_id=team_id)
-        return [*case.moved("queue", team_id, reason), Insert("timer", drain)]
+        return [*give(case.move, "queue", team_id, reason), Insert("timer", drain)]
 
     return plan
 
 
 class _Case:
-    """The customer behind an open task, its holder and open tasks, locked for this transaction."""
+    """The open task an act is about, and the customer behind it, locked for this transaction."""
 
     def __init__(self, connection: Connection, command: Command, now_us: int) -> None:
-        task, customer, holding = tables.task, tables.customer, tables.holding
+        task = tables.task
         row = connection.execute(select(task).where(task.c.task_id == command.scope_id)).mappings().first()
         if row is None:
             raise ActRefused("unknown_task", f"There is no task {command.scope_id}.")
         if row["state"] != "open":
             raise ActRefused("task_ended", "This task has ended already; reload the inbox.")
-        self.command = command
-        self.lead_id: str | None = row["lead_id"]
-        self.customer_id: str = row["customer_id"]
-        mine = customer.c.customer_id == self.customer_id
-        known = connection.execute(
-            select(customer.c.routed_us, customer.c.purpose).where(mine).with_for_update()
-        ).one()
-        self.purpose: Purpose = known.purpose
-        open_owner = (
-            (holding.c.customer_id == self.customer_id)
-            & (holding.c.role == "owner")
-            & holding.c.to_us.is_(None)
-        )
-        held = connection.execute(select(holding).where(open_owner).with_for_update()).mappings().first()
+        held = held_customer(connection, row["customer_id"])
         if held is None:
             raise ActRefused("without_owner", "This customer has no holder; run `leadflow orphans`.")
-        self.holder_kind: HolderKind = held["holder_kind"]
-        self.holder_id: str = held["holder_id"]
-        self.held_by_decision: str | None = held["decision_id"]
+        self.held = held
         # Later than all that was decided on this customer, whatever the wall clock says.
-        self.at_us = max(now_us, known.routed_us + 1, held["from_us"] + 1)
-        same = (task.c.customer_id == self.customer_id) & (task.c.state == "open")
-        self.open_tasks = list(
-            connection.execute(select(task.c.task_id).where(same).order_by(task.c.task_id)).scalars()
-        )
-        self.trace_id = _trace_of(connection, self.lead_id) or command.act_id
+        self.at_us = max(now_us, held.after_us)
+        lead_id: str | None = row["lead_id"]
+        self.move = Move(held, command, self.at_us, lead_id, _trace_of(connection, lead_id))
         self.zone = _setting(connection, "zone") or "Asia/Shanghai"
-
-    @property
-    def decision_id(self) -> str:
-        return make_id("dec", self.command.act_id, "act", self.customer_id)
-
-    def moved(self, kind: HolderKind, holder_id: str, reason: Reason) -> list[Effect]:
-        """Return the effects that give the customer and its open tasks to a holder, and say why."""
-        to = {"holder_kind": kind, "holder_id": holder_id}
-        decision = {
-            "decision_id": self.decision_id,
-            "stage": "act",
-            "event_id": self.command.act_id,
-            "subject_id": self.customer_id,
-            "lead_id": self.lead_id,
-            "trace_id": self.trace_id,
-            "decided_us": self.at_us,
-            "code": reason.code,
-            "reason_json": reason.model_dump_json(),
-        }
-        holding = {
-            "customer_id": self.customer_id,
-            "role": "owner",
-            "from_us": self.at_us,
-            "decision_id": self.decision_id,
-            **to,
-        }
-        return [
-            Insert("decision", decision),
-            Close("holding", (self.customer_id, "owner"), self.at_us),
-            Insert("holding", holding),
-            *(Update("task", {"task_id": task_id}, dict(to)) for task_id in self.open_tasks),
-            Update("customer", {"customer_id": self.customer_id}, {"routed_us": self.at_us}),
-            self._news(kind, holder_id, reason),
-        ]
-
-    def _news(self, kind: HolderKind, holder_id: str, reason: Reason) -> Emit:
-        assignment = Assignment(
-            decision_id=self.decision_id,
-            lead_id=self.lead_id,
-            customer_id=self.customer_id,
-            holder_kind=kind,
-            holder_id=holder_id,
-            previous_holder_id=self.holder_id,
-            reason=reason,
-            decided_us=self.at_us,
-        )
-        event = event_of(
-            assignment,
-            source=f"/acts/{self.command.verb}",
-            subject=self.customer_id,
-            key=self.customer_id,
-            time_us=self.at_us,
-            trace_id=self.trace_id,
-            purpose=self.purpose,
-            key_id=None,
-            cause=self.command.act_id,
-        )
-        return Emit("assignments", event)
 
 
 def _counted(case: _Case, person_id: str) -> list[Effect]:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=case.at_us)
     period = moment.astimezone(ZoneInfo(case.zone)).date().isoformat()
     row = {
-        "decision_id": case.decision_id,
+        "decision_id": case.move.decision_id,
         "person_id": person_id,
         "kind": "received",
-        "team_id": case.holder_id,
+        "team_id": case.held.holder_id,
         "period": period,
         "delta": 1,
     }
-    return [Insert("ledger", row), Count(case.holder_id, period, person_id, 1)]
+    return [Insert("ledger", row), Count(case.held.holder_id, period, person_id, 1)]
 
 
 def _check_may_take(connection: Connection, person_id: str, queue_id: str, at_us: int) -> None:
@@ -209,7 +131,7 @@ def _check_may_take(connection: Connection, person_id: str, queue_id: str, at_us
 def _team_of(connection: Connection, case: _Case, person_id: str) -> str:
     decision, member = tables.decision, tables.member
     reason_json = connection.execute(
-        select(decision.c.reason_json).where(decision.c.decision_id == case.held_by_decision)
+        select(decision.c.reason_json).where(decision.c.decision_id == case.held.decision_id)
     ).scalar_one_or_none()
     if reason_json and (team_id := orjson.loads(reason_json).get("team_id")):
         return str(team_id)

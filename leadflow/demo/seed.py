@@ -22,13 +22,14 @@ from leadflow.demo.script import history
 from leadflow.demo.staff import Deed, deeds, perform_all
 from leadflow.embedded import Files
 from router.office import Office, office_of
-from sales.apply import apply
+from sales.apply import merged, publish
+from sales.diff import diff
 from schemas.capture import Capture
 from schemas.company import Absence, Company, Member
 from schemas.events import Event
 from store import tables
-from store.acts import perform
-from store.company import CompanyCache, company_version
+from store.acts import Command, perform
+from store.company import CompanyCache, company_version, load_company
 from store.database import Database
 from stream.door_log import Checkpoint, DoorLog
 from stream.host import StageHost
@@ -224,8 +225,14 @@ class _Play:
     def _begin(self, at_us: int) -> None:
         company = as_it_was(self._company, at_us)
         if company != self._in_force:
-            with self._files.store.write() as connection:
-                apply(connection, company, at_us)
+            with self._files.store.read() as connection:
+                stored = load_company(connection, company_version(connection))
+            # Not by the key alone: after a kill the same company is looked at again, at another moment.
+            if diff(stored, merged(stored, company, at_us)):
+                command = Command(
+                    "publish", company.responsible_id or "demo", f"demo:publish:{at_us}", "company"
+                )
+                perform(self._files.store, command, publish(company), at_us, self._files.store_log.append)
             self._in_force = company
         self._timers(at_us)
 

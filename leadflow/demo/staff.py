@@ -79,7 +79,7 @@ def deeds(connection: Connection, office: Office, until_us: int) -> list[Deed]:
     found = [
         deed
         for row in _open_tasks(connection)
-        if (deed := _deed(row, office)) is not None and deed.at_us < until_us
+        if _since(row) < until_us and (deed := _deed(row, office)) is not None and deed.at_us < until_us
     ]
     return sorted(found, key=lambda one: (one.at_us, one.command.idem_key))
 
@@ -118,10 +118,14 @@ def _open_tasks(connection: Connection) -> Iterator[_OpenTask]:
     return (_OpenTask(*row) for row in rows)
 
 
-def _deed(row: _OpenTask, office: Office) -> Deed | None:
+def _since(row: _OpenTask) -> int:
+    """Return when the holder of a task can begin with it."""
     since_us = max(row.created_us, row.from_us)
-    if row.ordinal > 0:
-        since_us = max(since_us, row.due_us - _AHEAD_US)
+    return max(since_us, row.due_us - _AHEAD_US) if row.ordinal > 0 else since_us
+
+
+def _deed(row: _OpenTask, office: Office) -> Deed | None:
+    since_us = _since(row)
     rng = dice(row.task_id, row.holder_id, since_us)
     if row.holder_kind == "queue":
         return _taken(row, office, since_us, rng)

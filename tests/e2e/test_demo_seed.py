@@ -105,7 +105,7 @@ class Killed(BaseException):
 def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     def arm(what: str, times: int) -> None:
         owner: Any = {"stage": StageHost, "act": seeding, "timer": seeding, "company": seeding}[what]
-        name = {"stage": "_commit", "act": "perform", "timer": "fire_due", "company": "apply"}[what]
+        name = {"stage": "_commit", "act": "perform", "timer": "fire_due", "company": "publish"}[what]
         real, calls = getattr(owner, name), iter(range(times))
 
         def counted(*args: Any, **kwargs: Any) -> Any:
