@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console.desk import Desk, is_own_page
+from console.kill import Kill, KillPage
 from console.pages import pages
 from router.office import OfficeCache
 from sales.outcomes import Said, record_outcome
@@ -34,16 +35,18 @@ def console_routes(
     append: Append,
     *,
     smtp_port: int = 0,
+    kill: Kill | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show.
+    for show; `kill` lets the demo's visitors kill the process.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk, CompanyCache(), OfficeCache())
     return [
-        *pages(desk, smtp_port).routes(),
+        *pages(desk, smtp_port, can_kill=kill is not None).routes(),
+        *(KillPage(desk, kill, CompanyCache()).routes() if kill else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),

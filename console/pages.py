@@ -41,6 +41,7 @@ class Pages:
     companies: CompanyCache
     offices: OfficeCache
     balance: Recent[views.Balance]
+    can_kill: bool
 
     def routes(self) -> list[BaseRoute]:
         """Return the pages' routes."""
@@ -70,6 +71,7 @@ class Pages:
             "sum": self.balance.get(),
             "feed": rows,
             "boxes": boxes(sources, view.now_us, self.smtp_port),
+            "can_kill": self.can_kill,
         }
         return _page(request, view, template, values)
 
@@ -207,14 +209,14 @@ class Pages:
         return View(language_of(request, company.language), company, self.desk.clock()), found
 
 
-def pages(desk: Desk, smtp_port: int) -> Pages:
-    """Return the pages over a store."""
+def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:
+    """Return the pages over a store; `can_kill`: with the demo's button."""
 
     def find() -> views.Balance:
         with desk.store.read() as connection:
             return views.balance(connection, desk.clock())
 
-    return Pages(desk, smtp_port, CompanyCache(), OfficeCache(), Recent(find))
+    return Pages(desk, smtp_port, CompanyCache(), OfficeCache(), Recent(find), can_kill)
 
 
 def _actors(company: Company, team_id: str) -> list[str]:

@@ -53,25 +53,20 @@ def run() -> None:
 @app.command()
 def demo() -> None:
     """Run the demo company on its own data folder: 90 days of history, then live leads."""
-    from leadflow.clock import new_id
     from leadflow.demo.run import FOLDER, demo_main, demo_settings
     from leadflow.demo.seed import NotADemo
-    from leadflow.lock import AlreadyRunning, take_lock
+    from leadflow.lock import AlreadyRunning
     from leadflow.logs import set_up_logs
     from leadflow.settings import Settings
-    from stream import crash
 
     os.environ.setdefault("LEADFLOW_DATA", str(FOLDER))  # before Settings(), which reads its leadflow.toml
     settings = demo_settings(Settings())
     set_up_logs(settings.log_json)
-    crash.arm(dict(os.environ))
-    url, token = f"http://127.0.0.1:{settings.http_port}", new_id()
     try:
-        lock = take_lock(settings.data, url, smtp_port=settings.smtp_port, probe_token=token)
-        demo_main(settings, token)
+        code = demo_main(settings)
     except (AlreadyRunning, NotADemo) as refused:
         _fail(str(refused))
-    lock.close()
+    raise typer.Exit(code)
 
 
 @app.command()

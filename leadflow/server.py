@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.app import console_routes
 from console.counter_answer import CounterAnswers, counter_staff
+from console.kill import Kill
 from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
@@ -32,7 +33,7 @@ DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/stat
 """What strangers may reach."""
 
 
-def make_app(engine: Embedded, settings: Settings) -> Starlette:
+def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> Starlette:
     """Return the application over a running engine; it starts and stops the engine with itself."""
 
     @asynccontextmanager
@@ -85,7 +86,12 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
             *engine.calls.routes(),
             Route("/api/operate/{verb}", operate, methods=["POST"]),
             *console_routes(
-                store, wall_clock_us, new_id, engine.files.store_log.append, smtp_port=settings.smtp_port
+                store,
+                wall_clock_us,
+                new_id,
+                engine.files.store_log.append,
+                smtp_port=settings.smtp_port,
+                kill=kill,
             ),
         ],
         middleware=[Middleware(LoopbackOnly)],
@@ -127,10 +133,10 @@ def _from_here(scope: Scope) -> bool:
     return is_local(client[0] if client else None, scope["headers"])
 
 
-def serve(engine: Embedded, settings: Settings) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first."""
+def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`: the demo's button."""
     config = uvicorn.Config(
-        make_app(engine, settings),
+        make_app(engine, settings, kill),
         host=settings.host,
         port=settings.http_port,
         log_level="warning",

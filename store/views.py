@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,6 +188,22 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
         )
         .where(origin.c.role == "origin", capture.c.purpose != "probe")
     )
+
+
+def kept(connection: Connection, receipts: Sequence[str]) -> tuple[int, int]:
+    """Return how many of these captures the stages have, and how many led to something twice."""
+    capture, origin, task = tables.capture, tables.lead_capture, tables.task
+    wanted = keys_in(connection, ["capture_id"], [(one,) for one in receipts])
+    stored = connection.execute(select(func.count()).select_from(capture).where(wanted)).scalar_one()
+    leads = select(origin.c.lead_id).where(wanted, origin.c.role == "origin")
+    firsts = (
+        select(task.c.lead_id)
+        .where(task.c.lead_id.in_(leads), task.c.ordinal == 0)
+        .group_by(task.c.lead_id)
+        .having(func.count() > 1)
+    )
+    twice = connection.execute(select(func.count()).select_from(firsts.subquery())).scalar_one()
+    return int(stored), int(twice)
 
 
 FEED_KINDS = ("enquiry", "existing_customer")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,8 +15,8 @@ from ingest.registry import FORMATS
 from leadflow.clock import wall_clock_us
 from leadflow.demo.feed import Doors, feed
 from leadflow.demo.seed import seed
-from leadflow.embedded import Embedded, open_files
-from leadflow.server import serve
+from leadflow.embedded import open_files
+from leadflow.lock import take_lock
 from leadflow.settings import Settings
 from router.book import read_book
 from sales.files import read_company
@@ -22,6 +25,8 @@ from schemas.company import Company
 FOLDER = Path("demo-data")
 """The demo's own data folder: it never mixes with anything real (see seed.NotADemo)."""
 DAYS, CUSTOMERS = 90, 3_000
+LEDGER = "acknowledged.txt"
+"""What the feeder was promised, a receipt a line: the sender's own ledger, in the demo's folder."""
 SMTP_PORT = 8025
 """Where the demo's mail door listens unless LEADFLOW_SMTP_PORT says otherwise."""
 
@@ -32,13 +37,16 @@ _BANNER = (
 
 
 def demo_main(
-    settings: Settings,
-    probe_token: str = "",
-    *,
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
-) -> None:
-    """Fill the folder if it is new, then run everything until stopped. Raises NotADemo, CompanyError."""
+    settings: Settings, *, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+) -> int:
+    """Fill the folder if it is new, then feed and watch over a host until stopped; return its exit code.
+
+    The host is a process of its own, so that it can be killed in front of everybody's eyes while the sender
+    goes on and remembers what it was promised; killed, it is started again. Raises NotADemo, CompanyError and
+    AlreadyRunning.
+    """
     calls = settings.data / "switchboard" / "Master.csv"
+    lock = take_lock(settings.data)
     files = open_files(settings.data, settings.wal_limit_bytes)
     try:
         seed(
@@ -49,24 +57,64 @@ def demo_main(
             customers=CUSTOMERS,
             progress=_progress(say),
         )
-    except BaseException:
+    finally:
         files.close()
-        raise
+        lock.close()
     url = f"http://127.0.0.1:{settings.http_port}"
     say(_BANNER.format(url=url))
+    doors = Doors(url, CUSTOMERS, ("127.0.0.1", settings.smtp_port), calls)
     stop = threading.Event()
-    feeder = threading.Thread(
-        target=feed,
-        args=(Doors(url, CUSTOMERS, ("127.0.0.1", settings.smtp_port), calls), stop, time.time),
-        name="demo-feed",
-        daemon=True,
-    )
-    feeder.start()
+    with (settings.data / LEDGER).open("a") as ledger:
+
+        def acknowledged(receipt: str) -> None:
+            ledger.write(receipt + "\n")
+            ledger.flush()
+
+        feeder = threading.Thread(
+            target=feed, args=(doors, stop, time.time, acknowledged), name="demo-feed", daemon=True
+        )
+        feeder.start()
+        try:
+            return _watch_over(settings, say)
+        finally:
+            stop.set()
+            feeder.join()
+
+
+def _watch_over(settings: Settings, say: Callable[[str], None]) -> int:
+    """Run the host, again whenever it was killed, until it ends by itself or is told to."""
+    environment = {
+        **os.environ,
+        "LEADFLOW_DATA": str(settings.data),
+        "LEADFLOW_SMTP_PORT": str(settings.smtp_port),
+    }
+    told = threading.Event()
+    host: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _frame: object) -> None:
+        told.set()
+        if host is not None:
+            host.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        serve(Embedded(files, probe_token), settings)
+        while True:
+            # The pipe tells the host when its keeper is gone, however that went.
+            host = subprocess.Popen(
+                [sys.executable, "-m", "leadflow.demo.host"], env=environment, stdin=subprocess.PIPE
+            )
+            if told.is_set():
+                host.terminate()
+            code = host.wait()
+            if told.is_set():
+                return 0
+            if code != -signal.SIGKILL:
+                return code
+            environment.pop("LEADFLOW_CRASH_AT", None)
+            say("killed, and started again 进程被杀，已重新启动")
     finally:
-        stop.set()
-        feeder.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def demo_settings(settings: Settings) -> Settings:
