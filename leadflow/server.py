@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -135,6 +136,7 @@ def _from_here(scope: Scope) -> bool:
 
 def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:
     """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`: the demo's button."""
+    _allow_many_connections()
     config = uvicorn.Config(
         make_app(engine, settings, kill),
         host=settings.host,
@@ -147,3 +149,10 @@ def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> Non
     )
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one: each connection is a file, and 1,024 is soon reached."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS names a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
