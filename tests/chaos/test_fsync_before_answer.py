@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import smtplib
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_calls import MISSED, SOURCE, row
 from tests.support.live import Live, free_port
 from tests.support.rig import small_company
 
@@ -56,6 +58,51 @@ def test_the_doors_wal_is_synced_before_each_202_and_250(tmp_path: Path) -> None
     assert unsynced_answers(trace.read_text(errors="replace").splitlines()) == (60, [])
 
 
+def test_the_doors_wal_is_synced_before_a_checkpoint_is_gone_by(tmp_path: Path) -> None:
+    strace = shutil.which("strace")
+    assert strace, "strace is needed: apt-get install strace (or: make system)"
+    trace, calls = tmp_path / "trace", tmp_path / "Master.csv"
+    calls.touch()
+    company = small_company()
+    company.sources["pbx"] = {**SOURCE, "files": [str(calls)]}
+    live = Live(tmp_path / "data", company)
+    what = "openat,fdatasync,fsync,pwrite64,read,pread64,lseek,close"
+    live.start(wrapper=(strace, "-D", "-f", "-s", "16", "-e", f"trace={what}", "-o", str(trace)))
+    for number in range(10):
+        with calls.open("ab") as file:
+            file.write(row(number, f"1503000{number:04d}", MISSED))
+        give_up = time.monotonic() + 20
+        while live.query("SELECT count(*) FROM doors.log") != [(number + 1,)]:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    live.stop()
+    looks, bad = unsynced_looks(trace.read_text(errors="replace").splitlines(), calls.name)
+    assert looks >= 9, "nobody looks again after the last"
+    assert bad == []
+
+
+def unsynced_looks(lines: list[str], name: str) -> tuple[int, list[str]]:
+    """Return how often a followed file was read on after rows had been written, and when these were not synced.
+
+    The checkpoint is written in the transaction of its rows; only whoever reads on has gone by it.
+    """
+    opened = re.compile(rf'openat\(.*"[^"]*/{re.escape(name)}".*\)\s+= (\d+)')
+    wal, written, synced, looks, bad = set[str](), False, False, 0, []
+    for line in lines:
+        if match := _OPENED.search(line):
+            wal.add(match[1])
+        elif (match := re.search(r"pwrite64\((\d+),", line)) and match[1] in wal:
+            written, synced = True, False
+        elif (match := _SYNCED.search(line)) and match[1] in wal:
+            synced = True
+        elif opened.search(line) and written:
+            looks += 1
+            written = False
+            if not synced:
+                bad.append(line)
+    return looks, bad
+
+
 def unsynced_answers(lines: list[str]) -> tuple[int, list[str]]:
     """Return how many 202s were seen, and those before which the WAL was not synced since their request."""
     wal, synced, answers, bad = set[str](), False, 0, []
@@ -71,6 +118,19 @@ def unsynced_answers(lines: list[str]) -> tuple[int, list[str]]:
             if not synced:
                 bad.append(line)
     return answers, bad
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_the_other_check_sees_a_missing_sync_too(synced: bool) -> None:
+    lines = [
+        '1 openat(AT_FDCWD, "/d/doors.db-wal", O_RDWR|O_CREAT, 0644) = 7',
+        '2 openat(AT_FDCWD, "/d/Master.csv", O_RDONLY) = 9',
+        '3 pwrite64(7, "...", 4096, 0) = 4096',
+        *(["3 fdatasync(7) = 0"] if synced else ["3 fdatasync(8) = 0"]),
+        '2 openat(AT_FDCWD, "/d/Master.csv", O_RDONLY) = 9',
+    ]
+    looks, bad = unsynced_looks(lines, "Master.csv")
+    assert (looks, bool(bad)) == (1, not synced)
 
 
 @pytest.mark.parametrize("synced", [True, False])
