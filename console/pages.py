@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 from urllib.parse import quote
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,6 +31,10 @@ from store.company import CompanyCache
 
 NOTE_CHARS = 5_000
 """An outcome's note is a few sentences; longer is a pasted document."""
+
+
+NEWS_US = 7 * 24 * 3_600_000_000
+"""How long what a customer said without asking for anything stays on its owner's page."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Pages:
         self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
     ) -> Response:
         holder_id = request.path_params["holder_id"]
-        view, tasks = self._read(request, views.inbox, holder_id)
+        view, (tasks, news) = self._read(request, _desk_of, holder_id, self.desk.clock() - NEWS_US)
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
             return _page(request, view, "unknown.html", {"asked_for": holder_id}, 404)
@@ -110,6 +115,7 @@ class Pages:
             "holder_id": holder_id,
             "person": person,
             "tasks": tasks,
+            "news": news,
             "actors": [] if person else _actors(view.company, holder_id),
             "new_key": self.desk.new_id,
             "reasons": [code for code, _choices in reasons_for(view.company)],
@@ -207,6 +213,12 @@ class Pages:
             company = self.companies.get(connection)
             found = find(connection, *args)
         return View(language_of(request, company.language), company, self.desk.clock()), found
+
+
+def _desk_of(
+    connection: Connection, holder_id: str, since_us: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return views.inbox(connection, holder_id), views.news(connection, holder_id, since_us)
 
 
 def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:

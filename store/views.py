@@ -301,6 +301,42 @@ def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict
     return found
 
 
+def news(connection: Connection, person_id: str, since_us: int, limit: int = 20) -> list[dict[str, Any]]:
+    """Return what came from a person's customers and asks for nothing new, newest first.
+
+    Answers, calls that were answered, corrections: touches, which make no task and which the owner should know.
+    """
+    lead, membership, holding = tables.lead, tables.membership, tables.holding
+    rows = connection.execute(
+        select(
+            lead.c.lead_id,
+            lead.c.channel,
+            lead.c.kind,
+            lead.c.accepted_us,
+            lead.c.fields_json,
+            membership.c.customer_id,
+        )
+        .join(membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None)))
+        .join(
+            holding,
+            and_(
+                holding.c.customer_id == membership.c.customer_id,
+                holding.c.role == "owner",
+                holding.c.to_us.is_(None),
+            ),
+        )
+        .where(
+            holding.c.holder_kind == "person",
+            holding.c.holder_id == person_id,
+            lead.c.accepted_us >= since_us,
+            ~exists().where(tables.task.c.lead_id == lead.c.lead_id),
+        )
+        .order_by(lead.c.accepted_us.desc(), lead.c.lead_id)
+        .limit(limit)
+    )
+    return [_readable(dict(row._mapping)) for row in rows]
+
+
 def _last_outcomes(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the newest outcome of each of these customers that has one."""
     outcome = tables.outcome

@@ -125,6 +125,31 @@ def test_an_inbox_is_sorted_by_urgency_and_marks_what_is_overdue(worked: Rig) ->
     assert "overdue by 15 mins" in later.get(f"/inbox/{ids_of_first(worked)}?lang=en").text
 
 
+def test_what_a_customer_adds_makes_no_task_and_its_owner_is_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.feed([post(key="k", name="张伟", phone="13812345678", message="要两台叉车")])
+    rig.feed(
+        [
+            post(
+                key="k",
+                name="张伟",
+                phone="13812345678",
+                message="要两台叉车，带侧移器",
+                at_us=MONDAY_10 + MINUTE,
+            )
+        ]
+    )
+    rig.run()
+    (task,) = rig.rows("task")
+    seen = text_of(client_of(rig, MONDAY_10 + HOUR).get(f"/inbox/{task['holder_id']}?lang=zh").text)
+    assert "带侧移器" in seen.partition("客户动态")[2]
+    other = "ann" if task["holder_id"] == "bo" else "bo"
+    assert "客户动态" not in client_of(rig, MONDAY_10 + HOUR).get(f"/inbox/{other}?lang=zh").text
+    after = client_of(rig, MONDAY_10 + 8 * DAY).get(f"/inbox/{task['holder_id']}?lang=zh").text
+    assert "客户动态" not in after, "old news is in the story"
+    rig.close()
+
+
 def ids_of_first(rig: Rig) -> str:
     return str(min(rig.rows("task"), key=lambda row: row["due_us"])["holder_id"])
 
