@@ -45,19 +45,20 @@ def leads(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def customers(connection: Connection) -> Iterator[dict[str, Any]]:
-    """Yield open customers with their holder."""
+    """Yield customers, open and closed, with their holder."""
     customer, holding = tables.customer, tables.holding
     owner = (holding.c.customer_id == customer.c.customer_id) & (holding.c.role == "owner")
     rows = connection.execute(
         select(customer, holding.c.holder_kind, holding.c.holder_id, holding.c.from_us)
         .join(holding, owner & holding.c.to_us.is_(None))
-        .where(customer.c.purpose != "probe", customer.c.state == "open")
+        .where(customer.c.purpose != "probe")
         .order_by(customer.c.born_us, customer.c.customer_id)
     )
     for row in rows:
         yield {
             "customer_id": row.customer_id,
             "kind": row.kind,
+            "state": row.state,
             "since": moment(row.born_us),
             "holder_kind": row.holder_kind,
             "holder": row.holder_id,
@@ -66,12 +67,12 @@ def customers(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def assignments(connection: Connection) -> Iterator[dict[str, Any]]:
-    """Yield routing decisions with the rule and the conditions that held."""
+    """Yield who was given what and why: by route, with rule and conditions, and by people's acts."""
     decision, customer = tables.decision, tables.customer
     rows = connection.execute(
         select(decision)
         .join(customer, customer.c.customer_id == decision.c.subject_id)
-        .where(decision.c.stage == "route", customer.c.purpose != "probe")
+        .where(decision.c.stage.in_(("route", "act")), customer.c.purpose != "probe")
         .order_by(decision.c.decided_us, decision.c.decision_id)
     )
     for row in rows:
@@ -87,11 +88,12 @@ def assignments(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def tasks(connection: Connection) -> Iterator[dict[str, Any]]:
-    """Yield tasks."""
-    task, customer = tables.task, tables.customer
+    """Yield tasks, each with what came of it."""
+    task, customer, outcome = tables.task, tables.customer, tables.outcome
     rows = connection.execute(
-        select(task)
+        select(task, outcome.c.code.label("outcome"), outcome.c.reason.label("outcome_reason"))
         .join(customer, customer.c.customer_id == task.c.customer_id)
+        .outerjoin(outcome, outcome.c.task_id == task.c.task_id)
         .where(customer.c.purpose != "probe")
         .order_by(task.c.created_us, task.c.task_id)
     )
@@ -105,6 +107,8 @@ def tasks(connection: Connection) -> Iterator[dict[str, Any]]:
             "holder": row.holder_id,
             "due": moment(row.due_us),
             "state": row.state,
+            "outcome": row.outcome,
+            "outcome_reason": row.outcome_reason,
             "created": moment(row.created_us),
             "ended": moment(row.ended_us),
         }

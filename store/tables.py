@@ -430,6 +430,7 @@ outcome = Table(
     Column("note", Text, nullable=True),
     _us("next_us", null=True),
     _us("recorded_us"),
+    UniqueConstraint("task_id"),
     Index("ix_outcome_customer_id", "customer_id"),
 )
 act = Table(

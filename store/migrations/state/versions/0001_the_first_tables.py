@@ -410,6 +410,7 @@ def upgrade() -> None:
         sa.Column("next_us", sa.BigInteger(), nullable=True),
         sa.Column("recorded_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("outcome_id", name=op.f("pk_outcome")),
+        sa.UniqueConstraint("task_id", name=op.f("uq_outcome_task_id")),
     )
     with op.batch_alter_table("outcome", schema=None) as batch_op:
         batch_op.create_index("ix_outcome_customer_id", ["customer_id"], unique=False)
