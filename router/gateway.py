@@ -43,6 +43,8 @@ class RouteFacts:
     """Customer to open tasks, each with its origin."""
     received: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     queue: list[str] = field(default_factory=list)
+    returned_by: dict[str, str] = field(default_factory=dict)
+    """Who of the queue's customers was returned, and by whom."""
     opens: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -64,6 +66,7 @@ class RouteStage:
         for logged in events:
             if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
                 facts.queue = _read_queue(connection, team_id)
+                facts.returned_by = _read_returned(connection, facts.queue)
                 customers |= set(facts.queue)
         _read_holders(connection, facts, customers)
         _read_tasks(connection, facts, customers)
@@ -113,7 +116,8 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
     for ordinal, customer_id in enumerate(facts.queue[:DRAIN_AT_ONCE]):
         case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
         received = _received(facts, case.at_us).get(team_id, {})
-        routing = drain(team_id, facts.office, received, (case.at_us, case.decision_id))
+        returned_by = facts.returned_by.get(customer_id)
+        routing = drain(team_id, facts.office, received, (case.at_us, case.decision_id), returned_by)
         if routing is None:
             effects += _opening(facts, team_id, at_us)
             return Step(tuple(effects))
@@ -342,6 +346,19 @@ def _read_queue(connection: Connection, team_id: str) -> list[str]:
             .limit(DRAIN_AT_ONCE + 1)
         ).scalars()
     )
+
+
+def _read_returned(connection: Connection, customers: Sequence[str]) -> dict[str, str]:
+    """Return who returned these customers, for those that were put into the queue by a return."""
+    holding, decision, act = tables.holding, tables.decision, tables.act
+    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
+    rows = connection.execute(
+        select(holding.c.customer_id, act.c.actor)
+        .join(decision, decision.c.decision_id == holding.c.decision_id)
+        .join(act, act.c.act_id == decision.c.event_id)
+        .where(wanted, holding.c.role == "owner", holding.c.to_us.is_(None), decision.c.code == "returned")
+    )
+    return {row.customer_id: row.actor for row in rows}
 
 
 def _read_ledgers(connection: Connection, facts: RouteFacts, periods: set[str]) -> None:

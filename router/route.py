@@ -75,12 +75,24 @@ def route(
     return Routing(Holder("person", chosen.person_id), reason, minutes, rule.team)
 
 
-def drain(team_id: str, office: Office, received: Mapping[str, int], at: tuple[int, str]) -> Routing | None:
-    """Decide who takes one customer out of a team's waiting queue; None while nobody can."""
+def drain(
+    team_id: str,
+    office: Office,
+    received: Mapping[str, int],
+    at: tuple[int, str],
+    returned_by: str | None = None,
+) -> Routing | None:
+    """Decide who takes one customer out of a team's waiting queue; None while nobody can.
+
+    Whoever returned the customer is passed over while somebody else is there: it would come back at once.
+    """
     at_us, decision_id = at
     able, passed_over = office.could_take(team_id, at_us)
     if not able:
         return None
+    others = [one for one in able if one.person_id != returned_by]
+    if others and len(others) < len(able) and returned_by is not None:
+        able, passed_over = others, [*passed_over, (returned_by, "returned_it")]
     reason = Reason(
         code="weighted_turn",
         book_version=office.book.version,

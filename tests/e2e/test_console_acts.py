@@ -205,7 +205,13 @@ def test_a_returned_customer_does_not_wait_for_ever(rig: Rig) -> None:
     assert rig.fire(NOW + RETURN_REST_US - SECOND) == 0
     assert holder(rig) == ("queue", "east")
     assert rig.fire(NOW + RETURN_REST_US + SECOND) == 1
-    assert holder(rig)[0] == "person"
+    kind, second = holder(rig)
+    assert kind == "person"
+    assert second != first, "not at once back to whoever returned it"
+    (drained,) = [
+        row for row in rig.rows("decision") if row["code"] == "weighted_turn" and not row["lead_id"]
+    ]
+    assert [first, "returned_it"] in orjson.loads(drained["reason_json"])["passed_over"]
 
 
 def test_the_queue_s_timer_is_the_one_that_the_router_drains() -> None:
