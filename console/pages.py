@@ -22,6 +22,7 @@ from console.times import parse_local
 from console.view import View
 from router.office import OfficeCache
 from sales.outcomes import Said, reasons_for, record_outcome
+from sales.unlisted import unlisted
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
 from store import views
@@ -33,6 +34,8 @@ NOTE_CHARS = 5_000
 """An outcome's note is a few sentences; longer is a pasted document."""
 
 
+UNLISTED_SHOWN = 50
+"""The most frequent are those worth a line in the company's files."""
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
 
@@ -111,6 +114,9 @@ class Pages:
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
             return _page(request, view, "unknown.html", {"asked_for": holder_id}, 404)
+        office = self.offices.get(view.company)
+        for task in tasks:
+            task["remark"] = office.remark(holder_id, task["created_us"], task["due_us"], view.language)
         values = {
             "holder_id": holder_id,
             "person": person,
@@ -200,11 +206,14 @@ class Pages:
         return await run_in_threadpool(answer)
 
     async def needs_repair(self, request: Request) -> Response:
-        """What could not be read, and what to do about it."""
+        """What could not be read, what no list of the company has, and what to do about it."""
 
         def answer() -> Response:
             view, letters = self._read(request, views.needs_repair)
-            return _page(request, view, "needs_repair.html", {"letters": letters})
+            with self.desk.store.read() as connection:
+                on_no_list = unlisted(connection, view.company)
+            values = {"letters": letters, "on_no_list": on_no_list[:UNLISTED_SHOWN]}
+            return _page(request, view, "needs_repair.html", values)
 
         return await run_in_threadpool(answer)
 

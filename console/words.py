@@ -128,6 +128,17 @@ NOTES = {
     "bad_check_digit": N_("wrong check digit; not used"),
 }
 
+UNLISTED = {
+    "utm": N_("Campaign in the address (UTM)"),
+    "click": N_("Click of an advertisement"),
+    "tag": N_("Tag of a mail address"),
+    "dialled": N_("Dialled number"),
+    "list": N_("List"),
+    "heard": N_("Heard of us through"),
+    "place": N_("Place on no territory"),
+}
+"""What a lead named and no list has (`sales.unlisted`)."""
+
 STEPS = {
     "door": N_("at the door"),
     "parse": N_("while reading"),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from router.book import Book, read_book
 from router.strategy import Representative
+from schemas.base import Language
 from schemas.company import Absence, Company, Member, Person
-from worktime import Calendar, add_working, is_working, next_working, parse_calendar
+from worktime import Calendar, Due, add_working, is_working, next_working, parse_calendar, unannounced_year
 
 ALWAYS = "always"
 """The calendar of whoever has none: every hour of every day."""
@@ -74,10 +75,17 @@ class Office:
 
     def due(self, holder_id: str, at_us: int, minutes: int) -> int:
         """Return when `minutes` of the holder's working time have passed; of all time if they never work."""
-        person = self.company.people.get(holder_id)
-        calendar = self.calendar_of(person) if person else self._unit_calendar(holder_id)
-        due = add_working(calendar, at_us, minutes * 60)
+        due = add_working(self._calendar_for(holder_id), at_us, minutes * 60)
         return due.due_us if due.due_us is not None else at_us + minutes * 60_000_000
+
+    def remark(self, holder_id: str, from_us: int, due_us: int, language: Language) -> str | None:
+        """Say that a due time may move because holidays on the way are not published yet, or None."""
+        calendar = self._calendar_for(holder_id)
+        return Due(due_us, unannounced_year(calendar, from_us, due_us)).remark(language)
+
+    def _calendar_for(self, holder_id: str) -> Calendar:
+        person = self.company.people.get(holder_id)
+        return self.calendar_of(person) if person else self._unit_calendar(holder_id)
 
     def calendar_of(self, person: Person) -> Calendar:
         """Return the person's own calendar, else that of the nearest unit above them that has one."""

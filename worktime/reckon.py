@@ -62,7 +62,7 @@ def add_working(calendar: Calendar, at_us: int, seconds: int) -> Due:
     if seconds < 0:
         raise ValueError(f"working seconds to add must not be negative, got {seconds}")
     due_us = next_working(calendar, at_us) if seconds == 0 else _after(calendar, at_us, seconds * SECOND_US)
-    return Due(due_us, _unannounced(calendar, at_us, due_us))
+    return Due(due_us, unannounced_year(calendar, at_us, due_us))
 
 
 def working_seconds(calendar: Calendar, from_us: int, to_us: int) -> int:
@@ -139,8 +139,11 @@ def _after(calendar: Calendar, at_us: int, work_us: int) -> int | None:
     return due_us if due_us <= end_us else None
 
 
-def _unannounced(calendar: Calendar, from_us: int, due_us: int | None) -> int | None:
-    """Return the first unsettled year between two moments; without a due time, as far as was looked."""
+def unannounced_year(calendar: Calendar, from_us: int, due_us: int | None) -> int | None:
+    """Return the first year between two moments whose holidays are not published yet, None if all are.
+
+    Without a due time: as far as HORIZON_DAYS.
+    """
     to_us = min(from_us + _HORIZON_US, LIMIT_US - 1) if due_us is None else due_us
     for index in range(from_us // PAGE_US, to_us // PAGE_US + 1):
         for start, end, year in page_of(calendar, index).unsettled:

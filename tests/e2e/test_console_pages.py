@@ -409,3 +409,21 @@ def test_a_long_text_does_not_push_the_rest_off_the_page(tmp_path: Path) -> None
     rig.run()
     assert client_of(rig).get("/").text.count("长") < 100
     rig.close()
+
+
+def test_a_name_on_no_list_is_shown_until_somebody_enters_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.feed([post(made="1", name="张伟", phone="13812345678", utm_campaign="autumn-26")])
+    rig.run()
+    seen = text_of(client_of(rig).get("/needs-repair?lang=zh").text)
+    assert "网址中的活动（UTM） autumn-26 1" in seen.partition("未登记的名称")[2]
+    assert "autumn-26" in client_of(rig).get("/needs-repair?lang=en").text
+    rig.close()
+
+
+def test_a_due_time_in_a_year_without_published_holidays_says_that_it_may_move(worked: Rig) -> None:
+    known = ids(worked)
+    far = {"actor": known["owner"], "key": "far", "code": "later", "next": "2029-02-01T09:00"}
+    assert "尚未公布" not in client_of(worked).get(f"/inbox/{known['owner']}?lang=zh").text
+    client_of(worked).post(f"/inbox/{known['owner']}/{known['task']}/outcome", data=far)
+    assert "年放假调休安排尚未公布" in client_of(worked).get(f"/inbox/{known['owner']}?lang=zh").text

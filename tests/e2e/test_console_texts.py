@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from console import words
 from router.book import FACTS
 from schemas.base import Channel, LeadKind, Purpose
+from schemas.company import ALIAS_KINDS
 from schemas.lead import FieldName
 from schemas.resolved import IdentifierKind
 from schemas.results import Stage
@@ -82,6 +83,7 @@ def test_no_chinese_stands_in_code_or_templates(room: str) -> None:
         ("STEPS", get_args(Stage)),
         ("DECISIONS", get_args(Reason.model_fields["code"].annotation)),
         ("COLUMNS", FACTS),
+        ("UNLISTED", (*ALIAS_KINDS, "place")),
     ],
 )
 def test_every_code_has_a_word(table: str, codes: tuple[Any, ...]) -> None:
