@@ -79,6 +79,11 @@ class Office:
         due = add_working(calendar, at_us, minutes * 60)
         return due.due_us if due.due_us is not None else at_us + minutes * 60_000_000
 
+    def calendar_of_id(self, person_id: str) -> Calendar:
+        """Return the calendar of a person by their code; of somebody unknown, every hour of every day."""
+        person = self.company.people.get(person_id)
+        return self.calendars[ALWAYS] if person is None else self.calendar_of(person)
+
     def calendar_of(self, person: Person) -> Calendar:
         """Return the person's own calendar, else that of the nearest unit above them that has one."""
         if person.calendar_id is not None:
