@@ -14,11 +14,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console.desk import Desk, is_own_page
+from console.gate import visitor
+from console.neglected import NeglectedPage
 from console.pages import pages
 from schemas.outcomes import OutcomeCode
 from store import views
 from store.acts import ActRefused, Append, Command, Plan, record_outcome
 from store.acts_inbox import give_back, take
+from store.company import CompanyCache
 from store.database import Database
 
 STATIC = Path(__file__).parent / "static"
@@ -41,6 +44,7 @@ def console_routes(
     api = Api(desk)
     return [
         *pages(desk, smtp_port).routes(),
+        *NeglectedPage(desk, CompanyCache()).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
@@ -94,8 +98,8 @@ class Api:
         if not is_own_page(request):
             return _problem(403, "cross_site", "This request was sent by a page of another site.")
         try:
-            body = await request.json()
-            actor = body["actor"]
+            body = dict(await request.json())
+            actor = visitor(request).person_id or body["actor"]
         except (ValueError, KeyError, TypeError):
             return _problem(400, "bad_body", 'Send {"actor": person id, …} as JSON.')
         key = request.headers.get("idempotency-key") or self.desk.new_id()

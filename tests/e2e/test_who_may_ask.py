@@ -1,4 +1,4 @@
-"""Strangers reach the doors; everything else answers on this machine, and only under its own name."""
+"""Strangers reach the doors; all else answers on this machine, and only under its own name, or asks for a token."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         ("/api/tally", "localhost", 200),
         ("/api/tally", "127.0.0.1:8080", 200),
         ("/api/tally", "[::1]:8080", 200),
-        ("/api/tally", "evil.example", 403),
-        ("/", "evil.example:8080", 403),
+        ("/api/tally", "evil.example", 401),
+        ("/", "evil.example:8080", 401),
         ("/f/site", "forms.haichuan.example", 200),
     ],
 )
