@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from console.app import console_routes
@@ -26,6 +26,7 @@ from ingest.local import is_local
 from ingest.web.door import WebDoor
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded
+from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from store.acts import ActRefused
@@ -70,6 +71,12 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
             return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
         return JSONResponse({"ready": True})
 
+    async def metrics(_request: Request) -> Response:
+        text = await run_in_threadpool(engine.metrics.text)
+        return Response(text, headers={"content-type": CONTENT_TYPE})
+
+    engine.metrics.registry.register(StoreMetrics(store, engine.backlogs, wall_clock_us))
+
     async def operate(request: Request) -> JSONResponse:
         verb = VERBS.get(request.path_params["verb"])
         if verb is None:
@@ -88,6 +95,7 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
             *door.routes(),
             *counter.routes(),
             *engine.calls.routes(),
@@ -97,7 +105,10 @@ def make_app(engine: Embedded, settings: Settings) -> Starlette:
                 store, wall_clock_us, new_id, engine.files.store_log.append, smtp_port=settings.smtp_port
             ),
         ],
-        middleware=[Middleware(Gate, guard=guard, doors=DOOR_PREFIXES)],
+        middleware=[
+            Middleware(TimedDoors, metrics=engine.metrics),
+            Middleware(Gate, guard=guard, doors=DOOR_PREFIXES),
+        ],
         lifespan=lifespan,
     )
 

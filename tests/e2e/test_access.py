@@ -83,7 +83,7 @@ class House:
 
 
 def _is_local(_client: str | None, headers: Any) -> bool:
-    return dict(headers).get(b"host", b"").startswith(HERE.encode())
+    return bool(dict(headers).get(b"host", b"").startswith(HERE.encode()))
 
 
 @pytest.fixture
