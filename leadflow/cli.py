@@ -1,4 +1,4 @@
-"""The command line: run, apply, ingest, export, dead letters, orphans, erase."""
+"""The command line; its groups and `init` have files of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from leadflow.cli_init import init
 from leadflow.cli_people import people
 from leadflow.cli_token import token
 from leadflow.terminal import Actor, company_from, existing, fail, language, operate, reading, say, settings
@@ -18,6 +19,7 @@ from leadflow.terminal import Actor, company_from, existing, fail, language, ope
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, repair, replay, discard.")
+app.command()(init)
 app.add_typer(dead, name="dead")
 app.add_typer(token, name="token")
 app.add_typer(people, name="people")

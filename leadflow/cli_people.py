@@ -47,7 +47,7 @@ def take_in(
     from sales.problems import CompanyError
     from store.company import company_version, load_company
 
-    now_us = wall_clock_us()
+    now_us = wall_clock_us() // 1_000_000 * 1_000_000  # whole seconds: people read when a place began
     with reading() as connection:
         old = load_company(connection, company_version(connection))
     try:
