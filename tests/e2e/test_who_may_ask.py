@@ -18,6 +18,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     made.stop()
 
 
+@pytest.mark.parametrize("mark", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_what_a_proxy_passed_on_is_from_elsewhere_whatever_name_it_asks_for(live: Live, mark: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+    try:
+        connection.request("GET", "/api/tally", headers={"Host": "localhost", mark: "203.0.113.9"})
+        assert connection.getresponse().status == 401
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("path", "host", "status"),
     [
