@@ -173,6 +173,18 @@ def test_lists_show_only_what_may_be_opened(house: House) -> None:
     assert set(re.findall(r'href="/inbox/(\w+)"', seen)) == {"ann", "bo", "east"}
 
 
+@pytest.mark.parametrize(("person", "sees"), [("bo", True), ("ann", True), ("chen", False)])
+def test_who_is_neglected_is_shown_to_owner_and_manager(house: House, person: str, sees: bool) -> None:
+    token = house.grant(person, lasts_us=60 * DAY)
+    assert "张伟" not in house.client(token).get("/neglected").text, "a task is due today"
+    house.now_us += 30 * DAY
+    page = house.client(token).get("/neglected").text
+    assert ("张伟" in page) is sees
+    assert "李雷" not in page, "waits in a queue"
+    if sees:
+        assert house.client(token).get(re.findall(r'href="(/story/\w+)"', page)[0]).status_code == 200
+
+
 def test_the_actor_is_who_the_token_belongs_to_whatever_the_body_says(house: House) -> None:
     task = tasks(house.rig)["ann"]["task_id"]
     path = f"/api/tasks/{task}/outcome"
