@@ -14,7 +14,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console.desk import Desk, is_own_page
+from console.gate import visitor
 from console.kill import Kill, KillPage
+from console.neglected import NeglectedPage
 from console.pages import pages
 from router.office import OfficeCache
 from sales.outcomes import Said, record_outcome
@@ -47,6 +49,7 @@ def console_routes(
     return [
         *pages(desk, smtp_port, can_kill=kill is not None).routes(),
         *(KillPage(desk, kill, CompanyCache()).routes() if kill else ()),
+        *NeglectedPage(desk, CompanyCache()).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
@@ -104,8 +107,8 @@ class Api:
         if not is_own_page(request):
             return _problem(403, "cross_site", "This request was sent by a page of another site.")
         try:
-            body = await request.json()
-            actor = body["actor"]
+            body = dict(await request.json())
+            actor = visitor(request).person_id or body["actor"]
         except (ValueError, KeyError, TypeError):
             return _problem(400, "bad_body", 'Send {"actor": person id, …} as JSON.')
         key = request.headers.get("idempotency-key") or self.desk.new_id()

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from console.desk import Desk, is_own_page
 from console.doors import boxes
+from console.gate import visitor
 from console.recent import Recent
 from console.story import steps
 from console.texts import language_of, page
@@ -89,9 +90,11 @@ class Pages:
         def answer() -> Response:
             now_us = self.desk.clock()
             view, counts = self._read(request, views.inboxes, now_us)
-            by_holder = {row["holder_id"]: row for row in counts}
-            teams = [unit for unit in view.company.units.values() if unit.kind == "team"]
-            people = [person for person in view.company.people.values() if person.state == "active"]
+            sees = view.visitor.sees
+            by_holder = {row["holder_id"]: row for row in counts if sees(row["holder_id"])}
+            units, staff = view.company.units.values(), view.company.people.values()
+            teams = [unit for unit in units if unit.kind == "team" and sees(unit.unit_id)]
+            people = [person for person in staff if person.state == "active" and sees(person.person_id)]
             values = {
                 "teams": [(unit.unit_id, by_holder.pop(unit.unit_id, None)) for unit in teams],
                 "people": [(one.person_id, by_holder.pop(one.person_id, None)) for one in people],
@@ -123,6 +126,7 @@ class Pages:
             "tasks": tasks,
             "news": news,
             "actors": [] if person else _actors(view.company, holder_id),
+            "me": view.visitor.person_id or (holder_id if person else None),
             "new_key": self.desk.new_id,
             "reasons": [code for code, _choices in reasons_for(view.company)],
             "refused": refused,
@@ -146,7 +150,7 @@ class Pages:
             company = self.companies.get(connection)
         try:
             plan = self._plan(verb, entered, company)
-            actor = entered.get("actor", "")
+            actor = visitor(request).person_id or entered.get("actor", "")
             person = company.people.get(actor)
             if person is None or person.state != "active":
                 raise ActRefused("unknown_actor", "The actor is nobody who works here.")
@@ -221,7 +225,8 @@ class Pages:
         with self.desk.store.read() as connection:
             company = self.companies.get(connection)
             found = find(connection, *args)
-        return View(language_of(request, company.language), company, self.desk.clock()), found
+        language = language_of(request, company.language)
+        return View(language, company, self.desk.clock(), visitor(request)), found
 
 
 def _desk_of(

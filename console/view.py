@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console import times, words
+from console.may import AT_THIS_MACHINE, Visitor
 from console.names import holder_name, source_name
 from console.texts import translations
 from console.why import Teller
@@ -40,6 +41,7 @@ class View:
     language: Language
     company: Company
     now_us: int
+    visitor: Visitor = AT_THIS_MACHINE
 
     @cached_property
     def gettext(self) -> Callable[[str], str]:

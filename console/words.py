@@ -169,6 +169,44 @@ REFUSALS = {
 }
 """Why an act was refused, by the code of `ActRefused`, and this page's own checks."""
 
+ENTRANCE: Mapping[str, tuple[str, str]] = {
+    "link": (
+        N_("Your tasks are one step away"),
+        N_("This link works once. After that this device stays in for 30 days, until you leave."),
+    ),
+    "link_unknown": (
+        N_("This link is unknown"),
+        N_("Was the address copied whole? Else ask for a new link."),
+    ),
+    "link_used": (
+        N_("This link was used already"),
+        N_("A link works once, on one device. Ask whoever looks after Leadflow for a new one."),
+    ),
+    "link_over": (
+        N_("This link is not valid any more"),
+        N_("Ask whoever looks after Leadflow for a new one."),
+    ),
+    "unknown_person": (N_("This link is not valid any more"), N_("It belongs to nobody who works here.")),
+    "token_needed": (
+        N_("You are not in"),
+        N_("From here Leadflow opens by a one-time link. Ask whoever looks after it to send you one."),
+    ),
+    "token_invalid": (
+        N_("You are not in any more"),
+        N_("Your access is over or was ended. Ask whoever looks after Leadflow for a new link."),
+    ),
+    "not_allowed": (
+        N_("This is not for you"),
+        N_("You see your own customers, the queues of your teams, and what you manage."),
+    ),
+    "cross_site": (
+        N_("Nothing was done"),
+        N_("This request was sent by a page of another site. Open Leadflow itself and try again."),
+    ),
+    "left": (N_("You have left"), N_("This device is no longer in. A new link brings you back.")),
+}
+"""Title and text of the pages before the console, by state or code."""
+
 DEAD: Mapping[str, tuple[str, str]] = {
     "bug": (
         N_("Leadflow broke on this. The fault is ours, not the sender's."),

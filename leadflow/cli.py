@@ -1,30 +1,28 @@
-"""The command line: run, apply, ingest, export, dead letters, orphans, erase."""
+"""The command line; its groups and `init` have files of their own."""
 
 from __future__ import annotations
 
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from schemas.base import Language
-    from schemas.company import Company
+from leadflow.cli_init import init
+from leadflow.cli_people import people
+from leadflow.cli_token import token
+from leadflow.terminal import Actor, company_from, existing, fail, language, operate, reading, say, settings
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, repair, replay, discard.")
+app.command()(init)
 app.add_typer(dead, name="dead")
-
-Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")]
+app.add_typer(token, name="token")
+app.add_typer(people, name="people")
 
 
 @app.command()
@@ -35,18 +33,17 @@ def run() -> None:
     from leadflow.lock import AlreadyRunning, take_lock
     from leadflow.logs import set_up_logs
     from leadflow.server import serve
-    from leadflow.settings import Settings
     from stream import crash
 
-    settings = Settings()
-    set_up_logs(settings.log_json)
+    here = settings()
+    set_up_logs(here.log_json)
     crash.arm(dict(os.environ))
-    url, token = f"http://127.0.0.1:{settings.http_port}", new_id()
+    url, mark = f"http://127.0.0.1:{here.http_port}", new_id()
     try:
-        lock = take_lock(settings.data, url, smtp_port=settings.smtp_port, probe_token=token)
+        lock = take_lock(here.data, url, smtp_port=here.smtp_port, probe_token=mark)
     except AlreadyRunning as running:
-        _fail(str(running))
-    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes), token), settings)
+        fail(str(running))
+    serve(Embedded(open_files(here.data, here.wal_limit_bytes), mark), here)
     lock.close()
 
 
@@ -57,15 +54,14 @@ def demo() -> None:
     from leadflow.demo.seed import NotADemo
     from leadflow.lock import AlreadyRunning
     from leadflow.logs import set_up_logs
-    from leadflow.settings import Settings
 
-    os.environ.setdefault("LEADFLOW_DATA", str(FOLDER))  # before Settings(), which reads its leadflow.toml
-    settings = demo_settings(Settings())
-    set_up_logs(settings.log_json)
+    os.environ.setdefault("LEADFLOW_DATA", str(FOLDER))  # before settings(), which reads its leadflow.toml
+    here = demo_settings(settings())
+    set_up_logs(here.log_json)
     try:
-        code = demo_main(settings)
+        code = demo_main(here)
     except (AlreadyRunning, NotADemo) as refused:
-        _fail(str(refused))
+        fail(str(refused))
     raise typer.Exit(code)
 
 
@@ -77,12 +73,12 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
     from router.book import read_book
     from sales.check import check as problems_of
 
-    company = _company_from(path)
+    company = company_from(path)
     formats = {name: one.settings for name, one in FORMATS.items()}
     problems = problems_of(company, read_book=read_book, formats=formats, now_us=wall_clock_us())
     for problem in problems:
-        typer.echo(problem.text("en"))
-    typer.echo(f"{len(problems)} problems", err=bool(problems))
+        typer.echo(problem.text(language()))
+    say(f"{len(problems)} problems", f"{len(problems)} 个问题", err=bool(problems))
     raise typer.Exit(1 if problems else 0)
 
 
@@ -92,9 +88,12 @@ def company(folder: Annotated[Path, typer.Argument(help="Folder to write into")]
     from sales.files import write_folder
     from store.company import company_version, load_company
 
-    with _reading() as connection:
+    with reading() as connection:
         write_folder(load_company(connection, company_version(connection)), folder)
-    typer.echo(f"written to {folder}; edit, then: leadflow diff {folder} and leadflow apply {folder}")
+    say(
+        f"written to {folder}; edit, then: leadflow diff {folder} and leadflow apply {folder}",
+        f"已写入 {folder}；修改后请运行：leadflow diff {folder}，再运行 leadflow apply {folder}",
+    )
 
 
 @app.command()
@@ -103,10 +102,10 @@ def diff(path: Annotated[Path, typer.Argument(help="Folder or zip of the company
     from sales.diff import diff as changes_of
     from store.company import company_version, load_company
 
-    with _reading() as connection:
+    with reading() as connection:
         old = load_company(connection, company_version(connection))
-    for change in changes_of(old, _company_from(path)):
-        typer.echo(change.text("en"))
+    for change in changes_of(old, company_from(path)):
+        typer.echo(change.text(language()))
 
 
 @app.command()
@@ -115,22 +114,21 @@ def apply(
     actor: Actor = "operator",
 ) -> None:
     """Write the company's files into the store; a running host takes them up at once."""
-    company = _company_from(path)
-    answer = _operate("apply", make=True, id="company", actor=actor, company=company.model_dump(mode="json"))
+    company = company_from(path)
+    answer = operate("apply", make=True, id="company", actor=actor, company=company.model_dump(mode="json"))
     for change in answer["changes"]:
         typer.echo(change)
-    typer.echo(f"{len(answer['changes'])} changes")
+    say(f"{len(answer['changes'])} changes", f"{len(answer['changes'])} 处变更")
 
 
 @app.command()
 def doctor() -> None:
     """Check this installation and send a marked probe through every open door; exit 0 if all is well."""
     from leadflow.doctor import examine
-    from leadflow.settings import Settings
 
-    settings = Settings()
+    here = settings()
     sound = True
-    for finding in examine(settings):
+    for finding in examine(here):
         sound = sound and finding.is_well
         typer.echo(("ok    " if finding.is_well else "FAIL  ") + finding.what)
         if finding.fix and not finding.is_well:
@@ -144,11 +142,32 @@ def orphans() -> None:
     from leadflow.clock import wall_clock_us
     from store.views import orphans as find
 
-    with _reading() as connection:
+    with reading() as connection:
         found = find(connection, wall_clock_us())
     for row in found:
         typer.echo(f"{row['customer_id']}\t{row['holder_id'] or '-'}")
-    typer.echo(f"{len(found)} without owner", err=bool(found))
+    say(f"{len(found)} without owner", f"无主客户 {len(found)} 个", err=bool(found))
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def neglected(
+    days: Annotated[int, typer.Option(min=1, help="Working days of the owner without a touch")] = 5,
+) -> None:
+    """List customers that somebody owns, with no step ahead and no touch for days; exit 1 if there are any."""
+    from leadflow.clock import wall_clock_us
+    from router.office import office_of
+    from sales.neglected import neglected as judge
+    from sales.neglected import owned
+    from store.company import company_version, load_company
+
+    with reading() as connection:
+        office = office_of(load_company(connection, company_version(connection)))
+        rows = owned(connection)
+    found = judge(rows, office.calendar_of_id, wall_clock_us(), days)
+    for one in found:
+        typer.echo(f"{one.customer_id}\t{one.person_id}\t{one.working_days}")
+    say(f"{len(found)} neglected", f"被搁置的客户 {len(found)} 个", err=bool(found))
     raise typer.Exit(1 if found else 0)
 
 
@@ -161,16 +180,14 @@ def explain(
     """Tell the whole story of something, from the raw bytes to the outcome."""
     from leadflow.embedded import read_files
     from leadflow.explain import explain as lines_of
-    from leadflow.settings import Settings
 
-    language: Language = "zh" if os.environ.get("LANG", "").startswith("zh") else "en"
-    files = read_files(_existing(Settings().data))
+    files = read_files(existing(settings().data))
     try:
-        lines = list(lines_of(files, any_id, language))
+        lines = list(lines_of(files, any_id, language()))
     finally:
         files.close()
     if not lines:
-        _fail(f"Nothing is on record under {any_id}")
+        fail(f"Nothing is on record under {any_id}", f"没有关于 {any_id} 的记录")
     typer.echo("\n".join(lines))
 
 
@@ -182,8 +199,9 @@ def export(what: Annotated[str, typer.Argument(help="leads, customers, assignmen
     from leadflow.exports import EXPORTS
 
     if what not in EXPORTS:
-        _fail(f"{what!r} cannot be exported; one of: {', '.join(EXPORTS)}")
-    with _reading() as connection:
+        known = ", ".join(EXPORTS)
+        fail(f"{what!r} cannot be exported; one of: {known}", f"无法导出 {what!r}；可选：{known}")
+    with reading() as connection:
         for row in EXPORTS[what](connection):
             sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
@@ -194,15 +212,19 @@ def ingest(
 ) -> None:
     """Take files, such as .eml, as if each had come through the source's door."""
     for file in files:
-        answer = _operate("ingest", source=source, name=file.name, body=b64encode(file.read_bytes()).decode())
+        answer = operate("ingest", source=source, name=file.name, body=b64encode(file.read_bytes()).decode())
         typer.echo(f"{file}\t{answer['receipt']}\t{answer['trace_id']}")
 
 
 @app.command()
 def erase(customer: str, actor: Actor = "operator", reason: str = "asked by the person") -> None:
     """Erase a customer: raw bytes lose their key, what is readable is deleted, ids and decisions stay."""
-    answer = _operate("erase", id=customer, actor=actor, reason=reason)
-    typer.echo(f"erased: {answer['leads']} leads, {answer['captures']} captures ({answer['act_id']})")
+    answer = operate("erase", id=customer, actor=actor, reason=reason)
+    leads, captures, act_id = answer["leads"], answer["captures"], answer["act_id"]
+    say(
+        f"erased: {leads} leads, {captures} captures ({act_id})",
+        f"已删除：线索 {leads} 条，原始记录 {captures} 条（{act_id}）",
+    )
 
 
 @dead.command("list")
@@ -210,7 +232,7 @@ def dead_list() -> None:
     """List what needs repair."""
     from leadflow.exports import dead as letters
 
-    with _reading() as connection:
+    with reading() as connection:
         for row in letters(connection):
             if row["state"] == "open":
                 typer.echo(f"{row['dead_id']}\t{row['stage']}\t{row['code']}\t{row['message']}")
@@ -223,21 +245,26 @@ def dead_show(
     """Show what is wrong with a dead letter, what to do, and its raw bytes."""
     from leadflow.embedded import read_files
     from leadflow.exports import dead as letters
-    from leadflow.settings import Settings
 
-    files = read_files(_existing(Settings().data))
+    files = read_files(existing(settings().data))
     try:
         with files.store.read() as connection:
             row = next((one for one in letters(connection) if one["dead_id"] == dead_id), None)
         if row is None:
-            _fail(f"There is no dead letter {dead_id}; see: leadflow dead list")
+            fail(
+                f"There is no dead letter {dead_id}; see: leadflow dead list",
+                f"没有待修复记录 {dead_id}；请查看：leadflow dead list",
+            )
         capture = files.capture(row["capture_id"]) if row["capture_id"] else None
     finally:
         files.close()
     if not raw:
         for key, value in row.items():
             typer.echo(f"{key:12}{value if value is not None else '-'}")
-        typer.echo("raw bytes" if capture else "raw bytes: gone")
+        if capture is None:
+            say("raw bytes: gone", "原始内容：已删除")
+        else:
+            say("raw bytes", "原始内容")
     if capture is not None:
         sys.stdout.flush()
         sys.stdout.buffer.write(capture.body)
@@ -252,15 +279,15 @@ def dead_repair(
 ) -> None:
     """Send corrected bytes through the same door; the refused ones are kept beside them."""
     body = b64encode(file.read_bytes()).decode()
-    answer = _operate("repair", id=dead_id, actor=actor, body=body, type=content_type)
-    typer.echo(f"repaired as {answer['capture_id']}")
+    answer = operate("repair", id=dead_id, actor=actor, body=body, type=content_type)
+    say(f"repaired as {answer['capture_id']}", f"已修复为 {answer['capture_id']}")
 
 
 @dead.command("replay")
 def dead_replay(dead_ids: list[str], actor: Actor = "operator") -> None:
     """Decide again, after the cause (a source, a rule, a fault of ours) was put right."""
     for dead_id in dead_ids:
-        _operate("replay", id=dead_id, actor=actor)
+        operate("replay", id=dead_id, actor=actor)
         typer.echo(f"{dead_id}\treplayed")
 
 
@@ -268,63 +295,8 @@ def dead_replay(dead_ids: list[str], actor: Actor = "operator") -> None:
 def dead_discard(dead_ids: list[str], actor: Actor = "operator", reason: str = "") -> None:
     """Give dead letters up; their raw bytes stay."""
     for dead_id in dead_ids:
-        _operate("discard", id=dead_id, actor=actor, reason=reason)
+        operate("discard", id=dead_id, actor=actor, reason=reason)
         typer.echo(f"{dead_id}\tdiscarded")
-
-
-def _company_from(path: Path) -> Company:
-    from ingest.registry import FORMATS
-    from router.book import read_book
-    from sales.files import read_company
-    from sales.problems import CompanyError
-
-    try:
-        formats = {name: one.settings for name, one in FORMATS.items()}
-        return read_company(path, read_book=read_book, formats=formats)
-    except CompanyError as error:
-        for problem in error.problems:
-            typer.echo(problem.text("en"), err=True)
-        _fail(f"{len(error.problems)} problems; nothing was changed")
-
-
-def _operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
-    from leadflow.operate import operate
-    from leadflow.settings import Settings
-    from store.acts import ActRefused
-
-    settings = Settings()
-    if not make:
-        _existing(settings.data)
-    try:
-        return operate(settings, verb, payload)
-    except ActRefused as refused:
-        _fail(str(refused))
-    except OSError as error:
-        _fail(f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.")
-
-
-@contextmanager
-def _reading() -> Iterator[Connection]:
-    from leadflow.settings import Settings
-    from store.database import open_sqlite
-
-    store = open_sqlite(_existing(Settings().data) / "store.db")
-    try:
-        with store.read() as connection:
-            yield connection
-    finally:
-        store.close()
-
-
-def _existing(folder: Path) -> Path:
-    if not (folder / "store.db").exists():
-        _fail(f"There is no Leadflow data in {folder}. Set LEADFLOW_DATA, or start with: leadflow run")
-    return folder
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
-"""The two things that are taken from the world: what time it is, and a new id."""
+"""What is taken from the world: what time it is, a new id, and a new secret."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 
@@ -18,6 +19,11 @@ def new_id() -> str:
     In the order of time, as UUIDv7 is (RFC 9562): keys and traces that follow each other lie together.
     """
     return f"{time.time_ns() // 1_000_000:012x}{_random_bytes().hex()}"
+
+
+def new_secret() -> str:
+    """Return 256 random bits that fit into an address, a header and a cookie."""
+    return secrets.token_urlsafe(32)
 
 
 _RANDOM_BYTES = 10

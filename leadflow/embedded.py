@@ -17,6 +17,7 @@ from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.clock import new_id, wall_clock_us
+from leadflow.metrics import Metrics
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
@@ -133,6 +134,7 @@ class Embedded:
     def __init__(self, files: Files, probe_token: str = "") -> None:
         self.files = files
         self.companies = CompanyCache()
+        self.metrics = Metrics()
         self.door = DoorLog(
             files.doors,
             files.door_log,
@@ -189,7 +191,17 @@ class Embedded:
 
     def _turn(self) -> int:
         fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
-        return sum(host.run_once() for host in self.hosts)
+        return sum(self._timed(host) for host in self.hosts)
+
+    def _timed(self, host: StageHost[Any]) -> int:
+        started = time.perf_counter()
+        if done := host.run_once():
+            self.metrics.batch(host.stage.name, time.perf_counter() - started)
+        return done
+
+    def backlogs(self) -> list[tuple[str, int]]:
+        """Return how many events wait for each stage."""
+        return [(host.stage.name, host.backlog()) for host in self.hosts]
 
     def _run(self) -> None:
         while not self._stopping.is_set():

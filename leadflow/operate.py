@@ -9,13 +9,13 @@ from __future__ import annotations
 import http.client
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import orjson
 
 from ingest.email.parse import message_key
-from leadflow.clock import new_id, wall_clock_us
+from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
@@ -23,6 +23,7 @@ from sales.apply import merged, publish
 from sales.diff import diff
 from schemas.capture import Capture, capture_of
 from schemas.company import Company
+from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import erase, erase_keys, find_erasure, write_journal
@@ -112,6 +113,27 @@ def do_apply(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {**_act(engine, payload, "publish", publish(new)), "changes": changes}
 
 
+def do_grant(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Give a person a token or a one-time link; the secret is returned once and kept nowhere."""
+    secret = new_secret()
+    if payload["kind"] not in ("token", "link") or payload.get("role") not in (None, *get_args(Role)):
+        raise ValueError("no such kind or role")
+    plan = grant(payload["kind"], secret, int(payload["hours"]) * HOUR_US, payload.get("role"))
+    _act(engine, payload, "grant", plan)
+    with engine.files.store.read() as connection:
+        access = find_access(connection, secret)
+    if access is None:
+        raise ActRefused(
+            "key_reused", "This was granted before, and its secret is kept nowhere; ask for another."
+        )
+    return {"secret": secret, "access_id": access.access_id, "role": access.role}
+
+
+def do_end_access(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """End a token, link or session, or all that a person has."""
+    return _act(engine, payload, "end_access", end())
+
+
 VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
     "replay": do_replay,
     "discard": do_discard,
@@ -119,6 +141,8 @@ VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
     "erase": do_erase,
     "ingest": do_ingest,
     "apply": do_apply,
+    "grant": do_grant,
+    "end_access": do_end_access,
 }
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server: door routes for the world, everything else for loopback or a token."""
+"""The HTTP server: door routes for the world, everything else for this machine, a token or a session."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.app import console_routes
 from console.counter_answer import CounterAnswers, counter_staff
+from console.desk import Desk
+from console.enter import Enter
+from console.gate import Gate, Guard, visitor
 from console.kill import Kill
 from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
-from leadflow.clock import new_id, wall_clock_us
+from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded
+from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from store.acts import ActRefused
 
-DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/static/")
+DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/static/")
 """What strangers may reach."""
 
 
@@ -59,6 +62,9 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         CounterAnswers(store, companies, wall_clock_us),
     )
 
+    guard = Guard(Desk(store, wall_clock_us, new_id, engine.files.store_log.append), companies, is_local)
+    enter = Enter(guard, new_secret, is_https=(settings.public_url or "").startswith("https:"))
+
     async def healthz(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -67,12 +73,21 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
             return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
         return JSONResponse({"ready": True})
 
+    async def metrics(_request: Request) -> Response:
+        text = await run_in_threadpool(engine.metrics.text)
+        return Response(text, headers={"content-type": CONTENT_TYPE})
+
+    engine.metrics.registry.register(StoreMetrics(store, engine.backlogs, wall_clock_us))
+
     async def operate(request: Request) -> JSONResponse:
         verb = VERBS.get(request.path_params["verb"])
         if verb is None:
             return _problem(404, "unknown_verb", f"Verbs are {', '.join(VERBS)}.")
         try:
-            return JSONResponse(await run_in_threadpool(verb, engine, await request.json()))
+            payload = dict(await request.json())
+            if person_id := visitor(request).person_id:
+                payload["actor"] = person_id
+            return JSONResponse(await run_in_threadpool(verb, engine, payload))
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ActRefused):
                 return _problem(409, error.code, str(error))
@@ -82,10 +97,12 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
             *door.routes(),
             *counter.routes(),
             *engine.calls.routes(),
             Route("/api/operate/{verb}", operate, methods=["POST"]),
+            *enter.routes(),
             *console_routes(
                 store,
                 wall_clock_us,
@@ -95,7 +112,10 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
                 kill=kill,
             ),
         ],
-        middleware=[Middleware(LoopbackOnly)],
+        middleware=[
+            Middleware(TimedDoors, metrics=engine.metrics),
+            Middleware(Gate, guard=guard, doors=DOOR_PREFIXES),
+        ],
         lifespan=lifespan,
     )
 
@@ -112,26 +132,6 @@ async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
 
 def _problem(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-
-
-class LoopbackOnly:
-    """Lets strangers reach the doors only."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 403."""
-        if scope["type"] == "http" and not scope["path"].startswith(DOOR_PREFIXES) and not _from_here(scope):
-            refused = {"error": {"code": "local_only", "message": "This page answers on this machine only."}}
-            await JSONResponse(refused, status_code=403)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
-def _from_here(scope: Scope) -> bool:
-    client = scope.get("client")
-    return is_local(client[0] if client else None, scope["headers"])
 
 
 def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:

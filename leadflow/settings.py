@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES
 
 
@@ -24,6 +29,11 @@ class Settings(BaseSettings):
     data: Path = Field(Path("leadflow-data"), description="Folder of the two databases and the master key")
     host: str = Field("127.0.0.1", description="Address that the doors listen on")
     http_port: int = Field(8080, ge=1, le=65535)
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="How people reach the console from elsewhere, without a path; one-time links begin with it",
+    )
     smtp_port: int = Field(0, ge=0, le=65535, description="Port of the mail door; 0 leaves it closed")
     tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS")
     tls_key: Path | None = None
@@ -31,6 +41,16 @@ class Settings(BaseSettings):
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
+
+    @property
+    def local_url(self) -> str:
+        """The console's address on this machine."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where people reach the console: from elsewhere if that is set, else on this machine."""
+        return self.public_url or self.local_url
 
     @classmethod
     def settings_customise_sources(
@@ -42,6 +62,59 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment first, then the file, then the defaults."""
-        folder = Path(os.environ.get("LEADFLOW_DATA", str(cls.model_fields["data"].default)))
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=folder / "leadflow.toml")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
         return init_settings, env_settings, toml
+
+
+def _settings_file() -> Path:
+    folder = Path(os.environ.get("LEADFLOW_DATA", str(Settings.model_fields["data"].default)))
+    return folder / "leadflow.toml"
+
+
+class SettingsError(ValueError):
+    """The settings of this machine cannot be used; says where each is wrong, and what to do."""
+
+    def __init__(self, problems: Sequence[tuple[str, str, str, str, str]]) -> None:
+        self._problems = problems
+        super().__init__("\n".join(self.lines("en")))
+
+    def lines(self, language: Language) -> list[str]:
+        """Return a line a problem: place, what is wrong, what to do."""
+        if language == "zh":
+            return [f"{where}：{wrong}；{fix}" for where, _, _, wrong, fix in self._problems]
+        return [f"{where}: {wrong}; {fix}" for where, wrong, fix, _, _ in self._problems]
+
+
+def read_settings() -> Settings:
+    """Return the settings. Raises SettingsError, which names file, key and fix."""
+    file = _settings_file()
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        no_toml = (
+            str(file),
+            f"this is no TOML: {error}",
+            "correct that line",
+            f"不是 TOML：{error}",
+            "请更正该行",
+        )
+        raise SettingsError([no_toml]) from None
+    except ValidationError as error:
+        found = [_problem(file, one) for one in error.errors(include_url=False, include_input=True)]
+        raise SettingsError(found) from None
+
+
+def _problem(file: Path, error: ErrorDetails) -> tuple[str, str, str, str, str]:
+    key = str(error["loc"][0]).lower()
+    variable = f"LEADFLOW_{key.upper()}"
+    where = variable if variable in os.environ else f"{file}, {key}"
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(key, Settings.model_fields, 1)
+        fix = f"did you mean {near[0]}?" if near else f"keys are {', '.join(Settings.model_fields)}"
+        zh = f"是否应为 {near[0]}？" if near else f"可用的键：{'、'.join(Settings.model_fields)}"
+        return where, "there is no such setting", fix, "没有这个设置项", zh
+    field = Settings.model_fields[key]
+    meant = field.description or key
+    default = "none" if field.default is None else field.default
+    given = f"{error['input']!r}: {error['msg']}"
+    return where, given, f"{meant} (default: {default})", given, f"请更正（默认值：{default}），说明：{meant}"

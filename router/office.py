@@ -87,6 +87,11 @@ class Office:
         person = self.company.people.get(holder_id)
         return self.calendar_of(person) if person else self._unit_calendar(holder_id)
 
+    def calendar_of_id(self, person_id: str) -> Calendar:
+        """Return the calendar of a person by their code; of somebody unknown, every hour of every day."""
+        person = self.company.people.get(person_id)
+        return self.calendars[ALWAYS] if person is None else self.calendar_of(person)
+
     def calendar_of(self, person: Person) -> Calendar:
         """Return the person's own calendar, else that of the nearest unit above them that has one."""
         if person.calendar_id is not None:

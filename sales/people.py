@@ -165,7 +165,7 @@ class _Sheet:
             return same[0]
         if same and not (email and everybody[same[0]].get("email")):
             return same[0]
-        return _new_id(values, everybody)
+        return new_person_id(values, everybody)
 
     def _place(self, line: int, person_id: str, place: dict[str, Any]) -> None:
         unit_id = self._unit(place["team"])
@@ -215,7 +215,7 @@ _PLACE = ("team", "share", "from_us", "to_us")
 _NO_CODE = re.compile(r"[^a-z0-9]+")
 
 
-def _new_id(values: Mapping[str, Any], taken: Mapping[str, object]) -> str:
+def new_person_id(values: Mapping[str, Any], taken: Mapping[str, object]) -> str:
     """Return a code for somebody new: of their address or English name, else of a digest of their name."""
     told = str(values.get("email") or "").partition("@")[0] or str(values.get("name_en") or "")
     plain = unicodedata.normalize("NFKD", told or str(values["name"])).encode("ascii", "ignore").decode()

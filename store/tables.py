@@ -448,6 +448,25 @@ act = Table(
     UniqueConstraint("undoes"),
     Index("ix_act_scope_id", "scope_id"),
 )
+access = Table(
+    "access",
+    state,
+    _id("access_id", key=True),
+    Column("token_hash", Text, nullable=False, comment="SHA-256 of the secret, which is kept nowhere"),
+    _id("person_id"),
+    _id("kind"),
+    _id("role"),
+    _us("made_us"),
+    _us("expires_us"),
+    _us("used_us", null=True),
+    _us("ended_us", null=True),
+    _id("made_by_act"),
+    UniqueConstraint("token_hash"),
+    CheckConstraint("kind IN ('token', 'link', 'session')", name="kind"),
+    CheckConstraint("role IN ('sales', 'manager', 'operator')", name="role"),
+    Index("ix_access_person_id", "person_id"),
+    Index("ix_access_made_by_act", "made_by_act"),
+)
 erased = Table(
     "erased",
     state,

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser, Page
 from sqlalchemy import update
 
+from leadflow.operate import do_grant
 from schemas.capture import Capture, capture_of
 from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
@@ -153,6 +154,7 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "story", f"/story/{first}"
     yield "story-dead", f"/story/{dead}"
     yield "needs-repair", "/needs-repair"
+    yield "neglected", "/neglected"
     yield "unknown", "/story/nothing"
     yield "form", "/f/site"
     yield "snippet", "/f/site/html"
@@ -193,6 +195,7 @@ def shoot(browser: Browser, live: Live, folder: Path, names: tuple[str, ...] | N
             yield file
         if names is None:
             yield from _worked(tab, live, folder, f"{size}-{language}")
+            yield from _from_elsewhere(tab, live, folder, f"{size}-{language}")
         context.close()
 
 
@@ -208,6 +211,31 @@ def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
     tab.locator("details summary").first.click()
     tab.screenshot(path=folder / f"inbox-outcome-{suffix}.png")
     yield folder / f"inbox-outcome-{suffix}.png"
+
+
+def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
+    """What somebody sees who is not at this machine: out, the link, their own inbox, and what is not theirs."""
+    asked = {"id": "zhou", "actor": "operator", "kind": "link", "hours": 1}
+    link = f"{live.from_elsewhere}/enter/{do_grant(live.engine, asked)['secret']}"
+
+    def taken(name: str) -> Path:
+        file = folder / f"{name}-{suffix}.png"
+        tab.screenshot(path=file, full_page=True)
+        return file
+
+    tab.goto(live.from_elsewhere + "/inbox/zhou")
+    yield taken("access-out")
+    tab.goto(link)
+    yield taken("access-link")
+    tab.click("button")
+    yield taken("access-inbox")
+    tab.goto(live.from_elsewhere + "/inbox/wang")
+    yield taken("access-not-allowed")
+    tab.goto(live.from_elsewhere + "/inbox/zhou")
+    tab.click(".leave button")
+    yield taken("access-left")
+    tab.goto(link)
+    yield taken("access-used")
 
 
 def main() -> None:

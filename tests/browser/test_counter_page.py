@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from schemas.company import Absence, Company, Member, Person, Unit
-from tests.browser.live import chromium, find_chromium
 from tests.support.live import Live
 from tests.support.rig import small_company
 
@@ -72,14 +71,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     running.start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = find_chromium()
-    assert executable is not None, "no Chromium: apt-get install chromium, or set LEADFLOW_CHROMIUM"
-    with chromium(executable) as running:
-        yield running
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_every_command_in_the_pages_exists() -> None:
 def test_what_is_said_to_be_missing_is_missing(name: str) -> None:
     missing = re.findall(r"`leadflow ([a-z]+)`", section(name, NOT_YET[name]))
     assert missing
-    assert [one for one in missing if one in commands()] == []
+    assert [one for one in missing if one in {name.split()[0] for name in commands()}] == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -20,6 +20,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id", "from_us", name=op.f("pk_absence")),
     )
     op.create_table(
+        "access",
+        sa.Column("access_id", sa.Text(), nullable=False),
+        sa.Column(
+            "token_hash", sa.Text(), nullable=False, comment="SHA-256 of the secret, which is kept nowhere"
+        ),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("used_us", sa.BigInteger(), nullable=True),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("made_by_act", sa.Text(), nullable=False),
+        sa.CheckConstraint("kind IN ('token', 'link', 'session')", name=op.f("ck_access_kind")),
+        sa.CheckConstraint("role IN ('sales', 'manager', 'operator')", name=op.f("ck_access_role")),
+        sa.PrimaryKeyConstraint("access_id", name=op.f("pk_access")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_access_token_hash")),
+    )
+    with op.batch_alter_table("access", schema=None) as batch_op:
+        batch_op.create_index("ix_access_made_by_act", ["made_by_act"], unique=False)
+        batch_op.create_index("ix_access_person_id", ["person_id"], unique=False)
+
+    op.create_table(
         "act",
         sa.Column("act_id", sa.Text(), nullable=False),
         sa.Column("idem_key", sa.Text(), nullable=False),
@@ -823,5 +846,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_act_scope_id")
 
     op.drop_table("act")
+    with op.batch_alter_table("access", schema=None) as batch_op:
+        batch_op.drop_index("ix_access_person_id")
+        batch_op.drop_index("ix_access_made_by_act")
+
+    op.drop_table("access")
     op.drop_table("absence")
     # ### end Alembic commands ###

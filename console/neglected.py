@@ -1,0 +1,77 @@
+"""The page of neglected customers: for managers those of their people, for operators all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from console.desk import Desk
+from console.gate import visitor
+from console.texts import language_of, page
+from console.view import View
+from router.office import office_of
+from sales.neglected import Neglected, neglected, owned
+from store import tables
+from store.bulk import keys_in
+from store.company import CompanyCache
+
+SHOWN = 200
+"""More is a matter for a list to work off (`leadflow neglected`), not for a page."""
+
+
+@dataclass(frozen=True)
+class NeglectedPage:
+    """Who is waiting for nothing to happen."""
+
+    desk: Desk
+    companies: CompanyCache
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's route."""
+        return [Route("/neglected", self.show)]
+
+    async def show(self, request: Request) -> Response:
+        """List them by owner, the longest untouched first."""
+
+        def answer() -> Response:
+            now_us = self.desk.clock()
+            with self.desk.store.read() as connection:
+                company = self.companies.get(connection)
+                rows = owned(connection)
+                who = visitor(request)
+                found = neglected(
+                    [row for row in rows if who.sees(row.person_id)],
+                    office_of(company).calendar_of_id,
+                    now_us,
+                )
+                leads = _first_leads(connection, found[:SHOWN])
+            view = View(language_of(request, company.language), company, now_us, who)
+            values = {
+                "view": view,
+                "found": found[:SHOWN],
+                "count": len(found),
+                "leads": {key: lead_id for key, (lead_id, _) in leads.items()},
+                "names": {key: view.who(fields) for key, (_, fields) in leads.items()},
+            }
+            return page(request, view.language, "neglected.html", values)
+
+        return await run_in_threadpool(answer)
+
+
+def _first_leads(connection: Connection, found: list[Neglected]) -> dict[str, tuple[str, Any]]:
+    """Return for each customer the lead by which it was born, whose story tells everything, and its fields."""
+    customer, lead = tables.customer, tables.lead
+    wanted = keys_in(connection, ["customer_id"], [(one.customer_id,) for one in found])
+    rows = connection.execute(
+        select(customer.c.customer_id, customer.c.born_lead, lead.c.fields_json)
+        .join(lead, lead.c.lead_id == customer.c.born_lead, isouter=True)
+        .where(wanted)
+    )
+    return {row.customer_id: (row.born_lead, orjson.loads(row.fields_json or "[]")) for row in rows}

@@ -1,0 +1,74 @@
+"""`leadflow people`: the people of the company as one sheet, out for an HR office and in again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadflow.terminal import Actor, language, operate, problems_end, reading, say
+
+people = typer.Typer(no_args_is_help=True, help="People and their teams as one sheet (XLSX or CSV).")
+
+
+@people.command("template")
+def template(
+    file: Annotated[Path, typer.Argument(help="Sheet to write: .xlsx, or .csv")],
+) -> None:
+    """Write the people and their present teams as a sheet to fill in; headers in the terminal's language."""
+    from leadflow.clock import wall_clock_us
+    from sales.people import people_csv, people_xlsx
+    from store.company import company_version, load_company
+
+    with reading() as connection:
+        company = load_company(connection, company_version(connection))
+    write = people_csv if file.suffix.lower() == ".csv" else people_xlsx
+    file.write_bytes(write(company, wall_clock_us(), language()))
+    say(
+        f"{len(company.people)} people written to {file}; edit, then: leadflow people import {file}",
+        f"已将 {len(company.people)} 人写入 {file}；修改后请运行：leadflow people import {file}",
+    )
+
+
+@people.command("import")
+def take_in(
+    file: Annotated[Path, typer.Argument(help="Sheet to take in: .xlsx, .xls or .csv")],
+    actor: Actor = "operator",
+    dry: Annotated[bool, typer.Option("--dry", help="Only show what would change")] = False,
+) -> None:
+    """Take a sheet of people in and show what changed. Who is not in it stays as they are."""
+    from ingest.registry import FORMATS
+    from leadflow.clock import wall_clock_us
+    from router.book import read_book
+    from sales.check import check
+    from sales.diff import diff
+    from sales.people import read_people
+    from sales.problems import CompanyError
+    from store.company import company_version, load_company
+
+    now_us = wall_clock_us() // 1_000_000 * 1_000_000  # whole seconds: people read when a place began
+    with reading() as connection:
+        old = load_company(connection, company_version(connection))
+    try:
+        new = read_people(file.read_bytes(), old, now_us, file=file.name)
+    except OSError as error:
+        say(f"{file} cannot be read: {error.strerror}", f"无法读取 {file}：{error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    except CompanyError as error:
+        problems_end(error.problems)
+    formats = {name: one.settings for name, one in FORMATS.items()}
+    before = set(check(old, read_book=read_book, formats=formats, now_us=now_us))
+    found = [
+        one for one in check(new, read_book=read_book, formats=formats, now_us=now_us) if one not in before
+    ]
+    if any(one.severity == "error" for one in found):
+        problems_end(found)
+    changes = diff(old, new)
+    for change in changes:
+        typer.echo(change.text(language()))
+    for one in found:
+        typer.echo(one.text(language()), err=True)
+    if changes and not dry:
+        operate("apply", id="company", actor=actor, company=new.model_dump(mode="json"))
+    say(f"{len(changes)} changes", f"{len(changes)} 处变更")

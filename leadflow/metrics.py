@@ -1,0 +1,187 @@
+"""What `/metrics` shows, in Prometheus' words: counts and times by channel, source and stage, nobody's data.
+
+What the store knows is read from it when asked, and so survives a restart; only times are counted in the process.
+Names follow the Prometheus conventions: `leadflow_<thing>_<unit>`, counters with `_total`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.recent import Recent
+from store import tables, views
+from store.database import Database
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CHANNELS_BY_PATH = {"/in/web/": "web", "/in/counter/": "counter", "/in/cti/": "cti"}
+
+_DOOR_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+"""An answer is an fsync away: 2 ms on a good disk. What lasts 10 s, senders have given up on."""
+_BATCH_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
+"""The host aims at 20 ms of lock a batch."""
+
+
+class Metrics:
+    """The counters of one application. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._batches = Histogram(
+            "leadflow_batch_seconds",
+            "Time for one batch of a stage",
+            ["stage"],
+            registry=self.registry,
+            buckets=_BATCH_S,
+        )
+        self._answers = Histogram(
+            "leadflow_door_answer_seconds",
+            "Time from the request to the door's answer",
+            ["channel"],
+            registry=self.registry,
+            buckets=_DOOR_S,
+        )
+        self._refused = Histogram(
+            "leadflow_door_refusal_seconds",
+            "The same for answers that took nothing (status 400 and above)",
+            ["channel"],
+            registry=self.registry,
+            buckets=_DOOR_S,
+        )
+
+    def batch(self, stage: str, seconds: float) -> None:
+        """Count one batch of a stage."""
+        self._batches.labels(stage).observe(seconds)
+
+    def answered(self, channel: str, status: int, seconds: float) -> None:
+        """Count one answer of a door."""
+        (self._answers if status < 400 else self._refused).labels(channel).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return everything in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+class TimedDoors:
+    """Times the answers of the doors that speak HTTP."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and count its answer when that begins."""
+        path: str = scope.get("path", "")
+        channel = next((name for prefix, name in CHANNELS_BY_PATH.items() if path.startswith(prefix)), None)
+        if scope["type"] != "http" or channel is None:
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.answered(channel, message["status"], time.perf_counter() - started)
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+class StoreMetrics(Collector):
+    """What the store says of itself; asked at most once a second, and never for over 5 % of the time."""
+
+    def __init__(
+        self, store: Database, backlogs: Callable[[], Iterable[tuple[str, int]]], clock: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._backlogs = backlogs
+        self._clock = clock
+        self._recent = Recent(lambda: list(self._read()))
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the present figures."""
+        return self._recent.get()
+
+    def _read(self) -> Iterator[Metric]:
+        with self._store.read() as connection:
+            yield from _captures(connection)
+            yield from _present(connection, self._clock())
+        backlog = GaugeMetricFamily(
+            "leadflow_backlog_events", "Events that wait for a stage", labels=["stage"]
+        )
+        for stage, waiting in self._backlogs():
+            backlog.add_metric([stage], waiting)
+        yield backlog
+
+
+_CAPTURES = "leadflow_captures_accepted", "Captures that the first stage has taken up"
+_RESULTS = {
+    "lead": ("leadflow_leads", "Captures that became leads or joined one"),
+    "ignored": ("leadflow_captures_ignored", "Captures kept with a reason, no lead"),
+}
+_REFUSED = "leadflow_captures_refused", "Times that a capture could not be read: each left a dead letter"
+
+_Count = tuple[str, str, int]
+
+
+def _captures(connection: Connection) -> Iterator[Metric]:
+    capture, dead = tables.capture, tables.dead
+    door = (capture.c.channel, capture.c.source_id)
+    real = capture.c.purpose != "probe"
+    rows = connection.execute(
+        select(*door, capture.c.result, func.count()).where(real).group_by(*door, capture.c.result)
+    ).all()
+    yield _by_door(*_CAPTURES, [(channel, source, count) for channel, source, _, count in rows])
+    for result, texts in _RESULTS.items():
+        yield _by_door(*texts, [(one[0], one[1], one[3]) for one in rows if one[2] == result])
+    # Counted by dead letters, which stay: what is repaired and replayed does not take a refusal back.
+    letters = (
+        select(*door, func.count())
+        .join(dead, dead.c.capture_id == capture.c.capture_id)
+        .where(real, dead.c.stage == "parse")
+        .group_by(*door)
+    )
+    yield _by_door(*_REFUSED, [tuple(row) for row in connection.execute(letters)])
+
+
+def _by_door(name: str, meaning: str, counts: Iterable[_Count]) -> Metric:
+    sums: dict[tuple[str, str], int] = {}
+    for channel, source, count in counts:
+        sums[channel, source] = sums.get((channel, source), 0) + count
+    family = CounterMetricFamily(name, meaning, labels=["channel", "source"])
+    for door, total in sorted(sums.items()):
+        family.add_metric(door, total)
+    return family
+
+
+def _present(connection: Connection, now_us: int) -> Iterator[Metric]:
+    dead, holding = tables.dead, tables.holding
+    letters = GaugeMetricFamily(
+        "leadflow_dead_letters_open", "What needs repair, by the stage that refused it", labels=["stage"]
+    )
+    counts = select(dead.c.stage, func.count()).where(dead.c.state == "open").group_by(dead.c.stage)
+    for stage, count in connection.execute(counts):
+        letters.add_metric([stage], count)
+    yield letters
+    oldest: Any = connection.execute(
+        select(func.min(holding.c.from_us)).where(
+            holding.c.holder_kind == "queue",
+            holding.c.holder_id != views.PROBE_QUEUE,
+            holding.c.to_us.is_(None),
+        )
+    ).scalar_one()
+    waits_s = 0.0 if oldest is None else max(0.0, (now_us - oldest) / 1e6)
+    yield GaugeMetricFamily(
+        "leadflow_oldest_waiting_seconds", "How long the oldest customer waits in a queue", value=waits_s
+    )
+    yield GaugeMetricFamily(
+        "leadflow_customers_without_owner",
+        "Open customers without a holder (orphans); anything but 0 is a fault",
+        value=len(views.orphans(connection, now_us)),
+    )

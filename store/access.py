@@ -1,0 +1,173 @@
+"""Who may work from elsewhere: tokens, one-time links and sessions, as plans of acts.
+
+Only the digest of a secret is kept, so a copy of the database opens nothing. Secrets are made by the caller; a
+mail that is sent a second time can so carry the same link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+
+from schemas.ids import make_id
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.effects import Effect, Insert, Update
+
+Role = Literal["sales", "manager", "operator"]
+AccessKind = Literal["token", "link", "session"]
+AccessState = Literal["valid", "used", "expired", "ended"]
+
+HOUR_US = 3_600 * 1_000_000
+SESSION_US = 30 * 24 * HOUR_US
+"""How long a phone stays in after a link: shorter, and salespeople ask for links all the time; longer, and a
+lost phone that nobody reports stays in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One token, link or session on record."""
+
+    access_id: str
+    person_id: str
+    kind: AccessKind
+    role: Role
+    made_us: int
+    expires_us: int
+    used_us: int | None = None
+    ended_us: int | None = None
+
+    def state(self, now_us: int) -> AccessState:
+        """Return whether it opens anything now, else why not. Only a link is used up."""
+        if self.used_us is not None:
+            return "used"
+        if self.ended_us is not None:
+            return "ended"
+        return "valid" if now_us < self.expires_us else "expired"
+
+
+def grant(kind: Literal["token", "link"], secret: str, lasts_us: int, role: Role | None = None) -> Plan:
+    """Return the plan that gives the person who is the command's scope a bearer token or a one-time link.
+
+    Without `role`: `manager` for whoever manages a unit, else `sales`. Refused for nobody who works here. The
+    access's id is `access_id_of(command)`.
+    """
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        _check_works_here(connection, command.scope_id)
+        given = role or _role_of(connection, command.scope_id)
+        until_us = now_us + lasts_us
+        made = Access(access_id_of(command), command.scope_id, kind, given, now_us, until_us)
+        return [_new(made, secret, command)]
+
+    return plan
+
+
+def redeem(code: str, session_secret: str) -> Plan:
+    """Return the plan that turns a one-time link into a session of its person; its command is `redemption`.
+
+    Refused: an unknown, used, ended or expired link, and a person who has left.
+    """
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        table = tables.access
+        connection.execute(
+            select(table.c.access_id).where(table.c.access_id == command.scope_id).with_for_update()
+        )
+        link = find_access(connection, code)
+        if link is None or link.kind != "link":
+            raise ActRefused("link_unknown", "There is no such link.")
+        state = link.state(now_us)
+        if state == "used":
+            raise ActRefused("link_used", "This link was used already; ask for a new one.")
+        if state != "valid":
+            raise ActRefused("link_over", "This link is not valid any more; ask for a new one.")
+        _check_works_here(connection, link.person_id)
+        until_us = now_us + SESSION_US
+        session = replace(
+            link, access_id=access_id_of(command), kind="session", made_us=now_us, expires_us=until_us
+        )
+        used = Update("access", {"access_id": link.access_id}, {"used_us": now_us})
+        return [used, _new(session, session_secret, command)]
+
+    return plan
+
+
+def redemption(link: Access) -> Command:
+    """Return the command under which a link is redeemed: always the same, so that it happens once."""
+    return Command("enter", link.person_id, f"enter:{link.access_id}", link.access_id)
+
+
+def end() -> Plan:
+    """Return the plan that ends an access (the command's scope) with the session that a link led to.
+
+    With a person as scope it ends all that they have.
+    """
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        table, scope = tables.access, command.scope_id
+        led_to = make_id("act", f"enter:{scope}")
+        mine = (table.c.access_id == scope) | (table.c.person_id == scope) | (table.c.made_by_act == led_to)
+        found = connection.execute(select(table.c.access_id, table.c.ended_us).where(mine)).all()
+        if not found:
+            raise ActRefused(
+                "unknown_access", f"There is no token, link or person {scope}: leadflow token list"
+            )
+        open_ones = [row.access_id for row in found if row.ended_us is None]
+        return [Update("access", {"access_id": one}, {"ended_us": now_us}) for one in open_ones]
+
+    return plan
+
+
+def access_id_of(command: Command) -> str:
+    """Return the id of the access that a command makes."""
+    return make_id("acc", command.act_id)
+
+
+def find_access(connection: Connection, secret: str) -> Access | None:
+    """Return the access that a secret belongs to, in whatever state it is."""
+    table = tables.access
+    digest = _digest(secret)
+    row = connection.execute(select(table).where(table.c.token_hash == digest)).mappings().one_or_none()
+    return None if row is None else _access(row)
+
+
+def list_access(connection: Connection) -> list[Access]:
+    """Return every token, link and session on record, the newest first."""
+    table = tables.access
+    rows = connection.execute(select(table).order_by(table.c.made_us.desc(), table.c.access_id)).mappings()
+    return [_access(row) for row in rows]
+
+
+def _access(row: Any) -> Access:
+    return Access(**{name: row[name] for name in Access.__slots__})
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _new(made: Access, secret: str, command: Command) -> Insert:
+    row = {name: getattr(made, name) for name in Access.__slots__}
+    return Insert("access", {**row, "token_hash": _digest(secret), "made_by_act": command.act_id})
+
+
+def _check_works_here(connection: Connection, person_id: str) -> None:
+    person = tables.person
+    state = connection.execute(
+        select(person.c.state).where(person.c.person_id == person_id)
+    ).scalar_one_or_none()
+    if state != "active":
+        raise ActRefused("unknown_person", f"Nobody who works here has the code {person_id!r}.")
+
+
+def _role_of(connection: Connection, person_id: str) -> Role:
+    unit = tables.unit
+    manages = connection.execute(
+        select(unit.c.unit_id).where(unit.c.manager_id == person_id).limit(1)
+    ).first()
+    return "sales" if manages is None else "manager"

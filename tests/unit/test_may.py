@@ -1,0 +1,101 @@
+"""Who may see and do what, as a table; and what follows from the organisation."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.may import AT_THIS_MACHINE, Area, Visitor, may, visitor_of
+from schemas.company import Company, Member, Person, Unit
+from tests.support.rig import MONDAY_10
+
+SALES = Visitor("ann", "sales", frozenset({"ann", "east"}))
+MANAGER = Visitor("mei", "manager", frozenset({"mei", "east", "ann", "bo"}))
+OPERATOR = Visitor("ops", "operator")
+
+
+@pytest.mark.parametrize(
+    ("who", "area", "things", "allowed"),
+    [
+        (SALES, "own", (), True),
+        (SALES, "work", [["ann"]], True),
+        (SALES, "work", [["east"]], True),
+        (SALES, "work", [["bo"]], False),
+        (SALES, "work", [["bo", "ann"]], True),
+        (SALES, "work", [["ann"], ["bo"]], False),
+        (SALES, "work", [[]], False),
+        (SALES, "work", (), False),
+        (SALES, "operate", (), False),
+        (SALES, "operate", [["ann"]], False),
+        (MANAGER, "work", [["bo"]], True),
+        (MANAGER, "work", [["west"]], False),
+        (MANAGER, "operate", (), False),
+        (OPERATOR, "work", [["bo"]], True),
+        (OPERATOR, "work", (), True),
+        (OPERATOR, "operate", (), True),
+        (AT_THIS_MACHINE, "operate", (), True),
+        (AT_THIS_MACHINE, "work", [], True),
+    ],
+)
+def test_the_table(who: Visitor, area: Area, things: list[list[str]], allowed: bool) -> None:
+    assert may(who, area, things) is allowed
+
+
+def company() -> Company:
+    def unit(unit_id: str, parent: str | None, manager: str | None = None) -> Unit:
+        kind = "team" if parent else "company"
+        return Unit(
+            unit_id=unit_id, parent_id=parent, kind=kind, name_zh=unit_id, name_en=unit_id, manager_id=manager
+        )
+
+    units = (
+        unit("all", None, "boss"),
+        unit("east", "all", "mei"),
+        unit("east-1", "east"),
+        unit("west", "all"),
+    )
+    people = [Person(person_id=one, name=one) for one in ("boss", "mei", "ann", "bo", "wu")]
+    people.append(Person(person_id="gone", name="gone", state="left"))
+    return Company(
+        version=1,
+        units={one.unit_id: one for one in units},
+        people={one.person_id: one for one in people},
+        members=(
+            Member(unit_id="east-1", person_id="ann", from_us=0),
+            Member(unit_id="east", person_id="bo", from_us=0, to_us=MONDAY_10),
+            Member(unit_id="west", person_id="wu", from_us=0),
+            Member(unit_id="west", person_id="ann", from_us=MONDAY_10 + 1),
+            Member(unit_id="east-1", person_id="gone", from_us=0, to_us=1),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("person_id", "role", "holders"),
+    [
+        ("ann", "sales", {"ann", "east-1"}),
+        ("bo", "sales", {"bo"}),  # whose place ended just now
+        ("mei", "sales", {"mei"}),
+        ("mei", "manager", {"mei", "east", "east-1", "ann"}),
+        ("boss", "manager", {"boss", "all", "east", "east-1", "west", "ann", "wu"}),
+        ("wu", "manager", {"wu", "west"}),
+    ],
+)
+def test_a_visitor_sees_what_the_organisation_says(person_id: str, role: str, holders: set[str]) -> None:
+    who = visitor_of(company(), person_id, role, MONDAY_10)  # type: ignore[arg-type]
+    assert who is not None
+    assert who.holders == holders
+
+
+@pytest.mark.parametrize("person_id", ["gone", "nobody"])
+def test_who_left_is_out_even_as_operator(person_id: str) -> None:
+    assert visitor_of(company(), person_id, "operator", MONDAY_10) is None
+
+
+def test_a_circle_in_the_organisation_ends() -> None:
+    units = {
+        "a": Unit(unit_id="a", parent_id="b", kind="team", name_zh="a", name_en="a"),
+        "b": Unit(unit_id="b", parent_id="a", kind="team", name_zh="b", name_en="b", manager_id="mei"),
+    }
+    who = visitor_of(company().model_copy(update={"units": units}), "mei", "manager", MONDAY_10)
+    assert who is not None
+    assert {"a", "b"} <= who.holders
