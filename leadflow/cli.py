@@ -46,7 +46,7 @@ def run() -> None:
         lock = take_lock(settings.data, url, smtp_port=settings.smtp_port, probe_token=token)
     except AlreadyRunning as running:
         _fail(str(running))
-    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes), token), settings)
+    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes), token, settings.public_url), settings)
     lock.close()
 
 
@@ -81,10 +81,13 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
     from leadflow.clock import wall_clock_us
     from router.book import read_book
     from sales.check import check as problems_of
+    from sinks.registry import SETTINGS
 
     company = _company_from(path)
     formats = {name: one.settings for name, one in FORMATS.items()}
-    problems = problems_of(company, read_book=read_book, formats=formats, now_us=wall_clock_us())
+    problems = problems_of(
+        company, read_book=read_book, formats=formats, sinks=SETTINGS, now_us=wall_clock_us()
+    )
     for problem in problems:
         typer.echo(problem.text("en"))
     typer.echo(f"{len(problems)} problems", err=bool(problems))
@@ -93,7 +96,7 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
 
 @app.command()
 def company(folder: Annotated[Path, typer.Argument(help="Folder to write into")]) -> None:
-    """Write the company as files, to be edited and applied; secrets of sources are left out."""
+    """Write the company as files, to be edited and applied; secrets are left out."""
     from sales.files import write_folder
     from store.company import company_version, load_company
 
@@ -180,7 +183,9 @@ def explain(
 
 
 @app.command()
-def export(what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks or dead")]) -> None:
+def export(
+    what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks, deliveries or dead")],
+) -> None:
     """Write JSON Lines to standard output; probes are left out."""
     import orjson
 
@@ -282,10 +287,11 @@ def _company_from(path: Path) -> Company:
     from router.book import read_book
     from sales.files import read_company
     from sales.problems import CompanyError
+    from sinks.registry import SETTINGS
 
     try:
         formats = {name: one.settings for name, one in FORMATS.items()}
-        return read_company(path, read_book=read_book, formats=formats)
+        return read_company(path, read_book=read_book, formats=formats, sinks=SETTINGS)
     except CompanyError as error:
         for problem in error.problems:
             typer.echo(problem.text("en"), err=True)

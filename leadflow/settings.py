@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
+    public_url: str | None = Field(
+        None, description="Address under which people reach the console, for links in what is sent out"
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @classmethod
