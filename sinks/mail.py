@@ -10,6 +10,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -46,8 +47,7 @@ class Mail(SinkSettings):
     @field_validator("sender")
     @classmethod
     def _is_address(cls, sender: str) -> str:
-        name, at, domain = sender.rpartition("@")
-        if not (name and at and domain) or any(sign.isspace() for sign in sender) or not sender.isascii():
+        if not is_address(sender):
             raise ValueError("write an address such as leadflow@haichuan.example")
         return sender
 
@@ -69,15 +69,15 @@ class Letter:
 def render(sink: Mail, message: Message) -> Letter | None:
     """Return the mail in the recipient's language; None when there is nobody to write to any more."""
     person, assigned = message.recipient, message.assigned
-    if person is None or not person.email:
+    if person is None or not is_address(person.email):
         return None
     words = _WORDS[person.language]
     lines = _lines(message, person.language)
     subject = words["subject"].format(who=_who(assigned) or words["nobody"], company=message.company)
     mail = EmailMessage(policy=SMTP)
     domain = sink.sender.rpartition("@")[2]
-    mail["From"] = Address(message.company, addr_spec=sink.sender)
-    mail["To"] = Address(person.name, addr_spec=person.email)
+    mail["From"] = Address(_one_line(message.company), addr_spec=sink.sender)
+    mail["To"] = Address(_one_line(person.name), addr_spec=person.email)
     mail["Subject"] = _one_line(subject)[: _SUBJECT_CHARS * 2]
     mail["Date"] = format_datetime(utc(message.at_us))
     mail["Message-ID"] = f"<{message.delivery_id}@{domain}>"
@@ -90,6 +90,15 @@ def render(sink: Mail, message: Message) -> Letter | None:
     mail.set_content(text, cte="base64")
     mail.add_alternative(_html(lines, assigned.link, words, person.language), subtype="html", cte="base64")
     return Letter(person.email, mail)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a mail can be addressed to a text as it stands: plain ASCII, as every relay takes it."""
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, IndexError, HeaderParseError):
+        return False
+    return bool(address.username and address.domain) and text.isascii() and not any(map(str.isspace, text))
 
 
 def _lines(message: Message, language: Language) -> list[tuple[str, str]]:

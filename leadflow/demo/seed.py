@@ -175,7 +175,9 @@ class _Play:
     def __init__(self, files: Files, company: Company, place: _Place) -> None:
         self._files = files
         self._place = place
-        self._company = moved_company(company, place.anchor_us)
+        self._whole = moved_company(company, place.anchor_us)
+        # Nothing was sent out in those days: the sinks come at the end, and tell what happens from then on.
+        self._company = self._whole.model_copy(update={"sinks": {}})
         self._office: Office = office_of(self._company)
         self._in_force: Company | None = None
         self._clock_us = 0
@@ -215,6 +217,8 @@ class _Play:
             at_us = end_us
             progress(at_us - first_us, place.anchor_us - first_us)
         self._timers(place.anchor_us)
+        with self._files.store.write() as connection:
+            apply(connection, self._whole, place.anchor_us)
         place.done = True
         self._append([], place.anchor_us)
 

@@ -159,6 +159,14 @@ def companies(draw: st.DrawFn) -> Company:
             "name": draw(TEXTS),
         }
         sources[draw(st.integers(0, 1))][key] = settings_
+    sinks: list[dict[str, dict[str, object]]] = [{}, {}]
+    for key in draw(st.lists(CODES, unique=True, max_size=2)):
+        sinks[draw(st.integers(0, 1))][key] = {
+            "sink_id": key,
+            "kind": "faulty",
+            "name": draw(TEXTS),
+            "channels": draw(st.lists(st.sampled_from(["web", "cti"]), unique=True)),
+        }
     return Company.model_validate(
         {
             "version": 0,
@@ -186,6 +194,8 @@ def companies(draw: st.DrawFn) -> Company:
             },
             "sources": sources[0],
             "sources_off": sources[1],
+            "sinks": sinks[0],
+            "sinks_off": sinks[1],
             "book_csv": book,
             "book_version": book_version(book),
         }
