@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,10 @@ from sqlalchemy.exc import DBAPIError
 
 from schemas.company import Company
 from schemas.ids import make_id
-from schemas.sinks import SinkSettings
 from sinks import read
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
-from sinks.port import Answer, AnyKind, Later, Message, Never, Outside, Taken
-from sinks.registry import BadSink, read_sink
+from sinks.port import Answer, Later, Message, Never, Outside, Taken
+from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
 from store.bulk import insert_ignore
@@ -51,8 +50,18 @@ class Dropped:
 class Result:
     """How one try ended."""
 
-    row: Mapping[str, Any]
+    row: read.Row
     answer: Answer | Dropped
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A delivery to be sent, and what was known when it was picked."""
+
+    row: read.Row
+    facts: read.Facts
+    company: Company
+    at_us: int
 
 
 class Dispatcher:
@@ -101,11 +110,8 @@ class Dispatcher:
     def turn(self) -> int:
         """Record what was answered, start what is due; return how many sends are under way."""
         self._record()
-        for row, kind, settings, message in self._picked():
-            thread = threading.Thread(
-                target=self._send, args=(row, kind, settings, message), name="send", daemon=True
-            )
-            thread.start()
+        for job in self._due():
+            self._start(job)
         with self._lock:
             return len(self._under_way)
 
@@ -143,8 +149,8 @@ class Dispatcher:
             self._wake.wait(0.05)
         timer.cancel()
 
-    def _picked(self) -> list[tuple[Mapping[str, Any], AnyKind, SinkSettings, Message]]:
-        """Return what is to be sent now, and mark its lanes as under way."""
+    def _due(self) -> list[_Job]:
+        """Return what is to be sent now: the lane is free, and the sink has room."""
         now_us = self._clock()
         with self._store.read() as connection:
             rows = read.due(connection, now_us)
@@ -152,68 +158,70 @@ class Dispatcher:
                 return []
             company = self._companies.get(connection)
             chosen = self._chosen(rows, company)
-            told = read.describe(connection, [row for row, _, _ in chosen], company, self._public_url)
-        picked = []
-        for row, kind, settings in chosen:
-            assigned = told[row["delivery_id"]]
-            if assigned is None:
-                self._done(Result(row, Dropped("erased")))
-                continue
-            message = Message(
-                delivery_id=row["delivery_id"],
-                attempt=row["attempt"] + 1,
-                at_us=now_us,
-                zone=company.zone,
-                company=company.name,
-                assigned=assigned,
-                recipient=read.recipient(row, company) if kind.abilities.to_people else None,
-            )
-            picked.append((row, kind, settings, message))
-        return picked
+            facts = read.gather(connection, chosen)
+        return [_Job(row, facts, company, now_us) for row in chosen]
 
-    def _chosen(
-        self, rows: Sequence[Mapping[str, Any]], company: Company
-    ) -> list[tuple[Mapping[str, Any], AnyKind, SinkSettings]]:
-        """Return the rows whose lane is free and whose sink has room; what can never be sent is settled here."""
-        chosen = []
+    def _chosen(self, rows: Sequence[read.Row], company: Company) -> list[read.Row]:
         with self._lock:
-            busy = Counter(self._under_way.values())
+            under_way = dict(self._under_way)
+        busy, chosen = Counter(under_way.values()), []
         for row in rows:
-            lane, sink_id = row["lane"], row["sink_id"]
-            with self._lock:
-                if lane in self._under_way:
-                    continue
-            if sink_id in company.sinks_off:
-                continue  # waits until it is switched on again
-            if sink_id not in company.sinks:
-                self._begin(lane, sink_id)
-                self._done(Result(row, Dropped("sink_gone")))
+            sink_id = row["sink_id"]
+            # One that is switched off waits until it is on again.
+            if (
+                row["lane"] in under_way
+                or sink_id in company.sinks_off
+                or busy[sink_id] >= _room(sink_id, company)
+            ):
                 continue
-            try:
-                kind, settings = read_sink(company.sinks[sink_id])
-            except BadSink:
-                self._begin(lane, sink_id)
-                self._done(Result(row, Later("bad_sink")))
-                continue
-            if busy[sink_id] < kind.abilities.side_by_side:
-                busy[sink_id] += 1
-                self._begin(lane, sink_id)
-                chosen.append((row, kind, settings))
+            busy[sink_id] += 1
+            chosen.append(row)
         return chosen
 
-    def _begin(self, lane: str, sink_id: str) -> None:
+    def _start(self, job: _Job) -> None:
+        lane = job.row["lane"]
         with self._lock:
-            self._under_way[lane] = sink_id
-
-    def _send(self, row: Mapping[str, Any], kind: AnyKind, settings: SinkSettings, message: Message) -> None:
-        """Send one delivery, in a thread of its own."""
-        answer: Answer
+            self._under_way[lane] = job.row["sink_id"]
         try:
-            answer = kind.send(settings, kind.render(settings, message), self._outside)
+            threading.Thread(target=self._send, args=(job,), name="send", daemon=True).start()
+        except RuntimeError:  # no more threads: the lane stays free, and its turn comes again
+            with self._lock:
+                del self._under_way[lane]
+            raise
+
+    def _send(self, job: _Job) -> None:
+        """Send one delivery, in a thread of its own."""
+        answer: Answer | Dropped
+        try:
+            answer = self._answer(job)
         except Exception as error:
-            log.error("send_bug", delivery_id=row["delivery_id"], error=type(error).__name__)
+            log.error("send_bug", delivery_id=job.row["delivery_id"], error=type(error).__name__)
             answer = Never("bug")
-        self._done(Result(row, answer))
+        self._done(Result(job.row, answer))
+
+    def _answer(self, job: _Job) -> Answer | Dropped:
+        row, company = job.row, job.company
+        if row["sink_id"] not in company.sinks:
+            return Dropped("sink_gone")
+        try:
+            kind, settings = read_sink(company.sinks[row["sink_id"]])
+        except BadSink:
+            return Later("bad_sink")
+        assigned = read.tell(row, job.facts, company, self._public_url)
+        if assigned is None:
+            return Dropped("erased")
+        message = Message(
+            delivery_id=row["delivery_id"],
+            attempt=row["attempt"] + 1,
+            at_us=job.at_us,
+            zone=company.zone,
+            company=company.name,
+            assigned=assigned,
+            recipient=read.recipient(row, company) if kind.abilities.to_people else None,
+        )
+        rendered = kind.render(settings, message)
+        answer: Answer = kind.send(settings, rendered, self._outside)
+        return answer
 
     def _done(self, result: Result) -> None:
         with self._lock:
@@ -237,6 +245,12 @@ class Dispatcher:
                 self._under_way.pop(result.row["lane"], None)
 
 
+def _room(sink_id: str, company: Company) -> int:
+    """Return how many sends of a sink may run at once; one that cannot be read is settled without any."""
+    kind = SINKS.get(str(company.sinks.get(sink_id, {}).get("kind")))
+    return kind.abilities.side_by_side if kind else 1
+
+
 def _write(connection: Connection, result: Result, now_us: int) -> None:
     row, answer = result.row, result.answer
     values, letter = outcome(row, answer, now_us)
@@ -250,7 +264,7 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
 
 
 def outcome(
-    row: Mapping[str, Any], answer: Answer | Dropped, now_us: int
+    row: read.Row, answer: Answer | Dropped, now_us: int
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return what a try changes in its delivery, and the dead letter it leads to, if any. Pure."""
     values: dict[str, Any] = {"answered_us": now_us}
@@ -272,7 +286,7 @@ def outcome(
     return {**values, "state": "failed"}, _dead_letter(row, answer, now_us)
 
 
-def _dead_letter(row: Mapping[str, Any], answer: Later | Never, now_us: int) -> dict[str, Any]:
+def _dead_letter(row: read.Row, answer: Later | Never, now_us: int) -> dict[str, Any]:
     attempt = row["replays"] + 1
     return {
         "dead_id": make_id("dead", "deliver", row["delivery_id"], attempt),

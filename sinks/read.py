@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -44,39 +45,48 @@ def due(connection: Connection, now_us: int) -> list[Row]:
     return [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
 
 
-def describe(
-    connection: Connection, rows: Sequence[Row], company: Company, public_url: str | None
-) -> dict[str, Assigned | None]:
-    """Return by delivery what it tells, as the tables of state have it now; None if the customer was erased."""
-    leads = _by(connection, tables.lead, "lead_id", {row["lead_id"] for row in rows if row["lead_id"]})
-    decisions = _by(connection, tables.decision, "decision_id", {row["decision_id"] for row in rows})
-    customers = _by(connection, tables.customer, "customer_id", {row["customer_id"] for row in rows})
-    tasks = _tasks(connection, {row["customer_id"] for row in rows})
-    found: dict[str, Assigned | None] = {}
-    for row in rows:
-        lead = leads.get(row["lead_id"])
-        gone = customers[row["customer_id"]]["state"] == "closed" and lead is None
-        reason = orjson.loads(decisions[row["decision_id"]]["reason_json"])
-        holder = _holder(row, company)
-        found[row["delivery_id"]] = (
-            None
-            if gone
-            else Assigned(
-                event_id=row["event_id"],
-                decision_id=row["decision_id"],
-                decided=utc(row["decided_us"]),
-                why=reason["code"],
-                team=reason.get("team_id"),
-                purpose=row["purpose"],
-                trace_id=row["trace_id"],
-                customer_id=row["customer_id"],
-                holder=holder,
-                lead=_lead(lead) if lead else None,
-                task=_task(tasks.get(row["customer_id"], []), row["lead_id"]),
-                link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
-            )
-        )
-    return found
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the leads and customers behind some deliveries, as of one moment."""
+
+    leads: Mapping[str, Row]
+    decisions: Mapping[str, Row]
+    customers: Mapping[str, Row]
+    tasks: Mapping[str, list[Row]]
+
+
+def gather(connection: Connection, rows: Sequence[Row]) -> Facts:
+    """Read what telling about these deliveries needs, in a fixed number of queries."""
+    customers = {row["customer_id"] for row in rows}
+    return Facts(
+        leads=_by(connection, tables.lead, "lead_id", {row["lead_id"] for row in rows if row["lead_id"]}),
+        decisions=_by(connection, tables.decision, "decision_id", {row["decision_id"] for row in rows}),
+        customers=_by(connection, tables.customer, "customer_id", customers),
+        tasks=_tasks(connection, customers),
+    )
+
+
+def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> Assigned | None:
+    """Return what a delivery tells; None if the customer was erased meanwhile. Pure."""
+    lead = facts.leads.get(row["lead_id"])
+    if lead is None and facts.customers[row["customer_id"]]["state"] == "closed":
+        return None
+    reason = orjson.loads(facts.decisions[row["decision_id"]]["reason_json"])
+    holder = _holder(row, company)
+    return Assigned(
+        event_id=row["event_id"],
+        decision_id=row["decision_id"],
+        decided=utc(row["decided_us"]),
+        why=reason["code"],
+        team=reason.get("team_id"),
+        purpose=row["purpose"],
+        trace_id=row["trace_id"],
+        customer_id=row["customer_id"],
+        holder=holder,
+        lead=_lead(lead) if lead else None,
+        task=_task(facts.tasks.get(row["customer_id"], []), row["lead_id"]),
+        link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
+    )
 
 
 def recipient(row: Row, company: Company) -> Recipient | None:
