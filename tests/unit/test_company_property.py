@@ -71,7 +71,7 @@ def companies(draw: st.DrawFn) -> Company:
             name_en=optional(TEXTS),
             email=optional(TEXTS),
             phone=optional(st.text("0123456789+-", min_size=1, max_size=12).filter(lambda t: t.strip("+-"))),
-            desk_code=optional(st.from_regex(r"\d\d", fullmatch=True).filter(str.isascii)),
+            desk_code=optional(st.text("0123456789", min_size=2, max_size=2)),
             language=st.sampled_from(["zh", "en"]),
             state=st.sampled_from(["active", "left"]),
         )
@@ -159,14 +159,11 @@ def companies(draw: st.DrawFn) -> Company:
             "name": draw(TEXTS),
         }
         sources[draw(st.integers(0, 1))][key] = settings_
-    sinks: list[dict[str, dict[str, object]]] = [{}, {}]
-    for key in draw(st.lists(CODES, unique=True, max_size=2)):
-        sinks[draw(st.integers(0, 1))][key] = {
-            "sink_id": key,
-            "kind": "faulty",
-            "name": draw(TEXTS),
-            "channels": draw(st.lists(st.sampled_from(["web", "cti"]), unique=True)),
-        }
+    sink = {"sink_id": "crm", "kind": "faulty", "name": "CRM"}
+    channels = draw(st.sampled_from([None, [], ["web"], ["web", "cti"]]))
+    sinks: list[dict[str, object]] = [{}, {}]
+    if channels is not None:
+        sinks[draw(st.integers(0, 1))]["crm"] = {**sink, "channels": channels}
     return Company.model_validate(
         {
             "version": 0,
