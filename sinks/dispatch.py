@@ -8,6 +8,7 @@ dies with the process that made it, and there is nothing to be released after a 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,11 +121,7 @@ class Dispatcher:
             self._wake.clear()
             try:
                 self.turn()
-            except DBAPIError as error:
-                log.error("dispatch_failed", error=type(error.orig).__name__)
-                self._stopping.wait(RETRY_S)
-                continue
-            except Exception as error:
+            except Exception as error:  # the store failed: nothing is lost, since nothing was recorded
                 log.error("dispatch_failed", error=type(error).__name__)
                 self._stopping.wait(RETRY_S)
                 continue
@@ -132,22 +129,17 @@ class Dispatcher:
         self._finish()
 
     def _finish(self) -> None:
-        give_up = threading.Event()
-        timer = threading.Timer(PATIENCE_S, give_up.set)
-        timer.daemon = True
-        timer.start()
-        while not give_up.is_set():
-            try:
+        give_up = time.monotonic() + PATIENCE_S
+        try:
+            while time.monotonic() < give_up:
+                self._wake.clear()
                 self._record()
-            except DBAPIError as error:
-                log.error("dispatch_failed", error=type(error.orig).__name__)
-                break
-            with self._lock:
-                if not self._under_way:
-                    break
-            self._wake.clear()
-            self._wake.wait(0.05)
-        timer.cancel()
+                with self._lock:
+                    if not self._under_way:
+                        return
+                self._wake.wait(IDLE_S)
+        except DBAPIError as error:
+            log.error("dispatch_failed", error=type(error).__name__)
 
     def _due(self) -> list[_Job]:
         """Return what is to be sent now: the lane is free, and the sink has room."""
@@ -195,6 +187,8 @@ class Dispatcher:
         try:
             answer = self._answer(job)
         except Exception as error:
+            if self._stopping.is_set():
+                return  # cut off by the stop: it is sent again after the start
             log.error("send_bug", delivery_id=job.row["delivery_id"], error=type(error).__name__)
             answer = Never("bug")
         self._done(Result(job.row, answer))
