@@ -76,6 +76,12 @@ class View:
         """Return whom a delivery is for: a person, else the sink's one destination."""
         return self.sink(row["dest"]) if row["dest"] == row["sink_id"] else self.name(row["dest"])
 
+    def trouble(self, code: str | None) -> str:
+        """Return why a delivery was not taken, in words; empty if it was."""
+        if code is not None and code in words.DEAD:
+            return self.gettext(words.DEAD[code][0])
+        return words.word(words.DROPPED, code, self.gettext)
+
     def when(self, us: int) -> str:
         """Return a moment as people read it."""
         return times.shown(us, self.now_us, self.company.zone, self.language)

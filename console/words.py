@@ -49,6 +49,12 @@ DELIVERY_STATES = {
     "dropped": N_("not sent"),
 }
 
+DROPPED = {
+    "erased": N_("The customer was erased."),
+    "sink_gone": N_("The sink was taken out of the company."),
+}
+"""Why something is not sent at all; why it could not be sent stands among the dead letters."""
+
 TASK_STATES = {"open": N_("open"), "done": N_("done"), "cancelled": N_("cancelled")}
 
 COLUMNS = {
@@ -196,15 +202,15 @@ DEAD: Mapping[str, tuple[str, str]] = {
         N_("Look whether the destination works, then replay."),
     ),
     "unreachable": (
-        N_("The destination could not be reached for three days."),
+        N_("The destination could not be reached."),
         N_("Check its address and the network, then replay."),
     ),
     "busy": (
-        N_("The destination asked for patience for three days."),
+        N_("The destination asked for patience."),
         N_("Ask whoever runs the destination, then replay."),
     ),
     "broken": (
-        N_("The destination answered with a fault of its own for three days."),
+        N_("The destination answered with a fault of its own."),
         N_("Ask whoever runs the destination, then replay."),
     ),
     "gone": (

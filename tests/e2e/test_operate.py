@@ -230,7 +230,9 @@ def test_what_went_out_is_shown_exported_explained_and_examined(tmp_path: Path) 
         story = leadflow(live.folder, "explain", rows["crm"]["delivery_id"])
         assert "DELIVERY" in story
         assert "gone · 410" in story
-        assert "备用" in live.get(f"/story/{rows['crm']['lead_id']}?lang=zh")[1]
+        shown = live.get(f"/story/{rows['crm']['lead_id']}?lang=zh")[1]
+        assert "备用" in shown
+        assert "无法连接对方。" in shown
         found = leadflow(live.folder, "doctor", code=1)
         assert "ok    webhook sink crm: 127.0.0.1" in found
         assert "FAIL  webhook sink nobody: " in found
