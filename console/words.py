@@ -205,6 +205,10 @@ DEAD: Mapping[str, tuple[str, str]] = {
         N_("The destination could not be reached."),
         N_("Check its address and the network, then replay."),
     ),
+    "bad_certificate": (
+        N_("The destination shows a certificate that this machine does not trust."),
+        N_("Have it renewed, or let this machine trust who issued it; then replay."),
+    ),
     "busy": (
         N_("The destination asked for patience."),
         N_("Ask whoever runs the destination, then replay."),

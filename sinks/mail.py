@@ -166,6 +166,8 @@ def send(sink: Mail, letter: Letter | None, _outside: Outside) -> Answer:
         return _judge(refused.smtp_code)
     except smtplib.SMTPNotSupportedError:
         return Later("no_starttls")
+    except ssl.SSLCertVerificationError:
+        return Later("bad_certificate")
     except TimeoutError:
         return Later("timeout")
     except (smtplib.SMTPException, OSError):

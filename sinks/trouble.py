@@ -7,6 +7,7 @@ from collections.abc import Mapping
 MEANINGS: Mapping[str, str] = {
     "timeout": "The destination took the connection and did not answer in time.",
     "unreachable": "Nobody answers at the destination, or the connection broke off.",
+    "bad_certificate": "The destination shows a certificate that this machine does not trust.",
     "busy": "The destination asked to be left alone for a while.",
     "broken": "The destination answered with a fault of its own.",
     "gone": "The destination says that this address is no longer in use.",
@@ -23,6 +24,7 @@ MEANINGS: Mapping[str, str] = {
 HINTS: Mapping[str, str] = {
     "timeout": "Look whether the destination works, then replay.",
     "unreachable": "Check its address and the network, then replay.",
+    "bad_certificate": "Have it renewed, or let this machine trust who issued it; then replay.",
     "busy": "Ask the destination for more room, then replay.",
     "broken": "Ask whoever runs the destination to look at its log, then replay.",
     "gone": "Correct the address, or switch the sink off; then replay or discard.",

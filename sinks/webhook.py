@@ -7,6 +7,7 @@ HMAC-SHA-256 over `id.timestamp.body`. The body is {"type", "timestamp", "data"}
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from base64 import b64decode
 from binascii import Error as BadBase64
@@ -107,8 +108,17 @@ def send(_sink: Webhook, post: Post | None, outside: Outside) -> Answer:
             return judge(answer.status_code, wait_s)
     except httpx2.TimeoutException:
         return Later("timeout")
-    except httpx2.TransportError:
-        return Later("unreachable")
+    except httpx2.TransportError as error:
+        return Later("bad_certificate" if _is_about_trust(error) else "unreachable")
+
+
+def _is_about_trust(error: BaseException | None) -> bool:
+    """Tell whether what broke a connection was, at bottom, its certificate."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _hear_out(answer: httpx2.Response) -> None:

@@ -12,6 +12,7 @@ from ingest.registry import parse_capture
 from schemas.capture import capture_of
 from schemas.company import Company
 from schemas.results import Ignored
+from tests.support.certificate import self_signed
 from tests.support.postbox import Postbox
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
 from tests.support.sending import Clock, dispatching, send_all
@@ -136,6 +137,25 @@ def test_a_relay_without_encryption_gets_nothing_in_the_clear(tmp_path: Path, po
         send_all(dispatcher)
     assert postbox.came == []
     assert [(row["state"], row["code"]) for row in rig.rows("delivery")] == [("waiting", "no_starttls")]
+    rig.close()
+
+
+def test_mail_is_encrypted_and_only_for_a_relay_that_can_be_trusted(
+    tmp_path: Path, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postbox.close()
+    chain, tls = self_signed(tmp_path)
+    postbox.open(tls)
+    rig = fed(tmp_path, with_mail(postbox, {"ann": ANN, "bo": BO}, tls="starttls"), 1)
+    clock = Clock(MONDAY_10 + MINUTE)
+    with dispatching(rig, clock) as dispatcher:
+        send_all(dispatcher)
+        assert postbox.came == []
+        assert [row["code"] for row in rig.rows("delivery")] == ["bad_certificate"]
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+        clock.at_us += MINUTE
+        send_all(dispatcher)
+    assert len(postbox.came) == 1
     rig.close()
 
 

@@ -14,6 +14,7 @@ from store.acts import Command, perform
 from store.acts_dead import replay
 from store.acts_erase import erase, find_erasure
 from store.company import load_company, put_company, replace_company
+from tests.support.certificate import self_signed
 from tests.support.receiver import Receiver, crm
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 from tests.support.sending import Clock, dispatching, send_all
@@ -229,6 +230,19 @@ def test_one_that_the_destination_chokes_on_steps_aside(tmp_path: Path, receiver
     assert len(receiver.taken) == 2
     states = {row["delivery_id"]: row["state"] for row in rig.rows("delivery")}
     assert states[poison] == "waiting", "it goes on by itself"
+    rig.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.open(self_signed(tmp_path)[1])
+    rig = rig_with(tmp_path, crm(receiver, url=receiver.url.replace("http:", "https:")))
+    feed(rig, 1)
+    with dispatching(rig, Clock(MONDAY_10 + MINUTE)) as dispatcher:
+        send_all(dispatcher)
+    assert receiver.came == []
+    assert [(row["state"], row["code"]) for row in rig.rows("delivery")] == [("waiting", "bad_certificate")]
+    receiver.close()
     rig.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -22,9 +23,9 @@ class Postbox:
         self.came: list[tuple[str, EmailMessage]] = []
         self._controller: Any = None
 
-    def open(self) -> None:
-        """Listen."""
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+    def open(self, tls: ssl.SSLContext | None = None) -> None:
+        """Listen; with a context STARTTLS is offered."""
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, tls_context=tls)
         self._controller.start()
 
     def close(self) -> None:
