@@ -23,3 +23,8 @@ def source_name(company: Company, source_id: str | None) -> str:
     if source_id is None:
         return ""
     return str(company.sources.get(source_id, {}).get("name") or source_id)
+
+
+def sink_name(company: Company, sink_id: str) -> str:
+    """Return the name of a sink, or its id."""
+    return str({**company.sinks_off, **company.sinks}.get(sink_id, {}).get("name") or sink_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_ORDER = ("received", "refused", "read", "recognised", "decided", "task", "outcome")
+_ORDER = ("received", "refused", "read", "recognised", "decided", "task", "delivery", "outcome")
 """What comes first of two steps at the same microsecond."""
 
 
@@ -46,6 +46,8 @@ def _steps(told: Mapping[str, list[dict[str, Any]]]) -> Iterator[Step]:
         yield Step(row["decided_us"], "decided", {**row, "holder_kind": kind, "holder_id": holder_id})
     for row in told["tasks"]:
         yield Step(row["created_us"], "task", row)
+    for row in told["deliveries"]:
+        yield Step(row["answered_us"] or row["decided_us"], "delivery", row)
     for row in told["outcomes"]:
         yield Step(row["recorded_us"], "outcome", row)
 

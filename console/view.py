@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from console import times, words
 from console.may import AT_THIS_MACHINE, Visitor
-from console.names import holder_name, source_name
+from console.names import holder_name, sink_name, source_name
 from console.texts import translations
 from console.why import Teller
 from schemas.base import Language
@@ -80,6 +80,20 @@ class View:
     def source(self, source_id: str | None) -> str:
         """Return the name of a source."""
         return source_name(self.company, source_id)
+
+    def sink(self, sink_id: str) -> str:
+        """Return the name of a sink."""
+        return sink_name(self.company, sink_id)
+
+    def recipient(self, row: Mapping[str, Any]) -> str:
+        """Return whom a delivery is for: a person, else the sink's one destination."""
+        return self.sink(row["dest"]) if row["dest"] == row["sink_id"] else self.name(row["dest"])
+
+    def trouble(self, code: str | None) -> str:
+        """Return why a delivery was not taken, in words; empty if it was."""
+        if code is not None and code in words.DEAD:
+            return self.gettext(words.DEAD[code][0])
+        return words.word(words.DROPPED, code, self.gettext)
 
     def when(self, us: int) -> str:
         """Return a moment as people read it."""

@@ -32,6 +32,19 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+DELIVERY_STATES = {
+    "waiting": N_("waiting to be sent"),
+    "sent": N_("sent"),
+    "failed": N_("could not be sent"),
+    "dropped": N_("not sent"),
+}
+
+DROPPED = {
+    "erased": N_("The customer was erased."),
+    "sink_gone": N_("The sink was taken out of the company."),
+}
+"""Why something is not sent at all; why it could not be sent stands among the dead letters."""
+
 TASK_STATES = {"open": N_("open"), "done": N_("done"), "cancelled": N_("cancelled")}
 
 COLUMNS = {
@@ -219,6 +232,55 @@ DEAD: Mapping[str, tuple[str, str]] = {
     "unknown_source": (
         N_("Its source is not configured, or was switched off."),
         N_("Add or switch on the source, then replay."),
+    ),
+    "bad_sink": (
+        N_("The settings of the sink are wrong, so nothing goes out by it."),
+        N_("Correct the sink, then replay."),
+    ),
+    "no_address": (
+        N_("Nobody who should be told has a mail address."),
+        N_("Write one into the list of people, then replay."),
+    ),
+    "timeout": (
+        N_("The destination did not answer in time."),
+        N_("Look whether the destination works, then replay."),
+    ),
+    "unreachable": (
+        N_("The destination could not be reached."),
+        N_("Check its address and the network, then replay."),
+    ),
+    "bad_certificate": (
+        N_("The destination shows a certificate that this machine does not trust."),
+        N_("Have it renewed, or let this machine trust who issued it; then replay."),
+    ),
+    "busy": (
+        N_("The destination asked for patience."),
+        N_("Ask whoever runs the destination, then replay."),
+    ),
+    "broken": (
+        N_("The destination answered with a fault of its own."),
+        N_("Ask whoever runs the destination, then replay."),
+    ),
+    "gone": (
+        N_("The destination says that this address is no longer in use."),
+        N_("Correct the address or switch the sink off; then replay or discard."),
+    ),
+    "redirected": (
+        N_("The destination has moved."),
+        N_("Write the new address into the sink, then replay."),
+    ),
+    "refused": (
+        N_("The destination refused this for good."),
+        N_("Correct the sink or the destination, then replay."),
+    ),
+    "no_secret": (N_("The sink has no secret."), N_("Write the secret into the sink, then replay.")),
+    "no_starttls": (
+        N_("The mail server offers no encryption."),
+        N_("Have it offered there, or choose another encryption for the sink; then replay."),
+    ),
+    "login_refused": (
+        N_("The mail server refused user or password."),
+        N_("Correct both in the sink, then replay."),
     ),
     "bad_source": (N_("The settings of its source are wrong."), N_("Correct the source, then replay.")),
     "no_known_field": (

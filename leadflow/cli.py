@@ -43,7 +43,7 @@ def run() -> None:
         lock = take_lock(here.data, url, smtp_port=here.smtp_port, probe_token=mark)
     except AlreadyRunning as running:
         fail(str(running))
-    serve(Embedded(open_files(here.data, here.wal_limit_bytes), mark), here)
+    serve(Embedded(open_files(here.data, here.wal_limit_bytes), mark, here.public_url), here)
     lock.close()
 
 
@@ -72,10 +72,13 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
     from leadflow.clock import wall_clock_us
     from router.book import read_book
     from sales.check import check as problems_of
+    from sinks.registry import SETTINGS
 
     company = company_from(path)
     formats = {name: one.settings for name, one in FORMATS.items()}
-    problems = problems_of(company, read_book=read_book, formats=formats, now_us=wall_clock_us())
+    problems = problems_of(
+        company, read_book=read_book, formats=formats, sinks=SETTINGS, now_us=wall_clock_us()
+    )
     for problem in problems:
         typer.echo(problem.text(language()))
     say(f"{len(problems)} problems", f"{len(problems)} 个问题", err=bool(problems))
@@ -84,7 +87,7 @@ def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the compan
 
 @app.command()
 def company(folder: Annotated[Path, typer.Argument(help="Folder to write into")]) -> None:
-    """Write the company as files, to be edited and applied; secrets of sources are left out."""
+    """Write the company as files, to be edited and applied; secrets are left out."""
     from sales.files import write_folder
     from store.company import company_version, load_company
 
@@ -192,7 +195,9 @@ def explain(
 
 
 @app.command()
-def export(what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks or dead")]) -> None:
+def export(
+    what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks, deliveries or dead")],
+) -> None:
     """Write JSON Lines to standard output; probes are left out."""
     import orjson
 

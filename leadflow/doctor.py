@@ -34,6 +34,9 @@ from leadflow.embedded import Files, read_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from router.route import PROBE_HOLDER
+from schemas.company import Company
+from sinks.port import outside
+from sinks.registry import BadSink, sinks_of
 from store import tables, views
 from store.company import company_version, load_company
 from store.database import sqlite_module
@@ -41,6 +44,8 @@ from stream.door_log import PROBE_HEADER
 
 ARRIVES_S = 20.0
 """How long a probe may take: a call is judged 5 s after its last row, everything else takes milliseconds."""
+LATE_MIN = 60
+"""A delivery that has waited for an hour has failed some six times: somebody should look."""
 FREE_BYTES = 1024**3
 """Below a gigabyte of free disk a busy day of mail may fill it."""
 
@@ -97,6 +102,30 @@ def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
         yield Finding(False, "no source is configured", "leadflow apply FOLDER with a company's files")
     for source in company.sources.values():
         yield _probe(files, host, source)
+    yield from _ways_out(files, company)
+
+
+def _ways_out(files: Files, company: Company) -> Iterator[Finding]:
+    for sink in sinks_of(company):
+        if isinstance(sink, BadSink):
+            yield Finding(False, f"sink {sink.sink_id}: {sink.field} does not fit", "leadflow check FOLDER")
+            continue
+        kind, settings = sink
+        name = f"{settings.kind} sink {settings.sink_id}"
+        world = outside(files.folder)
+        try:
+            yield Finding(True, f"{name}: {kind.probe(settings, world)}")
+        except OSError as error:
+            fix = "check the sink's settings, the network and the destination; what waits is sent by itself"
+            yield Finding(False, f"{name}: {error}", fix)
+        finally:
+            world.http.close()
+    with files.store.read() as connection:
+        waiting, oldest_us = views.unsent(connection)
+    if waiting:
+        minutes = max(0, wall_clock_us() - oldest_us) // 60_000_000
+        what = f"{waiting} deliveries wait, the oldest for {minutes} min"
+        yield Finding(minutes < LATE_MIN, what, "look at the sinks above; leadflow export deliveries")
 
 
 def _probe(files: Files, host: AlreadyRunning, source: Mapping[str, Any]) -> Finding:

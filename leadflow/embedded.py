@@ -21,12 +21,15 @@ from leadflow.metrics import Metrics
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
+from sinks.dispatch import Dispatcher
+from sinks.port import outside
 from store import tables
 from store.acts import Command, perform
 from store.acts_erase import erase, erase_keys, read_journal
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import migrate
+from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
@@ -54,6 +57,7 @@ class Files:
     door_log: SqlLog
     store_log: SqlLog
     keys: KeyRing
+    folder: Path
     journal: Path
     """Erasures, beside the data folder and not in it: a backup of the folder must not hold its own journal."""
 
@@ -105,6 +109,7 @@ def _files(folder: Path, doors: Database, store: Database) -> Files:
         door_log=SqlLog(tables.door_log, tables.door_head, keys),
         store_log=SqlLog(tables.log, tables.topic_head, keys),
         keys=keys,
+        folder=folder,
         journal=folder.with_name(folder.name + ".erasures"),
     )
 
@@ -129,9 +134,9 @@ def _erase_again(files: Files) -> None:
 
 
 class Embedded:
-    """Everything but HTTP: the doors' log, the stages and the timers, each started and stopped here."""
+    """Everything but HTTP: the doors' log, the stages, the timers and the dispatch, started and stopped here."""
 
-    def __init__(self, files: Files, probe_token: str = "") -> None:
+    def __init__(self, files: Files, probe_token: str = "", public_url: str | None = None) -> None:
         self.files = files
         self.companies = CompanyCache()
         self.metrics = Metrics()
@@ -153,6 +158,14 @@ class Embedded:
         ]
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
         self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
+        self.dispatch = Dispatcher(
+            files.store,
+            self.companies,
+            outside(files.folder),
+            wall_clock_us,
+            public_url=public_url,
+            crash_point=lambda: crash_point("sent, unrecorded"),
+        )
         self._sources: dict[str, dict[str, Any]] = {}
         self._sources_until = 0.0
         self.trouble: str | None = None
@@ -164,6 +177,7 @@ class Embedded:
         self.door.start()
         self._thread.start()
         self.calls.start()
+        self.dispatch.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
@@ -171,6 +185,7 @@ class Embedded:
         self.door.close()
         self._stopping.set()
         self._thread.join()
+        self.dispatch.stop()
         self.files.close()
 
     def sources(self) -> dict[str, dict[str, Any]]:
@@ -218,7 +233,9 @@ class Embedded:
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
                 return
-            if not done:
+            if done:
+                self.dispatch.wake()
+            else:
                 self.door.wait_for_more(IDLE_S)
 
 

@@ -62,6 +62,15 @@ def _lines(view: View, step: Step) -> Iterator[str]:
         case "task":
             yield f"{view.word('ORIGINS', row['origin'])} · {view.word('TASK_STATES', row['state'])} · {row['task_id']}"
             yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
+        case "delivery":
+            tried = row["attempt"] + (row["state"] == "sent")
+            yield f"{view.word('DELIVERY_STATES', row['state'])} · {view.sink(row['sink_id'])} · {row['delivery_id']}"
+            answers = " · ".join(part for part in (row["code"], row["answer"]) if part)
+            yield (
+                f"→ {view.recipient(row)}"
+                + (f" · ×{tried}" if tried else "")
+                + (f" · {answers}" if answers else "")
+            )
         case _:
             yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
 

@@ -133,11 +133,37 @@ def dead(connection: Connection) -> Iterator[dict[str, Any]]:
         }
 
 
+def deliveries(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield what goes out, went out, or could not: by sink and destination, with the id that repeats carry."""
+    table = tables.delivery
+    for row in connection.execute(
+        select(table).where(table.c.purpose != "probe").order_by(table.c.decided_us, table.c.delivery_id)
+    ):
+        yield {
+            "delivery_id": row.delivery_id,
+            "sink": row.sink_id,
+            "dest": row.dest,
+            "state": row.state,
+            "code": row.code,
+            "answer": row.answer,
+            "failed": row.attempt,
+            "next": moment(row.next_us) if row.state == "waiting" else None,
+            "answered": moment(row.answered_us),
+            "decided": moment(row.decided_us),
+            "event_id": row.event_id,
+            "decision_id": row.decision_id,
+            "customer_id": row.customer_id,
+            "lead_id": row.lead_id,
+            "trace_id": row.trace_id,
+        }
+
+
 EXPORTS: Mapping[str, Callable[[Connection], Iterator[dict[str, Any]]]] = {
     "leads": leads,
     "customers": customers,
     "assignments": assignments,
     "tasks": tasks,
+    "deliveries": deliveries,
     "dead": dead,
 }
 

@@ -4,7 +4,9 @@
     parse     one pure parser a format                ingest/    → leads
     resolve   which contact, which customer           enrich/    → resolved
     route     owner or queue, and the first task      router/    → assignments, tasks
-    inbox     what is on whose desk                   sinks/
+    deliver   what goes out, and to whom              sinks/
+
+What is on whose desk is seen in the inbox (console/); what goes out is sent by sinks.dispatch.
 
 Each stage is a pure decision over facts that its gateway reads; a host (stream/) runs it and commits
 effects, outputs and progress together. This page names every part; it decides nothing.
@@ -18,6 +20,7 @@ from typing import Any
 from enrich.gateway import ResolveStage
 from ingest.gateway import SETTLE, ParseStage, settles
 from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
+from sinks.gateway import DeliverStage
 from store.company import CompanyCache
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, Stage
@@ -39,4 +42,5 @@ def stages(companies: CompanyCache) -> list[Stage[Any]]:
         ParseStage(companies),
         ResolveStage(companies),
         RouteStage(companies),
+        DeliverStage(companies),
     ]

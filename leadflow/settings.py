@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/?#\s]+$",
-        description="How people reach the console from elsewhere, without a path; one-time links begin with it",
+        description="How people reach the console from elsewhere, without a path; links in what is sent begin with it",
     )
     smtp_port: int = Field(0, ge=0, le=65535, description="Port of the mail door; 0 leaves it closed")
     tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS")

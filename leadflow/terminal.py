@@ -107,10 +107,11 @@ def company_from(path: Path) -> Company:
     from router.book import read_book
     from sales.files import read_company
     from sales.problems import CompanyError
+    from sinks.registry import SETTINGS
 
     try:
         formats = {name: one.settings for name, one in FORMATS.items()}
-        return read_company(path, read_book=read_book, formats=formats)
+        return read_company(path, read_book=read_book, formats=formats, sinks=SETTINGS)
     except CompanyError as error:
         problems_end(error.problems)
 

@@ -121,7 +121,7 @@ def merged(old: Company, new: Company, now_us: int) -> Company:
     """Return what the store holds once `new` is applied to `old`: `new`, and what must not be lost.
 
     A person missing from `new` stays on record as left, with their places up to `now_us`, since customers
-    and decisions name them. A source without a `secret` keeps the one it has; an empty one removes it.
+    and decisions name them. A source or sink without a `secret` keeps the one it has; an empty one removes it.
     """
     gone = {key: person for key, person in old.people.items() if key not in new.people}
     left = {key: person.model_copy(update={"state": "left"}) for key, person in gone.items()}
@@ -132,11 +132,8 @@ def merged(old: Company, new: Company, now_us: int) -> Company:
     ]
     known = {(one.unit_id, one.person_id, one.from_us) for one in new.members}
     kept = [one for one in kept if (one.unit_id, one.person_id, one.from_us) not in known]
-    secrets = {
-        key: settings["secret"]
-        for key, settings in {**old.sources, **old.sources_off}.items()
-        if settings.get("secret")
-    }
+    secrets = _secrets({**old.sources, **old.sources_off})
+    sink_secrets = _secrets({**old.sinks, **old.sinks_off})
     return Company.model_validate(
         {
             **{name: getattr(new, name) for name in Company.model_fields},
@@ -144,6 +141,8 @@ def merged(old: Company, new: Company, now_us: int) -> Company:
             "members": (*new.members, *kept),
             "sources": _with_secrets(new.sources, secrets),
             "sources_off": _with_secrets(new.sources_off, secrets),
+            "sinks": _with_secrets(new.sinks, sink_secrets),
+            "sinks_off": _with_secrets(new.sinks_off, sink_secrets),
             "book_csv": old.book_csv if new.book_csv is None else new.book_csv,
             "book_version": old.book_version if new.book_csv is None else new.book_version,
         }
@@ -154,6 +153,10 @@ def _ended(member: Member, now_us: int) -> Member:
     if member.to_us is not None and member.to_us <= now_us:
         return member
     return member.model_copy(update={"to_us": now_us})
+
+
+def _secrets(settings: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    return {key: one["secret"] for key, one in settings.items() if one.get("secret")}
 
 
 def _with_secrets(sources: Mapping[str, dict[str, Any]], secrets: Mapping[str, str]) -> dict[str, Any]:

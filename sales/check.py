@@ -15,6 +15,7 @@ from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
 from schemas.outcomes import OutcomeCode
+from schemas.sinks import SinkSettings
 from schemas.sources import SourceSettings
 from worktime import CalendarError, parse_calendar
 
@@ -22,6 +23,8 @@ ReadBook = Callable[[str], object]
 """Reads a rule book or raises ValueError, such as router.book.read_book."""
 Formats = Mapping[str, type[SourceSettings]]
 """The formats that can be read, each with the model of its source's settings."""
+SinkKinds = Mapping[str, type[SinkSettings]]
+"""The kinds of sink there are, each with the model of its settings."""
 
 PROVINCES = tuple(
     """
@@ -40,12 +43,13 @@ def check(
     *,
     read_book: ReadBook | None = None,
     formats: Formats | None = None,
+    sinks: SinkKinds | None = None,
     now_us: int | None = None,
 ) -> list[Problem]:
     """Return everything that does not fit together: errors, and warnings that a person may want so.
 
-    The rule book's syntax is judged only with `read_book`, a source's own keys only with `formats`. A
-    membership with an end counts as over unless `now_us` says otherwise.
+    The rule book's syntax is judged only with `read_book`, the own keys of sources and sinks only with `formats`
+    and `sinks`. A membership with an end counts as over unless `now_us` says otherwise.
     """
     return [
         *_settings(company),
@@ -59,6 +63,7 @@ def check(
         *_choices(company),
         *_calendars(company),
         *_sources(company, formats),
+        *_sinks(company, sinks),
         *_book(company, read_book, now_us),
         *_teams(company, now_us),
     ]
@@ -273,12 +278,27 @@ def _sources(company: Company, formats: Formats | None) -> Iterator[Problem]:
                 yield _unknown(_FILE, f"{key}.campaign", "", str(campaign), what)
 
 
+def _sinks(company: Company, kinds: SinkKinds | None) -> Iterator[Problem]:
+    for on, some in ((True, company.sinks), (False, company.sinks_off)):
+        for sink_id, settings in some.items():
+            key = f"sinks.{sink_id}"
+            model = kinds.get(str(settings["kind"])) if kinds is not None else None
+            if on and kinds is not None and model is None:
+                known = suggest(str(settings["kind"]), kinds)
+                yield problem("kind_unknown", _FILE, f"{key}.kind", value=settings["kind"], known=known)
+            yield from _misfits(key, settings, model or SinkSettings, whole=model is not None)
+            teams = settings.get("teams")
+            for team in teams if isinstance(teams, (list, tuple)) else ():
+                if team not in company.units:
+                    yield _unknown(_FILE, f"{key}.teams", "", str(team), (company.units, _UNIT))
+
+
 def _model_of(settings: Mapping[str, Any], formats: Formats | None) -> type[SourceSettings] | None:
     return formats.get(str(settings["format"])) if formats is not None else None
 
 
 def _misfits(
-    key: str, settings: Mapping[str, Any], model: type[SourceSettings], *, whole: bool
+    key: str, settings: Mapping[str, Any], model: type[SourceSettings | SinkSettings], *, whole: bool
 ) -> Iterator[Problem]:
     given = dict(settings) if whole else {k: v for k, v in settings.items() if k in model.model_fields}
     try:

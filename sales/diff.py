@@ -123,6 +123,10 @@ def _things(company: Company) -> dict[tuple[str, str], _Thing]:
         for key, settings in sources.items():
             values = {name: value for name, value in _flat(settings).items() if name != "source_id"}
             things.append(_Thing("source", key, (str(settings["name"]),) * 2, {"enabled": enabled, **values}))
+    for enabled, sinks in (("yes", company.sinks), ("no", company.sinks_off)):
+        for key, settings in sinks.items():
+            values = {name: value for name, value in _flat(settings).items() if name != "sink_id"}
+            things.append(_Thing("sink", key, (str(settings["name"]),) * 2, {"enabled": enabled, **values}))
     return {(one.what, one.key): one for one in things}
 
 
@@ -233,6 +237,7 @@ _WHAT: dict[str, dict[Language, str]] = {
     "territory": {"zh": "片区", "en": "territory"},
     "choice": {"zh": "选项", "en": "choice"},
     "source": {"zh": "接入渠道", "en": "source"},
+    "sink": {"zh": "推送渠道", "en": "sink"},
     "calendar": {"zh": "工作日历", "en": "calendar"},
     "rule": {"zh": "规则", "en": "rule"},
     "book": {"zh": "分配规则", "en": "rule book"},

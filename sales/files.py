@@ -1,6 +1,6 @@
 """The company as a folder of files: read with every problem at once, and written so that it reads back.
 
-    company.toml      name, zone, language; sources and calendars, which have keys of their own
+    company.toml      name, zone, language; sources, sinks and calendars, which have keys of their own
     units.csv people.csv members.csv absences.csv lines.csv products.csv campaigns.csv territories.csv
     choices.csv       outcomes and reasons; without it the built-in lists hold
     rules.csv         the rule book (router.book); without it the one in force stays
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from sales.check import Formats, ReadBook, check
+from sales.check import Formats, ReadBook, SinkKinds, check
 from sales.layout import (
     ABSENCES,
     CAMPAIGNS,
@@ -69,12 +69,17 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 
 def read_company(
-    source: Path | bytes, *, read_book: ReadBook | None = None, formats: Formats | None = None
+    source: Path | bytes,
+    *,
+    read_book: ReadBook | None = None,
+    formats: Formats | None = None,
+    sinks: SinkKinds | None = None,
 ) -> Company:
     """Read a company from its folder, or from a zip file of it (a path, or its bytes); version 0.
 
     Raises CompanyError with all problems at once, those of `sales.check` included, each naming file, line,
-    column and the fix. `read_book` and `formats` are what the check needs to judge rules and sources.
+    column and the fix. `read_book`, `formats` and `sinks` are what the check needs to judge rules, sources
+    and sinks.
     """
     contents = _contents(source)
     reading = Reading(contents)
@@ -82,7 +87,7 @@ def read_company(
     broken = {one.file for one in reading.problems}
     found = [
         one
-        for one in check(company, read_book=read_book, formats=formats)
+        for one in check(company, read_book=read_book, formats=formats, sinks=sinks)
         if one.severity == "error" and not _follows(one, broken)
     ]
     reading.problems += [reading.located(one) for one in found]
@@ -92,9 +97,9 @@ def read_company(
 
 
 def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes]:
-    """Return the files of a company by name. Secrets of sources are left out unless asked for.
+    """Return the files of a company by name. Secrets of sources and sinks are left out unless asked for.
 
-    `sales.apply` keeps the secret of a source whose file has none, so an export can be edited and applied.
+    `sales.apply` keeps the secret of one whose file has none, so an export can be edited and applied.
     """
     zone = zone_of(company.zone)
     files = {COMPANY: _company_toml(company, secrets).encode()}
@@ -151,6 +156,7 @@ _HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]+")
 _KEY = re.compile(r"((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 
 
+_EXAMPLES = {"sources": "site", "sinks": "crm"}
 _STANDS_IN = {
     "unit": UNITS.file,
     "person": PEOPLE.file,
@@ -255,11 +261,12 @@ class Reading:
 
     def _settings(self) -> dict[str, Any]:
         data = self._toml()
-        sources, calendars = data.pop("sources", {}), data.pop("calendars", {})
+        sources, sinks = data.pop("sources", {}), data.pop("sinks", {})
+        calendars = data.pop("calendars", {})
         settings: dict[str, Any] = {}
         for key, value in data.items():
             if key not in _SETTINGS:
-                known = suggest(key, [*_SETTINGS, "sources", "calendars"])
+                known = suggest(key, [*_SETTINGS, "sources", "sinks", "calendars"])
                 self._wrong("key_unknown", key, value=key, known=known)
                 continue
             name, fits, known, known_zh = _SETTINGS[key]
@@ -270,7 +277,9 @@ class Reading:
         if "zone" in settings:
             self.zone = zone_of(settings["zone"])
         settings["calendars"] = self._calendars(calendars)
-        return settings | self._sources(sources)
+        ways_in = self._sections("sources", sources, ("channel", "format", "name"))
+        ways_out = self._sections("sinks", sinks, ("kind", "name"))
+        return settings | ways_in | ways_out
 
     def _toml(self) -> dict[str, Any]:
         if (raw := self.contents.get(COMPANY)) is None:
@@ -300,25 +309,28 @@ class Reading:
                 calendars[key] = calendar_dict(parse_calendar(value))
         return calendars
 
-    def _sources(self, given: object) -> dict[str, Any]:
+    def _sections(self, what: str, given: object, needed: tuple[str, ...]) -> dict[str, Any]:
+        """Return the sections `[sources.ID]` or `[sinks.ID]`: those switched on, and those switched off."""
+        id_key = what.removesuffix("s") + "_id"
         if not isinstance(given, dict):
-            self._wrong("key_form", "sources", value=given, known="[sources.site]", known_zh="[sources.site]")
+            form = f"[{what}.{_EXAMPLES[what]}]"
+            self._wrong("key_form", what, value=given, known=form, known_zh=form)
             return {}
         on: dict[str, Any] = {}
         off: dict[str, Any] = {}
         for key, value in given.items():
             if not isinstance(value, dict):
-                form = f"[sources.{key}]"
-                self._wrong("key_form", f"sources.{key}", value=value, known=form, known_zh=form)
+                form = f"[{what}.{key}]"
+                self._wrong("key_form", f"{what}.{key}", value=value, known=form, known_zh=form)
                 continue
-            settings = {**orjson.loads(orjson.dumps(value)), "source_id": key}
+            settings = {**orjson.loads(orjson.dumps(value)), id_key: key}
             enabled = settings.pop("enabled", True)
-            for needed in ("channel", "format", "name"):
-                if needed not in settings:
-                    self._wrong("key_missing", f"sources.{key}", value=needed)
-                    settings[needed] = ""
+            for name in needed:
+                if name not in settings:
+                    self._wrong("key_missing", f"{what}.{key}", value=name)
+                    settings[name] = ""
             (on if enabled else off)[key] = settings
-        return {"sources": on, "sources_off": off}
+        return {what: on, f"{what}_off": off}
 
     def _wrong(self, code: str, key: str, **values: object) -> None:
         self.problems.append(self.located(Problem(code, COMPANY, key, values=shown(values))))
@@ -400,14 +412,23 @@ def _company_toml(company: Company, secrets: bool) -> str:
     settings = {
         key: value for key, (name, *_) in _SETTINGS.items() if (value := getattr(company, name)) is not None
     }
-    sources = {}
-    for enabled, some in ((True, company.sources), (False, company.sources_off)):
-        for source_id, one in some.items():
-            kept = {
-                key: value
-                for key, value in one.items()
-                if key != "source_id" and value is not None and (secrets or key != "secret")
-            }
-            sources[source_id] = kept if enabled else {"enabled": False, **kept}
-    data = {**settings, "sources": sources, "calendars": company.calendars}
+    data = {
+        **settings,
+        "sources": _written((company.sources, company.sources_off), "source_id", secrets),
+        "sinks": _written((company.sinks, company.sinks_off), "sink_id", secrets),
+        "calendars": company.calendars,
+    }
     return tomli_w.dumps({key: value for key, value in data.items() if value != {}})
+
+
+def _written(on_and_off: tuple[Mapping[str, Any], Mapping[str, Any]], id_key: str, secrets: bool) -> Any:
+    sections = {}
+    for enabled, some in zip((True, False), on_and_off, strict=True):
+        for key, settings in some.items():
+            kept = {
+                name: value
+                for name, value in settings.items()
+                if name != id_key and value is not None and (secrets or name != "secret")
+            }
+            sections[key] = kept if enabled else {"enabled": False, **kept}
+    return sections

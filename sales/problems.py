@@ -288,6 +288,13 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         ),
         "zh": ("本版本不支持格式 {value}", "请写其中之一：{known}；或停用：enabled = false"),
     },
+    "kind_unknown": {
+        "en": (
+            "this version has no sink of kind {value}",
+            "write one of: {known}; or switch the sink off: enabled = false",
+        ),
+        "zh": ("本版本没有 {value} 这种推送渠道", "请写其中之一：{known}；或停用：enabled = false"),
+    },
     "book": {
         "en": ("{detail}", "correct the rule book"),
         "zh": ("分配规则有误：{detail}", "请更正"),

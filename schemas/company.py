@@ -222,6 +222,8 @@ class Company(Frozen):
         default_factory=dict, description="Sources that are switched on"
     )
     sources_off: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    sinks: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Sinks that are switched on")
+    sinks_off: dict[str, dict[str, Any]] = Field(default_factory=dict)
     book_version: str | None = None
     book_csv: str | None = None
 

@@ -12,7 +12,7 @@ from base64 import b32hexencode
 from hashlib import blake2b
 from typing import Literal
 
-Kind = Literal["cap", "evt", "lead", "con", "cus", "dec", "task", "act", "dead", "acc"]
+Kind = Literal["cap", "evt", "lead", "con", "cus", "dec", "task", "act", "dead", "acc", "dlv"]
 
 _HASH_BYTES = 15
 """120 bits: no collision to be expected below 10^17 ids, and 24 characters that survive any URL."""

@@ -15,10 +15,15 @@ from store.effects import Effect, Emit, Update
 
 
 def replay() -> Plan:
-    """Return the plan that has the refusing stage decide once more on the event of a dead letter."""
+    """Return the plan that has the refusing stage decide once more on the event of a dead letter.
+
+    What a destination refused is sent once more, under the same id.
+    """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         dead = open_dead_letter(connection, command.scope_id)
+        if dead["event_id"].startswith("dlv_"):
+            return _send_again(connection, dead, now_us)
         again = Replay(stage=dead["stage"], topic=dead["topic"], off=dead["off"], attempt=dead["attempt"] + 1)
         event = event_of(
             again,
@@ -57,6 +62,26 @@ def open_dead_letter(connection: Connection, dead_id: str) -> dict[str, Any]:
     if row["state"] != "open":
         raise ActRefused("dead_letter_ended", f"Dead letter {dead_id} is {row['state']} already.")
     return dict(row)
+
+
+def _send_again(connection: Connection, dead: dict[str, Any], now_us: int) -> Sequence[Effect]:
+    delivery_id, table = dead["event_id"], tables.delivery
+    state = connection.execute(select(table.c.state).where(table.c.delivery_id == delivery_id)).scalar_one()
+    if state != "failed":
+        raise ActRefused(
+            "delivery_ended", f"Delivery {delivery_id} is {state}; there is nothing to send again."
+        )
+    waiting = {
+        "state": "waiting",
+        "attempt": 0,
+        "replays": dead["attempt"],
+        "since_us": now_us,
+        "next_us": now_us,
+    }
+    return [
+        Update("dead", {"dead_id": dead["dead_id"]}, {"state": "replayed"}),
+        Update("delivery", {"delivery_id": delivery_id}, waiting),
+    ]
 
 
 def _end(state: str) -> Plan:

@@ -125,6 +125,12 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     connection.execute(update(tables.outcome).where(of_customers).values(note=None))
     ended = {"state": "cancelled", "ended_us": now_us}
     connection.execute(update(tables.task).where(of_customers, tables.task.c.state == "open").values(ended))
+    unsent = tables.delivery.c.state.in_(("waiting", "failed"))
+    refused = select(tables.delivery.c.delivery_id).where(of_customers, tables.delivery.c.state == "failed")
+    letters = tables.dead.c.event_id.in_(refused) & (tables.dead.c.state == "open")
+    connection.execute(update(tables.dead).where(letters).values(state="discarded"))
+    dropped = {"state": "dropped", "code": "erased"}
+    connection.execute(update(tables.delivery).where(of_customers, unsent).values(dropped))
     still = tables.holding.c.to_us.is_(None)
     connection.execute(update(tables.holding).where(of_customers, still).values(to_us=now_us))
     connection.execute(update(tables.customer).where(of_customers).values(state="closed"))

@@ -80,6 +80,9 @@ def load_company(connection: Connection, version: int) -> Company:
     sources: dict[bool, dict[str, dict[str, Any]]] = {True: {}, False: {}}
     for row in rows("source"):
         sources[bool(row["enabled"])][row["source_id"]] = orjson.loads(row["settings_json"])
+    sinks: dict[bool, dict[str, dict[str, Any]]] = {True: {}, False: {}}
+    for row in rows("sink"):
+        sinks[bool(row["enabled"])][row["sink_id"]] = orjson.loads(row["settings_json"])
     return Company(
         version=version,
         **{key: value for key, value in settings.items() if key in SETTINGS},
@@ -101,6 +104,8 @@ def load_company(connection: Connection, version: int) -> Company:
         calendars={row["calendar_id"]: orjson.loads(row["calendar_json"]) for row in rows("calendar")},
         sources=sources[True],
         sources_off=sources[False],
+        sinks=sinks[True],
+        sinks_off=sinks[False],
         book_version=book.version if book else None,
         book_csv=book.csv if book else None,
     )
@@ -195,6 +200,16 @@ def rows_of(company: Company) -> Rows:
             }
             for enabled, sources in ((True, company.sources), (False, company.sources_off))
             for settings in sources.values()
+        ],
+        "sink": [
+            {
+                "sink_id": settings["sink_id"],
+                "kind": settings["kind"],
+                "settings_json": _json(settings),
+                "enabled": enabled,
+            }
+            for enabled, sinks in ((True, company.sinks), (False, company.sinks_off))
+            for settings in sinks.values()
         ],
     }
 

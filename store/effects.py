@@ -20,7 +20,7 @@ from store.bulk import insert_ignore, update_rows
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "decision", "holding", "ledger", "task",
-    "outcome", "act", "access", "erased", "timer", "dead",
+    "outcome", "act", "access", "erased", "timer", "delivery", "dead",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
 

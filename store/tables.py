@@ -489,6 +489,45 @@ timer = Table(
     ),
 )
 
+# --- what goes out --------------------------------------------------------------------------------------
+
+delivery = Table(
+    "delivery",
+    state,
+    _id("delivery_id", key=True),
+    _id("sink_id"),
+    Column("dest", Text, nullable=False, comment="a person's id, else the sink's own"),
+    Column("lane", Text, nullable=False, comment="what goes out one after the other"),
+    _id("event_id"),
+    _id("decision_id"),
+    _id("customer_id"),
+    _id("lead_id", null=True),
+    _id("trace_id"),
+    _id("purpose"),
+    _id("holder_kind"),
+    _id("holder_id"),
+    _us("decided_us"),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, comment="tries that failed since since_us"),
+    Column("replays", Integer, nullable=False),
+    _us("since_us"),
+    _us("next_us"),
+    _us("answered_us", null=True),
+    _id("code", null=True),
+    Column("answer", Text, nullable=True, comment="the destination's status, never its words"),
+    UniqueConstraint("sink_id", "dest", "event_id"),
+    CheckConstraint("state IN ('waiting', 'sent', 'failed', 'dropped')", name="state"),
+    Index(
+        "ix_delivery_lane",
+        "lane",
+        "decided_us",
+        "delivery_id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("ix_delivery_customer_id", "customer_id"),
+)
+
 # --- the company --------------------------------------------------------------------------------------
 
 config_version = Table(
@@ -504,6 +543,14 @@ source = Table(
     _id("source_id", key=True),
     _id("channel"),
     _id("format"),
+    Column("settings_json", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+)
+sink = Table(
+    "sink",
+    state,
+    _id("sink_id", key=True),
+    _id("kind"),
     Column("settings_json", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
 )

@@ -206,6 +206,15 @@ def kept(connection: Connection, receipts: Sequence[str]) -> tuple[int, int]:
     return int(stored), int(twice)
 
 
+def unsent(connection: Connection) -> tuple[int, int]:
+    """Return how many deliveries wait to be sent, and since when the oldest does (µs; 0 if none)."""
+    delivery = tables.delivery
+    count, since_us = connection.execute(
+        select(func.count(), func.min(delivery.c.since_us)).where(delivery.c.state == "waiting")
+    ).one()
+    return int(count), int(since_us or 0)
+
+
 FEED_KINDS = ("enquiry", "existing_customer")
 
 
@@ -379,10 +388,10 @@ _TRACE = re.compile(r"[0-9a-f]{32}")
 
 
 def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Return all that is on record about something: an id of a trace, lead, capture, task, decision or dead letter.
+    """Return all that is on record about something: an id of a trace, lead, capture, task, decision, delivery or dead letter.
 
     Lists of rows by table: captures, leads, evidence, decisions (with the act behind one that a person made,
-    and what everybody eligible had received by then), tasks, outcomes, dead. All empty for an unknown id.
+    and what everybody eligible had received by then), tasks, deliveries, outcomes, dead. All empty for an unknown id.
     """
     captures, leads, dead = _subject(connection, any_id)
     told: dict[str, list[dict[str, Any]]] = {
@@ -413,6 +422,11 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
         for row in _rows(connection, tables.task, "customer_id", customers)
         if row["lead_id"] is None or row["lead_id"] in leads
     ]
+    told["deliveries"] = [
+        row
+        for row in _rows(connection, tables.delivery, "customer_id", customers)
+        if row["lead_id"] is None or row["lead_id"] in leads
+    ]
     tasks = {row["task_id"] for row in told["tasks"]}
     told["outcomes"] = [
         row for row in _rows(connection, tables.outcome, "customer_id", customers) if row["task_id"] in tasks
@@ -423,7 +437,7 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
 def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], set[str]]:
     """Return the capture, lead and dead-letter ids that an id speaks of."""
     capture, origin, dead = tables.capture, tables.lead_capture, tables.dead
-    task, decision, lead = tables.task, tables.decision, tables.lead
+    task, decision, lead, delivery = tables.task, tables.decision, tables.lead, tables.delivery
 
     def ids(column: Any, *where: Any) -> set[str]:
         found = connection.execute(select(column).where(*where)).scalars()
@@ -438,6 +452,8 @@ def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], s
         leads = ids(task.c.lead_id, task.c.task_id == any_id)
     elif any_id.startswith("dec_"):
         leads = ids(decision.c.lead_id, decision.c.decision_id == any_id)
+    elif any_id.startswith("dlv_"):
+        leads = ids(delivery.c.lead_id, delivery.c.delivery_id == any_id)
     elif any_id.startswith("cap_"):
         captures = {any_id}
     elif any_id.startswith("dead_"):

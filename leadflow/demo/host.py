@@ -36,7 +36,11 @@ def main() -> int:
         return ledger.read_text().split() if ledger.exists() else []
 
     kill = Kill(die=_die, acknowledged=acknowledged, started_us=wall_clock_us())
-    serve(Embedded(open_files(settings.data, settings.wal_limit_bytes), token), settings, kill)
+    serve(
+        Embedded(open_files(settings.data, settings.wal_limit_bytes), token, settings.public_url),
+        settings,
+        kill,
+    )
     lock.close()
     return 0
 

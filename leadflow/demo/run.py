@@ -21,6 +21,7 @@ from leadflow.settings import Settings
 from router.book import read_book
 from sales.files import read_company
 from schemas.company import Company
+from sinks.registry import SETTINGS
 
 FOLDER = Path("demo-data")
 """The demo's own data folder: it never mixes with anything real (see seed.NotADemo)."""
@@ -125,7 +126,7 @@ def demo_settings(settings: Settings) -> Settings:
 def demo_company() -> Company:
     """Return the demo company from its files. Raises CompanyError when somebody has broken them."""
     formats = {name: one.settings for name, one in FORMATS.items()}
-    return read_company(demo_files(), read_book=read_book, formats=formats)
+    return read_company(demo_files(), read_book=read_book, formats=formats, sinks=SETTINGS)
 
 
 def with_calls(company: Company, file: Path) -> Company:

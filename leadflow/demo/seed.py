@@ -176,7 +176,9 @@ class _Play:
     def __init__(self, files: Files, company: Company, place: _Place) -> None:
         self._files = files
         self._place = place
-        self._company = moved_company(company, place.anchor_us)
+        self._whole = moved_company(company, place.anchor_us)
+        # Nothing was sent out in those days: the sinks come at the end, and tell what happens from then on.
+        self._company = self._whole.model_copy(update={"sinks": {}})
         self._office: Office = office_of(self._company)
         self._in_force: Company | None = None
         self._clock_us = 0
@@ -216,6 +218,8 @@ class _Play:
             at_us = end_us
             progress(at_us - first_us, place.anchor_us - first_us)
         self._timers(place.anchor_us)
+        self._publish(self._whole, place.anchor_us)
+        self._stages()
         place.done = True
         self._append([], place.anchor_us)
 
@@ -225,16 +229,19 @@ class _Play:
     def _begin(self, at_us: int) -> None:
         company = as_it_was(self._company, at_us)
         if company != self._in_force:
-            with self._files.store.read() as connection:
-                stored = load_company(connection, company_version(connection))
-            # Not by the key alone: after a kill the same company is looked at again, at another moment.
-            if diff(stored, merged(stored, company, at_us)):
-                command = Command(
-                    "publish", company.responsible_id or "demo", f"demo:publish:{at_us}", "company"
-                )
-                perform(self._files.store, command, publish(company), at_us, self._files.store_log.append)
+            self._publish(company, at_us)
             self._in_force = company
         self._timers(at_us)
+
+    def _publish(self, company: Company, at_us: int) -> None:
+        with self._files.store.read() as connection:
+            stored = load_company(connection, company_version(connection))
+        # Not by the key alone: after a kill the same company is looked at again, at another moment.
+        if not diff(stored, merged(stored, company, at_us)):
+            return
+        actor = company.responsible_id or "demo"
+        command = Command("publish", actor, f"demo:publish:{at_us}", "company")
+        perform(self._files.store, command, publish(company), at_us, self._files.store_log.append)
 
     def _timers(self, at_us: int) -> None:
         while fire_due(self._files.store, self._files.store_log, pipeline.TIMERS, at_us):

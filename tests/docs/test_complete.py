@@ -20,12 +20,16 @@ from leadflow.server import DOOR_PREFIXES
 from leadflow.settings import Settings
 from router.book import FACTS
 from sales.layout import TABLES
+from schemas.sinks import SinkSettings
 from schemas.sources import SourceSettings
+from sinks.registry import SETTINGS as SINK_SETTINGS
+from sinks.trouble import MEANINGS
 from stream.crash import CRASH_POINTS
 from tests.docs.pages import PAGES, ROOT, page, section
 from worktime.calendar import Calendar
 
 OPERATIONS, CHANNELS, FILES = "docs/operations.md", "docs/channels.md", "docs/company-files.md"
+SINKS = "docs/sinks.md"
 NOT_YET = {"README.md": "Not yet", "README.zh-CN.md": "还没有的"}
 PACKAGES = (
     "console",
@@ -122,6 +126,18 @@ def test_the_keys_of_every_source_are_documented() -> None:
     assert [key for key in SourceSettings.model_fields if f"\n| `{key}` |" not in page(CHANNELS)] == []
 
 
+@pytest.mark.parametrize("name", SINK_SETTINGS)
+def test_a_kind_of_sink_is_documented_with_its_keys(name: str) -> None:
+    own = SINK_SETTINGS[name].model_fields.keys() - SinkSettings.model_fields.keys()
+    text = section(SINKS, f"`{name}`")
+    assert [key for key in sorted(own) if f"\n| `{key}` |" not in text] == []
+
+
+def test_the_keys_of_every_sink_and_what_can_go_wrong_are_documented() -> None:
+    assert [key for key in SinkSettings.model_fields if f"\n| `{key}` |" not in page(SINKS)] == []
+    assert sorted(set(MEANINGS) - _documented_codes()) == []
+
+
 @pytest.mark.parametrize("file", TABLES)
 def test_a_table_is_documented_with_its_columns(file: str) -> None:
     text = section(FILES, file)
@@ -204,6 +220,9 @@ def _documented_codes() -> set[str]:
 _MAKERS = {
     "Refused",
     "Ignored",
+    "Later",
+    "Never",
+    "Dropped",
     "FormError",
     "ActRefused",
     "_refused",

@@ -21,6 +21,7 @@ from schemas.lead import FieldName
 from schemas.resolved import IdentifierKind
 from schemas.results import Stage
 from schemas.work import Reason, TaskOrigin, TaskState
+from sinks.trouble import MEANINGS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("console", "ingest/web", "ingest/counter")
@@ -78,6 +79,7 @@ def test_no_chinese_stands_in_code_or_templates(room: str) -> None:
         ("PURPOSES", get_args(Purpose)),
         ("ORIGINS", get_args(TaskOrigin)),
         ("TASK_STATES", get_args(TaskState)),
+        ("DELIVERY_STATES", ("waiting", "sent", "failed", "dropped")),
         ("FIELDS", get_args(FieldName)),
         ("IDENTIFIERS", get_args(IdentifierKind)),
         ("STEPS", get_args(Stage)),
@@ -104,6 +106,10 @@ def test_every_dead_letter_of_the_web_door_is_told_in_both_languages() -> None:
     refusals = {one for path in files for one in code.findall(path.read_text())}
     ignored = {"incomplete_form", "robot"}
     assert sorted(refusals - ignored - set(words.DEAD)) == []
+
+
+def test_every_trouble_with_a_delivery_is_told_in_both_languages() -> None:
+    assert sorted(set(MEANINGS) - set(words.DEAD)) == []
 
 
 def test_vendored_files_are_the_ones_that_were_taken() -> None:

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ import pytest
 from leadflow.embedded import open_files
 from store.company import put_company
 from tests.support.live import Live
+from tests.support.receiver import SECRET, Receiver, crm
 from tests.support.rig import small_company
 
 PHONE = "13812345678"
@@ -23,9 +25,30 @@ NAME = "欧阳静怡"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+SINKS = {
+    "book": {"sink_id": "book", "kind": "faulty", "name": "book"},
+    "nobody": {
+        "sink_id": "nobody",
+        "kind": "webhook",
+        "name": "nobody",
+        "url": "http://127.0.0.1:1/",
+        "secret": SECRET,
+    },
+}
+"""One that writes down what it took, and one where nobody ever is."""
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
     made = Live(tmp_path / "data")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Iterator[Live]:
+    made = Live(tmp_path / "data", small_company(sinks=SINKS))
     made.start()
     yield made
     made.stop()
@@ -140,7 +163,10 @@ def test_a_second_host_on_the_same_folder_is_refused(live: Live) -> None:
     assert "Stop it first" in leadflow(live.folder, "run", code=2)
 
 
-def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(live: Live, tmp_path: Path) -> None:
+def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(
+    telling: Live, tmp_path: Path
+) -> None:
+    live = telling
     live.post("/in/web/site", f"name={quote(NAME)}&phone={PHONE}&message={quote(NAME)}".encode(), FORM)
     live.post("/in/web/site", b"name=other&phone=13987654321", FORM)
     live.drained()
@@ -149,6 +175,7 @@ def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(live: Li
     )[0]
     note = orjson.dumps({"actor": "ann", "code": "interested", "note": f"{NAME} {PHONE}"})
     assert live.post(f"/api/tasks/{task_id}/outcome", note, {"Content-Type": "application/json"})[0] == 200
+    until(lambda: live.query("SELECT count(*) FROM delivery WHERE attempt > 0 OR state = 'sent'") == [(3,)])
     live.stop()
     assert holding(live.folder), "the number is there before, or this test proves nothing"
     backup = tmp_path / "restored"
@@ -159,6 +186,8 @@ def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(live: Li
     assert holding(live.folder) == []
     assert live.query("SELECT count(*) FROM task WHERE state = 'open'") == [(1,)], "nobody else is touched"
     assert "0 without owner" in leadflow(live.folder, "orphans")
+    unsent = f"SELECT state FROM delivery WHERE customer_id = '{customer}' ORDER BY sink_id"
+    assert live.query(unsent) == [("sent",), ("dropped",)]
     live.stop()
     assert holding(live.folder) == []
 
@@ -179,3 +208,49 @@ def holding(folder: Path) -> list[str]:
         for file in folder.rglob("*")
         if file.is_file() and any(n in file.read_bytes() for n in needles)
     ]
+
+
+def test_what_went_out_is_shown_exported_explained_and_examined(tmp_path: Path) -> None:
+    receiver = Receiver(answer=lambda _id, _times: 410)
+    receiver.open()
+    nobody = crm(receiver, sink_id="nobody", name="备用", url="http://127.0.0.1:1/")
+    live = Live(tmp_path / "data", small_company(sinks={"crm": crm(receiver), "nobody": nobody}))
+    live.start()
+    try:
+        live.post("/in/web/site", f"name={quote(NAME)}&phone={PHONE}".encode(), FORM)
+        live.drained()
+        until(lambda: leadflow(live.folder, "dead", "list") != "")
+        assert live.get("/readyz")[0] == 200, "a destination that is away is no trouble of ours"
+        dead_id, stage, code, _ = leadflow(live.folder, "dead", "list").split("\t")
+        assert (stage, code) == ("deliver", "gone")
+        assert "switch the sink off" in leadflow(live.folder, "dead", "show", dead_id)
+        rows = {row["sink"]: row for row in map(orjson.loads, exported(live, "deliveries"))}
+        assert (rows["crm"]["state"], rows["crm"]["code"], rows["crm"]["answer"]) == ("failed", "gone", "410")
+        assert (rows["nobody"]["state"], rows["nobody"]["code"]) == ("waiting", "unreachable")
+        story = leadflow(live.folder, "explain", rows["crm"]["delivery_id"])
+        assert "DELIVERY" in story
+        assert "gone · 410" in story
+        shown = live.get(f"/story/{rows['crm']['lead_id']}?lang=zh")[1]
+        assert "备用" in shown
+        assert "无法连接对方。" in shown
+        found = leadflow(live.folder, "doctor", code=1)
+        assert "ok    webhook sink crm: 127.0.0.1" in found
+        assert "FAIL  webhook sink nobody: " in found
+        receiver.answer = lambda _id, _times: 204
+        assert "replayed" in leadflow(live.folder, "dead", "replay", dead_id)
+        until(lambda: bool(receiver.taken))
+        assert [one.webhook_id for one in receiver.taken] == [rows["crm"]["delivery_id"]]
+    finally:
+        live.stop()
+        receiver.close()
+
+
+def exported(live: Live, what: str) -> list[str]:
+    return leadflow(live.folder, "export", what).splitlines()
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
+    give_up = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from schemas.capture import Capture
 from store.database import Database
-from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, empty, post
+from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, empty, post, small_company
 
 PHONES = [
     "13812345678",
@@ -56,6 +57,18 @@ thorough = settings(
     print_blob=True,
 )
 
+SINKS = {
+    "crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM", "channels": ["web"]},
+    "night": {
+        "sink_id": "night",
+        "kind": "faulty",
+        "name": "值班",
+        "events": ["queue"],
+        "teams": ["company"],
+    },
+}
+"""Two ways out, so that deliver has something to decide; the second one takes a queue's only."""
+
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Thousands of tiny commits: what fsync does is not what these tests are about."""
 
@@ -72,7 +85,7 @@ class Cuts:
 @contextmanager
 def a_rig(store: Database | None = None, batch_max: int = 1_000) -> Iterator[Rig]:
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        rig = Rig(Path(folder), store, batch_max=batch_max)
+        rig = Rig(Path(folder), store, batch_max=batch_max, company=small_company(sinks=SINKS))
         try:
             yield rig
         finally:
@@ -144,6 +157,8 @@ def test_every_lead_has_one_customer_and_every_customer_one_holder(history: list
     assert sorted(holders) == sorted(row["customer_id"] for row in state["customer"])
     assert not [row for row in state["holding"] if row["to_us"] is None and row["holder_id"] == "intake"]
     assert state["dead"] == []
+    told = Counter(row["decision_id"] for row in state["delivery"] if row["sink_id"] == "crm")
+    assert told == Counter(row["decision_id"] for row in state["decision"] if row["stage"] == "route")
     received = sum(row["received"] for row in state["ledger_total"])
     assert received == len(state["ledger"])
 

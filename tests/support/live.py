@@ -142,7 +142,7 @@ _BACKLOG = """
 SELECT coalesce(sum(head.next_off - coalesce(progress.next_off, 0)), 0)
 FROM (
     SELECT topic, next_off FROM doors.topic_head
-    UNION ALL SELECT topic, next_off FROM main.topic_head WHERE topic IN ('leads', 'resolved', 'reroute')
+    UNION ALL SELECT topic, next_off FROM main.topic_head WHERE topic IN ('leads', 'resolved', 'reroute', 'assignments')
 ) AS head
 LEFT JOIN main.progress ON progress.topic = head.topic
 """

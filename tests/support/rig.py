@@ -144,6 +144,7 @@ class Rig:
             SqlLog(tables.door_log, tables.door_head, keys),
             SqlLog(tables.log, tables.topic_head, keys),
             keys,
+            folder,
             folder / "erasures",
         )
         with doors.write() as connection:

@@ -189,6 +189,18 @@ def test_a_secret_survives_an_export_without_it_and_goes_when_emptied(rig: Rig) 
     assert secret() is None
 
 
+def test_the_secret_of_a_sink_is_kept_and_shown_to_nobody(rig: Rig) -> None:
+    sink = {"sink_id": "crm", "kind": "webhook", "name": "CRM", "url": "https://crm.example/h"}
+    old = stored(rig.store)
+    with_secret = old.model_copy(update={"sinks": {"crm": {**sink, "secret": "s3cret"}}})
+    assert put(rig.store, with_secret) == ["new sink crm CRM"]
+    moved = {**sink, "url": "https://crm.example/new"}
+    said = put(rig.store, old.model_copy(update={"sinks_off": {"crm": moved}}))
+    assert said == ["sink crm CRM: switched on yes → no, url https://crm.example/h → https://crm.example/new"]
+    assert stored(rig.store).sinks_off["crm"]["secret"] == "s3cret"
+    assert put(rig.store, old) == ["removed sink crm CRM"]
+
+
 def test_a_source_that_is_switched_off_stays_and_takes_nothing(rig: Rig) -> None:
     old = stored(rig.store)
     off = old.model_copy(update={"sources": {}, "sources_off": old.sources})

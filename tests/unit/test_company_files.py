@@ -16,6 +16,7 @@ from sales.files import read_company, toml_line, write_company, write_folder, zi
 from sales.problems import CompanyError
 from schemas.company import Company
 from schemas.sources import SourceSettings
+from sinks.registry import SETTINGS
 from tests.support.rig import small_company
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo"
@@ -23,7 +24,7 @@ SOURCE_MODELS: dict[str, type[SourceSettings]] = {name: one.settings for name, o
 
 
 def read(source: Path | bytes) -> Company:
-    return read_company(source, read_book=read_book, formats=SOURCE_MODELS)
+    return read_company(source, read_book=read_book, formats=SOURCE_MODELS, sinks=SETTINGS)
 
 
 def complaints(source: Path | bytes) -> list[str]:
@@ -84,7 +85,14 @@ def test_a_table_saved_by_a_chinese_excel_is_read(folder: Path) -> None:
 
 def test_an_export_has_no_secrets_unless_asked_for() -> None:
     site = {**small_company().sources["site"], "secret": "s3cret"}
-    company = small_company(sources={"site": site})
+    sink = {
+        "sink_id": "crm",
+        "kind": "webhook",
+        "name": "CRM",
+        "url": "https://crm.example/",
+        "secret": "s3cret",
+    }
+    company = small_company(sources={"site": site}, sinks={"crm": sink})
     assert b"s3cret" not in b"".join(write_company(company).values())
     assert b"s3cret" in write_company(company, secrets=True)["company.toml"]
 
@@ -150,6 +158,12 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("company.toml", 'name = "官网询价表"', 'nam = "官网询价表"', "company.toml, line 11: the key name is missing"),
     ("company.toml", 'name = "官网询价表"', 'name = "官网询价表"\nhoneypott = "x"', "honeypott: Extra inputs are not permitted"),
     ("company.toml", 'format = "web.form"', 'format = "web.forms"', "this version reads no format web.forms; write one of: web.form"),
+    ("company.toml", 'kind = "faulty"', 'kind = "fulty"', "company.toml, line 67: this version has no sink of kind fulty; write one of: faulty"),
+    ("company.toml", 'kind = "faulty"', 'kind = "webhook"', "company.toml, line 66: url: Field required"),
+    ("company.toml", 'kind = "faulty"\n', "", "company.toml, line 66: the key kind is missing"),
+    ("company.toml", "fails = 0.04", "fails = 4", "company.toml, line 70: fails: Input should be less than or equal to 1"),
+    ("company.toml", 'purposes = ["demo"]', 'purposes = ["demo"]\nteams = ["hotlin"]', "company.toml, line 70: there is no unit hotlin; write one of: hotline"),
+    ("company.toml", "[sinks.crm]", "[sinks]\ncrm = 3\n[sources.x]", "company.toml, line 67: 3 does not fit; write [sinks.crm]"),
     ("company.toml", 'purpose = "demo"', 'purpose = "demo"\ncampaign = "cemat"', "company.toml, line 17: there is no campaign cemat; write one of: "),
 ]  # fmt: skip
 

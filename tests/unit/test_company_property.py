@@ -71,7 +71,7 @@ def companies(draw: st.DrawFn) -> Company:
             name_en=optional(TEXTS),
             email=optional(TEXTS),
             phone=optional(st.text("0123456789+-", min_size=1, max_size=12).filter(lambda t: t.strip("+-"))),
-            desk_code=optional(st.from_regex(r"\d\d", fullmatch=True).filter(str.isascii)),
+            desk_code=optional(st.text("0123456789", min_size=2, max_size=2)),
             language=st.sampled_from(["zh", "en"]),
             state=st.sampled_from(["active", "left"]),
         )
@@ -159,6 +159,11 @@ def companies(draw: st.DrawFn) -> Company:
             "name": draw(TEXTS),
         }
         sources[draw(st.integers(0, 1))][key] = settings_
+    sink = {"sink_id": "crm", "kind": "faulty", "name": "CRM"}
+    channels = draw(st.sampled_from([None, [], ["web"], ["web", "cti"]]))
+    sinks: list[dict[str, object]] = [{}, {}]
+    if channels is not None:
+        sinks[draw(st.integers(0, 1))]["crm"] = {**sink, "channels": channels}
     return Company.model_validate(
         {
             "version": 0,
@@ -186,6 +191,8 @@ def companies(draw: st.DrawFn) -> Company:
             },
             "sources": sources[0],
             "sources_off": sources[1],
+            "sinks": sinks[0],
+            "sinks_off": sinks[1],
             "book_csv": book,
             "book_version": book_version(book),
         }

@@ -257,6 +257,45 @@ def upgrade() -> None:
         batch_op.create_index("ix_decision_subject_id", ["subject_id"], unique=False)
 
     op.create_table(
+        "delivery",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("sink_id", sa.Text(), nullable=False),
+        sa.Column("dest", sa.Text(), nullable=False, comment="a person's id, else the sink's own"),
+        sa.Column("lane", sa.Text(), nullable=False, comment="what goes out one after the other"),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("lead_id", sa.Text(), nullable=True),
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("holder_kind", sa.Text(), nullable=False),
+        sa.Column("holder_id", sa.Text(), nullable=False),
+        sa.Column("decided_us", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False, comment="tries that failed since since_us"),
+        sa.Column("replays", sa.Integer(), nullable=False),
+        sa.Column("since_us", sa.BigInteger(), nullable=False),
+        sa.Column("next_us", sa.BigInteger(), nullable=False),
+        sa.Column("answered_us", sa.BigInteger(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True, comment="the destination's status, never its words"),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'sent', 'failed', 'dropped')", name=op.f("ck_delivery_state")
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("sink_id", "dest", "event_id", name=op.f("uq_delivery_sink_id_dest_event_id")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_customer_id", ["customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_lane",
+            ["lane", "decided_us", "delivery_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
         "erased",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column(
@@ -501,6 +540,14 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value_json", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_setting")),
+    )
+    op.create_table(
+        "sink",
+        sa.Column("sink_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("settings_json", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("sink_id", name=op.f("pk_sink")),
     )
     op.create_table(
         "source",
@@ -764,6 +811,7 @@ def downgrade() -> None:
     op.drop_table("territory_place")
     op.drop_table("territory")
     op.drop_table("source")
+    op.drop_table("sink")
     op.drop_table("setting")
     op.drop_table("progress")
     op.drop_table("product_line")
@@ -806,6 +854,15 @@ def downgrade() -> None:
     op.drop_table("identifier_status")
     op.drop_table("evidence")
     op.drop_table("erased")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_delivery_lane",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index("ix_delivery_customer_id")
+
+    op.drop_table("delivery")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index("ix_decision_subject_id")
         batch_op.drop_index("ix_decision_lead_id")

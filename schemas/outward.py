@@ -1,0 +1,63 @@
+"""What the world outside is told: the contract of everything that leaves by a sink."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, Field
+
+from schemas.base import Channel, Frozen, Language, LeadKind, Purpose
+from schemas.work import HolderKind, TaskOrigin
+
+
+class AssignedTo(Frozen):
+    """Who has the customer: a person, or the waiting queue of a unit."""
+
+    kind: HolderKind
+    id: str
+    name: str
+    name_en: str
+    email: str | None = None
+
+
+class AssignedLead(Frozen):
+    """The enquiry or touch that led to it, as it is known when this is sent."""
+
+    lead_id: str
+    kind: LeadKind
+    channel: Channel
+    source: str
+    campaign: str | None
+    product_line: str | None
+    language: Language | None
+    accepted: AwareDatetime
+    fields: dict[str, str] = Field(description="First value of each field, normalised where possible")
+
+
+class AssignedTask(Frozen):
+    """What is to be done first."""
+
+    task_id: str
+    origin: TaskOrigin
+    due: AwareDatetime
+
+
+class Assigned(Frozen):
+    """A customer was given to somebody."""
+
+    event_id: str = Field(description="The same in every sink; a delivery has an id of its own")
+    decision_id: str
+    decided: AwareDatetime
+    why: str = Field(description="Code of the reason, such as `weighted_turn`, `sticky_owner`, `waiting`")
+    team: str | None
+    purpose: Purpose
+    trace_id: str
+    customer_id: str
+    holder: AssignedTo
+    lead: AssignedLead | None = Field(description="None when nothing but the customer is known")
+    task: AssignedTask | None = Field(description="None for a touch that asks for nothing")
+    link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
+
+
+OUTWARD_MODELS: dict[str, type[Frozen]] = {"leadflow.assigned.v1": Assigned}
+"""Every type of message that leaves, with its version in the name, and the model of its data."""
+
+ASSIGNED = "leadflow.assigned.v1"

@@ -1,0 +1,70 @@
+"""Which assignments a sink wants, and for whom a message is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schemas.base import Channel, Purpose
+from schemas.company import Company
+from schemas.sinks import SinkSettings
+from schemas.work import Assignment
+
+
+def wants(
+    sink: SinkSettings,
+    assignment: Assignment,
+    company: Company,
+    lead: tuple[Purpose, Channel | None],
+) -> bool:
+    """Tell whether an assignment goes out by this sink; `lead` is its purpose and the channel it came by."""
+    purpose, channel = lead
+    if purpose not in sink.purposes or assignment.holder_kind not in sink.events:
+        return False
+    if sink.channels and channel not in sink.channels:
+        return False
+    return not sink.teams or not set(sink.teams).isdisjoint(units_of(assignment, company))
+
+
+def recipient_of(assignment: Assignment, company: Company) -> str | None:
+    """Return the person to be told: the owner, else a manager of theirs or of the queue, nearest first.
+
+    Only people with a mail address count; whoever answers for the default queue is the last one asked. None
+    if there is nobody.
+    """
+    candidates = [assignment.holder_id] if assignment.holder_kind == "person" else []
+    candidates += [
+        unit.manager_id
+        for unit_id in units_of(assignment, company)
+        if (unit := company.units.get(unit_id)) is not None and unit.manager_id is not None
+    ]
+    candidates += [company.responsible_id] if company.responsible_id else []
+    for person_id in candidates:
+        person = company.people.get(person_id)
+        if person is not None and person.state == "active" and person.email:
+            return person_id
+    return None
+
+
+def units_of(assignment: Assignment, company: Company) -> list[str]:
+    """Return the units that an assignment concerns, nearest first: queue or team, its parents, the owner's own."""
+    near = [assignment.reason.team_id] if assignment.reason.team_id else []
+    if assignment.holder_kind == "queue":
+        near.append(assignment.holder_id)
+    else:
+        near += [
+            member.unit_id
+            for member in company.members
+            if member.person_id == assignment.holder_id
+            and member.from_us <= assignment.decided_us
+            and (member.to_us is None or member.to_us > assignment.decided_us)
+        ]
+    return list(dict.fromkeys(unit_id for one in near for unit_id in _up(one, company)))
+
+
+def _up(unit_id: str | None, company: Company) -> Iterator[str]:
+    seen = set[str]()
+    while unit_id is not None and unit_id not in seen:
+        yield unit_id
+        seen.add(unit_id)
+        unit = company.units.get(unit_id)
+        unit_id = unit.parent_id if unit else None

@@ -1,0 +1,169 @@
+"""The deliver stage: for each assignment, sink and destination one delivery, to be sent by sinks.dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from schemas.base import Channel
+from schemas.company import Company
+from schemas.events import Event
+from schemas.ids import child_id
+from schemas.results import Refused
+from schemas.results import Stage as StageName
+from schemas.sinks import SinkSettings
+from schemas.work import Assignment
+from sinks.choose import recipient_of, wants
+from sinks.port import AnyKind
+from sinks.registry import BadSink, sinks_of
+from store import tables
+from store.bulk import keys_in
+from store.company import CompanyCache
+from store.effects import Effect, Insert
+from stream.host import Step
+from stream.log import Logged
+
+Sinks = tuple[tuple[AnyKind, SinkSettings] | BadSink, ...]
+
+
+@dataclass
+class DeliverFacts:
+    """The company with its sinks, and where the assignments of the batch came from. Nothing in it changes."""
+
+    company: Company
+    sinks: Sinks
+    channels: dict[str, Channel] = field(default_factory=dict)
+    """By lead."""
+    leads: dict[str, str] = field(default_factory=dict)
+    """By decision: the lead of an assignment that names none, such as one out of a waiting queue."""
+
+
+class DeliverStage:
+    """Assignments in; deliveries out."""
+
+    name: StageName = "deliver"
+    topics = ("assignments",)
+    one_by_one = ()
+
+    def __init__(self, companies: CompanyCache) -> None:
+        self._companies = companies
+        self._company: Company | None = None
+        self._sinks: Sinks = ()
+
+    def gather(self, connection: Connection, events: Sequence[Logged], _times: Sequence[int]) -> DeliverFacts:
+        """Read the channels of the leads; nothing at all for a company without sinks."""
+        company = self._companies.get(connection)
+        if self._company is not company:
+            self._company, self._sinks = company, tuple(sinks_of(company))
+        facts = DeliverFacts(company, self._sinks)
+        if self._sinks and events:
+            assignments = [logged.event.read(Assignment) for logged in events]
+            facts.leads = _leads_of_tasks(connection, [one for one in assignments if one.lead_id is None])
+            wanted = {one.lead_id for one in assignments if one.lead_id} | set(facts.leads.values())
+            facts.channels = _channels(connection, wanted)
+        return facts
+
+    def decide(self, logged: Logged, facts: DeliverFacts, at_us: int) -> Step:
+        """Decide where one assignment goes. Refused: a sink that cannot be read, or nobody to write to."""
+        if not facts.sinks:
+            return Step()
+        event, assignment = logged.event, logged.event.read(Assignment)
+        lead_id = assignment.lead_id or facts.leads.get(assignment.decision_id)
+        lead = (event.purpose, facts.channels.get(lead_id) if lead_id else None)
+        effects: list[Effect] = []
+        refused: Refused | None = None
+        for sink in facts.sinks:
+            if isinstance(sink, BadSink):
+                refused = _bad_sink(sink)
+                continue
+            kind, settings = sink
+            if not wants(settings, assignment, facts.company, lead):
+                continue
+            dest = settings.sink_id
+            if kind.abilities.to_people:
+                if assignment.reason.code == "claimed":
+                    continue  # whoever took it knows
+                person_id = recipient_of(assignment, facts.company)
+                if person_id is None:
+                    refused = _nobody(settings)
+                    continue
+                dest = person_id
+            effects.append(_delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us))
+        return Step(tuple(effects), refused)
+
+
+def _delivery(
+    event: Event, assignment: Assignment, to: tuple[str, str], lead_id: str | None, at_us: int
+) -> Insert:
+    sink_id, dest = to
+    row = {
+        "delivery_id": child_id("dlv", event.id, sink_id, dest),
+        "sink_id": sink_id,
+        "dest": dest,
+        "lane": f"{sink_id}/{dest}",
+        "event_id": event.id,
+        "decision_id": assignment.decision_id,
+        "customer_id": assignment.customer_id,
+        "lead_id": lead_id,
+        "trace_id": event.trace_id,
+        "purpose": event.purpose,
+        "holder_kind": assignment.holder_kind,
+        "holder_id": assignment.holder_id,
+        "decided_us": assignment.decided_us,
+        "state": "waiting",
+        "attempt": 0,
+        "replays": 0,
+        "since_us": at_us,
+        "next_us": at_us,
+    }
+    return Insert("delivery", row)
+
+
+def _bad_sink(sink: BadSink) -> Refused:
+    return Refused(
+        stage="deliver",
+        code="bad_sink",
+        field=f"sinks.{sink.sink_id}.{sink.field}",
+        message="The settings of this sink are wrong, so nothing goes out by it.",
+        hint="leadflow check names the fix; apply it, then replay.",
+    )
+
+
+def _nobody(sink: SinkSettings) -> Refused:
+    return Refused(
+        stage="deliver",
+        code="no_address",
+        field=f"sinks.{sink.sink_id}",
+        message="Neither the owner nor a manager above has a mail address.",
+        hint="Write one into the column email of people.csv, apply it, then replay.",
+    )
+
+
+def _channels(connection: Connection, leads: set[str]) -> dict[str, Channel]:
+    lead = tables.lead
+    wanted = keys_in(connection, ["lead_id"], [(one,) for one in leads])
+    rows = connection.execute(select(lead.c.lead_id, lead.c.channel).where(wanted))
+    return {row.lead_id: row.channel for row in rows}
+
+
+def _leads_of_tasks(connection: Connection, assignments: Sequence[Assignment]) -> dict[str, str]:
+    """Return by decision the lead of the customer's oldest task that was open when it was made."""
+    if not assignments:
+        return {}
+    task = tables.task
+    wanted = keys_in(connection, ["customer_id"], {(one.customer_id,) for one in assignments})
+    rows = connection.execute(
+        select(task.c.customer_id, task.c.lead_id, task.c.created_us, task.c.ended_us)
+        .where(wanted, task.c.lead_id.is_not(None))
+        .order_by(task.c.created_us.desc(), task.c.task_id.desc())
+    ).all()
+    return {
+        one.decision_id: row.lead_id
+        for one in assignments
+        for row in rows
+        if row.customer_id == one.customer_id
+        and row.created_us <= one.decided_us
+        and (row.ended_us is None or row.ended_us > one.decided_us)
+    }

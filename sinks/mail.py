@@ -1,0 +1,292 @@
+"""Mail to the person who has to act: text and HTML in their language, through the company's own relay.
+
+It is marked so that no machine answers it and no door of ours takes it for a lead: `Auto-Submitted`
+(RFC 3834), `X-Loop`, and a Message-ID made from the delivery's id, the same at every try.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from html import escape
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from schemas.base import Language
+from schemas.outward import Assigned
+from schemas.sinks import HeldBy, SinkSettings
+from sinks.net import is_loopback, utc
+from sinks.port import Abilities, Answer, Kind, Later, Message, Never, Outside, Taken
+
+TIMEOUT_S = 15.0
+"""For each step of the dialogue: a relay that greylists or looks up names takes some seconds."""
+_SUBJECT_CHARS, _FIELD_CHARS = 60, 2_000
+
+
+class Mail(SinkSettings):
+    """A relay (smart host) and the address we write from."""
+
+    relay: str = Field(description="Host of the mail server that passes our mail on")
+    port: int = Field(587, ge=1, le=65535)
+    tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls", description="`implicit` is port 465; `none` only where the way to the relay is safe"
+    )
+    user: str | None = Field(None, description="Who we log in as; `secret` is the password")
+    sender: str = Field(description="Address we write from")
+    events: tuple[HeldBy, ...] = ("person",)
+
+    @field_validator("sender")
+    @classmethod
+    def _is_address(cls, sender: str) -> str:
+        if not is_address(sender):
+            raise ValueError("write an address such as leadflow@haichuan.example")
+        return sender
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Mail:
+        if self.user and self.tls == "none" and not is_loopback(self.relay):
+            raise ValueError("a password needs tls beyond this machine")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail and the one it is for."""
+
+    to: str
+    mail: EmailMessage
+
+
+def render(sink: Mail, message: Message) -> Letter | None:
+    """Return the mail in the recipient's language; None when there is nobody to write to any more."""
+    person, assigned = message.recipient, message.assigned
+    if person is None or not is_address(person.email):
+        return None
+    words = _WORDS[person.language]
+    lines = _lines(message, person.language)
+    subject = words["subject"].format(who=_who(assigned) or words["nobody"], company=message.company)
+    mail = EmailMessage(policy=SMTP)
+    domain = sink.sender.rpartition("@")[2]
+    mail["From"] = Address(_one_line(message.company), addr_spec=sink.sender)
+    mail["To"] = Address(_one_line(person.name), addr_spec=person.email)
+    mail["Subject"] = _one_line(subject)[: _SUBJECT_CHARS * 2]
+    mail["Date"] = format_datetime(utc(message.at_us))
+    mail["Message-ID"] = f"<{message.delivery_id}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["X-Loop"] = sink.sender
+    text = "\n".join([*(f"{name}{words['colon']}{value}" for name, value in lines), ""])
+    if assigned.link:
+        text += f"\n{words['open']}{words['colon']}{assigned.link}\n"
+    mail.set_content(text, cte="base64")
+    mail.add_alternative(_html(lines, assigned.link, words, person.language), subtype="html", cte="base64")
+    return Letter(person.email, mail)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a mail can be addressed to a text as it stands: plain ASCII, as every relay takes it."""
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, IndexError, HeaderParseError):
+        return False
+    return bool(address.username and address.domain) and text.isascii() and not any(map(str.isspace, text))
+
+
+def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
+    words, assigned = _WORDS[language], message.assigned
+    zone = ZoneInfo(message.zone)
+    holder = assigned.holder.name_en if language == "en" else assigned.holder.name
+    lines = [(words["holder"], holder)]
+    if assigned.task is not None:
+        what = _TASKS[language].get(assigned.task.origin, assigned.task.origin)
+        lines.append((words["due"], f"{_clock(assigned.task.due, zone)} ({what})"))
+    lines.append((words["why"], _WHY[language].get(assigned.why, assigned.why)))
+    if assigned.lead is not None:
+        channel = _CHANNELS[language][assigned.lead.channel]
+        lines.append((words["came"], f"{_clock(assigned.lead.accepted, zone)} · {channel}"))
+        for name, value in assigned.lead.fields.items():
+            if name in _FIELDS[language]:
+                shown = value.strip() if name == "message" else _one_line(value)
+                lines.append((_FIELDS[language][name], shown[:_FIELD_CHARS]))
+    return lines
+
+
+def _html(lines: list[tuple[str, str]], link: str | None, words: dict[str, str], language: str) -> str:
+    rows = "".join(
+        f'<tr><th align="left" valign="top">{escape(name)}</th>'
+        f"<td>{escape(value).replace(chr(10), '<br>')}</td></tr>"
+        for name, value in lines
+    )
+    button = f'<p><a href="{escape(link)}">{escape(words["open"])}</a></p>' if link else ""
+    return (
+        f'<!doctype html><html lang="{language}"><body>'
+        f'<table cellpadding="4">{rows}</table>{button}</body></html>\n'
+    )
+
+
+def _who(assigned: Assigned) -> str:
+    fields = assigned.lead.fields if assigned.lead else {}
+    parts = (fields.get("full_name"), fields.get("company"))
+    return _one_line(" · ".join(part for part in parts if part))[:_SUBJECT_CHARS]
+
+
+def _one_line(text: str) -> str:
+    """Return a text fit for a header or a table cell: controls and line ends become spaces."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _clock(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def send(sink: Mail, letter: Letter | None, _outside: Outside) -> Answer:
+    """Hand the mail to the relay. 5yz on this mail is for good; everything else comes again."""
+    if letter is None:
+        return Never("no_address")
+    if sink.user and not sink.secret:
+        return Later("no_secret")
+    try:
+        with _connected(sink) as relay:
+            relay.send_message(letter.mail, sink.sender, [letter.to])
+            return Taken("250")
+    except smtplib.SMTPRecipientsRefused as refused:
+        return _judge(next(iter(refused.recipients.values()))[0])
+    except smtplib.SMTPAuthenticationError as refused:
+        return Later("login_refused", str(refused.smtp_code))
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as refused:
+        return _judge(refused.smtp_code)
+    except smtplib.SMTPNotSupportedError:
+        return Later("no_starttls")
+    except ssl.SSLCertVerificationError:
+        return Later("bad_certificate")
+    except TimeoutError:
+        return Later("timeout")
+    except (smtplib.SMTPException, OSError):
+        return Later("unreachable")
+
+
+def _judge(status: int) -> Answer:
+    return Never("refused", str(status)) if 500 <= status < 600 else Later("busy", str(status))
+
+
+def _connected(sink: Mail) -> smtplib.SMTP:
+    """Return a session with the relay: greeted, encrypted and logged in as the sink says."""
+    if sink.tls == "implicit":
+        context = ssl.create_default_context()
+        session: smtplib.SMTP = smtplib.SMTP_SSL(sink.relay, sink.port, timeout=TIMEOUT_S, context=context)
+    else:
+        session = smtplib.SMTP(sink.relay, sink.port, timeout=TIMEOUT_S)
+    try:
+        if sink.tls == "starttls":
+            session.starttls(context=ssl.create_default_context())
+        if sink.user and sink.secret:
+            session.login(sink.user, sink.secret)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def probe(sink: Mail, _outside: Outside) -> str:
+    """Greet the relay, encrypt and log in; no mail is sent."""
+    try:
+        with _connected(sink) as relay:
+            status, _ = relay.noop()
+    except smtplib.SMTPException as error:
+        raise OSError(type(error).__name__) from error
+    if status != 250:
+        raise OSError(f"{sink.relay} answered {status}")
+    return f"{sink.relay}:{sink.port} answers"
+
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "zh": {
+        "subject": "新线索：{who}",
+        "nobody": "未留姓名",
+        "holder": "负责人",
+        "due": "首次响应时限",
+        "why": "分配原因",
+        "came": "接入",
+        "open": "打开待办",
+        "colon": "：",
+    },
+    "en": {
+        "subject": "New lead: {who}",
+        "nobody": "no name given",
+        "holder": "Owner",
+        "due": "Due",
+        "why": "Why",
+        "came": "Came in",
+        "open": "Open the inbox",
+        "colon": ": ",
+    },
+}
+_TASKS: dict[Language, dict[str, str]] = {
+    "zh": {"first_response": "首次响应", "call_back": "回电"},
+    "en": {"first_response": "first response", "call_back": "call back"},
+}
+_CHANNELS: dict[Language, dict[str, str]] = {
+    "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台"},
+    "en": {"web": "Web", "email": "Email", "cti": "Calls", "counter": "Front desk"},
+}
+_WHY: dict[Language, dict[str, str]] = {
+    "zh": {
+        "sticky_owner": "客户已有负责人",
+        "weighted_turn": "按顺序轮到",
+        "waiting": "暂无人可接，进入待分配",
+        "default_queue": "无规则匹配，进入默认队列",
+        "claimed": "已接单",
+        "moved": "改派",
+        "returned": "被退回",
+    },
+    "en": {
+        "sticky_owner": "the customer has this owner already",
+        "weighted_turn": "given by turn",
+        "waiting": "nobody can take it now, so it waits",
+        "default_queue": "no rule takes it, so it is in the default queue",
+        "claimed": "taken",
+        "moved": "moved",
+        "returned": "returned",
+    },
+}
+_FIELDS: dict[Language, dict[str, str]] = {
+    "zh": {
+        "full_name": "姓名",
+        "company": "公司",
+        "phone": "电话",
+        "email": "邮箱",
+        "region": "省份",
+        "city": "城市",
+        "product": "产品",
+        "subject": "主题",
+        "message": "留言",
+    },
+    "en": {
+        "full_name": "Name",
+        "company": "Company",
+        "phone": "Phone",
+        "email": "Email",
+        "region": "Province",
+        "city": "City",
+        "product": "Product",
+        "subject": "Subject",
+        "message": "Message",
+    },
+}
+
+MAIL = Kind(
+    settings=Mail,
+    abilities=Abilities(to_people=True, side_by_side=4),
+    render=render,
+    send=send,
+    probe=probe,
+)

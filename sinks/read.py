@@ -1,0 +1,150 @@
+"""What dispatch asks of the store: which deliveries are due, and what each of them says at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select, text
+
+from schemas.company import Company
+from schemas.outward import Assigned, AssignedLead, AssignedTask, AssignedTo
+from sinks.net import utc
+from sinks.port import Recipient
+from store import tables
+from store.bulk import keys_in
+
+Row = Mapping[str, Any]
+
+_DUE = text(
+    """
+    WITH RECURSIVE lanes (lane) AS (
+        SELECT min(lane) FROM delivery WHERE state = 'waiting'
+        UNION ALL
+        SELECT (SELECT min(next.lane) FROM delivery AS next WHERE next.state = 'waiting' AND next.lane > lanes.lane)
+        FROM lanes WHERE lanes.lane IS NOT NULL
+    )
+    SELECT delivery.*
+    FROM lanes JOIN delivery ON delivery.delivery_id = (
+        SELECT head.delivery_id FROM delivery AS head
+        WHERE head.state = 'waiting' AND head.lane = lanes.lane
+        ORDER BY head.decided_us, head.delivery_id LIMIT 1
+    )
+    WHERE delivery.next_us <= :now_us
+    ORDER BY delivery.next_us, delivery.delivery_id
+    """
+)
+"""The first delivery of each lane, if it is due. Steps from lane to lane through the index, so that a
+destination with a hundred thousand waiting costs as little as one with a single one."""
+
+
+def due(connection: Connection, now_us: int) -> list[Row]:
+    """Return the deliveries that may be sent now: of each lane its first one, once its time has come."""
+    return [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the leads and customers behind some deliveries, as of one moment."""
+
+    leads: Mapping[str, Row]
+    decisions: Mapping[str, Row]
+    customers: Mapping[str, Row]
+    tasks: Mapping[str, list[Row]]
+
+
+def gather(connection: Connection, rows: Sequence[Row]) -> Facts:
+    """Read what telling about these deliveries needs, in a fixed number of queries."""
+    customers = {row["customer_id"] for row in rows}
+    return Facts(
+        leads=_by(connection, tables.lead, "lead_id", {row["lead_id"] for row in rows if row["lead_id"]}),
+        decisions=_by(connection, tables.decision, "decision_id", {row["decision_id"] for row in rows}),
+        customers=_by(connection, tables.customer, "customer_id", customers),
+        tasks=_tasks(connection, customers),
+    )
+
+
+def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> Assigned | None:
+    """Return what a delivery tells; None if the customer was erased meanwhile. Pure."""
+    lead = facts.leads.get(row["lead_id"])
+    if lead is None and facts.customers[row["customer_id"]]["state"] == "closed":
+        return None
+    reason = orjson.loads(facts.decisions[row["decision_id"]]["reason_json"])
+    holder = _holder(row, company)
+    return Assigned(
+        event_id=row["event_id"],
+        decision_id=row["decision_id"],
+        decided=utc(row["decided_us"]),
+        why=reason["code"],
+        team=reason.get("team_id"),
+        purpose=row["purpose"],
+        trace_id=row["trace_id"],
+        customer_id=row["customer_id"],
+        holder=holder,
+        lead=_lead(lead) if lead else None,
+        task=_task(facts.tasks.get(row["customer_id"], []), row["lead_id"]),
+        link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
+    )
+
+
+def recipient(row: Row, company: Company) -> Recipient | None:
+    """Return the person a delivery is for; None if they have left, or have no address any more."""
+    person = company.people.get(row["dest"])
+    if person is None or person.state != "active" or not person.email:
+        return None
+    name = (person.name_en or person.name) if person.language == "en" else person.name
+    return Recipient(name, person.email, person.language)
+
+
+def _holder(row: Row, company: Company) -> AssignedTo:
+    kind, holder_id = row["holder_kind"], row["holder_id"]
+    if person := company.people.get(holder_id):
+        name_en = person.name_en or person.name
+        return AssignedTo(kind=kind, id=holder_id, name=person.name, name_en=name_en, email=person.email)
+    unit = company.units.get(holder_id)
+    names = (unit.name_zh, unit.name_en) if unit else (holder_id, holder_id)
+    return AssignedTo(kind=kind, id=holder_id, name=names[0], name_en=names[1])
+
+
+def _lead(row: Row) -> AssignedLead:
+    fields: dict[str, str] = {}
+    for one in orjson.loads(row["fields_json"]):
+        fields.setdefault(one["name"], one.get("value") or one["received"])
+    return AssignedLead(
+        lead_id=row["lead_id"],
+        kind=row["kind"],
+        channel=row["channel"],
+        source=row["source_id"],
+        campaign=row["campaign_id"],
+        product_line=row["product_line"],
+        language=row["language"],
+        accepted=utc(row["accepted_us"]),
+        fields=fields,
+    )
+
+
+def _task(tasks: Sequence[Row], lead_id: str | None) -> AssignedTask | None:
+    """Return the lead's first task, else the first one still open with the customer: that is to be done next."""
+    own = [one for one in tasks if one["lead_id"] == lead_id]
+    first = next(iter(own or [one for one in tasks if one["state"] == "open"]), None)
+    if first is None:
+        return None
+    return AssignedTask(task_id=first["task_id"], origin=first["origin"], due=utc(first["due_us"]))
+
+
+def _tasks(connection: Connection, customers: set[str]) -> dict[str, list[Row]]:
+    task = tables.task
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
+    found: dict[str, list[Row]] = {}
+    for row in connection.execute(
+        select(task).where(wanted).order_by(task.c.created_us, task.c.task_id)
+    ).mappings():
+        found.setdefault(row["customer_id"], []).append(dict(row))
+    return found
+
+
+def _by(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> dict[str, Row]:
+    wanted = keys_in(connection, [column], [(key,) for key in keys])
+    return {row[column]: dict(row) for row in connection.execute(select(table).where(wanted)).mappings()}
