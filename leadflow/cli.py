@@ -135,7 +135,7 @@ def doctor() -> None:
         sound = sound and finding.is_well
         typer.echo(("ok    " if finding.is_well else "FAIL  ") + finding.what)
         if finding.fix and not finding.is_well:
-            typer.echo(f"      fix: {finding.fix}")
+            say(f"      fix: {finding.fix}", f"      处理办法：{finding.fix}")
     raise typer.Exit(0 if sound else 1)
 
 

@@ -33,6 +33,7 @@ from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import Files, read_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
+from leadflow.terminal import tell
 from router.route import PROBE_HOLDER
 from schemas.company import Company
 from sinks.port import outside
@@ -52,7 +53,7 @@ FREE_BYTES = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the examination."""
+    """One line of the examination, in the language of the terminal."""
 
     is_well: bool
     what: str
@@ -64,17 +65,34 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding(True, f"SQLite {sqlite_module().sqlite_version}")
     folder = settings.data
     if not (folder / "store.db").exists():
-        yield Finding(False, f"no data in {folder}", "set LEADFLOW_DATA, or start with: leadflow run")
+        yield Finding(
+            False,
+            tell(f"no data in {folder}", f"{folder} 中没有数据"),
+            tell(
+                "set LEADFLOW_DATA, or start with: leadflow init",
+                "请设置 LEADFLOW_DATA，或从 leadflow init 开始",
+            ),
+        )
         return
     is_private = not stat.S_IMODE(folder.stat().st_mode) & 0o077
-    yield Finding(is_private, f"{folder} is for its owner alone", f"chmod 700 {folder}")
+    yield Finding(
+        is_private,
+        tell(f"{folder} is for its owner alone", f"{folder} 仅所有者可访问"),
+        f"chmod 700 {folder}",
+    )
     free = shutil.disk_usage(folder).free
     yield Finding(
-        free > FREE_BYTES, f"{free // 1024**2:,} MB of disk are free", "make room, or move the folder"
+        free > FREE_BYTES,
+        tell(f"{free // 1024**2:,} MB of disk are free", f"磁盘剩余 {free // 1024**2:,} MB"),
+        tell("make room, or move the folder", "请清理磁盘，或迁移数据文件夹"),
     )
     try:
         take_lock(folder).close()
-        yield Finding(False, "Leadflow is not running on this folder", "start it: leadflow run")
+        yield Finding(
+            False,
+            tell("Leadflow is not running on this folder", "Leadflow 未在此文件夹上运行"),
+            tell("start it: leadflow run", "请启动：leadflow run"),
+        )
         return
     except AlreadyRunning as running:
         host = running
@@ -88,18 +106,27 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
     try:
         status, answer = _ask(host, "GET", "/readyz", b"", {})
-        yield Finding(status == 200, f"{host.url} is ready", str(answer.get("why", "see its log")))
+        why = str(answer.get("why", tell("see its log", "请查看日志")))
+        yield Finding(status == 200, tell(f"{host.url} is ready", f"{host.url} 已就绪"), why)
     except OSError as error:
         yield Finding(
-            False, f"{host.url} does not answer ({error})", "see its log; stop it and start it again"
+            False,
+            tell(f"{host.url} does not answer ({error})", f"{host.url} 没有应答（{error}）"),
+            tell("see its log; stop it and start it again", "请查看日志，停止后重新启动"),
         )
         return
     with files.store.read() as connection:
         lost = len(views.orphans(connection, wall_clock_us()))
         company = load_company(connection, company_version(connection))
-    yield Finding(lost == 0, f"{lost} customers without owner", "leadflow orphans; then leadflow explain ID")
+    yield Finding(
+        lost == 0,
+        tell(f"{lost} customers without owner", f"无主客户 {lost} 个"),
+        "leadflow orphans; leadflow explain ID",
+    )
     if not company.sources:
-        yield Finding(False, "no source is configured", "leadflow apply FOLDER with a company's files")
+        yield Finding(
+            False, tell("no source is configured", "尚未配置接入渠道"), "leadflow init; leadflow apply FOLDER"
+        )
     for source in company.sources.values():
         yield _probe(files, host, source)
     yield from _ways_out(files, company)
@@ -129,25 +156,37 @@ def _ways_out(files: Files, company: Company) -> Iterator[Finding]:
 
 
 def _probe(files: Files, host: AlreadyRunning, source: Mapping[str, Any]) -> Finding:
-    name = f"{source['channel']} door of {source['source_id']}"
+    channel, source_id = source["channel"], source["source_id"]
+    name = tell(f"{channel} door of {source_id}", f"接入渠道 {source_id}（{channel}）")
     if source["channel"] == "email" and not host.smtp_port:
-        fix = "set LEADFLOW_SMTP_PORT and restart, or switch the source off"
-        return Finding(False, f"{name} is closed", fix)
+        fix = tell(
+            "set LEADFLOW_SMTP_PORT and restart, or switch the source off",
+            "请设置 LEADFLOW_SMTP_PORT 并重启，或停用该渠道",
+        )
+        return Finding(False, tell(f"{name} is closed", f"{name}：未开放"), fix)
     mark = new_id()
     since_us = wall_clock_us()
     try:
         _SEND[source["channel"]](host, source, mark)
     except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
         return Finding(
-            False, f"{name} did not take the probe: {error}", "check the source's settings and the log"
+            False,
+            tell(f"{name} did not take the probe: {error}", f"{name}：未接受探测（{error}）"),
+            tell("check the source's settings and the log", "请检查该渠道的设置和日志"),
         )
     give_up = time.monotonic() + ARRIVES_S
     while time.monotonic() < give_up:
         if (took_us := _arrived(files, source["source_id"], since_us)) is not None:
-            return Finding(True, f"{name}: a probe reached its end in {took_us / 1e6:.2f} s")
+            took = f"{took_us / 1e6:.2f}"
+            return Finding(
+                True,
+                tell(f"{name}: a probe reached its end in {took} s", f"{name}：探测在 {took} 秒内走完全程"),
+            )
         time.sleep(0.05)
     return Finding(
-        False, f"{name} took a probe that did not arrive", "leadflow dead list; see the log for its stage"
+        False,
+        tell(f"{name} took a probe that did not arrive", f"{name}：接受了探测，但未走完全程"),
+        tell("leadflow dead list; see the log for its stage", "leadflow dead list；并查看日志中的环节"),
     )
 
 

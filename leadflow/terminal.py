@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")]
 
 
+REFUSED_ZH = {
+    "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",
+    "dead_letter_ended": "该待修复记录已处理完毕",
+    "key_reused": "此幂等键已用于其他操作，请更换",
+    "no_raw_bytes": "原始内容已删除，无法修复",
+    "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
+    "unknown_customer": "没有这个客户",
+    "unknown_dead_letter": "没有这条待修复记录，请查看：leadflow dead list",
+    "unknown_person": "没有在职人员使用该代码，请查看 people.csv",
+    "unknown_source": "没有这个接入渠道",
+}
+"""Why an operator's act was refused, in Chinese, by the code of `ActRefused`."""
+
+
 def language() -> Language:
     """Return the language of the terminal, by LC_ALL, LC_MESSAGES or LANG (POSIX, in this order)."""
     named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
@@ -93,7 +107,8 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
     try:
         return do(here, verb, payload)
     except ActRefused as refused:
-        fail(str(refused))
+        zh = REFUSED_ZH.get(refused.code)
+        fail(str(refused), f"{zh}（{refused.code}）" if zh else None)
     except OSError as error:
         fail(
             f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.",

@@ -275,6 +275,24 @@ def test_a_link_lets_one_device_in_once(house: House) -> None:
     assert phone.get("/inbox/ann").status_code == 401
 
 
+def test_of_two_who_press_the_button_at_once_one_gets_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = house.grant("ann", "link")
+    real = Enter._look_up
+    seen: list[Any] = []
+
+    def look_up_before_the_other_acts(self: Enter, code: str) -> Any:
+        seen.append(seen[0] if seen else real(self, code))
+        return seen[0]
+
+    monkeypatch.setattr(Enter, "_look_up", look_up_before_the_other_acts)
+    first, second = (house.client().post(f"/enter/{code}") for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 410)
+    assert "set-cookie" not in second.headers
+    assert len([row for row in house.rig.rows("access") if row["kind"] == "session"]) == 1
+
+
 def test_over_https_the_session_travels_over_nothing_else(house: House) -> None:
     house = House(house.rig, is_https=True)
     answer = house.client().post(f"/enter/{house.grant('ann', 'link')}")
