@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import threading
 import time
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ from schemas.ids import make_id
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts import Command, perform
+from store.access import grant
+from store.acts import ActRefused, Command, perform
 from store.acts_erase import erase, erase_keys, read_journal
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
@@ -44,6 +47,8 @@ only how late a timer fires (limit: 2 s)."""
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
 time, and nobody notices a quarter of a second after a change."""
+MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
+"""How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -164,8 +169,10 @@ class Embedded:
             outside(files.folder),
             wall_clock_us,
             public_url=public_url,
+            link_for=self._link_for,
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
+        self._public_url = public_url
         self._sources: dict[str, dict[str, Any]] = {}
         self._sources_until = 0.0
         self.trouble: str | None = None
@@ -196,6 +203,20 @@ class Embedded:
                 self._sources = self.companies.get(connection).sources
             self._sources_until = now + SOURCES_S
         return self._sources
+
+    def _link_for(self, delivery_id: str, person_id: str) -> str | None:
+        """Return the one-time link that a mail to a person carries; None without a public address."""
+        if self._public_url is None:
+            return None
+        digest = hmac.digest(self.files.keys.link_secret, delivery_id.encode(), "sha256")
+        code = urlsafe_b64encode(digest).rstrip(b"=").decode()
+        command = Command("grant", "leadflow", f"mail:{delivery_id}", person_id)
+        plan = grant("link", code, MAILED_LINK_US)
+        try:
+            perform(self.files.store, command, plan, wall_clock_us(), self.files.store_log.append)
+        except ActRefused:
+            return None  # they have left; the mail goes to nobody
+        return f"{self._public_url}/enter/{code}"
 
     def work_off(self) -> int:
         """Let the stages work until nothing is left to do; return how many events they handled."""

@@ -66,7 +66,11 @@ class _Job:
 
 
 class Dispatcher:
-    """Sends deliveries until stopped. `crash_point` is where tests may kill the process."""
+    """Sends deliveries until stopped.
+
+    `link_for` makes the one-time link that a message (delivery id, person) carries, the same at each try;
+    `crash_point` is where tests may kill the process.
+    """
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Dispatcher:
         clock: Callable[[], int],
         *,
         public_url: str | None = None,
+        link_for: Callable[[str, str], str | None] = lambda _delivery_id, _person_id: None,
         crash_point: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -83,6 +88,7 @@ class Dispatcher:
         self._outside = outside
         self._clock = clock
         self._public_url = public_url
+        self._link_for = link_for
         self._crash_point = crash_point
         self._lock = threading.Lock()
         self._results: list[Result] = []
@@ -204,6 +210,9 @@ class Dispatcher:
         assigned = read.tell(row, job.facts, company, self._public_url)
         if assigned is None:
             return Dropped("erased")
+        recipient = read.recipient(row, company) if kind.abilities.to_people else None
+        if recipient is not None and (link := self._link_for(row["delivery_id"], row["dest"])):
+            assigned = assigned.model_copy(update={"link": link})
         message = Message(
             delivery_id=row["delivery_id"],
             attempt=row["attempt"] + 1,
@@ -211,7 +220,7 @@ class Dispatcher:
             zone=company.zone,
             company=company.name,
             assigned=assigned,
-            recipient=read.recipient(row, company) if kind.abilities.to_people else None,
+            recipient=recipient,
         )
         rendered = kind.render(settings, message)
         answer: Answer = kind.send(settings, rendered, self._outside)

@@ -73,7 +73,10 @@ def render(sink: Mail, message: Message) -> Letter | None:
         return None
     words = _WORDS[person.language]
     lines = _lines(message, person.language)
-    subject = words["subject"].format(who=_who(assigned) or words["nobody"], company=message.company)
+    is_new = assigned.lead is None or assigned.lead.kind == "enquiry"
+    subject = words["subject" if is_new else "news"].format(
+        who=_who(assigned) or words["nobody"], company=message.company
+    )
     mail = EmailMessage(policy=SMTP)
     domain = sink.sender.rpartition("@")[2]
     mail["From"] = Address(_one_line(message.company), addr_spec=sink.sender)
@@ -211,6 +214,7 @@ def probe(sink: Mail, _outside: Outside) -> str:
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
         "subject": "新线索：{who}",
+        "news": "客户动态：{who}",
         "nobody": "未留姓名",
         "holder": "负责人",
         "due": "首次响应时限",
@@ -221,6 +225,7 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
     "en": {
         "subject": "New lead: {who}",
+        "news": "From your customer: {who}",
         "nobody": "no name given",
         "holder": "Owner",
         "due": "Due",
@@ -231,8 +236,8 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
 }
 _TASKS: dict[Language, dict[str, str]] = {
-    "zh": {"first_response": "首次响应", "call_back": "回电"},
-    "en": {"first_response": "first response", "call_back": "call back"},
+    "zh": {"first_response": "首次响应", "call_back": "回电", "plan": "计划跟进"},
+    "en": {"first_response": "first response", "call_back": "call back", "plan": "planned step"},
 }
 _CHANNELS: dict[Language, dict[str, str]] = {
     "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台"},
@@ -247,6 +252,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "claimed": "已接单",
         "moved": "改派",
         "returned": "被退回",
+        "owner_left": "原负责人离职，已移交",
     },
     "en": {
         "sticky_owner": "the customer has this owner already",
@@ -256,6 +262,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "claimed": "taken",
         "moved": "moved",
         "returned": "returned",
+        "owner_left": "its owner has left",
     },
 }
 _FIELDS: dict[Language, dict[str, str]] = {

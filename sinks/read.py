@@ -69,7 +69,7 @@ def gather(connection: Connection, rows: Sequence[Row]) -> Facts:
 def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> Assigned | None:
     """Return what a delivery tells; None if the customer was erased meanwhile. Pure."""
     lead = facts.leads.get(row["lead_id"])
-    if lead is None and facts.customers[row["customer_id"]]["state"] == "closed":
+    if lead is None and row["lead_id"] is not None:
         return None
     reason = orjson.loads(facts.decisions[row["decision_id"]]["reason_json"])
     holder = _holder(row, company)

@@ -66,6 +66,8 @@ class KeyRing:
         self._master = master
         self.hash_secret = hmac.digest(master, b"leadflow erased identifiers", "sha256")
         """Key of the hashes by which erased identifiers are known again."""
+        self.link_secret = hmac.digest(master, b"leadflow links in mails", "sha256")
+        """Key of the one-time links in mails, so that a mail sent again carries the same one."""
         self._fetch = fetch
         self._keys: LRUCache[str, AESGCM] = LRUCache(_CACHED_KEYS)
         self._lock = threading.Lock()
