@@ -40,6 +40,15 @@ class Understood:
     terms: Classified
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Leads by the event that brought them, as received and as understood by a company."""
+
+    company: Company | None
+    received: dict[str, Lead]
+    leads: dict[str, Understood]
+
+
 @dataclass
 class ResolveFacts:
     """What is known, and what this batch has added to it so far."""
@@ -72,10 +81,18 @@ class ResolveStage:
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ResolveFacts:
+    def prepare(self, events: Sequence[Logged]) -> Prepared:
+        """Normalise the leads, and find the terms of the company last seen in them."""
+        return _prepared({one.event.id: one.event.read(Lead) for one in events}, self._companies.last)
+
+    def gather(
+        self, connection: Connection, prepared: Prepared, events: Sequence[Logged], times: Sequence[int]
+    ) -> ResolveFacts:
         """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
         company = self._companies.get(connection)
-        leads = {one.event.id: _understood(one.event.read(Lead), company) for one in events}
+        if prepared.company is not company:
+            prepared = _prepared(prepared.received, company)
+        leads = prepared.leads
         facts = ResolveFacts(leads)
         keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
         _read_bindings(connection, facts, keys)
@@ -109,6 +126,12 @@ class ResolveStage:
         facts.touched[customer_id] = at_us
         news = _resolved(event, understood, (answer, customer_id), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
+
+
+def _prepared(received: dict[str, Lead], company: Company | None) -> Prepared:
+    if company is None:
+        return Prepared(None, received, {})
+    return Prepared(company, received, {key: _understood(lead, company) for key, lead in received.items()})
 
 
 def _understood(lead: Lead, company: Company) -> Understood:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from ingest.registry import FORMATS, assemble_parts, parse_capture
 from schemas.capture import Capture
+from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead, lead_id_of
 from schemas.results import Ignored, ParseResult, Part, Refused
@@ -66,6 +67,15 @@ class ParseFacts:
     """Digest of a Message-ID to the lead that it belongs to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Captures, by their place in the log, and what they were read as under the sources of a company."""
+
+    company: Company | None
+    captures: dict[int, Capture]
+    results: dict[int, tuple[ParseResult, ...]]
+
+
 class ParseStage:
     """Captures in; leads, or the reason why there is none, out. Parts wait until their whole is quiet."""
 
@@ -76,12 +86,19 @@ class ParseStage:
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ParseFacts:
-        """Read what was captured before under the same keys, and the same bodies of senders without one."""
+    def prepare(self, events: Sequence[Logged]) -> Parsed:
+        """Parse the captures under the sources last seen."""
         captures = {one.off: one.event.read(Capture) for one in events if one.topic == "captures"}
-        facts = ParseFacts(self._companies.get(connection).sources, captures)
-        if captures:
-            facts.results = {off: parse_capture(one, facts.sources) for off, one in captures.items()}
+        return _parsed(captures, self._companies.last)
+
+    def gather(
+        self, connection: Connection, prepared: Parsed, events: Sequence[Logged], times: Sequence[int]
+    ) -> ParseFacts:
+        """Read what was captured before under the same keys, and the same bodies of senders without one."""
+        company = self._companies.get(connection)
+        parsed = prepared if prepared.company is company else _parsed(prepared.captures, company)
+        facts = ParseFacts(company.sources, parsed.captures, results=parsed.results)
+        if facts.captures:
             _read_earlier(connection, facts)
             _read_threads(connection, facts)
         if groups := {one.event.subject for one in events if one.topic == "settle"}:
@@ -121,6 +138,13 @@ class ParseStage:
             for ordinal, lead in enumerate(leads)
         ]
         return Step(tuple(effects), refused)
+
+
+def _parsed(captures: dict[int, Capture], company: Company | None) -> Parsed:
+    if company is None:
+        return Parsed(None, captures, {})
+    results = {off: parse_capture(one, company.sources) for off, one in captures.items()}
+    return Parsed(company, captures, results)
 
 
 SETTLE = "settle"

@@ -145,7 +145,7 @@ class Embedded:
         store = SqlReader(files.store, files.store_log)
         readers: dict[str, LogReader] = dict.fromkeys(pipeline.DOOR_TOPICS, doors)
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, store)
-        self.hosts: list[StageHost[Any]] = [
+        self.hosts: list[StageHost[Any, Any]] = [
             StageHost(stage, readers, files.store, files.store_log, _wall_clock_of)
             for stage in pipeline.stages(self.companies)
         ]

@@ -38,6 +38,7 @@ class RouteFacts:
     """Holders, open tasks, ledgers and one queue, with what this batch has changed so far."""
 
     office: Office
+    resolved: dict[str, ResolvedLead]
     holders: dict[str, Holder] = field(default_factory=dict)
     routed: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -58,9 +59,19 @@ class RouteStage:
         self._companies = companies
         self._office: Office | None = None
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> RouteFacts:
+    def prepare(self, events: Sequence[Logged]) -> dict[str, ResolvedLead]:
+        """Decode the resolved leads, by the event that brought them."""
+        return {one.event.id: one.event.read(ResolvedLead) for one in events if one.topic == "resolved"}
+
+    def gather(
+        self,
+        connection: Connection,
+        prepared: dict[str, ResolvedLead],
+        events: Sequence[Logged],
+        times: Sequence[int],
+    ) -> RouteFacts:
         """Read the holders and open tasks of the batch's customers, the ledgers, and a queue to be drained."""
-        facts = RouteFacts(self._office_of(self._companies.get(connection)))
+        facts = RouteFacts(self._office_of(self._companies.get(connection)), prepared)
         customers = {one.event.key for one in events if one.topic == "resolved"}
         for logged in events:
             if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
@@ -85,7 +96,7 @@ class RouteStage:
 
 
 def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
-    resolved = event.read(ResolvedLead)
+    resolved = facts.resolved[event.id]
     lead, customer_id = resolved.lead, resolved.customer_id
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     routing = route(

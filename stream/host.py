@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from schemas.events import Event
@@ -22,12 +22,13 @@ from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import tables
-from store.bulk import insert_ignore
+from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from store.effects import Effect, Insert, Writes
 from stream.crash import crash_point
 from stream.log import Logged, LogReader, SqlLog
 
+P = TypeVar("P")
 F = TypeVar("F")
 log = structlog.get_logger()
 
@@ -37,6 +38,16 @@ much less, and the fsync of each commit outweighs the work."""
 BATCH_MIN, BATCH_MAX = 8, 1_000
 REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
+
+
+_MINE = (
+    (tables.progress.c.stage == bindparam("of_stage"))
+    & (tables.progress.c.topic == bindparam("of_topic"))
+    & (tables.progress.c.part == 0)
+)
+_PROGRESS = select(tables.progress.c.topic_id, tables.progress.c.next_off).where(_MINE)
+_READ, _LOCK = Prepared(_PROGRESS), Prepared(_PROGRESS.with_for_update())
+_DONE = Prepared(update(tables.progress).where(_MINE).values(next_off=bindparam("done_off")))
 
 
 class TopicReplaced(RuntimeError):
@@ -51,8 +62,8 @@ class Step:
     refused: Refused | None = None
 
 
-class Stage(Protocol[F]):
-    """A step of the pipeline. `gather` reads, `decide` is pure, the host writes.
+class Stage(Protocol[P, F]):
+    """A step of the pipeline. `prepare` and `decide` are pure, `gather` reads, the host writes.
 
     `decide` is called once an event, in order, and must leave in `facts` what it decided, so that the next
     event of the batch sees it: any cutting of the stream into batches then gives the same state.
@@ -69,7 +80,16 @@ class Stage(Protocol[F]):
         """Topics whose events each need facts that the one before may have changed beyond recall."""
         ...
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> F:
+    def prepare(self, events: Sequence[Logged]) -> P:
+        """Do what needs no database (decode, parse, normalise), while nobody waits for the store's lock.
+
+        What depends on the company goes by the one last seen, and `gather` does it again should it have changed.
+        """
+        ...
+
+    def gather(
+        self, connection: Connection, prepared: P, events: Sequence[Logged], times: Sequence[int]
+    ) -> F:
         """Read what deciding on these events at these times needs, in a fixed number of queries."""
         ...
 
@@ -90,12 +110,12 @@ class HostMetrics:
     held_s: float = field(default=0.0)
 
 
-class StageHost(Generic[F]):
+class StageHost(Generic[P, F]):
     """Runs one stage in one thread. `clock` stamps the time at which each event is decided."""
 
     def __init__(
         self,
-        stage: Stage[F],
+        stage: Stage[P, F],
         readers: dict[str, LogReader],
         store: Database,
         out: SqlLog,
@@ -181,6 +201,8 @@ class StageHost(Generic[F]):
         return self._commit(topic, events, only=refused)
 
     def _commit(self, topic: str, events: list[Logged], only: Refused | None = None) -> int:
+        asked = [self._asked_for(logged) for logged in events]
+        prepared: Any = None if only else self._prepare(asked)
         started = 0.0
         try:
             with self._store.write() as connection:
@@ -188,9 +210,11 @@ class StageHost(Generic[F]):
                 todo = self._not_done(connection, topic, events)
                 if not todo:
                     return 0
+                if len(todo) < len(events):
+                    asked = asked[-len(todo) :]
+                    prepared = self._prepare(asked)
                 times = [self._clock(logged.event) for logged in todo]
-                asked = [self._asked_for(logged) for logged in todo]
-                steps = [Step(refused=only)] if only else self._decide(connection, asked, times)
+                steps = [Step(refused=only)] if only else self._decide(connection, prepared, asked, times)
                 self._write(connection, topic, todo[-1].off, list(zip(asked, steps, times, strict=True)))
                 crash_point("before commit")
         finally:
@@ -213,9 +237,14 @@ class StageHost(Generic[F]):
         (original,) = self._readers[replay.topic].read(replay.topic, replay.off, 1)
         return replace(original, attempt=replay.attempt)
 
-    def _decide(self, connection: Connection, events: list[Logged], times: list[int]) -> list[Step]:
+    def _prepare(self, events: list[Logged]) -> P:
+        return self.stage.prepare([logged for logged in events if logged.opened])
+
+    def _decide(
+        self, connection: Connection, prepared: P, events: list[Logged], times: list[int]
+    ) -> list[Step]:
         readable = [logged for logged in events if logged.opened]
-        facts = self.stage.gather(connection, readable, times)
+        facts = self.stage.gather(connection, prepared, readable, times)
         return [
             self.stage.decide(logged, facts, at_us) if logged.opened else Step()
             for logged, at_us in zip(events, times, strict=True)
@@ -232,9 +261,7 @@ class StageHost(Generic[F]):
                 writes.add([dead_letter(logged, step.refused, at_us)])
         writes.flush(connection)
         crash_point("half the effects")
-        connection.execute(
-            update(tables.progress).where(self._is_progress_of(topic)).values(next_off=last_off + 1)
-        )
+        _DONE(connection, of_stage=self.stage.name, of_topic=topic, done_off=last_off + 1)
         now_us = max(at_us for _, _, at_us in decided)
         for out_topic in sorted(writes.emitted):
             self._out.append(connection, out_topic, writes.emitted[out_topic], now_us)
@@ -248,14 +275,9 @@ class StageHost(Generic[F]):
         return todo
 
     def _next(self, connection: Connection, topic: str, lock: bool = False) -> tuple[str | None, int]:
-        table = tables.progress
-        query = select(table.c.topic_id, table.c.next_off).where(self._is_progress_of(topic))
-        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+        read = _LOCK if lock else _READ
+        row = read(connection, of_stage=self.stage.name, of_topic=topic).one_or_none()
         return (row.topic_id, row.next_off) if row is not None else (None, 0)
-
-    def _is_progress_of(self, topic: str) -> Any:
-        table = tables.progress
-        return (table.c.stage == self.stage.name) & (table.c.topic == topic) & (table.c.part == 0)
 
     def _progress_row(self, topic: str, topic_id: str) -> dict[str, Any]:
         return {"stage": self.stage.name, "topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0}
