@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from ingest.registry import FORMATS, assemble_parts, parse_capture
 from schemas.capture import Capture
@@ -19,7 +19,7 @@ from schemas.results import Ignored, ParseResult, Part, Refused
 from schemas.results import Stage as StageName
 from schemas.work import Settle
 from store import tables
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.effects import Effect, Emit, Insert, Update
 from stream.host import Step
@@ -323,27 +323,31 @@ def _capture_row(logged: Logged, capture: Capture) -> dict[str, Any]:
     }
 
 
-def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
-    capture = tables.capture
-    columns = (
-        capture.c.capture_id,
-        capture.c.source_id,
-        capture.c.idem_hash,
-        capture.c.digest,
-        capture.c.accepted_us,
-        capture.c.key_given,
-        capture.c.result,
-        capture.c.off,
+_EARLIER = select(
+    tables.capture.c.capture_id,
+    tables.capture.c.source_id,
+    tables.capture.c.idem_hash,
+    tables.capture.c.digest,
+    tables.capture.c.accepted_us,
+    tables.capture.c.key_given,
+    tables.capture.c.result,
+    tables.capture.c.off,
+)
+_SAME_KEY = Prepared(_EARLIER.where(OneOf(["source_id", "idem_hash"], "of_keys")))
+_SAME_BODY = Prepared(
+    _EARLIER.where(
+        OneOf(["source_id", "digest"], "of_bodies"), tables.capture.c.accepted_us >= bindparam("since_us")
     )
+)
+
+
+def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
     new = facts.captures.values()
     keys = {(one.source_id, key_hash(one.idem_key)) for one in new}
-    found = list(
-        connection.execute(select(*columns).where(keys_in(connection, ["source_id", "idem_hash"], keys)))
-    )
+    found = list(_SAME_KEY(connection, of_keys=listed(keys)))
     if bodies := {(one.source_id, one.digest) for one in new if not one.key_given}:
-        same = keys_in(connection, ["source_id", "digest"], bodies)
-        recent = capture.c.accepted_us >= min(one.accepted_us for one in new) - REPEAT_WINDOW_US
-        found += connection.execute(select(*columns).where(same, recent))
+        since_us = min(one.accepted_us for one in new) - REPEAT_WINDOW_US
+        found += _SAME_BODY(connection, of_bodies=listed(bodies), since_us=since_us)
     for row in sorted(set(found), key=lambda one: one.off):
         lead_id = lead_id_of(row.capture_id, row.accepted_us) if row.result == "lead" else None
         refused = row.result == "refused"

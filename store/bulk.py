@@ -19,8 +19,10 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    bindparam,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 
 Row = Mapping[str, Any]
 
@@ -105,6 +107,31 @@ def keys_in(
     names = ", ".join(f"CAST(:k{i} AS text[])" for i in range(len(columns)))
     values = {f"k{i}": [key[i] for key in listed] for i in range(len(columns))}
     return text(f"{left} IN (SELECT * FROM unnest({names}))").bindparams(**values)  # type: ignore[return-value]
+
+
+class OneOf(ColumnElement[bool]):
+    """The condition that (text) columns equal one of the keys given as `name=listed(keys)`: `keys_in` for `Prepared`."""
+
+    inherit_cache = False
+
+    def __init__(self, columns: Sequence[str], name: str) -> None:
+        self.left = ", ".join(columns)
+        self.parts = ", ".join(f"value ->> {i}" for i in range(len(columns)))
+        self.keys = bindparam(name, type_=Text)
+
+
+def listed(keys: Iterable[Sequence[str]]) -> str:
+    """Return the keys for a `OneOf`."""
+    return orjson.dumps([list(key) for key in keys]).decode()
+
+
+@compiles(OneOf)
+def _one_of(element: OneOf, compiler: Any, **options: Any) -> str:
+    keys = compiler.process(element.keys, **options)
+    rows = f"json_each({keys})"
+    if compiler.dialect.name == "postgresql":
+        rows = f"json_array_elements(CAST({keys} AS json))"
+    return f"({element.left}) IN (SELECT {element.parts} FROM {rows})"
 
 
 class Prepared:
