@@ -42,13 +42,18 @@ def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> 
     """
     if not rows:
         return
-    columns = tuple(column.name for column in table.columns)
+    columns = _columns(table)
     if connection.dialect.name == "sqlite":
-        values = [tuple(row.get(name) for name in columns) for row in rows]
+        values = [tuple([row.get(name) for name in columns]) for row in rows]
         connection.exec_driver_sql(_sqlite_insert(table), values)
         return
     arrays = {f"c{i}": [row.get(name) for row in rows] for i, name in enumerate(columns)}
     connection.exec_driver_sql(_postgres_insert(table), arrays)
+
+
+@lru_cache(maxsize=256)
+def _columns(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 @lru_cache(maxsize=256)
