@@ -134,10 +134,15 @@ def _from_here(scope: Scope) -> bool:
 
 def serve(engine: Embedded, settings: Settings) -> None:
     """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first."""
+    serve_app(make_app(engine, settings), settings.host, settings.http_port)
+
+
+def serve_app(app: ASGIApp, host: str, port: int) -> None:
+    """Serve an application as `serve` does: what the benches compare runs on the same server."""
     config = uvicorn.Config(
-        make_app(engine, settings),
-        host=settings.host,
-        port=settings.http_port,
+        app,
+        host=host,
+        port=port,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,
