@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +17,7 @@ from schemas.capture import Capture, capture_of
 from store import tables
 from stream.door_log import DoorLog, Overloaded
 
+T = TypeVar("T")
 NUMBERS = map(str, itertools.count())
 
 
@@ -43,6 +46,12 @@ def capture(body: bytes = b"phone=1") -> Capture:
     )
 
 
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in a thread of its own: the browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def kept(files: Files) -> int:
     with files.doors.read() as connection:
         return connection.execute(select(func.count()).select_from(tables.door_log)).scalar_one()
@@ -55,7 +64,7 @@ def test_what_a_coroutine_waited_for_is_on_the_disk(files: Files) -> None:
         await asyncio.gather(*(log.durable([capture()]) for _ in range(50)))
 
     log.start()
-    asyncio.run(send())
+    run(send())
     assert kept(files) == 50
     log.close()
 
@@ -74,7 +83,7 @@ def test_a_sender_who_gave_up_harms_nobody(files: Files) -> None:
 
     given_up = log.append([capture()])
     given_up.cancel()
-    asyncio.run(send())
+    run(send())
     log.append([capture()]).result(10)
     assert kept(files) == 4, "a sender who does not wait is taken at his word all the same"
     log.close()
@@ -99,7 +108,7 @@ def test_every_sender_of_a_group_that_failed_hears_it_and_the_next_one_is_taken(
         log.start()
         return await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert [str(one) for one in asyncio.run(send())] == ["disk full"] * 3
+    assert [str(one) for one in run(send())] == ["disk full"] * 3
     log.append([capture()]).result(10)
     assert kept(files) == 1
     log.close()
@@ -110,7 +119,7 @@ def test_too_much_at_once_is_refused_before_it_is_queued(files: Files) -> None:
         files.doors, files.door_log, files.keys, clock=lambda: 1, new_id=lambda: "id", max_waiting_bytes=10
     )
     with pytest.raises(Overloaded):
-        asyncio.run(log.durable([capture(b"x" * 11)]))
+        run(log.durable([capture(b"x" * 11)]))
     log.start()
     log.close()
     assert kept(files) == 0
