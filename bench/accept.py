@@ -2,6 +2,9 @@
 
     python bench/accept.py [--seconds S] [--rounds N] [--json]
 
+"Bare" is a plain ASGI callable on the same server, the strictest peer: it has neither framework nor routing.
+"Bare route" is the same answer from a route of the product's own stack, and so leaves out what every route pays.
+
 Figures are medians over rounds in which the servers take turns; the load comes from a process of its own.
 """
 
@@ -57,6 +60,7 @@ def main() -> None:
 def measure(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
     """Let the servers take turns and return the figures."""
     bare: list[Served] = []
+    route: list[Served] = []
     paused: list[Served] = []
     live: list[Served] = []
     null: list[Served] = []
@@ -64,6 +68,7 @@ def measure(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
     backlog: list[int] = []
     for number in range(rounds):
         bare.append(_http(seconds, "bare"))
+        route.append(_http(seconds, "bare-route"))
         paused.append(_http(seconds, "paused", new_folder(folder / f"paused{number}")))
         one, left = _live(new_folder(folder / f"live{number}"), seconds)
         live.append(one)
@@ -72,6 +77,7 @@ def measure(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
         mail.append(_smtp(seconds, "paused", new_folder(folder / f"mail{number}")))
     return {
         **_figures("bare", bare),
+        **_figures("bare_route", route),
         **_figures("accept", paused),
         **_figures("live", live),
         "live_backlog": median(backlog),
@@ -81,6 +87,7 @@ def measure(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
         **_figures("null_smtp", null),
         **_figures("smtp", mail),
         **_ratios("ratio_to_bare", paused, bare),
+        **_ratios("ratio_to_bare_route", paused, route),
         **_ratios("ratio_live", live, bare),
         **_ratios("smtp_ratio", mail, null),
     }

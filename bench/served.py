@@ -1,6 +1,6 @@
-"""Servers to be measured, each in a process of its own: the product with its stages paused, and two that store nothing.
+"""Servers to be measured, each in a process of its own: the product with its stages paused, and some that store nothing.
 
-python -m bench.served paused|bare|null-smtp      (ports and folder as for `leadflow run`)
+python -m bench.served paused|bare|bare-route|null-smtp      (ports and folder as for `leadflow run`)
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.email.door import MAX_MAIL_BYTES
 from leadflow.embedded import Embedded, open_files, read_files
-from leadflow.server import serve
+from leadflow.server import serve, serve_app
 from leadflow.settings import Settings
 
 _READY_S = 30.0
@@ -43,27 +46,24 @@ class Paused(Embedded):
         self.files.close()
 
 
-def serve_bare(port: int) -> None:
-    """Serve an application that reads the body and answers 202, under the settings of `leadflow.server.serve`."""
-    config = uvicorn.Config(
-        _bare,
-        host="127.0.0.1",
-        port=port,
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=4_000,
-        proxy_headers=False,
-        lifespan="off",
-    )
-    uvicorn.Server(config).run()
-
-
-async def _bare(_scope: Scope, receive: Receive, send: Send) -> None:
+async def bare(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the body and answer 202: the least that any handler on this server can do."""
     while (await receive()).get("more_body"):
         pass
     headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 202, "headers": headers})
     await send({"type": "http.response.body", "body": b"{}"})
+
+
+def bare_route() -> ASGIApp:
+    """Return the same as a route of the product's own stack: what its door costs beside the framework's share."""
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return JSONResponse({}, status_code=202)
+
+    routes = [Route("/in/web/{source_id}", answer, methods=["POST"])]
+    return Starlette(routes=routes)
 
 
 class _Nothing:
@@ -152,7 +152,9 @@ if __name__ == "__main__":
         case ["paused"]:
             serve(Paused(open_files(settings.data)), settings)
         case ["bare"]:
-            serve_bare(settings.http_port)
+            serve_app(bare, settings.host, settings.http_port)
+        case ["bare-route"]:
+            serve_app(bare_route(), settings.host, settings.http_port)
         case ["null-smtp"]:
             serve_null_smtp(settings.smtp_port)
         case _:

@@ -21,7 +21,7 @@ from schemas.lead import Lead
 from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
 from schemas.results import Stage as StageName
 from store import tables
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.effects import Close, Effect, Emit, Insert, Update
 from stream.host import Step
@@ -38,6 +38,15 @@ class Understood:
     lead: Lead
     identifiers: tuple[Identifier, ...]
     terms: Classified
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Leads by the event that brought them, as received and as understood by a company."""
+
+    company: Company | None
+    received: dict[str, Lead]
+    leads: dict[str, Understood]
 
 
 @dataclass
@@ -72,10 +81,18 @@ class ResolveStage:
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ResolveFacts:
+    def prepare(self, events: Sequence[Logged]) -> Batch:
+        """Normalise the leads, and find the terms of the company last seen in them."""
+        return _prepared({one.event.id: one.event.read(Lead) for one in events}, self._companies.last)
+
+    def gather(
+        self, connection: Connection, prepared: Batch, events: Sequence[Logged], times: Sequence[int]
+    ) -> ResolveFacts:
         """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
         company = self._companies.get(connection)
-        leads = {one.event.id: _understood(one.event.read(Lead), company) for one in events}
+        if prepared.company is not company:
+            prepared = _prepared(prepared.received, company)
+        leads = prepared.leads
         facts = ResolveFacts(leads)
         keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
         _read_bindings(connection, facts, keys)
@@ -109,6 +126,12 @@ class ResolveStage:
         facts.touched[customer_id] = at_us
         news = _resolved(event, understood, (answer, customer_id), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
+
+
+def _prepared(received: dict[str, Lead], company: Company | None) -> Batch:
+    if company is None:
+        return Batch(None, received, {})
+    return Batch(company, received, {key: _understood(lead, company) for key, lead in received.items()})
 
 
 def _understood(lead: Lead, company: Company) -> Understood:
@@ -277,16 +300,39 @@ def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str
     )
 
 
+_BINDINGS = Prepared(
+    select(tables.binding.c.kind, tables.binding.c.value, tables.binding.c.target_id).where(
+        OneOf(["kind", "value"], "of_keys"), tables.binding.c.to_us.is_(None)
+    )
+)
+_STATUS = Prepared(select(tables.identifier_status).where(OneOf(["kind", "value"], "of_keys")))
+_RELATIONS = Prepared(
+    select(tables.contact_customer).where(
+        OneOf(["contact_id"], "of_contacts"), tables.contact_customer.c.to_us.is_(None)
+    )
+)
+_ALIASES = Prepared(
+    select(tables.alias.c.old_id, tables.alias.c.now_id).where(OneOf(["old_id"], "of_customers"))
+)
+_CUSTOMERS = Prepared(
+    select(tables.customer.c.customer_id, tables.customer.c.kind, tables.customer.c.touched_us).where(
+        OneOf(["customer_id"], "of_customers")
+    )
+)
+_NAMED_BY = Prepared(
+    select(tables.binding.c.target_id, tables.binding.c.kind)
+    .where(OneOf(["target_id"], "of_customers"), tables.binding.c.to_us.is_(None))
+    .distinct()
+)
+
+
 def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) -> None:
-    binding, status = tables.binding, tables.identifier_status
-    condition = keys_in(connection, ["kind", "value"], keys)
-    for row in connection.execute(
-        select(binding.c.kind, binding.c.value, binding.c.target_id).where(
-            condition, binding.c.to_us.is_(None)
-        )
-    ):
+    if not keys:
+        return
+    of_keys = listed(keys)
+    for row in _BINDINGS(connection, of_keys=of_keys):
         facts.bound[row.kind, row.value] = row.target_id
-    for row in connection.execute(select(status).where(condition)):
+    for row in _STATUS(connection, of_keys=of_keys):
         facts.status[row.kind, row.value] = row.status
 
 
@@ -300,9 +346,9 @@ def _read_joined(connection: Connection, facts: ResolveFacts, lead_ids: set[str]
 
 
 def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[str]) -> None:
-    relation = tables.contact_customer
-    condition = keys_in(connection, ["contact_id"], [(contact,) for contact in contacts])
-    for row in connection.execute(select(relation).where(condition, relation.c.to_us.is_(None))):
+    if not contacts:
+        return
+    for row in _RELATIONS(connection, of_contacts=listed((contact,) for contact in contacts)):
         facts.related.add((row.contact_id, row.customer_id))
         facts.related_us[row.contact_id] = max(facts.related_us.get(row.contact_id, 0), row.from_us)
         if row.is_primary:
@@ -311,27 +357,18 @@ def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[s
 
 def _read_aliases(connection: Connection, facts: ResolveFacts, customers: set[str]) -> set[str]:
     """Learn which of these customers go by another name since a merge; return those names."""
-    alias = tables.alias
-    condition = keys_in(connection, ["old_id"], [(customer,) for customer in customers])
-    for row in connection.execute(select(alias.c.old_id, alias.c.now_id).where(condition)):
-        facts.alias[row.old_id] = row.now_id
+    if customers:
+        for row in _ALIASES(connection, of_customers=listed((customer,) for customer in customers)):
+            facts.alias[row.old_id] = row.now_id
     return set(facts.alias.values())
 
 
 def _read_customers(connection: Connection, facts: ResolveFacts, customers: set[str]) -> None:
-    customer, binding = tables.customer, tables.binding
-    wanted = [(customer_id,) for customer_id in customers]
-    for row in connection.execute(
-        select(customer.c.customer_id, customer.c.kind, customer.c.touched_us).where(
-            keys_in(connection, ["customer_id"], wanted)
-        )
-    ):
+    if not customers:
+        return
+    wanted = listed((customer,) for customer in customers)
+    for row in _CUSTOMERS(connection, of_customers=wanted):
         facts.kinds[row.customer_id] = row.kind
         facts.touched[row.customer_id] = row.touched_us
-    named = connection.execute(
-        select(binding.c.target_id, binding.c.kind)
-        .where(keys_in(connection, ["target_id"], wanted), binding.c.to_us.is_(None))
-        .distinct()
-    )
-    for name in named:
-        facts.named_by.setdefault(name.target_id, set()).add(name.kind)
+    for row in _NAMED_BY(connection, of_customers=wanted):
+        facts.named_by.setdefault(row.target_id, set()).add(row.kind)

@@ -8,17 +8,18 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from ingest.registry import FORMATS, assemble_parts, parse_capture
 from schemas.capture import Capture
+from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead, lead_id_of
 from schemas.results import Ignored, ParseResult, Part, Refused
 from schemas.results import Stage as StageName
 from schemas.work import Settle
 from store import tables
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.effects import Effect, Emit, Insert, Update
 from stream.host import Step
@@ -66,6 +67,15 @@ class ParseFacts:
     """Digest of a Message-ID to the lead that it belongs to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Captures, by their place in the log, and what they were read as under the sources of a company."""
+
+    company: Company | None
+    captures: dict[int, Capture]
+    results: dict[int, tuple[ParseResult, ...]]
+
+
 class ParseStage:
     """Captures in; leads, or the reason why there is none, out. Parts wait until their whole is quiet."""
 
@@ -76,12 +86,19 @@ class ParseStage:
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> ParseFacts:
-        """Read what was captured before under the same keys, and the same bodies of senders without one."""
+    def prepare(self, events: Sequence[Logged]) -> Parsed:
+        """Parse the captures under the sources last seen."""
         captures = {one.off: one.event.read(Capture) for one in events if one.topic == "captures"}
-        facts = ParseFacts(self._companies.get(connection).sources, captures)
-        if captures:
-            facts.results = {off: parse_capture(one, facts.sources) for off, one in captures.items()}
+        return _parsed(captures, self._companies.last)
+
+    def gather(
+        self, connection: Connection, prepared: Parsed, events: Sequence[Logged], times: Sequence[int]
+    ) -> ParseFacts:
+        """Read what was captured before under the same keys, and the same bodies of senders without one."""
+        company = self._companies.get(connection)
+        parsed = prepared if prepared.company is company else _parsed(prepared.captures, company)
+        facts = ParseFacts(company.sources, parsed.captures, results=parsed.results)
+        if facts.captures:
             _read_earlier(connection, facts)
             _read_threads(connection, facts)
         if groups := {one.event.subject for one in events if one.topic == "settle"}:
@@ -121,6 +138,13 @@ class ParseStage:
             for ordinal, lead in enumerate(leads)
         ]
         return Step(tuple(effects), refused)
+
+
+def _parsed(captures: dict[int, Capture], company: Company | None) -> Parsed:
+    if company is None:
+        return Parsed(None, captures, {})
+    results = {off: parse_capture(one, company.sources) for off, one in captures.items()}
+    return Parsed(company, captures, results)
 
 
 SETTLE = "settle"
@@ -299,27 +323,31 @@ def _capture_row(logged: Logged, capture: Capture) -> dict[str, Any]:
     }
 
 
-def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
-    capture = tables.capture
-    columns = (
-        capture.c.capture_id,
-        capture.c.source_id,
-        capture.c.idem_hash,
-        capture.c.digest,
-        capture.c.accepted_us,
-        capture.c.key_given,
-        capture.c.result,
-        capture.c.off,
+_EARLIER = select(
+    tables.capture.c.capture_id,
+    tables.capture.c.source_id,
+    tables.capture.c.idem_hash,
+    tables.capture.c.digest,
+    tables.capture.c.accepted_us,
+    tables.capture.c.key_given,
+    tables.capture.c.result,
+    tables.capture.c.off,
+)
+_SAME_KEY = Prepared(_EARLIER.where(OneOf(["source_id", "idem_hash"], "of_keys")))
+_SAME_BODY = Prepared(
+    _EARLIER.where(
+        OneOf(["source_id", "digest"], "of_bodies"), tables.capture.c.accepted_us >= bindparam("since_us")
     )
+)
+
+
+def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
     new = facts.captures.values()
     keys = {(one.source_id, key_hash(one.idem_key)) for one in new}
-    found = list(
-        connection.execute(select(*columns).where(keys_in(connection, ["source_id", "idem_hash"], keys)))
-    )
+    found = list(_SAME_KEY(connection, of_keys=listed(keys)))
     if bodies := {(one.source_id, one.digest) for one in new if not one.key_given}:
-        same = keys_in(connection, ["source_id", "digest"], bodies)
-        recent = capture.c.accepted_us >= min(one.accepted_us for one in new) - REPEAT_WINDOW_US
-        found += connection.execute(select(*columns).where(same, recent))
+        since_us = min(one.accepted_us for one in new) - REPEAT_WINDOW_US
+        found += _SAME_BODY(connection, of_bodies=listed(bodies), since_us=since_us)
     for row in sorted(set(found), key=lambda one: one.off):
         lead_id = lead_id_of(row.capture_id, row.accepted_us) if row.result == "lead" else None
         refused = row.result == "refused"

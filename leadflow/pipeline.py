@@ -36,7 +36,7 @@ TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, QUEUE_OPENS: queue_opens}
 """What happens when a timer of each kind fires."""
 
 
-def stages(companies: CompanyCache) -> list[Stage[Any]]:
+def stages(companies: CompanyCache) -> list[Stage[Any, Any]]:
     """Return the stages in the order in which a lead passes them."""
     return [
         ParseStage(companies),

@@ -18,7 +18,7 @@ from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.work import Assignment, Reroute, Task, TaskOrigin
 from store import tables
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.effects import Close, Count, Effect, Emit, Insert, Update
 from stream.host import Step
@@ -37,6 +37,7 @@ class RouteFacts:
     """Holders, open tasks, ledgers and one queue, with what this batch has changed so far."""
 
     office: Office
+    resolved: dict[str, ResolvedLead]
     holders: dict[str, Holder] = field(default_factory=dict)
     routed: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -59,9 +60,19 @@ class RouteStage:
         self._companies = companies
         self._offices = OfficeCache()
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> RouteFacts:
+    def prepare(self, events: Sequence[Logged]) -> dict[str, ResolvedLead]:
+        """Decode the resolved leads, by the event that brought them."""
+        return {one.event.id: one.event.read(ResolvedLead) for one in events if one.topic == "resolved"}
+
+    def gather(
+        self,
+        connection: Connection,
+        prepared: dict[str, ResolvedLead],
+        events: Sequence[Logged],
+        times: Sequence[int],
+    ) -> RouteFacts:
         """Read the holders and open tasks of the batch's customers, the ledgers, and a queue to be drained."""
-        facts = RouteFacts(self._offices.get(self._companies.get(connection)))
+        facts = RouteFacts(self._offices.get(self._companies.get(connection)), prepared)
         customers = {one.event.key for one in events if one.topic == "resolved"}
         for logged in events:
             if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
@@ -82,7 +93,7 @@ class RouteStage:
 
 
 def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
-    resolved = event.read(ResolvedLead)
+    resolved = facts.resolved[event.id]
     lead, customer_id = resolved.lead, resolved.customer_id
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     routing = route(
@@ -309,27 +320,36 @@ def _decision_row(case: _Case, routing: Routing) -> Insert:
     )
 
 
-def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
-    holding, customer = tables.holding, tables.customer
-    wanted = keys_in(connection, ["customer.customer_id"], [(one,) for one in customers])
-    rows = connection.execute(
-        select(customer.c.customer_id, customer.c.routed_us, holding.c.holder_kind, holding.c.holder_id)
-        .join(holding, holding.c.customer_id == customer.c.customer_id)
-        .where(wanted, holding.c.role == "owner", holding.c.to_us.is_(None))
+_HOLDERS = Prepared(
+    select(
+        tables.customer.c.customer_id,
+        tables.customer.c.routed_us,
+        tables.holding.c.holder_kind,
+        tables.holding.c.holder_id,
     )
-    for row in rows:
+    .join(tables.holding, tables.holding.c.customer_id == tables.customer.c.customer_id)
+    .where(
+        OneOf(["customer.customer_id"], "of_customers"),
+        tables.holding.c.role == "owner",
+        tables.holding.c.to_us.is_(None),
+    )
+)
+_TASKS = Prepared(
+    select(tables.task.c.task_id, tables.task.c.customer_id, tables.task.c.origin)
+    .where(OneOf(["customer_id"], "of_customers"), tables.task.c.state == "open")
+    .order_by(tables.task.c.task_id)
+)
+_TOTALS = Prepared(select(tables.ledger_total).where(OneOf(["team_id", "period"], "of_periods")))
+
+
+def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
+    for row in _HOLDERS(connection, of_customers=listed((one,) for one in customers)):
         facts.holders[row.customer_id] = Holder(row.holder_kind, row.holder_id)
         facts.routed[row.customer_id] = row.routed_us
 
 
 def _read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
-    task = tables.task
-    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
-    for row in connection.execute(
-        select(task.c.task_id, task.c.customer_id, task.c.origin)
-        .where(wanted, task.c.state == "open")
-        .order_by(task.c.task_id)
-    ):
+    for row in _TASKS(connection, of_customers=listed((one,) for one in customers)):
         facts.tasks.setdefault(row.customer_id, {})[row.task_id] = row.origin
 
 
@@ -362,9 +382,6 @@ def _read_returned(connection: Connection, customers: Sequence[str]) -> dict[str
 
 
 def _read_ledgers(connection: Connection, facts: RouteFacts, periods: set[str]) -> None:
-    total = tables.ledger_total
-    wanted = keys_in(
-        connection, ["team_id", "period"], [(t, p) for t in facts.office.members for p in periods]
-    )
-    for row in connection.execute(select(total).where(wanted)):
+    wanted = listed((team, period) for team in facts.office.members for period in periods)
+    for row in _TOTALS(connection, of_periods=wanted):
         facts.received.setdefault((row.team_id, row.period), {})[row.person_id] = row.received

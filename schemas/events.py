@@ -38,6 +38,11 @@ EVENT_MODELS: dict[str, type[Frozen]] = {
 _TYPE_OF = {model: name for name, model in EVENT_MODELS.items()}
 
 
+def type_of(model: type[Frozen]) -> str:
+    """Return the event type whose data this model is. Raises KeyError if there is none."""
+    return _TYPE_OF[model]
+
+
 class Event(Frozen):
     """One event: CloudEvents attributes, and the data as the JSON bytes of its model."""
 
@@ -77,7 +82,7 @@ def event_of(
     return Event(
         id=child_id("evt", subject, source, cause, ordinal),
         source=source,
-        type=_TYPE_OF[type(data)],
+        type=type_of(type(data)),
         subject=subject,
         key=key,
         time_us=time_us,

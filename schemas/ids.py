@@ -8,7 +8,6 @@ that follow each other in time then lie together in every index, which spares mo
 
 from __future__ import annotations
 
-from base64 import b32hexencode
 from hashlib import blake2b
 from typing import Literal
 
@@ -55,10 +54,22 @@ def _hash(kind: str, parts: tuple[str | int, ...], size: int) -> str:
         raw = str(part).encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(4, "big"))
         digest.update(raw)
-    return b32hexencode(digest.digest()).decode().lower().rstrip("=")
+    return _base32hex(int.from_bytes(digest.digest(), "big"), size * 8 // 5)
 
 
 def _stamp(at_us: int) -> str:
     """Return nine base32hex characters (45 bits of milliseconds: to the year 3084) that sort as the time does."""
-    milliseconds = max(0, at_us // 1_000) << 3
-    return b32hexencode(milliseconds.to_bytes(6, "big")).decode().lower()[:_STAMP_CHARS].rstrip("=")
+    return _base32hex(max(0, at_us // 1_000), _STAMP_CHARS + 1)[1:]
+
+
+_PAIRS = [
+    one + two for one in "0123456789abcdefghijklmnopqrstuv" for two in "0123456789abcdefghijklmnopqrstuv"
+]
+
+
+def _base32hex(number: int, length: int) -> str:
+    """Return a number as an even count of base32hex digits (RFC 4648), in lower case.
+
+    Ten bits at a time: `base64.b32hexencode`, which is written in Python, took a thirtieth of the stages' time.
+    """
+    return "".join([_PAIRS[number >> shift & 1_023] for shift in range(length * 5 - 10, -10, -10)])

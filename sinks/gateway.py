@@ -34,6 +34,8 @@ class DeliverFacts:
 
     company: Company
     sinks: Sinks
+    assignments: dict[str, Assignment]
+    """By the event that brought them."""
     channels: dict[str, Channel] = field(default_factory=dict)
     """By lead."""
     leads: dict[str, str] = field(default_factory=dict)
@@ -52,14 +54,25 @@ class DeliverStage:
         self._company: Company | None = None
         self._sinks: Sinks = ()
 
-    def gather(self, connection: Connection, events: Sequence[Logged], _times: Sequence[int]) -> DeliverFacts:
+    def prepare(self, events: Sequence[Logged]) -> dict[str, Assignment]:
+        """Decode the assignments, by the event that brought them; none for a company without sinks."""
+        return _read(events) if self._sinks else {}
+
+    def gather(
+        self,
+        connection: Connection,
+        prepared: dict[str, Assignment],
+        events: Sequence[Logged],
+        _times: Sequence[int],
+    ) -> DeliverFacts:
         """Read the channels of the leads; nothing at all for a company without sinks."""
         company = self._companies.get(connection)
         if self._company is not company:
             self._company, self._sinks = company, tuple(sinks_of(company))
-        facts = DeliverFacts(company, self._sinks)
+            prepared = self.prepare(events)
+        facts = DeliverFacts(company, self._sinks, prepared)
         if self._sinks and events:
-            assignments = [logged.event.read(Assignment) for logged in events]
+            assignments = list(prepared.values())
             facts.leads = _leads_of_tasks(connection, [one for one in assignments if one.lead_id is None])
             wanted = {one.lead_id for one in assignments if one.lead_id} | set(facts.leads.values())
             facts.channels = _channels(connection, wanted)
@@ -69,7 +82,7 @@ class DeliverStage:
         """Decide where one assignment goes. Refused: a sink that cannot be read, or nobody to write to."""
         if not facts.sinks:
             return Step()
-        event, assignment = logged.event, logged.event.read(Assignment)
+        event, assignment = logged.event, facts.assignments[logged.event.id]
         lead_id = assignment.lead_id or facts.leads.get(assignment.decision_id)
         lead = (event.purpose, facts.channels.get(lead_id) if lead_id else None)
         effects: list[Effect] = []
@@ -92,6 +105,10 @@ class DeliverStage:
                 dest = person_id
             effects.append(_delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us))
         return Step(tuple(effects), refused)
+
+
+def _read(events: Sequence[Logged]) -> dict[str, Assignment]:
+    return {logged.event.id: logged.event.read(Assignment) for logged in events}
 
 
 def _delivery(

@@ -8,7 +8,21 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    bindparam,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
 
 Row = Mapping[str, Any]
 
@@ -28,13 +42,18 @@ def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> 
     """
     if not rows:
         return
-    columns = tuple(column.name for column in table.columns)
+    columns = _columns(table)
     if connection.dialect.name == "sqlite":
-        values = [tuple(row.get(name) for name in columns) for row in rows]
+        values = [tuple([row.get(name) for name in columns]) for row in rows]
         connection.exec_driver_sql(_sqlite_insert(table), values)
         return
     arrays = {f"c{i}": [row.get(name) for row in rows] for i, name in enumerate(columns)}
     connection.exec_driver_sql(_postgres_insert(table), arrays)
+
+
+@lru_cache(maxsize=256)
+def _columns(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 @lru_cache(maxsize=256)
@@ -93,3 +112,50 @@ def keys_in(
     names = ", ".join(f"CAST(:k{i} AS text[])" for i in range(len(columns)))
     values = {f"k{i}": [key[i] for key in listed] for i in range(len(columns))}
     return text(f"{left} IN (SELECT * FROM unnest({names}))").bindparams(**values)  # type: ignore[return-value]
+
+
+class OneOf(ColumnElement[bool]):
+    """The condition that (text) columns equal one of the keys given as `name=listed(keys)`: `keys_in` for `Prepared`."""
+
+    inherit_cache = False
+
+    def __init__(self, columns: Sequence[str], name: str) -> None:
+        self.left = ", ".join(columns)
+        self.parts = ", ".join(f"value ->> {i}" for i in range(len(columns)))
+        self.keys = bindparam(name, type_=Text)
+
+
+def listed(keys: Iterable[Sequence[str]]) -> str:
+    """Return the keys for a `OneOf`."""
+    return orjson.dumps([list(key) for key in keys]).decode()
+
+
+@compiles(OneOf)
+def _one_of(element: OneOf, compiler: Any, **options: Any) -> str:
+    keys = compiler.process(element.keys, **options)
+    rows = f"json_each({keys})"
+    if compiler.dialect.name == "postgresql":
+        rows = f"json_array_elements(CAST({keys} AS json))"
+    return f"({element.left}) IN (SELECT {element.parts} FROM {rows})"
+
+
+class Prepared:
+    """A statement for every batch, compiled once a database; its values are given by name.
+
+    To build it anew and to look it up by its structure takes SQLAlchemy longer than SQLite takes to run it.
+    Values and rows are the driver's own: for columns of text, numbers and bytes.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._compiled: dict[str, tuple[str, dict[str, Any], list[str] | None]] = {}
+
+    def __call__(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+        """Run it."""
+        name = connection.dialect.name
+        if name not in self._compiled:
+            found: Any = self._statement.compile(dialect=connection.dialect)
+            self._compiled[name] = (str(found), dict(found.params), found.positiontup)
+        sql, constants, order = self._compiled[name]
+        named = {**constants, **values}
+        return connection.exec_driver_sql(sql, named if order is None else tuple(named[key] for key in order))

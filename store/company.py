@@ -27,7 +27,7 @@ from schemas.company import (
     place_key,
 )
 from store import tables
-from store.bulk import insert_ignore
+from store.bulk import Prepared, insert_ignore
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by table."""
@@ -36,12 +36,20 @@ SETTINGS = ("name", "zone", "language", "default_queue", "responsible_id", "firs
 """The keys of table `setting` that are the company's own; others there belong to others."""
 
 
+_VERSION = Prepared(select(tables.config_version.c.version))
+
+
 class CompanyCache:
     """Hands out the company as of the transaction at hand; reads it again only when its version rose."""
 
     def __init__(self) -> None:
         self._company: Company | None = None
         self._lock = threading.Lock()
+
+    @property
+    def last(self) -> Company | None:
+        """The company as it was last handed out, for work ahead of a transaction; None if it never was."""
+        return self._company
 
     def get(self, connection: Connection) -> Company:
         """Return the company at the version that this connection sees."""
@@ -54,7 +62,7 @@ class CompanyCache:
 
 def company_version(connection: Connection) -> int:
     """Return the version of the company's data; 0 before anything was set."""
-    return int(connection.execute(select(tables.config_version.c.version)).scalar_one_or_none() or 0)
+    return int(_VERSION(connection).scalar_one_or_none() or 0)
 
 
 def load_company(connection: Connection, version: int) -> Company:

@@ -168,9 +168,13 @@ def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
 
     event.listen(writer, "connect", prepare)
     event.listen(reader, "connect", prepare_reader)
-    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    event.listen(writer, "begin", lambda connection: _say(connection, "BEGIN IMMEDIATE"))
+    event.listen(reader, "begin", lambda connection: _say(connection, "BEGIN"))
     return Database(writer, reader, wal=path.with_name(path.name + "-wal"), wal_limit=wal_limit)
+
+
+def _say(connection: Connection, statement: str) -> None:
+    connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
 def open_postgres(url: str) -> Database:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -109,7 +110,7 @@ class Writes:
 
     def _insert(self, effect: Insert) -> None:
         row = dict(effect.row)
-        primary = tuple(row.get(c.name) for c in _table(effect.table).primary_key.columns)
+        primary = tuple([row.get(name) for name in _primary_key(effect.table)])
         if (effect.table, primary) in self._by_key:
             return
         self._by_key[effect.table, primary] = row
@@ -127,7 +128,7 @@ class Writes:
         self._closes.setdefault(effect.table, []).append((key, {"to_us": effect.to_us}))
 
     def _update(self, effect: Update) -> None:
-        primary = tuple(effect.key[c.name] for c in _table(effect.table).primary_key.columns)
+        primary = tuple([effect.key[name] for name in _primary_key(effect.table)])
         pending = self._by_key.get((effect.table, primary))
         if pending is not None:
             pending.update(effect.values)
@@ -152,6 +153,11 @@ class Writes:
 
 def _table(name: str) -> Table:
     return tables.state.tables[name]
+
+
+@lru_cache(maxsize=256)
+def _primary_key(name: str) -> tuple[str, ...]:
+    return tuple(column.name for column in _table(name).primary_key.columns)
 
 
 def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:

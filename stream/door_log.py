@@ -6,18 +6,20 @@ group grows by itself under load and a lone capture never waits for company.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import select
 
 from schemas.capture import Capture
-from schemas.events import Event, event_of
+from schemas.events import Event, type_of
 from schemas.ids import make_id
 from store import tables
 from store.bulk import insert_ignore, keys_in
@@ -51,15 +53,12 @@ class Checkpoint:
 class _Waiting:
     captures: Sequence[Capture]
     checkpoints: Sequence[Checkpoint]
-    done: Future[None] = field(default_factory=Future)
-
-    @property
-    def size(self) -> int:
-        return sum(len(capture.body) for capture in self.captures)
+    size: int
+    done: Future[None] | asyncio.Future[None]
 
 
 class DoorLog:
-    """Accepts captures from any thread; `append` returns a future that is done once they are on disk."""
+    """Accepts captures from coroutines (`durable`) and from any thread (`append`)."""
 
     def __init__(
         self,
@@ -90,14 +89,33 @@ class DoorLog:
         """Start the writing thread."""
         self._thread.start()
 
-    def append(self, captures: Sequence[Capture], checkpoints: Sequence[Checkpoint] = ()) -> Future[None]:
-        """Queue captures (and how far their files were read) for the next commit.
+    async def durable(self, captures: Sequence[Capture]) -> None:
+        """Return once the captures are on the disk.
 
-        Raises Overloaded when too many bytes wait. The future fails with the database's error if the
-        commit does; nothing of that group is then on disk.
+        Raises Overloaded when too many bytes wait, and the database's error if the commit fails; nothing of
+        its group is then on disk.
         """
+        done = asyncio.get_running_loop().create_future()
+        self._queue(captures, (), done)
+        await done
+
+    def append(self, captures: Sequence[Capture], checkpoints: Sequence[Checkpoint] = ()) -> Future[None]:
+        """Queue captures (and how far their files were read) for the next commit; for threads.
+
+        The future is done once they are on the disk. Errors are those of `durable`.
+        """
+        done: Future[None] = Future()
+        self._queue(captures, checkpoints, done)
+        return done
+
+    def _queue(
+        self,
+        captures: Sequence[Capture],
+        checkpoints: Sequence[Checkpoint],
+        done: Future[None] | asyncio.Future[None],
+    ) -> None:
         crash_point("received")
-        item = _Waiting(captures, checkpoints)
+        item = _Waiting(captures, checkpoints, sum(len(one.body) for one in captures), done)
         with self._wake:
             if self._closing:
                 raise Overloaded("the door log is closing")
@@ -106,7 +124,6 @@ class DoorLog:
             self._waiting.append(item)
             self._waiting_bytes += item.size
             self._wake.notify()
-        return item.done
 
     def is_probe(self, mark: str | None) -> bool:
         """Tell whether a message carries this installation's own probe mark (PROBE_HEADER)."""
@@ -164,13 +181,11 @@ class DoorLog:
             self._write(group)
         except Exception as error:
             # Each sender hears that its capture was not taken; the thread goes on with the next group.
-            for item in group:
-                item.done.set_exception(error)
+            _tell(group, error)
             return
         crash_point("fsynced, unanswered")
         self._appended.set()
-        for item in group:
-            item.done.set_result(None)
+        _tell(group, None)
 
     def _write(self, group: list[_Waiting]) -> None:
         keys, events = [], []
@@ -205,20 +220,43 @@ class DoorLog:
             crash_point("before fsync")
 
 
+def _tell(group: Sequence[_Waiting], error: Exception | None) -> None:
+    """Say how the commit of a group ended: one call into each event loop, since every call wakes it."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for item in group:
+        if isinstance(item.done, asyncio.Future):
+            by_loop.setdefault(item.done.get_loop(), []).append(item.done)
+        else:
+            _settle([item.done], error)
+    for loop, waiting in by_loop.items():
+        with suppress(RuntimeError):  # a loop that was closed meanwhile: nobody waits there any more
+            loop.call_soon_threadsafe(_settle, waiting, error)
+
+
+def _settle(waiting: Sequence[Future[None] | asyncio.Future[None]], error: Exception | None) -> None:
+    for done in waiting:
+        if done.done():  # given up by whoever waited
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
 def capture_event(capture: Capture, key_id: str) -> Event:
     """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice."""
-    event = event_of(
-        capture,
+    return Event(
+        id=make_id("evt", capture.capture_id),
         source=f"/doors/{capture.channel}",
+        type=type_of(Capture),
         subject=capture.capture_id,
         key=capture.capture_id,
         time_us=capture.accepted_us,
         trace_id=capture.trace_id,
         purpose=capture.purpose,
         key_id=key_id,
-        cause=capture.capture_id,
+        data=capture.model_dump_json().encode(),
     )
-    return event.model_copy(update={"id": make_id("evt", capture.capture_id)})
 
 
 def fetch_keys(database: Database) -> Callable[[object], dict[str, bytes]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from schemas.events import Event
@@ -22,21 +22,34 @@ from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import tables
-from store.bulk import insert_ignore
+from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from store.effects import Effect, Insert, Writes
 from stream.crash import crash_point
 from stream.log import Logged, LogReader, SqlLog
 
+P = TypeVar("P")
 F = TypeVar("F")
 log = structlog.get_logger()
 
-LOCK_TARGET_S = 0.020
-"""How long a batch may hold the store's write lock. Acts of people wait behind it: 20 ms is not noticed;
-much less, and the fsync of each commit outweighs the work."""
-BATCH_MIN, BATCH_MAX = 8, 1_000
+LOCK_TARGET_S = 0.050
+"""How long a batch may hold the store's write lock. Acts of people wait behind it, and nobody notices 50 ms; at
+20 ms the fixed costs of a batch took a seventh of the work (docs/decisions/0008-how-long-a-batch-holds-the-store.md)."""
+BATCH_MIN, BATCH_MAX = 32, 1_000
+"""At least 32: a stage that waits for the interpreter while it holds the lock would else cut its batches until their
+fixed costs are all it does, and never catch up."""
 REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
+
+
+_MINE = (
+    (tables.progress.c.stage == bindparam("of_stage"))
+    & (tables.progress.c.topic == bindparam("of_topic"))
+    & (tables.progress.c.part == 0)
+)
+_PROGRESS = select(tables.progress.c.topic_id, tables.progress.c.next_off).where(_MINE)
+_READ, _LOCK = Prepared(_PROGRESS), Prepared(_PROGRESS.with_for_update())
+_DONE = Prepared(update(tables.progress).where(_MINE).values(next_off=bindparam("done_off")))
 
 
 class TopicReplaced(RuntimeError):
@@ -51,8 +64,8 @@ class Step:
     refused: Refused | None = None
 
 
-class Stage(Protocol[F]):
-    """A step of the pipeline. `gather` reads, `decide` is pure, the host writes.
+class Stage(Protocol[P, F]):
+    """A step of the pipeline. `prepare` and `decide` are pure, `gather` reads, the host writes.
 
     `decide` is called once an event, in order, and must leave in `facts` what it decided, so that the next
     event of the batch sees it: any cutting of the stream into batches then gives the same state.
@@ -69,7 +82,16 @@ class Stage(Protocol[F]):
         """Topics whose events each need facts that the one before may have changed beyond recall."""
         ...
 
-    def gather(self, connection: Connection, events: Sequence[Logged], times: Sequence[int]) -> F:
+    def prepare(self, events: Sequence[Logged]) -> P:
+        """Do what needs no database (decode, parse, normalise), while nobody waits for the store's lock.
+
+        What depends on the company goes by the one last seen, and `gather` does it again should it have changed.
+        """
+        ...
+
+    def gather(
+        self, connection: Connection, prepared: P, events: Sequence[Logged], times: Sequence[int]
+    ) -> F:
         """Read what deciding on these events at these times needs, in a fixed number of queries."""
         ...
 
@@ -90,12 +112,12 @@ class HostMetrics:
     held_s: float = field(default=0.0)
 
 
-class StageHost(Generic[F]):
+class StageHost(Generic[P, F]):
     """Runs one stage in one thread. `clock` stamps the time at which each event is decided."""
 
     def __init__(
         self,
-        stage: Stage[F],
+        stage: Stage[P, F],
         readers: dict[str, LogReader],
         store: Database,
         out: SqlLog,
@@ -110,6 +132,10 @@ class StageHost(Generic[F]):
         self._out = out
         self._clock = clock
         self._batch_max = batch_max
+        self.is_behind = False
+        """Whether the last turn left events that were there already."""
+        self._known: dict[str, tuple[str | None, int]] = {}
+        """Progress by topic as last committed: spares a look-up; each transaction reads the true one."""
 
     def run_once(self) -> int:
         """Handle the next batch of each topic; return how many events were done.
@@ -117,6 +143,7 @@ class StageHost(Generic[F]):
         Errors of the world (database, disk) are raised, for the caller to try again: nothing was done.
         Raises TopicReplaced when a topic's identity changed or its end lies before what was read.
         """
+        self.is_behind = False
         return sum(self._run_topic(topic) for topic in (*self.stage.topics, REPLAY))
 
     def backlog(self) -> int:
@@ -136,11 +163,14 @@ class StageHost(Generic[F]):
     def _run_topic(self, topic: str) -> int:
         reader = self._readers[topic]
         topic_id, end = reader.head(topic)
-        with self._store.read() as connection:
-            known_id, next_off = self._next(connection, topic)
+        if topic not in self._known:
+            with self._store.read() as connection:
+                self._known[topic] = self._next(connection, topic)
+        known_id, next_off = self._known[topic]
         if known_id is None:
             with self._store.write() as connection:
                 insert_ignore(connection, tables.progress, [self._progress_row(topic, topic_id)])
+            self._known[topic] = (topic_id, next_off)
         elif known_id != topic_id or end < next_off:
             raise TopicReplaced(
                 f"topic {topic!r} read by stage {self.stage.name!r} was recreated or restored "
@@ -152,7 +182,11 @@ class StageHost(Generic[F]):
         alone = topic == REPLAY or topic in self.stage.one_by_one
         limit = 1 if alone else self.metrics.batch_limit
         events = reader.read(topic, next_off, limit)
-        return self.handle(topic, events) if events else 0
+        self.is_behind |= next_off + len(events) < end
+        del self._known[topic]
+        done = self.handle(topic, events) if events else 0
+        self._known[topic] = (topic_id, next_off + len(events))
+        return done
 
     def _process(self, topic: str, events: list[Logged]) -> int:
         try:
@@ -181,6 +215,8 @@ class StageHost(Generic[F]):
         return self._commit(topic, events, only=refused)
 
     def _commit(self, topic: str, events: list[Logged], only: Refused | None = None) -> int:
+        asked = [self._asked_for(logged) for logged in events]
+        prepared: Any = None if only else self._prepare(asked)
         started = 0.0
         try:
             with self._store.write() as connection:
@@ -188,9 +224,11 @@ class StageHost(Generic[F]):
                 todo = self._not_done(connection, topic, events)
                 if not todo:
                     return 0
+                if len(todo) < len(events):
+                    asked = asked[-len(todo) :]
+                    prepared = self._prepare(asked)
                 times = [self._clock(logged.event) for logged in todo]
-                asked = [self._asked_for(logged) for logged in todo]
-                steps = [Step(refused=only)] if only else self._decide(connection, asked, times)
+                steps = [Step(refused=only)] if only else self._decide(connection, prepared, asked, times)
                 self._write(connection, topic, todo[-1].off, list(zip(asked, steps, times, strict=True)))
                 crash_point("before commit")
         finally:
@@ -213,9 +251,14 @@ class StageHost(Generic[F]):
         (original,) = self._readers[replay.topic].read(replay.topic, replay.off, 1)
         return replace(original, attempt=replay.attempt)
 
-    def _decide(self, connection: Connection, events: list[Logged], times: list[int]) -> list[Step]:
+    def _prepare(self, events: list[Logged]) -> P:
+        return self.stage.prepare([logged for logged in events if logged.opened])
+
+    def _decide(
+        self, connection: Connection, prepared: P, events: list[Logged], times: list[int]
+    ) -> list[Step]:
         readable = [logged for logged in events if logged.opened]
-        facts = self.stage.gather(connection, readable, times)
+        facts = self.stage.gather(connection, prepared, readable, times)
         return [
             self.stage.decide(logged, facts, at_us) if logged.opened else Step()
             for logged, at_us in zip(events, times, strict=True)
@@ -232,9 +275,7 @@ class StageHost(Generic[F]):
                 writes.add([dead_letter(logged, step.refused, at_us)])
         writes.flush(connection)
         crash_point("half the effects")
-        connection.execute(
-            update(tables.progress).where(self._is_progress_of(topic)).values(next_off=last_off + 1)
-        )
+        _DONE(connection, of_stage=self.stage.name, of_topic=topic, done_off=last_off + 1)
         now_us = max(at_us for _, _, at_us in decided)
         for out_topic in sorted(writes.emitted):
             self._out.append(connection, out_topic, writes.emitted[out_topic], now_us)
@@ -248,14 +289,9 @@ class StageHost(Generic[F]):
         return todo
 
     def _next(self, connection: Connection, topic: str, lock: bool = False) -> tuple[str | None, int]:
-        table = tables.progress
-        query = select(table.c.topic_id, table.c.next_off).where(self._is_progress_of(topic))
-        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+        read = _LOCK if lock else _READ
+        row = read(connection, of_stage=self.stage.name, of_topic=topic).one_or_none()
         return (row.topic_id, row.next_off) if row is not None else (None, 0)
-
-    def _is_progress_of(self, topic: str) -> Any:
-        table = tables.progress
-        return (table.c.stage == self.stage.name) & (table.c.topic == topic) & (table.c.part == 0)
 
     def _progress_row(self, topic: str, topic_id: str) -> dict[str, Any]:
         return {"stage": self.stage.name, "topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0}

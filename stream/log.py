@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, RowMapping, Table, select, update
+from sqlalchemy import BigInteger, Connection, Row, RowMapping, Table, bindparam, select, update
 
 from schemas.events import Event
-from store.bulk import insert_ignore
+from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from stream.seal import Erased, KeyRing
 
@@ -51,6 +51,20 @@ class SqlLog:
         self._head = head
         self._keys = keys
         self._part = part
+        of_topic = (head.c.topic == bindparam("of_topic")) & (head.c.part == part)
+        self._take = Prepared(
+            update(head)
+            .where(of_topic)
+            .values(next_off=head.c.next_off + bindparam("count", type_=BigInteger))
+            .returning(head.c.next_off)
+        )
+        self._ends = Prepared(select(head.c.topic_id, head.c.next_off).where(of_topic))
+        self._select = Prepared(
+            select(table)
+            .where(table.c.topic == bindparam("of_topic"), table.c.part == part)
+            .where(table.c.off >= bindparam("from_off"), table.c.off < bindparam("to_off"))
+            .order_by(table.c.off)
+        )
 
     def create(self, connection: Connection, topics: Sequence[str], topic_id: str) -> None:
         """Make the topics that do not exist yet, with this identity."""
@@ -65,13 +79,7 @@ class SqlLog:
 
         To be called last before the commit. Raises LookupError for a topic that was never created.
         """
-        head = self._head
-        taken = connection.execute(
-            update(head)
-            .where(head.c.topic == topic, head.c.part == self._part)
-            .values(next_off=head.c.next_off + len(events))
-            .returning(head.c.next_off)
-        ).scalar_one_or_none()
+        taken = self._take(connection, of_topic=topic, count=len(events)).scalar_one_or_none()
         if taken is None:
             raise LookupError(f"topic {topic!r} does not exist; it is made by the migration of this file")
         first = int(taken) - len(events)
@@ -103,22 +111,13 @@ class SqlLog:
 
     def read(self, connection: Connection, topic: str, from_off: int, limit: int) -> list[Logged]:
         """Return up to `limit` events from `from_off` on; events whose key was erased come unopened."""
-        log = self._table
-        rows = connection.execute(
-            select(log)
-            .where(log.c.topic == topic, log.c.part == self._part, log.c.off >= from_off)
-            .order_by(log.c.off)
-            .limit(limit)
-        ).all()
+        rows = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit).all()
         self._keys.load(row.key_id for row in rows if row.key_id is not None)
         return [self._opened(row) for row in rows]
 
     def head(self, connection: Connection, topic: str) -> tuple[str, int]:
         """Return (topic identity, next offset). Raises LookupError for an unknown topic."""
-        head = self._head
-        row = connection.execute(
-            select(head.c.topic_id, head.c.next_off).where(head.c.topic == topic, head.c.part == self._part)
-        ).one_or_none()
+        row = self._ends(connection, of_topic=topic).one_or_none()
         if row is None:
             raise LookupError(f"topic {topic!r} does not exist")
         return str(row.topic_id), int(row.next_off)

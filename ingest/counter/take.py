@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +63,7 @@ class Take:
             meta={"content_type": content_type},
         )
         try:
-            await asyncio.wrap_future(self.log.append([capture]))
+            await self.log.durable([capture])
         except Overloaded:
             busy = _not(
                 503, "overloaded", "Too much is waiting to be written.", "Try again in a few seconds."

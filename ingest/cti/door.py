@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import threading
 from base64 import b64decode
@@ -90,7 +89,7 @@ class CallDoor:
             source = source.model_copy(update={"purpose": "probe"})
         captures = [self._capture(source, row, file, offset) for row, file, offset in rows]
         try:
-            await asyncio.wrap_future(self.log.append(captures))
+            await self.log.durable(captures)
         except Overloaded:
             return _problem(
                 503, "overloaded", "Too much is waiting to be written; try again in a few seconds."

@@ -59,7 +59,7 @@ class MailDoor:
             for source_id, addresses in by_source.items()
         ]
         try:
-            await asyncio.wrap_future(self.log.append(captures))
+            await self.log.durable(captures)
         except Overloaded:
             return "451 4.3.1 Too much is waiting to be written; try again later"
         except Exception:

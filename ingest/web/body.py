@@ -18,17 +18,14 @@ class TooLarge(Exception):
 
 async def read_body(request: Request) -> bytes:
     """Return the whole body. Raises TooLarge, or TimeoutError when it trickles or the sender went away."""
-    return await asyncio.wait_for(_read(request), SLOW_BODY_S)
-
-
-async def _read(request: Request) -> bytes:
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise TooLarge
-            chunks.append(chunk)
+        async with asyncio.timeout(SLOW_BODY_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise TooLarge
+                chunks.append(chunk)
     except ClientDisconnect:
         raise TimeoutError from None
     return b"".join(chunks)

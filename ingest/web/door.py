@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +69,7 @@ class WebDoor:
             meta={"content_type": content_type},
         )
         try:
-            await asyncio.wrap_future(self.log.append([capture]))
+            await self.log.durable([capture])
         except Overloaded:
             response = _error(
                 503, "overloaded", "Too much is waiting to be written.", "Try again in a few seconds."

@@ -7,7 +7,6 @@ as it is, unchecked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +107,7 @@ class FormPages:
                 "incomplete": ",".join(wrong),
             },
         )
-        await asyncio.wrap_future(self.log.append([capture]))
+        await self.log.durable([capture])
 
     async def snippet(self, request: Request) -> Response:
         """The form as HTML to be pasted into a page of the company's own site."""

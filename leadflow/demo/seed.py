@@ -191,7 +191,7 @@ class _Play:
             pipeline.DOOR_TOPICS, SqlReader(files.doors, files.door_log)
         )
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, SqlReader(files.store, files.store_log))
-        self._hosts: list[StageHost[Any]] = [
+        self._hosts: list[StageHost[Any, Any]] = [
             StageHost(stage, readers, files.store, files.store_log, _own_time)
             for stage in pipeline.stages(CompanyCache())
         ]

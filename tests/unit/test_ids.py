@@ -1,5 +1,8 @@
 """Ids are equal for equal things, differ for others, and those born in time sort by it."""
 
+from base64 import b32hexencode
+from hashlib import blake2b
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,3 +29,14 @@ def test_a_child_carries_the_moment_of_its_parent() -> None:
     assert child.removeprefix("cus_")[:9] == parent.removeprefix("lead_")[:9]
     assert child != child_id("cus", parent, 1)
     assert child_id("evt", "cap_unstamped", "x") == make_id("evt", "cap_unstamped", "x")
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_an_id_is_the_base32hex_of_a_hash_and_stays_what_it_is(key: bytes) -> None:
+    text = key.hex()
+    hashed = blake2b(b"cap" + len(text).to_bytes(4, "big") + text.encode(), digest_size=15).digest()
+    assert make_id("cap", text) == "cap_" + b32hexencode(hashed).decode().lower()
+
+
+def test_the_moment_of_an_id_stays_what_it_is() -> None:
+    assert born_id("lead", 1_795_399_200_000_000, "cap_x", 0) == "lead_1k8323b80640k6jg6e8ikfcl1"
