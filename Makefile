@@ -28,7 +28,7 @@ screenshots: system $(VENV)/dev.stamp
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy console enrich ingest leadflow router sales schemas sinks store stream worktime tests tools bench
+	$(BIN)/mypy answers console enrich ingest leadflow router sales schemas sinks store stream worktime tests tools bench
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from answers.problem import problem
 from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.kill import Kill, KillPage
@@ -105,12 +106,12 @@ class Api:
 
     async def _act(self, request: Request, verb: str, plan: Callable[[dict[str, Any]], Plan]) -> Response:
         if not is_own_page(request):
-            return _problem(403, "cross_site", "This request was sent by a page of another site.")
+            return problem(403, "cross_site", "This request was sent by a page of another site.")
         try:
             body = dict(await request.json())
             actor = visitor(request).person_id or body["actor"]
         except (ValueError, KeyError, TypeError):
-            return _problem(400, "bad_body", 'Send {"actor": person id, …} as JSON.')
+            return problem(400, "bad_body", 'Send {"actor": person id, …} as JSON.')
         key = request.headers.get("idempotency-key") or self.desk.new_id()
         command = Command(verb, actor, key, request.path_params["task_id"], body.get("reason"))
         try:
@@ -122,13 +123,9 @@ class Api:
                 in ("unknown_outcome", "reason_missing", "date_missing", "outcome_reason_missing")
                 else 409
             )
-            return _problem(status, refused.code, str(refused))
+            return problem(status, refused.code, str(refused))
         return JSONResponse({"act_id": command.act_id, "repeated": not done})
 
     def _read(self, view: Callable[..., Any], *args: Any) -> Any:
         with self.desk.store.read() as connection:
             return view(connection, *args)
-
-
-def _problem(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)

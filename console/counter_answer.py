@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from console.names import holder_name
-from console.texts import translations
+from console.texts import WORDING
 from console.times import shown
 from console.why import Teller
 from router.office import Office, office_of
@@ -108,7 +108,7 @@ def answer_of(case: dict[str, Any], office: Office, language: Language, now_us: 
         tie = tie_of(case["decision_id"])
         found = whom_instead(office, (holder_id if is_person else None, team_id), now_us, tie)
         instead = None if found is None else {**person(found[0]), "role": found[1]}
-    teller = Teller(company, language, translations(language).gettext)
+    teller = Teller(company, language, WORDING.translations(language).gettext)
     return {
         "known": case["known"],
         "owner": owner,

@@ -7,7 +7,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.texts import language_of, page, translations
+from answers.language import language_of
+from console.texts import WORDING, page
 from console.words import ENTRANCE
 from schemas.company import Company
 
@@ -17,7 +18,7 @@ def entrance(
 ) -> Response:
     """Return the page for a state of `words.ENTRANCE`; with a person, it leads on to their inbox."""
     language = language_of(request, company.language)
-    gettext = translations(language).gettext
+    gettext = WORDING.translations(language).gettext
     title, text = ENTRANCE[what]
     values = {
         "company": company.name,

@@ -18,9 +18,10 @@ from cachetools import TTLCache
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from answers.problem import problem
 from console.desk import Desk, is_own_page
 from console.entrance import entrance
 from console.may import AT_THIS_MACHINE, Area, Visitor, may, visitor_of
@@ -157,8 +158,9 @@ class Gate:
         status = _STATUS[trouble]
         headers = {"www-authenticate": "Bearer"} if status == 401 else {}
         if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
-            problem = {"error": {"code": trouble, "message": _MESSAGES[trouble]}}
-            return JSONResponse(problem, status_code=status, headers=headers)
+            answer = problem(status, trouble, _MESSAGES[trouble])
+            answer.headers.update(headers)
+            return answer
         company = await run_in_threadpool(self._guard.company)
         page = entrance(request, company, trouble, status, person_id=who.person_id if who else None)
         page.headers.update(headers)

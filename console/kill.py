@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from answers.language import language_of
 from console.desk import Desk, is_own_page
-from console.texts import language_of, page
+from console.texts import page
 from console.view import View
 from store import views
 from store.company import CompanyCache

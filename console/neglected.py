@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from answers.language import language_of
 from console.desk import Desk
 from console.gate import visitor
-from console.texts import language_of, page
+from console.texts import page
 from console.view import View
 from router.office import office_of
 from sales.neglected import Neglected, neglected, owned

@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from answers.language import language_of
 from console.desk import Desk, is_own_page
 from console.doors import boxes
 from console.gate import visitor
 from console.recent import Recent
 from console.story import steps
-from console.texts import language_of, page
+from console.texts import page
 from console.times import parse_local
 from console.view import View
 from router.office import OfficeCache

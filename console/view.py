@@ -11,7 +11,7 @@ from urllib.parse import quote
 from console import times, words
 from console.may import AT_THIS_MACHINE, Visitor
 from console.names import holder_name, sink_name, source_name
-from console.texts import translations
+from console.texts import WORDING
 from console.why import Teller
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
@@ -46,7 +46,7 @@ class View:
     @cached_property
     def gettext(self) -> Callable[[str], str]:
         """Translate a text."""
-        return translations(self.language).gettext
+        return WORDING.translations(self.language).gettext
 
     @cached_property
     def teller(self) -> Teller:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from answers.problem import problem
 from console.app import console_routes
 from console.counter_answer import CounterAnswers, counter_staff
 from console.desk import Desk
@@ -88,7 +89,7 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
     async def operate(request: Request) -> JSONResponse:
         verb = VERBS.get(request.path_params["verb"])
         if verb is None:
-            return _problem(404, "unknown_verb", f"Verbs are {', '.join(VERBS)}.")
+            return problem(404, "unknown_verb", f"Verbs are {', '.join(VERBS)}.")
         try:
             payload = dict(await request.json())
             if person_id := visitor(request).person_id:
@@ -96,8 +97,8 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
             return JSONResponse(await run_in_threadpool(verb, engine, payload))
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ActRefused):
-                return _problem(409, error.code, str(error))
-            return _problem(400, "bad_body", f"The body is not what {request.url.path} takes.")
+                return problem(409, error.code, str(error))
+            return problem(400, "bad_body", f"The body is not what {request.url.path} takes.")
 
     return Starlette(
         routes=[
@@ -134,10 +135,6 @@ async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(settings.tls_cert, settings.tls_key)
     return await serve_smtp(engine.mail, settings.host, settings.smtp_port, tls)
-
-
-def _problem(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
 def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from answers.language import language_of
+from answers.problem import problem
 from ingest.counter.access import may_use
 from ingest.counter.pages import DeskPages
 from ingest.counter.take import NotTaken, Take, counter_of
-from ingest.web.texts import language_of
 from schemas.base import Language
 from stream.crash import crash_point
 from stream.door_log import DoorLog
@@ -59,13 +60,15 @@ class CounterDoor:
         """Take one visit from a program: 202 with a receipt once durable, else what to correct."""
         source = counter_of(self.sources(), request.path_params["source_id"])
         if source is None:
-            return _error(404, "unknown_source", "There is no front desk of this name.", "Check the address.")
+            return problem(
+                404, "unknown_source", "There is no front desk of this name.", "Check the address."
+            )
         if not may_use(request, source):
             return _not_allowed()
         taken = await self._take(request, source)
         if isinstance(taken, NotTaken):
             first = taken.wrong[0]
-            response = _error(taken.status, first.code, first.message, first.hint, first.field)
+            response = problem(taken.status, first.code, first.message, first.hint, first.field)
             if taken.status == 503:
                 response.headers["retry-after"] = "5"
             return response
@@ -77,7 +80,9 @@ class CounterDoor:
         """Say who looks after a visitor: 200 with the answer, 202 while it is being decided."""
         source = counter_of(self.sources(), request.path_params["source_id"])
         if source is None:
-            return _error(404, "unknown_source", "There is no front desk of this name.", "Check the address.")
+            return problem(
+                404, "unknown_source", "There is no front desk of this name.", "Check the address."
+            )
         if not may_use(request, source):
             return _not_allowed()
         language = language_of(request, source.language)
@@ -103,11 +108,4 @@ class CounterDoor:
 
 def _not_allowed() -> JSONResponse:
     hint = "Send `Authorization: Bearer` with the `secret` of this source, or ask on the machine itself."
-    return _error(401, "bad_token", "The token is missing or wrong.", hint)
-
-
-def _error(status: int, code: str, message: str, hint: str, field: str | None = None) -> JSONResponse:
-    problem = {"code": code, "field": field, "message": message, "hint": hint}
-    return JSONResponse(
-        {"error": {key: value for key, value in problem.items() if value}}, status_code=status
-    )
+    return problem(401, "bad_token", "The token is missing or wrong.", hint)

@@ -16,14 +16,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from answers.headers import PAGE_HEADERS
+from answers.language import COOKIE as LANGUAGE_COOKIE
+from answers.language import language_of
 from ingest.counter.access import device_key, is_secret, key_cookie, may_use
 from ingest.counter.take import NotTaken, Take, counter_of
-from ingest.counter.texts import mistake, render
+from ingest.counter.texts import WORDING, mistake
 from ingest.counter.visit import VISIT_TYPES, Counter
 from ingest.web.body import TooLarge, read_body
 from ingest.web.form import FormError, Posted, read_form
-from ingest.web.texts import COOKIE as LANGUAGE_COOKIE
-from ingest.web.texts import language_of
 from schemas.base import Language
 from stream.crash import crash_point
 
@@ -33,17 +34,6 @@ _SHIFT_S = 12 * 3600
 """A shared machine forgets who typed overnight, so that nobody enters visits in the name of yesterday's shift."""
 _YEAR_S = 365 * 86_400
 _ON_THE_PAGE = frozenset({"name", "phone", "anonymous", "consent", "desk", "taken_by", "type"})
-
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cache-control": "no-store",
-}
-"""No inline script or style runs. `data:` images are icons of the style sheet."""
 
 Wait = Callable[[str, str, Language], Awaitable[dict[str, Any] | None]]
 
@@ -110,7 +100,7 @@ class DeskPages:
                 field = one.field if one.field in _ON_THE_PAGE else ""
                 wrong.setdefault(field, mistake(one, language))
             if by_script:
-                return JSONResponse({"wrong": wrong}, status_code=taken.status, headers=_HEADERS)
+                return JSONResponse({"wrong": wrong}, status_code=taken.status, headers=PAGE_HEADERS)
             typed = dict(reversed(taken.posted.pairs))
             typed.setdefault("visit_no", self.new_id())
             values = {"typed": typed, "wrong": wrong, "receipt": "", "answer": None}
@@ -132,8 +122,8 @@ class DeskPages:
         language = language_of(request, source.language)
         receipt = request.path_params["receipt"]
         answer = await self.wait(source.source_id, receipt, language)
-        html = render(language, "_answer.html", {"answer": answer, "receipt": receipt})
-        return HTMLResponse(html, 202 if answer is None else 200, headers=_HEADERS)
+        html = WORDING.render(language, "_answer.html", {"answer": answer, "receipt": receipt})
+        return HTMLResponse(html, 202 if answer is None else 200, headers=PAGE_HEADERS)
 
     async def let_in(self, request: Request) -> Response:
         """Let a device in for good once somebody has typed the source's secret on it."""
@@ -192,8 +182,8 @@ def _unknown(request: Request) -> HTMLResponse:
 def _page(
     request: Request, language: Language, template: str, values: dict[str, Any], status: int
 ) -> HTMLResponse:
-    html = render(language, template, values)
-    response = HTMLResponse(html, status, headers={**_HEADERS, "content-language": language})
+    html = WORDING.render(language, template, values)
+    response = HTMLResponse(html, status, headers={**PAGE_HEADERS, "content-language": language})
     if request.query_params.get("lang", "")[:2] == language:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, samesite="lax", httponly=True)
     return response

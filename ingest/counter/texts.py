@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from answers.wording import Wording
 from schemas.base import Language
 from schemas.results import Refused
 
-HERE = Path(__file__).parent
+WORDING = Wording(Path(__file__).parent)
 
 
 def N_(text: str) -> str:
@@ -45,37 +38,4 @@ MISTAKES: Mapping[str, str] = {
 
 def mistake(refused: Refused, language: Language) -> str:
     """Return what to tell the person who types."""
-    text = MISTAKES.get(refused.code, MISTAKES["unreadable"])
-    return str(_translations(language).gettext(text))
-
-
-def render(language: Language, template: str, values: dict[str, Any]) -> str:
-    """Render a template in a language."""
-    return _environment(language).get_template(template).render(lang=language, **values)
-
-
-@lru_cache
-def _environment(language: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(_translations(language), newstyle=True)  # type: ignore[attr-defined]
-    return environment
-
-
-@lru_cache
-def _translations(language: Language) -> NullTranslations:
-    path = HERE / "locale" / f"{language}.po"
-    if not path.exists():
-        return NullTranslations()
-    with path.open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return Translations(compiled)
+    return WORDING.gettext(language, MISTAKES.get(refused.code, MISTAKES["unreadable"]))

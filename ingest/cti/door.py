@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from answers.problem import problem
 from ingest.cti.asterisk import AsteriskCdr, row_key
 from ingest.cti.tail import Checkpoint, Tails, Unreadable
 from schemas.capture import Capture, capture_of
@@ -73,25 +74,25 @@ class CallDoor:
         """Take JSON lines {key, file, offset, row}; 202 once every row is durable, 400 names the first bad line."""
         settings = self.sources().get(request.path_params["source_id"])
         if settings is None or settings["format"] != "cti.asterisk":
-            return _problem(404, "unknown_source", "There is no call source of this name.")
+            return problem(404, "unknown_source", "There is no call source of this name.")
         source = AsteriskCdr.model_validate(settings)
         is_probe = self.log.is_probe(request.headers.get(PROBE_HEADER))
         if not is_probe and not _is_authorised(request, source.secret):
-            return _problem(401, "bad_token", "The token is missing or wrong; it is `secret` of this source.")
+            return problem(401, "bad_token", "The token is missing or wrong; it is `secret` of this source.")
         body = await request.body()
         if len(body) > MAX_BATCH_BYTES:
-            return _problem(413, "too_large", f"More than {MAX_BATCH_BYTES} bytes; send fewer rows at once.")
+            return problem(413, "too_large", f"More than {MAX_BATCH_BYTES} bytes; send fewer rows at once.")
         try:
             rows = [_shipped(line) for line in body.splitlines() if line.strip()]
         except ValueError as error:
-            return _problem(400, "bad_line", str(error))
+            return problem(400, "bad_line", str(error))
         if is_probe:
             source = source.model_copy(update={"purpose": "probe"})
         captures = [self._capture(source, row, file, offset) for row, file, offset in rows]
         try:
             await self.log.durable(captures)
         except Overloaded:
-            return _problem(
+            return problem(
                 503, "overloaded", "Too much is waiting to be written; try again in a few seconds."
             )
         crash_point("answered")
@@ -167,7 +168,3 @@ def _shipped(line: bytes) -> tuple[bytes, str, int]:
 def _is_authorised(request: Request, secret: str | None) -> bool:
     given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     return secret is not None and hmac.compare_digest(given.encode(), secret.encode())
-
-
-def _problem(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)

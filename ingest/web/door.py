@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from answers.problem import problem
 from ingest.web.body import MAX_BODY, SLOW_BODY_S, TooLarge, read_body
 from ingest.web.form import FormError, WebForm, read_form
 from ingest.web.next_page import next_page
@@ -37,22 +38,22 @@ class WebDoor:
         """Take one post: 202 with a receipt (JSON), or 303 to the thank-you page (browser)."""
         settings = self.sources().get(request.path_params["source_id"])
         if settings is None or settings["format"] != "web.form":
-            return _error(
+            return problem(
                 404, "unknown_source", "There is no web form of this name.", "Check the form's address."
             )
         try:
             body = await read_body(request)
         except TooLarge:
-            return _error(
+            return problem(
                 413, "too_large", f"More than {MAX_BODY} bytes.", "Send less, or a link to the files."
             )
         except TimeoutError:
-            return _error(408, "too_slow", f"The body took over {SLOW_BODY_S:.0f} s.", "Send it again.")
+            return problem(408, "too_slow", f"The body took over {SLOW_BODY_S:.0f} s.", "Send it again.")
         content_type = request.headers.get("content-type", "")
         try:
             posted = read_form(content_type, body)
         except FormError as error:
-            return _error(400, error.code, error.message, error.hint, error.field)
+            return problem(400, error.code, error.message, error.hint, error.field)
         source = WebForm.model_validate(settings)
         key = request.headers.get("idempotency-key") or posted.get("_token") or None
         capture = capture_of(
@@ -71,7 +72,7 @@ class WebDoor:
         try:
             await self.log.durable([capture])
         except Overloaded:
-            response = _error(
+            response = problem(
                 503, "overloaded", "Too much is waiting to be written.", "Try again in a few seconds."
             )
             response.headers["retry-after"] = "5"
@@ -90,10 +91,3 @@ def wants_page(request: Request) -> bool:
     """Tell whether a browser waits for a page rather than a program for JSON."""
     accept = request.headers.get("accept", "")
     return "text/html" in accept and "json" not in request.headers.get("content-type", "")
-
-
-def _error(status: int, code: str, message: str, hint: str, field: str | None = None) -> JSONResponse:
-    problem = {"code": code, "field": field, "message": message, "hint": hint}
-    return JSONResponse(
-        {"error": {key: value for key, value in problem.items() if value}}, status_code=status
-    )

@@ -18,10 +18,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from answers.language import language_of
 from ingest.web.body import TooLarge, read_body
 from ingest.web.form import _CLICK, _UTM, FormError, Posted, WebForm, field_of, read_form
 from ingest.web.mistakes import mistakes
-from ingest.web.texts import language_of, page, render
+from ingest.web.texts import WORDING, page
 from schemas.base import Language
 from schemas.capture import capture_of
 from stream.door_log import DoorLog, Overloaded
@@ -116,7 +117,7 @@ class FormPages:
             return _unknown(request)
         language = language_of(request, source.language)
         action = f"{str(request.base_url).rstrip('/')}/f/{source.source_id}"
-        html = render(language, "_snippet.html", {"source": source, "action": action})
+        html = WORDING.render(language, "_snippet.html", {"source": source, "action": action})
         return _secured(page(request, language, "snippet.html", {"html": html, "source": source}), source)
 
     async def thanks(self, request: Request) -> Response:

@@ -32,6 +32,7 @@ OPERATIONS, CHANNELS, FILES = "docs/operations.md", "docs/channels.md", "docs/co
 SINKS = "docs/sinks.md"
 NOT_YET = {"README.md": "Not yet", "README.zh-CN.md": "还没有的"}
 PACKAGES = (
+    "answers",
     "console",
     "enrich",
     "ingest",

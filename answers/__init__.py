@@ -1,0 +1,1 @@
+"""What doors and console answer with alike: languages, catalogues and templates, and errors as JSON."""
