@@ -40,9 +40,6 @@ only how late a timer fires (limit: 2 s)."""
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
 time, and nobody notices a quarter of a second after a change."""
-PAUSE_S = 0.010
-"""How long the stages leave the interpreter to the doors when they have caught up. A turn costs 5 ms however few leads
-it handles; without a pause, 100 turns a second take all there is, and at 500 leads a second doors and stages starve."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -211,8 +208,6 @@ class Embedded:
                 return
             if not done:
                 self.door.wait_for_more(IDLE_S)
-            elif not any(host.is_behind for host in self.hosts):
-                self._stopping.wait(PAUSE_S)
 
 
 def _wall_clock_of(_event: Event) -> int:
