@@ -49,9 +49,6 @@ SOURCES_S = 0.25
 time, and nobody notices a quarter of a second after a change."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
-PAUSE_S = 0.010
-"""How long the stages leave the interpreter to the doors when they have caught up. A turn costs 5 ms however few leads
-it handles; without a pause, 100 turns a second take all there is, and at 500 leads a second doors and stages starve."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -257,12 +254,10 @@ class Embedded:
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
                 return
-            if not done:
+            if done:
+                self.dispatch.wake()
+            else:
                 self.door.wait_for_more(IDLE_S)
-                continue
-            self.dispatch.wake()
-            if not any(host.is_behind for host in self.hosts):
-                self._stopping.wait(PAUSE_S)
 
 
 def _wall_clock_of(_event: Event) -> int:

@@ -32,12 +32,10 @@ P = TypeVar("P")
 F = TypeVar("F")
 log = structlog.get_logger()
 
-LOCK_TARGET_S = 0.050
-"""How long a batch may hold the store's write lock. Acts of people wait behind it, and nobody notices 50 ms; at
-20 ms the fixed costs of a batch took a seventh of the work (docs/decisions/0008-how-long-a-batch-holds-the-store.md)."""
-BATCH_MIN, BATCH_MAX = 32, 1_000
-"""At least 32: a stage that waits for the interpreter while it holds the lock would else cut its batches until their
-fixed costs are all it does, and never catch up."""
+LOCK_TARGET_S = 0.020
+"""How long a batch may hold the store's write lock. Acts of people wait behind it: 20 ms is not noticed;
+much less, and the fsync of each commit outweighs the work."""
+BATCH_MIN, BATCH_MAX = 8, 1_000
 REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
 
@@ -132,8 +130,6 @@ class StageHost(Generic[P, F]):
         self._out = out
         self._clock = clock
         self._batch_max = batch_max
-        self.is_behind = False
-        """Whether the last turn left events that were there already."""
         self._known: dict[str, tuple[str | None, int]] = {}
         """Progress by topic as last committed: spares a look-up; each transaction reads the true one."""
 
@@ -143,7 +139,6 @@ class StageHost(Generic[P, F]):
         Errors of the world (database, disk) are raised, for the caller to try again: nothing was done.
         Raises TopicReplaced when a topic's identity changed or its end lies before what was read.
         """
-        self.is_behind = False
         return sum(self._run_topic(topic) for topic in (*self.stage.topics, REPLAY))
 
     def backlog(self) -> int:
@@ -182,7 +177,6 @@ class StageHost(Generic[P, F]):
         alone = topic == REPLAY or topic in self.stage.one_by_one
         limit = 1 if alone else self.metrics.batch_limit
         events = reader.read(topic, next_off, limit)
-        self.is_behind |= next_off + len(events) < end
         del self._known[topic]
         done = self.handle(topic, events) if events else 0
         self._known[topic] = (topic_id, next_off + len(events))
