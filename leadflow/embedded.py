@@ -24,6 +24,7 @@ from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
 from sinks.dispatch import Dispatcher
+from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
 from store.access import grant
@@ -157,10 +158,11 @@ class Embedded:
         store = SqlReader(files.store, files.store_log)
         readers: dict[str, LogReader] = dict.fromkeys(pipeline.DOOR_TOPICS, doors)
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, store)
+        stages = pipeline.stages(self.companies)
         self.hosts: list[StageHost[Any, Any]] = [
-            StageHost(stage, readers, files.store, files.store_log, _wall_clock_of)
-            for stage in pipeline.stages(self.companies)
+            StageHost(stage, readers, files.store, files.store_log, _wall_clock_of) for stage in stages
         ]
+        self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
         self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
         self.dispatch = Dispatcher(
@@ -254,10 +256,10 @@ class Embedded:
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
                 return
-            if done:
-                self.dispatch.wake()
-            else:
+            if not done:
                 self.door.wait_for_more(IDLE_S)
+            elif self._deliver.has_sinks:
+                self.dispatch.wake()
 
 
 def _wall_clock_of(_event: Event) -> int:

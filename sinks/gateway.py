@@ -54,6 +54,11 @@ class DeliverStage:
         self._company: Company | None = None
         self._sinks: Sinks = ()
 
+    @property
+    def has_sinks(self) -> bool:
+        """Tell whether anything can go out, by the company last seen."""
+        return bool(self._sinks)
+
     def prepare(self, events: Sequence[Logged]) -> dict[str, Assignment]:
         """Decode the assignments, by the event that brought them; none for a company without sinks."""
         return _read(events) if self._sinks else {}

@@ -10,6 +10,7 @@ log. Needs a Chromium and a Chinese font (Debian: chromium, fonts-wqy-microhei).
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -211,6 +212,15 @@ def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
     tab.locator("details summary").first.click()
     tab.screenshot(path=folder / f"inbox-outcome-{suffix}.png")
     yield folder / f"inbox-outcome-{suffix}.png"
+    tab.goto(live.url + "/counter/desk")
+    tab.screenshot(path=folder / f"counter-{suffix}.png", full_page=True)
+    yield folder / f"counter-{suffix}.png"
+    tab.fill("[name=name]", "张伟")
+    tab.fill("[name=phone]", "138 1234 5678")
+    tab.click("button[type=submit]")
+    tab.get_by_text(re.compile("周敏|Zhou Min|王磊|Wang Lei")).first.wait_for()
+    tab.screenshot(path=folder / f"counter-answer-{suffix}.png", full_page=True)
+    yield folder / f"counter-answer-{suffix}.png"
 
 
 def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
