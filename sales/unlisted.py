@@ -23,7 +23,10 @@ class Unlisted:
 
 
 def unlisted(connection: Connection, company: Company) -> list[Unlisted]:
-    """Return what is still on no list, most frequent first: entered meanwhile, a name vanishes from here."""
+    """Return what is still on no list, most frequent first: entered meanwhile, a name vanishes from here.
+
+    Places count only for a company that has drawn a map of territories.
+    """
     table = tables.unlisted
     rows = connection.execute(
         select(
@@ -36,6 +39,8 @@ def unlisted(connection: Connection, company: Company) -> list[Unlisted]:
 
 def _is_listed(company: Company, kind: str, value: str) -> bool:
     if kind == "place":
+        if not company.territories:
+            return True
         province, _, city = value.partition("/")
         return territory_for(company, province, city or None) is not None
     hint = CampaignHint.model_validate({"kind": kind, "value": value})

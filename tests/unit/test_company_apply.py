@@ -11,7 +11,18 @@ from sales.apply import apply, merged, publish
 from sales.diff import diff
 from sales.files import read_company
 from sales.unlisted import unlisted
-from schemas.company import Absence, Alias, Campaign, Choice, Company, Member, Person, Unit, book_version
+from schemas.company import (
+    Absence,
+    Alias,
+    Campaign,
+    Choice,
+    Company,
+    Member,
+    Person,
+    Territory,
+    Unit,
+    book_version,
+)
 from store import tables
 from store.acts import ActRefused, Command, perform
 from store.bulk import insert_ignore
@@ -239,8 +250,11 @@ def test_unknown_names_are_counted_until_somebody_lists_them(rig: Rig) -> None:
     with rig.store.write() as connection:
         insert_ignore(connection, tables.unlisted, rows)
         insert_ignore(connection, tables.unlisted, rows[:1])  # the same lead decided again
-    company = stored(rig.store)
+    without_map = stored(rig.store)
+    sea = Territory(territory_id="sea", name_zh="海", name_en="Sea")
+    company = without_map.model_copy(update={"territories": {"sea": sea}})
     with rig.store.read() as connection:
+        assert [one.kind for one in unlisted(connection, without_map)] == ["utm", "heard"], "no map, no gap"
         found = [
             (one.kind, one.value, one.leads, one.first_us, one.last_us)
             for one in unlisted(connection, company)
