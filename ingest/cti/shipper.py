@@ -227,9 +227,14 @@ class Tail:
         Raises Unreadable. May be called again at any time, also after it was not read to its end.
         """
         while True:
-            decision = advance(self.checkpoint, observe(self.path, self.checkpoint))
+            seen = observe(self.path, self.checkpoint)
+            decision = advance(self.checkpoint, seen)
             if isinstance(decision, Wait):
                 self._tell(decision)
+                if self.checkpoint is None and seen.current is not None:
+                    # Remember the empty file as it was seen, not as it is by now: its rows are found even if it
+                    # is rotated before the next look, and one written since that look is not skipped.
+                    self.checkpoint = Checkpoint(seen.current.device, seen.current.inode, 0, 0, "", "")
                 return
             if decision.torn and self._torn_at != self.checkpoint:
                 self._torn_at = self.checkpoint
@@ -254,9 +259,6 @@ class Tail:
         if decision.reason != self._waiting_for and decision.reason == "missing":
             log.warning("%s is not there yet, waiting for it", self.path)
         self._waiting_for = decision.reason
-        if self.checkpoint is None and decision.reason == "nothing new":
-            # Remember the empty file, so that its rows are found even if it is rotated before the next look.
-            self.checkpoint = end_of(self.path)
 
 
 class Tails:

@@ -9,11 +9,14 @@ import tracemalloc
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.cti import shipper
+from ingest.cti.shipper import advance
 from ingest.cti.tail import MAX_ROW_BYTES, Checkpoint, Row, Tail, Tails, Unreadable
 
 
@@ -283,6 +286,24 @@ def test_a_file_seen_empty_is_found_after_it_was_filled_and_rotated_between_two_
     writer.path.rename(writer.path.with_name("Master.csv.1"))
     writer.rows(1)
     assert rows(tail) == writer.written
+
+
+def test_a_row_written_just_after_the_file_was_seen_empty_is_not_skipped(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.path.touch()
+    tail = Tail(str(writer.path))
+
+    def advance_slowly(*given: Any) -> Any:
+        decision = advance(*given)
+        if not writer.written:
+            writer.rows(1)
+        return decision
+
+    monkeypatch.setattr(shipper, "advance", advance_slowly)
+    assert rows(tail) == []
+    assert rows(tail) == writer.written
+    assert len(writer.written) == 1
 
 
 # --- restart ------------------------------------------------------------------------------------------
