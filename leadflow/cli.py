@@ -68,17 +68,10 @@ def demo() -> None:
 @app.command()
 def check(path: Annotated[Path, typer.Argument(help="Folder or zip of the company's files")]) -> None:
     """Check the company's files; each problem names file, line and fix. Exit 1 if there are any."""
-    from ingest.registry import FORMATS
     from leadflow.clock import wall_clock_us
-    from router.book import read_book
-    from sales.check import check as problems_of
-    from sinks.registry import SETTINGS
+    from leadflow.company import problems_of
 
-    company = company_from(path)
-    formats = {name: one.settings for name, one in FORMATS.items()}
-    problems = problems_of(
-        company, read_book=read_book, formats=formats, sinks=SETTINGS, now_us=wall_clock_us()
-    )
+    problems = problems_of(company_from(path), wall_clock_us())
     for problem in problems:
         typer.echo(problem.text(language()))
     say(f"{len(problems)} problems", f"{len(problems)} 个问题", err=bool(problems))

@@ -38,10 +38,8 @@ def take_in(
     dry: Annotated[bool, typer.Option("--dry", help="Only show what would change")] = False,
 ) -> None:
     """Take a sheet of people in and show what changed. Who is not in it stays as they are."""
-    from ingest.registry import FORMATS
     from leadflow.clock import wall_clock_us
-    from router.book import read_book
-    from sales.check import check
+    from leadflow.company import problems_of
     from sales.diff import diff
     from sales.people import read_people
     from sales.problems import CompanyError
@@ -57,11 +55,8 @@ def take_in(
         raise typer.Exit(2) from None
     except CompanyError as error:
         problems_end(error.problems)
-    formats = {name: one.settings for name, one in FORMATS.items()}
-    before = set(check(old, read_book=read_book, formats=formats, now_us=now_us))
-    found = [
-        one for one in check(new, read_book=read_book, formats=formats, now_us=now_us) if one not in before
-    ]
+    before = set(problems_of(old, now_us))
+    found = [one for one in problems_of(new, now_us) if one not in before]
     if any(one.severity == "error" for one in found):
         problems_end(found)
     changes = diff(old, new)

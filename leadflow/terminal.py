@@ -119,15 +119,11 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
 
 def company_from(path: Path) -> Company:
     """Read a company's files, or tell every problem and end with 2."""
-    from ingest.registry import FORMATS
-    from router.book import read_book
-    from sales.files import read_company
+    from leadflow.company import read_company
     from sales.problems import CompanyError
-    from sinks.registry import SETTINGS
 
     try:
-        formats = {name: one.settings for name, one in FORMATS.items()}
-        return read_company(path, read_book=read_book, formats=formats, sinks=SETTINGS)
+        return read_company(path)
     except CompanyError as error:
         problems_end(error.problems)
 

@@ -11,17 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.registry import FORMATS
 from leadflow.clock import wall_clock_us
+from leadflow.company import read_company
 from leadflow.demo.feed import Doors, feed
 from leadflow.demo.seed import seed
 from leadflow.embedded import open_files
 from leadflow.lock import take_lock
 from leadflow.settings import Settings
-from router.book import read_book
-from sales.files import read_company
 from schemas.company import Company
-from sinks.registry import SETTINGS
 
 FOLDER = Path("demo-data")
 """The demo's own data folder: it never mixes with anything real (see seed.NotADemo)."""
@@ -125,8 +122,7 @@ def demo_settings(settings: Settings) -> Settings:
 
 def demo_company() -> Company:
     """Return the demo company from its files. Raises CompanyError when somebody has broken them."""
-    formats = {name: one.settings for name, one in FORMATS.items()}
-    return read_company(demo_files(), read_book=read_book, formats=formats, sinks=SETTINGS)
+    return read_company(demo_files())
 
 
 def with_calls(company: Company, file: Path) -> Company:
