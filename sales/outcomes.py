@@ -14,7 +14,7 @@ from schemas.ids import child_id, make_id
 from schemas.outcomes import OutcomeCode
 from schemas.work import Task, TaskOrigin
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
 
 Due = Callable[[str, int, int], int]
@@ -86,7 +86,7 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
     ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        task = _open_task(connection, command.scope_id)
+        task = open_task(connection, command.scope_id)
         _check_reason(said, company)
         attempts = _attempts(connection, task) if said.code == "no_answer" else 0
         step = next_step(said, attempts, ladder)
@@ -216,13 +216,3 @@ def _has_more(connection: Connection, task: dict[str, Any]) -> bool:
         .limit(1)
     ).first()
     return other is not None
-
-
-def _open_task(connection: Connection, task_id: str) -> dict[str, Any]:
-    table = tables.task
-    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
-    if row is None:
-        raise ActRefused("unknown_task", f"There is no task {task_id}.")
-    if row["state"] != "open":
-        raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
-    return dict(row)

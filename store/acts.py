@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -48,6 +49,17 @@ Plan = Callable[[Connection, Command, int], Sequence[Effect]]
 
 Append = Callable[[Connection, str, Sequence[Event], int], object]
 """Puts events on a topic inside a transaction (`stream.log.SqlLog.append`)."""
+
+
+def open_task(connection: Connection, task_id: str) -> dict[str, Any]:
+    """Return an open task's row, for an act on it. Raises ActRefused if there is none, or it has ended."""
+    table = tables.task
+    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
+    if row is None:
+        raise ActRefused("unknown_task", f"There is no task {task_id}.")
+    if row["state"] != "open":
+        raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
+    return dict(row)
 
 
 def perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, or_, select
 
 from schemas.work import Reason
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Count, Effect, Insert
 from store.moves import Move, give, held_customer
 
@@ -73,12 +73,7 @@ class _Case:
     """The open task an act is about, and the customer behind it, locked for this transaction."""
 
     def __init__(self, connection: Connection, command: Command, now_us: int) -> None:
-        task = tables.task
-        row = connection.execute(select(task).where(task.c.task_id == command.scope_id)).mappings().first()
-        if row is None:
-            raise ActRefused("unknown_task", f"There is no task {command.scope_id}.")
-        if row["state"] != "open":
-            raise ActRefused("task_ended", "This task has ended already; reload the inbox.")
+        row = open_task(connection, command.scope_id)
         held = held_customer(connection, row["customer_id"])
         if held is None:
             raise ActRefused("without_owner", "This customer has no holder; run `leadflow orphans`.")
