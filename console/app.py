@@ -19,13 +19,11 @@ from console.gate import visitor
 from console.kill import Kill, KillPage
 from console.neglected import NeglectedPage
 from console.pages import pages
-from router.office import OfficeCache
 from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
 from store import views
 from store.acts import ActRefused, Append, Command, Plan
 from store.acts_inbox import give_back, take
-from store.company import CompanyCache
 from store.database import Database
 
 STATIC = Path(__file__).parent / "static"
@@ -46,11 +44,11 @@ def console_routes(
     for show; `kill` lets the demo's visitors kill the process.
     """
     desk = Desk(store, clock, new_id, append)
-    api = Api(desk, CompanyCache(), OfficeCache())
+    api = Api(desk)
     return [
         *pages(desk, smtp_port, can_kill=kill is not None).routes(),
-        *(KillPage(desk, kill, CompanyCache()).routes() if kill else ()),
-        *NeglectedPage(desk, CompanyCache()).routes(),
+        *(KillPage(desk, kill).routes() if kill else ()),
+        *NeglectedPage(desk).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
@@ -66,8 +64,6 @@ class Api:
     """JSON answers; every act names its actor."""
 
     desk: Desk
-    companies: CompanyCache
-    offices: OfficeCache
 
     async def inbox(self, request: Request) -> Response:
         """GET: the open tasks of a person or queue, most urgent first."""
@@ -91,8 +87,8 @@ class Api:
             if body.get("code") not in get_args(OutcomeCode):
                 raise ActRefused("unknown_outcome", f"Outcomes are {', '.join(get_args(OutcomeCode))}.")
             said = Said(body["code"], body.get("note"), body.get("next_us"), body.get("reason"))
-            company = self._read(self.companies.get)
-            return record_outcome(said, company, self.offices.get(company).due)
+            company = self._read(self.desk.companies.get)
+            return record_outcome(said, company, self.desk.offices.get(company).due)
 
         return await self._act(request, "outcome", plan)
 

@@ -12,7 +12,7 @@ from console.names import holder_name
 from console.texts import WORDING
 from console.times import shown
 from console.why import Teller
-from router.office import Office, office_of
+from router.office import Office, OfficeCache
 from router.route import tie_of
 from schemas.base import Language
 from schemas.company import Company
@@ -33,7 +33,7 @@ class CounterAnswers:
         self._store = store
         self._companies = companies
         self._clock = clock
-        self._office: Office | None = None
+        self._offices = OfficeCache()
 
     def __call__(self, source_id: str, receipt: str, language: Language) -> dict[str, Any] | None:
         """Return the answer, see `answer_of`; None while nothing is decided, or for another source's receipt.
@@ -42,7 +42,7 @@ class CounterAnswers:
         """
         now_us = self._clock()
         with self._store.read() as connection:
-            office = self._office_of(self._companies.get(connection))
+            office = self._offices.get(self._companies.get(connection))
             capture = tables.capture
             found = connection.execute(
                 select(capture.c.result).where(
@@ -55,11 +55,6 @@ class CounterAnswers:
                 return {"refused": True}
             case = _read(connection, receipt)
         return None if case is None else answer_of(case, office, language, now_us)
-
-    def _office_of(self, company: Company) -> Office:
-        if self._office is None or self._office.company is not company:
-            self._office = office_of(company)
-        return self._office
 
 
 def counter_staff(store: Database, companies: CompanyCache) -> Callable[[Language], dict[str, str]]:

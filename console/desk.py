@@ -1,14 +1,16 @@
-"""What pages and API share: the store, the clock, the one way to perform an act, and who may ask for one."""
+"""What pages and API share: store, company, clock, the one way to perform an act, and who may ask for one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from router.office import OfficeCache
 from store.acts import Append, Command, Plan, perform
+from store.company import CompanyCache
 from store.database import Database
 
 
@@ -20,6 +22,8 @@ class Desk:
     clock: Callable[[], int]
     new_id: Callable[[], str]
     append: Append
+    companies: CompanyCache = field(default_factory=CompanyCache)
+    offices: OfficeCache = field(default_factory=OfficeCache)
 
     def perform(self, command: Command, plan: Plan) -> bool:
         """Do an act; False if it had been done before under its key. Raises ActRefused."""

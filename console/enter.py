@@ -88,7 +88,7 @@ class Enter:
     def _look_up(self, code: str) -> tuple[Company, Access | None, str]:
         with self.guard.desk.store.read() as connection:
             link = find_access(connection, code)
-            company = self.guard.companies.get(connection)
+            company = self.guard.desk.companies.get(connection)
         if link is None or link.kind != "link":
             return company, None, "link_unknown"
         return company, link, _STATES[link.state(self.guard.desk.clock())]

@@ -28,7 +28,6 @@ from console.may import AT_THIS_MACHINE, Area, Visitor, may, visitor_of
 from schemas.company import Company
 from store import tables, views
 from store.access import AccessKind, find_access
-from store.company import CompanyCache
 
 COOKIE = "leadflow_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -77,7 +76,6 @@ class Guard:
     """What gate and entrance share: the desk, the company, who failed, and how to wait."""
 
     desk: Desk
-    companies: CompanyCache
     is_local: IsLocal
     failures: Failures = field(default_factory=Failures)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -89,13 +87,13 @@ class Guard:
             access = find_access(connection, secret)
             if access is None or access.kind != kind or access.state(now_us) != "valid":
                 return None
-            company = self.companies.get(connection)
+            company = self.desk.companies.get(connection)
         return visitor_of(company, access.person_id, access.role, now_us)
 
     def company(self) -> Company:
         """Return the company as it is now."""
         with self.desk.store.read() as connection:
-            return self.companies.get(connection)
+            return self.desk.companies.get(connection)
 
     async def failed(self, request: HTTPConnection) -> None:
         """Count a wrong secret, and wait if there were many from the same address."""

@@ -17,7 +17,6 @@ from console.desk import Desk, is_own_page
 from console.texts import page
 from console.view import View
 from store import views
-from store.company import CompanyCache
 
 DIES_AFTER_S = 0.2
 """Time for the answer to leave."""
@@ -40,7 +39,6 @@ class KillPage:
 
     desk: Desk
     kill: Kill
-    companies: CompanyCache
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes; they exist in the demo only."""
@@ -71,7 +69,7 @@ class KillPage:
         receipts = self.kill.acknowledged()
         now_us = self.desk.clock()
         with self.desk.store.read() as connection:
-            company = self.companies.get(connection)
+            company = self.desk.companies.get(connection)
             stored, twice = views.kept(connection, receipts)
         is_back = self.kill.started_us > killed_us
         missing = len(receipts) - stored

@@ -17,11 +17,9 @@ from console.desk import Desk
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from router.office import office_of
 from sales.neglected import Neglected, neglected, owned
 from store import tables
 from store.bulk import keys_in
-from store.company import CompanyCache
 
 SHOWN = 200
 """More is a matter for a list to work off (`leadflow neglected`), not for a page."""
@@ -32,7 +30,6 @@ class NeglectedPage:
     """Who is waiting for nothing to happen."""
 
     desk: Desk
-    companies: CompanyCache
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's route."""
@@ -44,12 +41,12 @@ class NeglectedPage:
         def answer() -> Response:
             now_us = self.desk.clock()
             with self.desk.store.read() as connection:
-                company = self.companies.get(connection)
+                company = self.desk.companies.get(connection)
                 rows = owned(connection)
                 who = visitor(request)
                 found = neglected(
                     [row for row in rows if who.sees(row.person_id)],
-                    office_of(company).calendar_of_id,
+                    self.desk.offices.get(company).calendar_of_id,
                     now_us,
                 )
                 leads = _first_leads(connection, found[:SHOWN])

@@ -22,7 +22,6 @@ from console.story import steps
 from console.texts import page
 from console.times import parse_local
 from console.view import View
-from router.office import OfficeCache
 from sales.outcomes import Said, reasons_for, record_outcome
 from sales.unlisted import unlisted
 from schemas.company import Company
@@ -30,7 +29,6 @@ from schemas.outcomes import OutcomeCode
 from store import views
 from store.acts import ActRefused, Command, Plan
 from store.acts_inbox import give_back, take
-from store.company import CompanyCache
 
 NOTE_CHARS = 5_000
 """An outcome's note is a few sentences; longer is a pasted document."""
@@ -48,8 +46,6 @@ class Pages:
 
     desk: Desk
     smtp_port: int
-    companies: CompanyCache
-    offices: OfficeCache
     balance: Recent[views.Balance]
     can_kill: bool
 
@@ -118,7 +114,7 @@ class Pages:
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
             return _page(request, view, "unknown.html", {"asked_for": holder_id}, 404)
-        office = self.offices.get(view.company)
+        office = self.desk.offices.get(view.company)
         for task in tasks:
             task["remark"] = office.remark(holder_id, task["created_us"], task["due_us"], view.language)
         values = {
@@ -148,7 +144,7 @@ class Pages:
         holder_id, task_id, verb = (request.path_params[key] for key in ("holder_id", "task_id", "verb"))
         entered = {**entered, "task_id": task_id, "verb": verb}
         with self.desk.store.read() as connection:
-            company = self.companies.get(connection)
+            company = self.desk.companies.get(connection)
         try:
             plan = self._plan(verb, entered, company)
             actor = visitor(request).person_id or entered.get("actor", "")
@@ -190,7 +186,7 @@ class Pages:
                 raise ActRefused("past_date", "The date lies in the past.")
         note = entered.get("note", "").strip()[:NOTE_CHARS] or None
         said = Said(chosen, note, next_us, entered.get("reason") or None)
-        return record_outcome(said, company, self.offices.get(company).due)
+        return record_outcome(said, company, self.desk.offices.get(company).due)
 
     async def find(self, request: Request) -> Response:
         """Go from the search box to a story."""
@@ -224,7 +220,7 @@ class Pages:
 
     def _read(self, request: Request, find: Callable[..., Any], *args: Any) -> tuple[View, Any]:
         with self.desk.store.read() as connection:
-            company = self.companies.get(connection)
+            company = self.desk.companies.get(connection)
             found = find(connection, *args)
         language = language_of(request, company.language)
         return View(language, company, self.desk.clock(), visitor(request)), found
@@ -243,7 +239,7 @@ def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:
         with desk.store.read() as connection:
             return views.balance(connection, desk.clock())
 
-    return Pages(desk, smtp_port, CompanyCache(), OfficeCache(), Recent(find), can_kill)
+    return Pages(desk, smtp_port, Recent(find), can_kill)
 
 
 def _actors(company: Company, team_id: str) -> list[str]:

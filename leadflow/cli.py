@@ -28,23 +28,13 @@ app.add_typer(people, name="people")
 @app.command()
 def run() -> None:
     """Run doors, stages and console in one process, until stopped."""
-    from leadflow.clock import new_id
-    from leadflow.embedded import Embedded, open_files
-    from leadflow.lock import AlreadyRunning, take_lock
-    from leadflow.logs import set_up_logs
-    from leadflow.server import serve
-    from stream import crash
+    from leadflow.lock import AlreadyRunning
+    from leadflow.server import run_host
 
-    here = settings()
-    set_up_logs(here.log_json)
-    crash.arm(dict(os.environ))
-    url, mark = f"http://127.0.0.1:{here.http_port}", new_id()
     try:
-        lock = take_lock(here.data, url, smtp_port=here.smtp_port, probe_token=mark)
+        run_host(settings())
     except AlreadyRunning as running:
         fail(str(running))
-    serve(Embedded(open_files(here.data, here.wal_limit_bytes), mark, here.public_url), here)
-    lock.close()
 
 
 @app.command()

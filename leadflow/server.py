@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 import ssl
 from collections.abc import AsyncIterator
@@ -30,11 +31,14 @@ from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
 from leadflow.clock import new_id, new_secret, wall_clock_us
-from leadflow.embedded import Embedded
+from leadflow.embedded import Embedded, open_files
+from leadflow.lock import take_lock
+from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from store.acts import ActRefused
+from stream import crash
 
 DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/static/")
 """What strangers may reach."""
@@ -69,7 +73,8 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         CounterAnswers(store, companies, wall_clock_us),
     )
 
-    guard = Guard(Desk(store, wall_clock_us, new_id, engine.files.store_log.append), companies, is_local)
+    desk = Desk(store, wall_clock_us, new_id, engine.files.store_log.append, companies)
+    guard = Guard(desk, is_local)
     enter = Enter(guard, new_secret, is_https=(settings.public_url or "").startswith("https:"))
 
     async def healthz(_request: Request) -> PlainTextResponse:
@@ -135,6 +140,20 @@ async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(settings.tls_cert, settings.tls_key)
     return await serve_smtp(engine.mail, settings.host, settings.smtp_port, tls)
+
+
+def run_host(settings: Settings, kill: Kill | None = None) -> None:
+    """Run everything on the settings' data folder until told to stop. Raises AlreadyRunning.
+
+    `kill` is the demo's button. Tests choose by the environment where the process dies.
+    """
+    set_up_logs(settings.log_json)
+    crash.arm(dict(os.environ))
+    mark = new_id()
+    lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
+    files = open_files(settings.data, settings.wal_limit_bytes)
+    serve(Embedded(files, mark, settings.public_url), settings, kill)
+    lock.close()
 
 
 def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:

@@ -58,9 +58,8 @@ def demo_main(
     finally:
         files.close()
         lock.close()
-    url = f"http://127.0.0.1:{settings.http_port}"
-    say(_BANNER.format(url=url))
-    doors = Doors(url, CUSTOMERS, ("127.0.0.1", settings.smtp_port), calls)
+    say(_BANNER.format(url=settings.local_url))
+    doors = Doors(settings.local_url, CUSTOMERS, ("127.0.0.1", settings.smtp_port), calls)
     stop = threading.Event()
     with (settings.data / LEDGER).open("a") as ledger:
 

@@ -26,7 +26,7 @@ from schemas.company import Member
 from store import tables
 from store.access import HOUR_US, SESSION_US, access_id_of, end, find_access, grant, redeem, redemption
 from store.acts import ActRefused, Command, Plan, perform
-from store.company import CompanyCache, load_company, put_company, raise_version
+from store.company import load_company, put_company, raise_version
 from store.database import Database
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
 
@@ -48,7 +48,7 @@ class House:
         append = self.rig.files.store_log.append
         routes = console_routes(self.rig.store, lambda: self.now_us, lambda: next(self.ids), append)
         desk = Desk(self.rig.store, lambda: self.now_us, lambda: next(self.ids), append)
-        guard = Guard(desk, CompanyCache(), _is_local, Failures(), self._sleep())
+        guard = Guard(desk, _is_local, Failures(), self._sleep())
         secrets = (f"session-{n}" for n in itertools.count(1))
         enter = Enter(guard, lambda: next(secrets), self.is_https)
 
