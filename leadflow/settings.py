@@ -40,6 +40,26 @@ class Settings(BaseSettings):
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
+    kafka: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+:\d+$",
+        description="Brokers of the cluster, host:port; without it everything runs here",
+    )
+    database_url: str | None = Field(
+        None,
+        pattern=r"^postgresql\+psycopg://\S+$",
+        description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
+    )
+    partitions: int = Field(
+        8, ge=1, le=1_000, description="Partitions of each topic: the most workers a stage can use"
+    )
+    replication: int = Field(
+        1, ge=1, le=9, description="Copies of each topic; 3 where there are three brokers"
+    )
+    master_key: Path | None = Field(
+        None,
+        description="File of the master key, the same on every machine (default: master.key in the data folder)",
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
