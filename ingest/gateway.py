@@ -296,7 +296,7 @@ def _lead_captures(capture: Capture, leads: Sequence[Lead], joins: str | None) -
 def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int) -> Emit:
     event = event_of(
         lead,
-        source="/stages/parse",
+        source=f"/stages/parse/{lead.source_id}",
         subject=lead.lead_id,
         key=lead.capture_id,
         time_us=at_us,
