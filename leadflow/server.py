@@ -83,7 +83,8 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
     async def readyz(_request: Request) -> JSONResponse:
         if engine.trouble is not None:
             return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
-        return JSONResponse({"ready": True})
+        # A source that fails is no reason to turn the others away.
+        return JSONResponse({"ready": True, "breakers": await run_in_threadpool(engine.breakers)})
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(engine.metrics.text)
@@ -152,7 +153,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
     files = open_files(settings.data, settings.wal_limit_bytes)
-    serve(Embedded(files, mark, settings.public_url), settings, kill)
+    serve(Embedded(files, mark, settings.public_url, settings.breaker), settings, kill)
     lock.close()
 
 

@@ -19,6 +19,9 @@ from pydantic_settings import (
 
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES
+from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
+
+MINUTE_US = 60_000_000
 
 
 class Settings(BaseSettings):
@@ -40,7 +43,21 @@ class Settings(BaseSettings):
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
+    breaker_share: float = Field(
+        SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
+    )
+    breaker_minimum: int = Field(
+        MINIMUM, ge=1, description="Tries within the window before there is a share to speak of"
+    )
+    breaker_window_minutes: int = Field(
+        WINDOW_US // MINUTE_US, ge=1, le=24 * 60, description="How far back tries count"
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
+
+    @property
+    def breaker(self) -> Policy:
+        """When a source's events are held."""
+        return Policy(self.breaker_share, self.breaker_window_minutes * MINUTE_US, self.breaker_minimum)
 
     @property
     def local_url(self) -> str:
