@@ -289,7 +289,8 @@ def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str
     )
     return event_of(
         resolved,
-        source=f"/stages/resolve/{understood.lead.source_id}",
+        source="/stages/resolve",
+        source_id=lead.source_id,
         subject=lead.lead_id,
         key=customer_id,
         time_us=at_us,

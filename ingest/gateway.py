@@ -296,7 +296,8 @@ def _lead_captures(capture: Capture, leads: Sequence[Lead], joins: str | None) -
 def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int) -> Emit:
     event = event_of(
         lead,
-        source=f"/stages/parse/{lead.source_id}",
+        source="/stages/parse",
+        source_id=lead.source_id,
         subject=lead.lead_id,
         key=lead.capture_id,
         time_us=at_us,

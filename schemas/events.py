@@ -86,11 +86,15 @@ def event_of(
     key_id: str | None,
     cause: str,
     ordinal: int = 0,
+    source_id: str | None = None,
 ) -> Event:
-    """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`."""
+    """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`.
+
+    `source_id`: the source (`Event.source_id`) that it goes back to, if to one.
+    """
     return Event(
         id=child_id("evt", subject, source, cause, ordinal),
-        source=source,
+        source=source if source_id is None else f"{source}/{source_id}",
         type=type_of(type(data)),
         subject=subject,
         key=key,
