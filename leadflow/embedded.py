@@ -54,6 +54,8 @@ SOURCES_S = 0.25
 time, and nobody notices a quarter of a second after a change."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
+STANDS_S = 60.0
+"""A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -189,12 +191,14 @@ class Embedded:
         self._sources: dict[str, dict[str, Any]] = {}
         self._sources_until = 0.0
         self.trouble: str | None = None
+        self._turned_s = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stages", daemon=True)
 
     def start(self) -> None:
         """Start the doors' writer and the stages."""
         self.door.start()
+        self._turned_s = time.monotonic()
         self._thread.start()
         self.calls.start()
         self.dispatch.start()
@@ -256,6 +260,12 @@ class Embedded:
             self.metrics.batch(host.stage.name, time.perf_counter() - started)
         return done
 
+    def unwell(self) -> str | None:
+        """Return why the stages stand, or None: they work, or have nothing to do."""
+        if self.trouble is None and time.monotonic() - self._turned_s > STANDS_S:
+            return "the stages have not done a turn for over a minute: see the log, restart"
+        return self.trouble
+
     def breakers(self) -> list[dict[str, Any]]:
         """Return the sources whose events are held, and since when."""
         with self.files.store.read() as connection:
@@ -289,6 +299,7 @@ class Embedded:
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
                 return
+            self._turned_s = time.monotonic()
             if not done:
                 self.door.wait_for_more(IDLE_S)
             elif self._deliver.has_sinks:

@@ -52,6 +52,31 @@ class Settings(BaseSettings):
     breaker_window_minutes: int = Field(
         WINDOW_US // MINUTE_US, ge=1, le=24 * 60, description="How far back tries count"
     )
+    alarm_mail: str | None = Field(
+        None,
+        pattern=r"^[!-~]+@[!-~]+$",
+        description="Who is told by mail when a source is held or a stage stops; else whoever answers for the default queue",
+    )
+    alarm_webhook: str | None = Field(
+        None, pattern=r"^https?://[!-~]+$", description="Where alarms are POSTed to as JSON"
+    )
+    alarm_webhook_secret: str | None = Field(
+        None,
+        pattern=r"^whsec_[A-Za-z0-9+/=]{32,}$",
+        description="Signs them, as it does a sink's webhooks",
+        repr=False,
+    )
+    heartbeat_url: str | None = Field(
+        None, pattern=r"^https?://[!-~]+$", description="Asked for at an interval while all is well"
+    )
+    heartbeat_fail_url: str | None = Field(
+        None,
+        pattern=r"^https?://[!-~]+$",
+        description="Asked for instead while a stage stands; none: silence says so",
+    )
+    heartbeat_seconds: int = Field(
+        60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
