@@ -222,14 +222,14 @@ ENTRANCE: Mapping[str, tuple[str, str]] = {
 
 BREAKERS: Mapping[str, tuple[str, str]] = {
     "open": (
-        N_("%(source)s is held: of %(tried)s that came lately, %(refused)s could not be handled (%(stage)s)"),
+        N_("%(source)s is held: of %(tried)s that came lately, %(refused)s could not be handled"),
         N_(
             "What comes in is kept and acknowledged, and waits. Put the cause right: see below what was refused; correct "
             "the source, or have the sender correct it. Then run:"
         ),
     ),
     "draining": (
-        N_("%(source)s goes on: what was held is handled in order (%(stage)s)"),
+        N_("%(source)s goes on: what was held is handled in order"),
         N_("Nothing to do. What comes in meanwhile waits behind it."),
     ),
     "stopped": (

@@ -75,11 +75,14 @@ class Files:
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased."""
-        table = tables.capture
+        table, dead = tables.capture, tables.dead
+        of_letter = select(dead.c.off).where(dead.c.capture_id == capture_id, dead.c.topic == CAPTURES)
         with self.store.read() as connection:
             off = connection.execute(
                 select(table.c.off).where(table.c.capture_id == capture_id)
             ).scalar_one_or_none()
+            if off is None:  # parse broke on it, or has not tried it
+                off = connection.execute(of_letter.limit(1)).scalar_one_or_none()
         if off is None:
             return None
         with self.doors.read() as connection:

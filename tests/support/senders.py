@@ -16,7 +16,7 @@ def senders(*source_ids: str, **settings: Any) -> Company:
         one: {"source_id": one, "channel": "web", "format": "web.form", "name": one, **settings}
         for one in source_ids
     }
-    return small_company(sources=sources)
+    return small_company(sources=sources, responsible_id="ann")
 
 
 def good(source_id: str, number: int, at_us: int = MONDAY_10, **changes: Any) -> Capture:
