@@ -37,6 +37,7 @@ from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
+from leadflow.telling import tellers
 from store.acts import ActRefused
 from stream import crash
 
@@ -54,12 +55,17 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         engine.start()
+        telling = tellers(settings, store, engine.files.folder, engine.unwell)
+        for one in telling:
+            one.start()
         smtp = await _smtp(engine, settings)
         try:
             yield
         finally:
             if smtp is not None:
                 smtp.close()
+            for one in telling:
+                one.stop()
             engine.stop()
 
     store, companies = engine.files.store, engine.companies
@@ -81,9 +87,10 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> JSONResponse:
-        if engine.trouble is not None:
-            return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
-        return JSONResponse({"ready": True})
+        if (why := engine.unwell()) is not None:
+            return JSONResponse({"ready": False, "why": why}, status_code=503)
+        # A source that fails is no reason to turn the others away.
+        return JSONResponse({"ready": True, "breakers": await run_in_threadpool(engine.breakers)})
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(engine.metrics.text)
@@ -152,7 +159,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
     files = open_files(settings.data, settings.wal_limit_bytes)
-    serve(Embedded(files, mark, settings.public_url), settings, kill)
+    serve(Embedded(files, mark, settings.public_url, settings.breaker), settings, kill)
     lock.close()
 
 

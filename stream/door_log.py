@@ -249,7 +249,7 @@ def capture_event(capture: Capture, key_id: str) -> Event:
     """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice."""
     return Event(
         id=make_id("evt", capture.capture_id),
-        source=f"/doors/{capture.channel}",
+        source=f"/doors/{capture.channel}/{capture.source_id}",
         type=type_of(Capture),
         subject=capture.capture_id,
         key=order_key(capture),

@@ -40,6 +40,8 @@ class Logged:
     """Its offset in the SQL log that it was forwarded from; one not above the last seen was forwarded twice."""
     fault: str | None = None
     """Why the message at this offset is no event of ours; `event` then only names the place."""
+    held: bool = False
+    """True when it waited among the dead letters until its source's breaker was reset."""
 
     @property
     def place(self) -> Place:
