@@ -23,6 +23,7 @@ from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import tables
 from store.bulk import Prepared, insert_ignore
+from store.contention import Conflict, until_alone
 from store.database import Database
 from store.effects import Effect, Insert, Writes
 from stream.crash import crash_point
@@ -106,6 +107,9 @@ class HostMetrics:
     repeats: int = 0
     bugs: int = 0
     refused: int = 0
+    conflicts: int = 0
+    """Batches decided anew because another worker had decided about the same customer."""
+    deadlocks: int = 0
     batch_limit: int = 100
     held_s: float = field(default=0.0)
 
@@ -184,7 +188,7 @@ class StageHost(Generic[P, F]):
 
     def _process(self, topic: str, events: list[Logged]) -> int:
         try:
-            return self._commit(topic, events)
+            return until_alone(lambda: self._commit(topic, events), self._met)
         except DBAPIError as error:
             if _is_of_the_world(error) or len(events) == 0:
                 raise
@@ -206,7 +210,14 @@ class StageHost(Generic[P, F]):
             message=f"{where_it_broke(failure)} while deciding on this event",
             hint="A fault of Leadflow, not of the lead: keep it, report it, and replay it after the update.",
         )
-        return self._commit(topic, events, only=refused)
+        return until_alone(lambda: self._commit(topic, events, only=refused), self._met)
+
+    def _met(self, error: BaseException) -> None:
+        """Count another worker that got in the way; what it changed is read when the batch is decided anew."""
+        if isinstance(error, Conflict):
+            self.metrics.conflicts += 1
+        else:
+            self.metrics.deadlocks += 1
 
     def _commit(self, topic: str, events: list[Logged], only: Refused | None = None) -> int:
         asked = [self._asked_for(logged) for logged in events]
