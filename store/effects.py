@@ -34,13 +34,16 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
 }
 
 
-ANYBODYS = frozenset({"timer", "delivery", "dead", "erased"})
+ANYBODYS = frozenset({"delivery", "dead", "erased"})
 """Tables in which it does not matter who put a row there: that it is there says all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A new row. In a table of `ANYBODYS` it may be there already; else that is a `Conflict`."""
+    """A new row. In a table of `ANYBODYS` it may be there already; else that is a `Conflict`.
+
+    A timer that was set before, and has fired, will fire again: who sets it has something new for it to find.
+    """
 
     table: str
     row: dict[str, Any]
@@ -152,7 +155,9 @@ class Writes:
                 raise Conflict(name)
         for name in INSERT_ORDER:
             rows = self._inserts[name]
-            if insert_ignore(connection, _table(name), rows) < len(rows) and name not in ANYBODYS:
+            if name == "timer":
+                _set_timers(connection, rows)
+            elif insert_ignore(connection, _table(name), rows) < len(rows) and name not in ANYBODYS:
                 raise Conflict(name)
         by_table: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         for (name, _), change in self._updates.items():
@@ -169,6 +174,20 @@ def _table(name: str) -> Table:
 @lru_cache(maxsize=256)
 def _primary_key(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in _table(name).primary_key.columns)
+
+
+def _set_timers(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    given = sorted((row["kind"], row["subject_id"], row["due_us"]) for row in rows)
+    upsert = "ON CONFLICT (kind, subject_id, due_us) DO UPDATE SET fired_us = NULL WHERE timer.fired_us IS NOT NULL"
+    into = "INSERT INTO timer (kind, subject_id, due_us)"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"{into} VALUES (?, ?, ?) {upsert}", given)
+        return
+    columns = tuple(list(column) for column in zip(*given, strict=True))
+    arrays = "%s::text[], %s::text[], %s::bigint[]"
+    connection.exec_driver_sql(f"{into} SELECT * FROM unnest({arrays}) {upsert}", columns)
 
 
 def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:
