@@ -244,13 +244,19 @@ def _settle(waiting: Sequence[Future[None] | asyncio.Future[None]], error: Excep
 
 
 def capture_event(capture: Capture, key_id: str) -> Event:
-    """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice."""
+    """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice.
+
+    Its key leads to one partition what is judged together: retries and corrections by the sender's key, else by
+    the body; calls, whose legs come as rows of their own, by their source.
+    """
+    own = capture.idem_key if capture.key_given else capture.digest
+    same = "" if capture.channel == "cti" else own
     return Event(
         id=make_id("evt", capture.capture_id),
         source=f"/doors/{capture.channel}",
         type=type_of(Capture),
         subject=capture.capture_id,
-        key=capture.capture_id,
+        key=make_id("cap", capture.source_id, same),
         time_us=capture.accepted_us,
         trace_id=capture.trace_id,
         purpose=capture.purpose,
