@@ -18,7 +18,7 @@ from store import tables
 from store.contention import until_alone
 from store.database import Database
 from store.effects import Effect, Insert, Writes
-from store.locks import lock_customers
+from store.locks import lock_act, lock_customers
 
 
 class ActRefused(ValueError):
@@ -82,6 +82,7 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int, append: 
 def _perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
     act = tables.act
     with store.write() as connection:
+        lock_act(connection, command.idem_key)
         known = connection.execute(
             select(act.c.verb, act.c.scope_id).where(act.c.idem_key == command.idem_key)
         ).one_or_none()

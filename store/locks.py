@@ -2,7 +2,7 @@
 
 Everybody takes them in this order, and each kind sorted, so that nobody waits in a circle:
 
-    a stage's progress → the company → customers → teams → what is written, as `effects.Writes` orders it
+    a stage's progress, or an act's key → the company → customers → teams → what is written, as `effects.Writes` orders it
     → heads of topics
 
 Whatever is read of a customer before its lock may have changed by the time one has it: read again, then decide.
@@ -37,6 +37,11 @@ def lock_customers(connection: Connection, customers: Iterable[str]) -> bool:
         return False
     _CUSTOMERS(connection, of_customers=listed((one,) for one in wanted)).all()
     return True
+
+
+def lock_act(connection: Connection, idem_key: str) -> None:
+    """Do an act once: whoever sends the same key meanwhile waits, and finds it done."""
+    _advisory(connection, [f"act {idem_key}"], _EXCLUSIVE)
 
 
 def share_company(connection: Connection) -> None:

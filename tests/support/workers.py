@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -14,11 +16,8 @@ from schemas.events import Event
 from store.company import CompanyCache
 from stream.host import StageHost
 from stream.log import Head, Logged, LogReader, Place
-from stream.timers import fire_due
-from tests.support.rig import Rig
-
-FAR = 2**60
-"""Later than every timer of a test."""
+from stream.timers import fire_due, next_due
+from tests.support.rig import MINUTE, MONDAY_10, SECOND, Rig
 
 
 class Dealt:
@@ -40,14 +39,16 @@ class Dealt:
 
 
 class Workers:
-    """All stages, `count` times, over a rig's store; timers fire as soon as they are set."""
+    """All stages, `count` times, over a rig's store. Timers' clock goes on from `at_us`."""
 
-    def __init__(self, rig: Rig, count: int, *, batch_max: int = 50) -> None:
+    def __init__(
+        self, rig: Rig, count: int, *, at_us: int = MONDAY_10 + 10 * SECOND, batch_max: int = 50
+    ) -> None:
         self.rig = rig
         self.failures: list[BaseException] = []
         self._readers = {topic: Dealt(reader, count) for topic, reader in rig.readers.items()}
+        self._began_us = at_us - time.monotonic_ns() // 1_000
         self._idle = [False] * count
-        self._done = threading.Event()
         self.hosts: list[list[StageHost[Any, Any]]] = [self._stages(batch_max) for _ in range(count)]
 
     def _stages(self, batch_max: int) -> list[StageHost[Any, Any]]:
@@ -66,34 +67,25 @@ class Workers:
 
     def run(self, beside: Iterable[Callable[[], object]] = ()) -> None:
         """Work until nothing is left to do, with `beside` done meanwhile. Raises what a worker failed with."""
-        work = [lambda part=part: self._work(part) for part in range(len(self.hosts))]
-        threads = [threading.Thread(target=self._kept, args=(one,)) for one in (*work, *beside)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self.failures:
-            raise self.failures[0]
-
-    def _kept(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            self.failures.append(error)
+        work = [partial(self._work, part) for part in range(len(self.hosts))]
+        in_threads((*work, *beside), self.failures)
 
     def _work(self, part: int) -> None:
         """Take turns at every stage; stop when all workers have found nothing twice in a row."""
         quiet = 0
         while not all(self._idle) and not self.failures:
-            done = fire_due(self.rig.store, self.rig.files.store_log, pipeline.TIMERS, FAR)
+            now_us = self._began_us + time.monotonic_ns() // 1_000
+            done = fire_due(self.rig.store, self.rig.files.store_log, pipeline.TIMERS, now_us)
             for host in self.hosts[part]:
                 done += self._turn(host, part)
-            quiet = 0 if done else quiet + 1
+            soon = next_due(self.rig.store)
+            quiet = 0 if done or (soon is not None and soon < now_us + MINUTE) else quiet + 1
             if done and self._idle[part]:
                 self._idle[part] = False
             elif quiet > 3:
                 self._idle[part] = True
-                self._done.wait(0.01)
+            if quiet:
+                time.sleep(0.01)
 
     @staticmethod
     def _turn(host: StageHost[Any, Any], part: int) -> int:
@@ -101,6 +93,25 @@ class Workers:
             return sum(host.run_place(Place(topic, part)) for topic in host.topics)
         except DBAPIError:
             return 1  # as the host's loop does: once more
+
+
+def in_threads(work: Iterable[Callable[[], object]], failures: list[BaseException] | None = None) -> None:
+    """Do all of it at once; raise what the first of them failed with."""
+    failed: list[BaseException] = [] if failures is None else failures
+
+    def kept(one: Callable[[], object]) -> None:
+        try:
+            one()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=kept, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _own_time(event: Event) -> int:
