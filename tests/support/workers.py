@@ -17,7 +17,7 @@ from store.company import CompanyCache
 from stream.host import StageHost
 from stream.log import Head, Logged, LogReader, Place
 from stream.timers import fire_due, next_due
-from tests.support.rig import MINUTE, MONDAY_10, SECOND, Rig
+from tests.support.rig import MINUTE, MONDAY_10, Rig
 
 
 class Dealt:
@@ -41,9 +41,7 @@ class Dealt:
 class Workers:
     """All stages, `count` times, over a rig's store. Timers' clock goes on from `at_us`."""
 
-    def __init__(
-        self, rig: Rig, count: int, *, at_us: int = MONDAY_10 + 10 * SECOND, batch_max: int = 50
-    ) -> None:
+    def __init__(self, rig: Rig, count: int, *, at_us: int = MONDAY_10, batch_max: int = 50) -> None:
         self.rig = rig
         self.failures: list[BaseException] = []
         self._readers = {topic: Dealt(reader, count) for topic, reader in rig.readers.items()}
