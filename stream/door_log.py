@@ -262,13 +262,14 @@ def capture_event(capture: Capture, key_id: str) -> Event:
 
 
 def order_key(capture: Capture) -> str:
-    """Return the key within which captures stay in order: what corrects or completes another one shares it.
+    """Return the key that leads to one partition what is judged together.
 
-    A correction comes under the same sender's key; the legs of a call come from one telephone system.
+    Retries and corrections by the sender's key, else by the body; calls, whose legs come as rows of their own, by
+    their source.
     """
-    if capture.channel == "cti":
-        return capture.source_id
-    return body_digest(f"{capture.source_id}\x00{capture.idem_key}".encode("utf-8", "surrogatepass"))
+    own = capture.idem_key if capture.key_given else capture.digest
+    same = "" if capture.channel == "cti" else own
+    return body_digest(f"{capture.source_id}\x00{same}".encode("utf-8", "surrogatepass"))
 
 
 def fetch_keys(database: Database, table: Table = tables.door_key) -> Callable[[object], dict[str, bytes]]:
