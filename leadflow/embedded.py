@@ -135,8 +135,8 @@ def _erase_again(files: Files) -> None:
         command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
         plan = erase(erasure, files.keys.hash_secret)
         perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-        files.doors.checkpoint()
-        files.store.checkpoint()
+        files.doors.checkpoint(wait=True)
+        files.store.checkpoint(wait=True)
 
 
 class Embedded:

@@ -76,8 +76,8 @@ def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
     files.keys.forget(gone)
     plan = erase(erasure, files.keys.hash_secret)
     perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-    files.doors.checkpoint()
-    files.store.checkpoint()
+    files.doors.checkpoint(wait=True)
+    files.store.checkpoint(wait=True)
     return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
 
 
