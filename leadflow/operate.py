@@ -155,7 +155,7 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
         lock = take_lock(settings.data)
     except AlreadyRunning as running:
         return _ask_host(running.url, verb, payload)
-    engine = Embedded(open_files(settings.data, settings.wal_limit_bytes))
+    engine = Embedded(open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups))
     engine.door.start()
     try:
         answer = VERBS[verb](engine, payload)

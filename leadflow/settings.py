@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from leadflow.paths import backups_of
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES
 
@@ -40,12 +41,26 @@ class Settings(BaseSettings):
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
+    backup_folder: Path | None = Field(
+        None, description="Where backups go; beside the data folder (FOLDER.backups) if not set"
+    )
+    backup_at: str = Field(
+        "03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^$",
+        description="When the nightly backup is made, in this machine's time; empty for none",
+    )
+    backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
     def local_url(self) -> str:
         """The console's address on this machine."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups go."""
+        return backups_of(self.data, self.backup_folder)
 
     @property
     def console_url(self) -> str:
