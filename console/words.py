@@ -225,6 +225,10 @@ DEAD: Mapping[str, tuple[str, str]] = {
         N_("Leadflow broke on this. The fault is ours, not the sender's."),
         N_("Keep it, report it, and replay it after the update."),
     ),
+    "no_event": (
+        N_("Something that is no event of Leadflow lies in one of its topics."),
+        N_("Find out who else writes to this topic; only Leadflow may."),
+    ),
     "unknown_format": (
         N_("There is no reader for this format."),
         N_("Correct the source's format, then replay."),

@@ -29,6 +29,9 @@ REPEAT_WINDOW_US = 10 * 60 * 1_000_000
 """The same bytes again within ten minutes, from a sender without a key, may be a double click: kept, and
 said. Longer would mark honest second enquiries, shorter would miss a page that is reloaded over lunch."""
 
+Spot = tuple[int, int]
+"""Partition and offset of a capture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
@@ -57,12 +60,12 @@ class ParseFacts:
     """Earlier captures of the same keys and bodies, with those of this batch added as it goes."""
 
     sources: dict[str, dict[str, Any]]
-    captures: dict[int, Capture]
+    captures: dict[Spot, Capture]
     """By place in the log: a retry is the same event twice, accepted at two times."""
     by_key: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
     by_body: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
-    results: dict[int, tuple[ParseResult, ...]] = field(default_factory=dict)
+    results: dict[Spot, tuple[ParseResult, ...]] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
     """Digest of a Message-ID to the lead that it belongs to."""
 
@@ -72,8 +75,8 @@ class Parsed:
     """Captures, by their place in the log, and what they were read as under the sources of a company."""
 
     company: Company | None
-    captures: dict[int, Capture]
-    results: dict[int, tuple[ParseResult, ...]]
+    captures: dict[Spot, Capture]
+    results: dict[Spot, tuple[ParseResult, ...]]
 
 
 class ParseStage:
@@ -88,7 +91,7 @@ class ParseStage:
 
     def prepare(self, events: Sequence[Logged]) -> Parsed:
         """Parse the captures under the sources last seen."""
-        captures = {one.off: one.event.read(Capture) for one in events if one.topic == "captures"}
+        captures = {_spot(one): one.event.read(Capture) for one in events if one.topic == "captures"}
         return _parsed(captures, self._companies.last)
 
     def gather(
@@ -112,12 +115,12 @@ class ParseStage:
         """
         if logged.topic == "settle":
             return _settled(logged.event, facts, at_us)
-        capture = facts.captures[logged.off]
+        capture = facts.captures[_spot(logged)]
         earlier = facts.by_key.get((capture.source_id, key_hash(capture.idem_key)), [])
         known = next((one for one in earlier if one.digest == capture.digest), None)
         if known is not None and not (logged.attempt > 1 and known.refused):
             return Step()
-        results = facts.results[logged.off]
+        results = facts.results[_spot(logged)]
         joins = next((one.lead_id for one in earlier if one.lead_id is not None), None)
         repeats = None if capture.key_given else _recent(facts, capture)
         leads = [
@@ -140,10 +143,14 @@ class ParseStage:
         return Step(tuple(effects), refused)
 
 
-def _parsed(captures: dict[int, Capture], company: Company | None) -> Parsed:
+def _spot(logged: Logged) -> Spot:
+    return logged.part, logged.off
+
+
+def _parsed(captures: dict[Spot, Capture], company: Company | None) -> Parsed:
     if company is None:
         return Parsed(None, captures, {})
-    results = {off: parse_capture(one, company.sources) for off, one in captures.items()}
+    results = {spot: parse_capture(one, company.sources) for spot, one in captures.items()}
     return Parsed(company, captures, results)
 
 
@@ -331,6 +338,7 @@ _EARLIER = select(
     tables.capture.c.accepted_us,
     tables.capture.c.key_given,
     tables.capture.c.result,
+    tables.capture.c.part,
     tables.capture.c.off,
 )
 _SAME_KEY = Prepared(_EARLIER.where(OneOf(["source_id", "idem_hash"], "of_keys")))
@@ -348,7 +356,7 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
     if bodies := {(one.source_id, one.digest) for one in new if not one.key_given}:
         since_us = min(one.accepted_us for one in new) - REPEAT_WINDOW_US
         found += _SAME_BODY(connection, of_bodies=listed(bodies), since_us=since_us)
-    for row in sorted(set(found), key=lambda one: one.off):
+    for row in sorted(set(found), key=lambda one: (one.part, one.off)):
         lead_id = lead_id_of(row.capture_id, row.accepted_us) if row.result == "lead" else None
         refused = row.result == "refused"
         one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)

@@ -86,6 +86,7 @@ class Replay(Frozen):
 
     stage: str
     topic: str
+    part: int = 0
     off: int
     attempt: int = Field(ge=2)
 

@@ -24,7 +24,13 @@ def replay() -> Plan:
         dead = open_dead_letter(connection, command.scope_id)
         if dead["event_id"].startswith("dlv_"):
             return _send_again(connection, dead, now_us)
-        again = Replay(stage=dead["stage"], topic=dead["topic"], off=dead["off"], attempt=dead["attempt"] + 1)
+        again = Replay(
+            stage=dead["stage"],
+            topic=dead["topic"],
+            part=dead["part"],
+            off=dead["off"],
+            attempt=dead["attempt"] + 1,
+        )
         event = event_of(
             again,
             source="/acts/replay",

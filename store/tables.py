@@ -117,6 +117,7 @@ progress = Table(
     Column("part", Integer, primary_key=True),
     _id("topic_id"),
     Column("next_off", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
 )
 
 # --- what came in -------------------------------------------------------------------------------------

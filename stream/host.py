@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, bindparam, select, update
@@ -22,11 +23,11 @@ from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import tables
-from store.bulk import Prepared, insert_ignore
+from store.bulk import OneOf, Prepared, insert_ignore, listed
 from store.database import Database
 from store.effects import Effect, Insert, Writes
 from stream.crash import crash_point
-from stream.log import Logged, LogReader, SqlLog
+from stream.log import Head, Logged, LogReader, Place, SqlLog
 
 P = TypeVar("P")
 F = TypeVar("F")
@@ -40,18 +41,43 @@ REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
 
 
-_MINE = (
-    (tables.progress.c.stage == bindparam("of_stage"))
-    & (tables.progress.c.topic == bindparam("of_topic"))
-    & (tables.progress.c.part == 0)
+_PLACES = (tables.progress.c.stage == bindparam("of_stage")) & OneOf(
+    ["topic", "CAST(part AS TEXT)"], "of_places"
 )
-_PROGRESS = select(tables.progress.c.topic_id, tables.progress.c.next_off).where(_MINE)
-_READ, _LOCK = Prepared(_PROGRESS), Prepared(_PROGRESS.with_for_update())
-_DONE = Prepared(update(tables.progress).where(_MINE).values(next_off=bindparam("done_off")))
+_PROGRESS = select(tables.progress).where(_PLACES)
+_READ = Prepared(_PROGRESS)
+_LOCK = Prepared(_PROGRESS.order_by(tables.progress.c.topic, tables.progress.c.part).with_for_update())
+_DONE = Prepared(
+    update(tables.progress)
+    .where(
+        tables.progress.c.stage == bindparam("of_stage"),
+        tables.progress.c.topic == bindparam("of_topic"),
+        tables.progress.c.part == bindparam("of_part"),
+    )
+    .values(next_off=bindparam("done_off"), sequence=bindparam("done_sequence"))
+)
 
 
 class TopicReplaced(RuntimeError):
     """The topic is not the one this stage read before: recreated or restored. Going on would skip events."""
+
+
+class Gap(RuntimeError):
+    """Events handed in do not follow on from what is done: those between must be read first."""
+
+    def __init__(self, place: Place, next_off: int, found: int) -> None:
+        super().__init__(f"{place.topic}[{place.part}] jumps from {next_off} to {found}")
+        self.place = place
+        self.found = found
+
+
+class Mark(NamedTuple):
+    """How far a stage is in a partition, as committed."""
+
+    topic_id: str
+    next_off: int
+    sequence: int
+    """The highest `Logged.sequence` done; -1 before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +137,12 @@ class HostMetrics:
 
 
 class StageHost(Generic[P, F]):
-    """Runs one stage in one thread. `clock` stamps the time at which each event is decided."""
+    """Runs one stage, for one thread at a time. `clock` stamps the time at which each event is decided."""
 
     def __init__(
         self,
         stage: Stage[P, F],
-        readers: dict[str, LogReader],
+        readers: Mapping[str, LogReader],
         store: Database,
         out: SqlLog,
         clock: Callable[[Event], int],
@@ -130,72 +156,118 @@ class StageHost(Generic[P, F]):
         self._out = out
         self._clock = clock
         self._batch_max = batch_max
-        self._known: dict[str, tuple[str | None, int]] = {}
-        """Progress by topic as last committed: spares a look-up; each transaction reads the true one."""
+        self._known: dict[Place, Mark] = {}
+        """Progress as last committed here: spares a look-up; each transaction reads the true one."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What the stage reads: its own topics, and what people have it decide on once more."""
+        return (*self.stage.topics, REPLAY)
 
     def run_once(self) -> int:
-        """Handle the next batch of each topic; return how many events were done.
+        """Handle the next batch of each topic's only partition; return how many events were done.
 
         Errors of the world (database, disk) are raised, for the caller to try again: nothing was done.
         Raises TopicReplaced when a topic's identity changed or its end lies before what was read.
         """
-        return sum(self._run_topic(topic) for topic in (*self.stage.topics, REPLAY))
+        return sum(self.run_place(Place(topic)) for topic in self.topics)
 
-    def backlog(self) -> int:
-        """Return how many events wait for this stage."""
-        waiting = 0
-        for topic in self.stage.topics:
-            _, end = self._readers[topic].head(topic)
-            with self._store.read() as connection:
-                waiting += end - self._next(connection, topic)[1]
-        return waiting
-
-    def handle(self, topic: str, events: Sequence[Logged]) -> int:
-        """Process events given from outside; ones already done are skipped, a gap is an error."""
-        crash_point("read")
-        return self._process(topic, list(events))
-
-    def _run_topic(self, topic: str) -> int:
-        reader = self._readers[topic]
-        topic_id, end = reader.head(topic)
-        if topic not in self._known:
-            with self._store.read() as connection:
-                self._known[topic] = self._next(connection, topic)
-        known_id, next_off = self._known[topic]
-        if known_id is None:
-            with self._store.write() as connection:
-                insert_ignore(connection, tables.progress, [self._progress_row(topic, topic_id)])
-            self._known[topic] = (topic_id, next_off)
-        elif known_id != topic_id or end < next_off:
-            raise TopicReplaced(
-                f"topic {topic!r} read by stage {self.stage.name!r} was recreated or restored "
-                f"(identity {known_id} → {topic_id}, end {end}, next {next_off}). Restore both files from the "
-                "same backup (docs/operations.md)."
-            )
-        if next_off == end:
+    def run_place(self, place: Place) -> int:
+        """Read and handle the next batch of one partition; return how many events were done. As `run_once`."""
+        head = self._readers[place.topic].head(place)
+        mark = self._known.get(place) or self._mark(place)
+        if mark is None:
+            mark = self._begin(place, head)
+        self._check(place, head, mark)
+        self._known[place] = mark
+        if mark.next_off == head.end:
             return 0
-        alone = topic == REPLAY or topic in self.stage.one_by_one
+        alone = place.topic in self._alone
         limit = 1 if alone else self.metrics.batch_limit
-        events = reader.read(topic, next_off, limit)
-        del self._known[topic]
-        done = self.handle(topic, events) if events else 0
-        self._known[topic] = (topic_id, next_off + len(events))
+        events = self._readers[place.topic].read(place, mark.next_off, limit)
+        if not events:
+            return 0
+        if events[0].off > mark.next_off:
+            log.warning("offsets_without_events", topic=place.topic, part=place.part, off=mark.next_off)
+        del self._known[place]
+        done = self._process(events, read_at=mark.next_off)
+        last = [one.sequence for one in events if one.sequence is not None]
+        self._known[place] = Mark(mark.topic_id, events[-1].off + 1, max([mark.sequence, *last]))
         return done
 
-    def _process(self, topic: str, events: list[Logged]) -> int:
+    def next_of(self, place: Place) -> int:
+        """Return the offset this stage is to read next in a partition, as committed."""
+        mark = self._mark(place)
+        return 0 if mark is None else mark.next_off
+
+    def verify(self, place: Place) -> None:
+        """Make sure that a partition is the one this stage has read so far. Raises TopicReplaced."""
+        head = self._readers[place.topic].head(place)
+        self._check(place, head, self._mark(place) or self._begin(place, head))
+
+    def backlog(self) -> int:
+        """Return how many events wait for this stage, in topics of one partition."""
+        places = [Place(topic) for topic in self.stage.topics]
+        return sum(self._readers[place.topic].head(place).end - self.next_of(place) for place in places)
+
+    def handle(self, events: Sequence[Logged]) -> int:
+        """Process events of any partitions, each partition's in order; return how many were new.
+
+        Those already done are skipped. Raises Gap when some are missing before one of these, and what
+        `run_once` raises; the events up to there may then be done already.
+        """
+        done = 0
+        for alone, run in groupby(events, key=lambda one: one.topic in self._alone):
+            these = list(run)
+            several = [[one] for one in these] if alone else [these]
+            done += sum(self._process(each) for each in several)
+        return done
+
+    @property
+    def _alone(self) -> tuple[str, ...]:
+        return (*self.stage.one_by_one, REPLAY)
+
+    def _begin(self, place: Place, head: Head) -> Mark:
+        row = {
+            "stage": self.stage.name,
+            "topic": place.topic,
+            "part": place.part,
+            "topic_id": head.topic_id,
+            "next_off": 0,
+            "sequence": -1,
+        }
+        with self._store.write() as connection:
+            insert_ignore(connection, tables.progress, [row])
+        return self._mark(place) or Mark(head.topic_id, 0, -1)
+
+    def _check(self, place: Place, head: Head, mark: Mark) -> None:
+        if head.topic_id == mark.topic_id and head.start <= mark.next_off <= head.end:
+            return
+        raise TopicReplaced(
+            f"topic {place.topic!r} (partition {place.part}) read by stage {self.stage.name!r} was recreated, restored "
+            f"or cut (identity {mark.topic_id} → {head.topic_id}, kept {head.start} to {head.end}, next "
+            f"{mark.next_off}). Nothing was skipped; see 'A topic was replaced' in docs/operations.md."
+        )
+
+    def _process(self, events: list[Logged], read_at: int | None = None) -> int:
+        """Commit events as one batch, or find the one that cannot be decided on.
+
+        `read_at`: they are what the partition itself holds from this offset on, so between them is nothing.
+        """
+        crash_point("read")
         try:
-            return self._commit(topic, events)
+            return self._commit(events, read_at)
         except DBAPIError as error:
-            if _is_of_the_world(error) or len(events) == 0:
+            if _is_of_the_world(error):
                 raise
             failure: Exception = error
-        except (TopicReplaced, _Gap):
+        except (TopicReplaced, Gap):
             raise
         except Exception as error:
             failure = error
         if len(events) > 1:
             half = len(events) // 2
-            return self._process(topic, events[:half]) + self._process(topic, events[half:])
+            return self._process(events[:half], read_at) + self._process(events[half:], read_at)
         self.metrics.bugs += 1
         log.error(
             "stage_bug", stage=self.stage.name, event_id=events[0].event.id, error=where_it_broke(failure)
@@ -206,24 +278,29 @@ class StageHost(Generic[P, F]):
             message=f"{where_it_broke(failure)} while deciding on this event",
             hint="A fault of Leadflow, not of the lead: keep it, report it, and replay it after the update.",
         )
-        return self._commit(topic, events, only=refused)
+        return self._commit(events, read_at, only=refused)
 
-    def _commit(self, topic: str, events: list[Logged], only: Refused | None = None) -> int:
+    def _commit(self, events: list[Logged], read_at: int | None, only: Refused | None = None) -> int:
         asked = [self._asked_for(logged) for logged in events]
         prepared: Any = None if only else self._prepare(asked)
         started = 0.0
         try:
             with self._store.write() as connection:
                 started = time.perf_counter()
-                todo = self._not_done(connection, topic, events)
-                if not todo:
+                todo, marks = self._not_done(connection, events, read_at)
+                if not marks:
                     return 0
                 if len(todo) < len(events):
-                    asked = asked[-len(todo) :]
-                    prepared = self._prepare(asked)
+                    asked = [self._asked_for(logged) for logged in todo]
+                    prepared = None if only else self._prepare(asked)
                 times = [self._clock(logged.event) for logged in todo]
-                steps = [Step(refused=only)] if only else self._decide(connection, prepared, asked, times)
-                self._write(connection, topic, todo[-1].off, list(zip(asked, steps, times, strict=True)))
+                if not todo:
+                    steps = []
+                elif only:
+                    steps = [Step(refused=only)]
+                else:
+                    steps = self._decide(connection, prepared, asked, times)
+                self._write(connection, marks, list(zip(asked, steps, times, strict=True)))
                 crash_point("before commit")
         finally:
             if started:
@@ -242,24 +319,33 @@ class StageHost(Generic[P, F]):
         replay = logged.event.read(Replay)
         if replay.stage != self.stage.name:
             return replace(logged, opened=False)
-        (original,) = self._readers[replay.topic].read(replay.topic, replay.off, 1)
+        (original,) = self._readers[replay.topic].read(Place(replay.topic, replay.part), replay.off, 1)
         return replace(original, attempt=replay.attempt)
 
     def _prepare(self, events: list[Logged]) -> P:
-        return self.stage.prepare([logged for logged in events if logged.opened])
+        return self.stage.prepare([logged for logged in events if _readable(logged)])
 
     def _decide(
         self, connection: Connection, prepared: P, events: list[Logged], times: list[int]
     ) -> list[Step]:
-        readable = [logged for logged in events if logged.opened]
+        readable = [logged for logged in events if _readable(logged)]
         facts = self.stage.gather(connection, prepared, readable, times)
-        return [
-            self.stage.decide(logged, facts, at_us) if logged.opened else Step()
-            for logged, at_us in zip(events, times, strict=True)
-        ]
+        return [self._step(logged, facts, at_us) for logged, at_us in zip(events, times, strict=True)]
+
+    def _step(self, logged: Logged, facts: F, at_us: int) -> Step:
+        if logged.fault is not None:
+            return Step(
+                refused=Refused(
+                    stage=self.stage.name,
+                    code="no_event",
+                    message=f"The message at this place of the topic is no event of Leadflow: {logged.fault}",
+                    hint="Find out who else writes to this topic; only Leadflow may. The message stays where it is.",
+                )
+            )
+        return self.stage.decide(logged, facts, at_us) if logged.opened else Step()
 
     def _write(
-        self, connection: Connection, topic: str, last_off: int, decided: list[tuple[Logged, Step, int]]
+        self, connection: Connection, marks: Mapping[Place, Mark], decided: list[tuple[Logged, Step, int]]
     ) -> None:
         writes = Writes()
         for logged, step, at_us in decided:
@@ -269,26 +355,55 @@ class StageHost(Generic[P, F]):
                 writes.add([dead_letter(logged, step.refused, at_us)])
         writes.flush(connection)
         crash_point("half the effects")
-        _DONE(connection, of_stage=self.stage.name, of_topic=topic, done_off=last_off + 1)
-        now_us = max(at_us for _, _, at_us in decided)
+        for place, mark in sorted(marks.items()):
+            _DONE(
+                connection,
+                of_stage=self.stage.name,
+                of_topic=place.topic,
+                of_part=place.part,
+                done_off=mark.next_off,
+                done_sequence=mark.sequence,
+            )
         for out_topic in sorted(writes.emitted):
+            now_us = max(at_us for _, _, at_us in decided)
             self._out.append(connection, out_topic, writes.emitted[out_topic], now_us)
 
-    def _not_done(self, connection: Connection, topic: str, events: list[Logged]) -> list[Logged]:
-        _, next_off = self._next(connection, topic, lock=True)
-        todo = [logged for logged in events if logged.off >= next_off]
-        self.metrics.repeats += len(events) - len(todo)
-        if todo and todo[0].off != next_off:
-            raise _Gap(f"{topic} jumps from {next_off} to {todo[0].off}")
-        return todo
+    def _not_done(
+        self, connection: Connection, events: list[Logged], read_at: int | None
+    ) -> tuple[list[Logged], dict[Place, Mark]]:
+        """Lock the progress of these events' partitions; return those to decide on, and how far that leads."""
+        marks = self._marks(connection, {one.place for one in events}, _LOCK)
+        todo: list[Logged] = []
+        moved: dict[Place, Mark] = {}
+        for one in events:
+            mark = marks.get(one.place)
+            if mark is None:
+                # The first of a partition; it may not be the first there is.
+                raise Gap(one.place, 0, one.off)
+            if one.off < mark.next_off:
+                self.metrics.repeats += 1
+                continue
+            if one.off > mark.next_off and (read_at is None or mark.next_off < read_at):
+                raise Gap(one.place, mark.next_off, one.off)
+            forwarded_twice = one.sequence is not None and one.sequence <= mark.sequence
+            sequence = mark.sequence if one.sequence is None else max(one.sequence, mark.sequence)
+            marks[one.place] = moved[one.place] = Mark(mark.topic_id, one.off + 1, sequence)
+            if forwarded_twice:
+                self.metrics.repeats += 1
+            else:
+                todo.append(one)
+        return todo, moved
 
-    def _next(self, connection: Connection, topic: str, lock: bool = False) -> tuple[str | None, int]:
-        read = _LOCK if lock else _READ
-        row = read(connection, of_stage=self.stage.name, of_topic=topic).one_or_none()
-        return (row.topic_id, row.next_off) if row is not None else (None, 0)
+    def _mark(self, place: Place) -> Mark | None:
+        with self._store.read() as connection:
+            return self._marks(connection, {place}, _READ).get(place)
 
-    def _progress_row(self, topic: str, topic_id: str) -> dict[str, Any]:
-        return {"stage": self.stage.name, "topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0}
+    def _marks(
+        self, connection: Connection, places: Iterable[Place], statement: Prepared
+    ) -> dict[Place, Mark]:
+        wanted = listed((place.topic, str(place.part)) for place in places)
+        rows = statement(connection, of_stage=self.stage.name, of_places=wanted)
+        return {Place(row.topic, row.part): Mark(row.topic_id, row.next_off, row.sequence) for row in rows}
 
     def _pace(self, count: int, held_s: float) -> None:
         """Move the batch size towards what fits into LOCK_TARGET_S: halve fast, grow slowly."""
@@ -301,8 +416,8 @@ class StageHost(Generic[P, F]):
         self.metrics.batch_limit = max(min(BATCH_MIN, self._batch_max), min(self._batch_max, limit))
 
 
-class _Gap(RuntimeError):
-    """The events handed in do not follow on from what is done."""
+def _readable(logged: Logged) -> bool:
+    return logged.opened and logged.fault is None
 
 
 def dead_letter(logged: Logged, refused: Refused, at_us: int) -> Insert:

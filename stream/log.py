@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import BigInteger, Connection, Row, RowMapping, Table, bindparam, select, update
 
@@ -16,6 +16,13 @@ from schemas.events import Event
 from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from stream.seal import Erased, KeyRing
+
+
+class Place(NamedTuple):
+    """One partition of one topic: events are in order there, and progress is kept for it."""
+
+    topic: str
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +36,51 @@ class Logged:
     opened: bool = True
     attempt: int = 1
     """Above 1 when a person had a refused event decided on once more."""
+    sequence: int | None = None
+    """Its offset in the SQL log that it was forwarded from; one not above the last seen was forwarded twice."""
+    fault: str | None = None
+    """Why the message at this offset is no event of ours; `event` then only names the place."""
+
+    @property
+    def place(self) -> Place:
+        """The partition it is in."""
+        return Place(self.topic, self.part)
 
 
 class LogReader(Protocol):
-    """Reads one partition of one topic in order."""
+    """Reads partitions in order."""
 
-    def read(self, topic: str, from_off: int, limit: int) -> list[Logged]:
-        """Return up to `limit` events from `from_off` on, without waiting. Empty at the end."""
+    def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
+        """Return up to `limit` events from `from_off` on, without waiting. Empty at the end.
+
+        Offsets that hold nothing (a broker's own markers) are passed over.
+        """
         ...
 
-    def head(self, topic: str) -> tuple[str, int]:
-        """Return the topic's identity and the offset the next event will get."""
+    def head(self, place: Place) -> Head:
+        """Return what the topic is and how far this partition goes."""
         ...
+
+
+class Head(NamedTuple):
+    """What a topic is, and from where to where one of its partitions can be read."""
+
+    topic_id: str
+    """Other when the topic was recreated or restored."""
+    end: int
+    """The offset the next event will get."""
+    start: int = 0
+    """The first offset that is still kept."""
 
 
 class SqlLog:
     """Topics as rows of one table. Which tables and which key ring are given, so that it serves both files."""
 
-    def __init__(self, table: Table, head: Table, keys: KeyRing, part: int = 0) -> None:
+    def __init__(self, table: Table, head: Table, keys: KeyRing) -> None:
         self._table = table
         self._head = head
         self._keys = keys
-        self._part = part
-        of_topic = (head.c.topic == bindparam("of_topic")) & (head.c.part == part)
+        of_topic = (head.c.topic == bindparam("of_topic")) & (head.c.part == 0)
         self._take = Prepared(
             update(head)
             .where(of_topic)
@@ -61,7 +90,7 @@ class SqlLog:
         self._ends = Prepared(select(head.c.topic_id, head.c.next_off).where(of_topic))
         self._select = Prepared(
             select(table)
-            .where(table.c.topic == bindparam("of_topic"), table.c.part == part)
+            .where(table.c.topic == bindparam("of_topic"), table.c.part == 0)
             .where(table.c.off >= bindparam("from_off"), table.c.off < bindparam("to_off"))
             .order_by(table.c.off)
         )
@@ -71,7 +100,7 @@ class SqlLog:
         insert_ignore(
             connection,
             self._head,
-            [{"topic": topic, "part": self._part, "topic_id": topic_id, "next_off": 0} for topic in topics],
+            [{"topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0} for topic in topics],
         )
 
     def append(self, connection: Connection, topic: str, events: Sequence[Event], now_us: int) -> int:
@@ -90,7 +119,7 @@ class SqlLog:
             [
                 {
                     "topic": topic,
-                    "part": self._part,
+                    "part": 0,
                     "off": first + i,
                     "event_id": event.id,
                     "source": event.source,
@@ -154,12 +183,12 @@ class SqlReader:
         self._database = database
         self._log = log
 
-    def read(self, topic: str, from_off: int, limit: int) -> list[Logged]:
+    def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
         """Return up to `limit` events from `from_off` on."""
         with self._database.read() as connection:
-            return self._log.read(connection, topic, from_off, limit)
+            return self._log.read(connection, place.topic, from_off, limit)
 
-    def head(self, topic: str) -> tuple[str, int]:
-        """Return (topic identity, next offset)."""
+    def head(self, place: Place) -> Head:
+        """Return the topic's identity and its next offset."""
         with self._database.read() as connection:
-            return self._log.head(connection, topic)
+            return Head(*self._log.head(connection, place.topic))

@@ -23,6 +23,7 @@ from store.acts import ActRefused, Command, Plan, perform
 from store.acts_inbox import RETURN_REST_US, give_back, take
 from store.database import Database
 from store.views import orphans
+from stream.log import Place
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 
 NOW = MONDAY_10 + MINUTE
@@ -101,7 +102,7 @@ def test_taking_counts_in_the_team_s_turn(waiting: Rig) -> None:
 
 def test_an_act_sends_its_assignment(waiting: Rig) -> None:
     do(waiting, "take", take(), "ann")
-    last = waiting.readers["assignments"].read("assignments", 0, 100)[-1].event
+    last = waiting.readers["assignments"].read(Place("assignments"), 0, 100)[-1].event
     assignment = last.read(Assignment)
     assert (assignment.holder_id, assignment.previous_holder_id) == ("ann", "east")
     assert assignment.reason.code == "claimed"

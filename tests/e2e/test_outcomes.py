@@ -16,6 +16,7 @@ from schemas.work import Task
 from store.acts import ActRefused, Command, perform
 from store.database import Database
 from store.views import balance, inbox, orphans
+from stream.log import Place
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 
 NOW = MONDAY_10 + 5 * MINUTE
@@ -109,7 +110,7 @@ def test_later_comes_back_on_its_date_and_to_the_same_person(rig: Rig) -> None:
 
 def test_a_next_step_is_sent_on_like_any_task(rig: Rig) -> None:
     say(rig, "interested")
-    events: list[Event] = [one.event for one in rig.readers["tasks"].read("tasks", 0, 10)]
+    events: list[Event] = [one.event for one in rig.readers["tasks"].read(Place("tasks"), 0, 10)]
     (first, second) = [event.read(Task) for event in events]
     assert second.task_id == open_tasks(rig)[0]["task_id"]
     assert (second.decision_id, second.ordinal) == (first.decision_id, 1)

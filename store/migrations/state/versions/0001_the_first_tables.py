@@ -533,6 +533,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("topic_id", sa.Text(), nullable=False),
         sa.Column("next_off", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("stage", "topic", "part", name=op.f("pk_progress")),
     )
     op.create_table(
