@@ -6,10 +6,12 @@ a CRC. A file is seen under its name only when it is complete and on the disk.
 
 from __future__ import annotations
 
+import lzma
 import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from errno import EINVAL
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Literal
@@ -25,6 +27,14 @@ _LEVEL = 1
 """Of zlib: tables shrink to a quarter at 70 MB/s, and higher levels cost four times that for a tenth less."""
 
 Why = Literal["manual", "nightly", "migration"]
+
+
+_DAMAGE = (zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError)
+"""What zipfile raises for altered bytes, by where they lie: RuntimeError for a flag that says "encrypted" or a method
+nobody knows, ValueError for names and numbers that cannot be."""
+
+_NO_FAULT_OF_THE_DISK = (None, EINVAL)
+"""OSErrors that altered bytes lead to: bz2 gives no number, and a seek to before the beginning is no valid argument."""
 
 
 class BadBackup(Exception):
@@ -88,10 +98,12 @@ def read_manifest(path: Path) -> Manifest:
             names = archive.namelist()
             content = archive.read(MANIFEST)
     except OSError as error:
+        if error.errno in _NO_FAULT_OF_THE_DISK:
+            raise _damaged(path) from None
         raise BadBackup(
             f"{path} cannot be read: {error.strerror}.", f"无法读取 {path}：{error.strerror}。"
         ) from None
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
+    except _DAMAGE:
         raise _damaged(path) from None
     try:
         manifest = Manifest.model_validate_json(content)
@@ -120,7 +132,11 @@ def unpack(path: Path, manifest: Manifest, folder: Path) -> None:
                     os.fsync(target.fileno())
                 if (size, digest.hexdigest()) != (member.size, member.sha256):
                     raise _damaged(path)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error):
+    except OSError as error:
+        if error.errno in _NO_FAULT_OF_THE_DISK:
+            raise _damaged(path) from None
+        raise
+    except _DAMAGE:
         raise _damaged(path) from None
 
 

@@ -32,7 +32,7 @@ from leadflow.archive import (
     write_archive,
 )
 from leadflow.paths import journal_path
-from store.database import Database
+from store.database import Database, sqlite_module
 from store.soundness import beyond, look_over, newest_sealed
 from stream.seal import opens_with
 
@@ -88,8 +88,7 @@ def make_backup(
         copies = place / "copies"
         copies.mkdir()
         for name, database in zip(DATABASES, (store, doors), strict=True):
-            database.copy_to(copies / name)
-            os.chmod(copies / name, 0o600)
+            _copy(database, copies / name)
         names = [*DATABASES]
         for name, wanted in ((SETTINGS, True), (MASTER_KEY, with_key)):
             if wanted and (folder / name).exists():
@@ -116,6 +115,18 @@ def make_backup(
         os.rename(made, path)
     sync_folder(into)
     return Made(path, manifest, time.monotonic() - began)
+
+
+def _copy(database: Database, path: Path) -> None:
+    try:
+        database.copy_to(path)
+    except sqlite_module().DatabaseError as error:
+        raise BadBackup(
+            f"{path.name} cannot be copied: {error}. Unless the disk is full, put the last sound backup back, and keep "
+            "the folder as it is.",
+            f"无法复制 {path.name}：{error}。如非磁盘已满，请恢复最近一份完好的备份，并保留现有文件夹。",
+        ) from None
+    os.chmod(path, 0o600)
 
 
 def unpack_into(path: Path, manifest: Manifest, place: Path) -> None:

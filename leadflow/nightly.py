@@ -85,6 +85,7 @@ class Nightly:
         log.error("backup_failed", why=why)
 
     def _run(self) -> None:
+        self.look(datetime.now(UTC))
         while not self._stop.wait(LOOK_S):
             self.look(datetime.now(UTC))
 

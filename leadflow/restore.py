@@ -78,7 +78,7 @@ def _restored(wanted: Wanted, folder: Path, *, keep: bool) -> Restored:
     with scratch(folder.parent) as place:
         data, erasures = place / "data", place / "erasures"
         unpack_into(wanted.archive, manifest, data)
-        key = _key(wanted, manifest, data)
+        key = _key(wanted, manifest, data, folder)
         check(wanted.archive, manifest, data, key)
         (data / MASTER_KEY).unlink(missing_ok=True)
         if key is None:
@@ -168,18 +168,19 @@ def _journal(wanted: Wanted, manifest: Manifest, folder: Path) -> bytes:
     return contents[-1]
 
 
-def _key(wanted: Wanted, manifest: Manifest, data: Path) -> bytes | None:
-    """Return the master key: given, or out of the archive; None if it is lost and given up."""
+def _key(wanted: Wanted, manifest: Manifest, data: Path, folder: Path) -> bytes | None:
+    """Return the master key: given, in the archive, or in the folder in use; None if it is lost and given up."""
     if wanted.key_lost:
         return None
-    if wanted.key is None and MASTER_KEY not in manifest.members:
+    places = (wanted.key, data / MASTER_KEY, folder / MASTER_KEY)
+    file = next((one for one in places if one is not None and one.exists()), wanted.key)
+    if file is None:
         raise BadBackup(
             "The master key is not in this backup. Give your copy of it by --key FILE. If every copy is lost: "
             "--key-lost gives up the raw bytes of all captures, and keeps everything else.",
             "此备份不含主密钥，请用 --key FILE 指定您保存的副本。"
             "如所有副本均已丢失：--key-lost 将放弃全部原始内容，保留其余数据。",
         )
-    file = wanted.key or data / MASTER_KEY
     key = file.read_bytes() if file.exists() else b""
     if key_mark(key) != manifest.key_mark:
         raise BadBackup(
