@@ -18,9 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.exports import moment
 from leadflow.metrics import Metrics
+from leadflow.paths import journal_path
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
@@ -30,11 +32,11 @@ from sinks.port import outside
 from store import tables
 from store.access import grant
 from store.acts import ActRefused, Command, perform
-from store.acts_erase import erase, erase_keys, read_journal
+from store.acts_erase import begin_journal, erase, erase_keys, read_journal
 from store.breakers import open_breakers
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
-from store.migrate import migrate
+from store.migrate import is_behind, migrate
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
@@ -95,18 +97,37 @@ class Files:
         self.store.close()
 
 
-def open_files(folder: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Files:
-    """Open a data folder, making or migrating what is needed. Raises what names the fix."""
+def open_files(
+    folder: Path,
+    wal_limit: int = WAL_LIMIT_BYTES,
+    *,
+    backups: Path | None = None,
+    journal: Path | None = None,
+) -> Files:
+    """Open a data folder, making or migrating what is needed. Raises what names the fix.
+
+    `backups` is where a backup goes before tables are changed (none is made without it), `journal` the erasure
+    journal, if it does not lie beside the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    is_new = not (folder / "store.db").exists()
     doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
+    if backups is not None and (is_behind(doors, "doors") or is_behind(store, "state")):
+        made = make_backup(folder, doors, store, into=backups, why="migration", now_us=wall_clock_us())
+        log.info("backup_made", file=made.path.name, why="migration")
     migrate(doors, "doors")
     migrate(store, "state")
-    files = _files(folder, doors, store)
+    files = _files(folder, doors, store, journal)
     with doors.write() as connection:
         files.door_log.create(connection, pipeline.DOOR_TOPICS, new_id())
     with store.write() as connection:
         files.store_log.create(connection, pipeline.STORE_TOPICS, new_id())
     os.chmod(folder, 0o700)
+    if not files.journal.exists():
+        if is_new:
+            begin_journal(files.journal, new_id())
+        else:
+            log.warning("erasure_journal_missing", file=files.journal.name)
     _erase_again(files)
     return files
 
@@ -116,7 +137,7 @@ def read_files(folder: Path) -> Files:
     return _files(folder, open_sqlite(folder / "doors.db"), open_sqlite(folder / "store.db"))
 
 
-def _files(folder: Path, doors: Database, store: Database) -> Files:
+def _files(folder: Path, doors: Database, store: Database, journal: Path | None = None) -> Files:
     keys = KeyRing(master_key(folder / "master.key"), fetch_keys(doors))
     return Files(
         doors=doors,
@@ -125,7 +146,7 @@ def _files(folder: Path, doors: Database, store: Database) -> Files:
         store_log=SqlLog(tables.log, tables.topic_head, keys),
         keys=keys,
         folder=folder,
-        journal=folder.with_name(folder.name + ".erasures"),
+        journal=journal or journal_path(folder),
     )
 
 
@@ -144,8 +165,8 @@ def _erase_again(files: Files) -> None:
         command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
         plan = erase(erasure, files.keys.hash_secret)
         perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-        files.doors.checkpoint()
-        files.store.checkpoint()
+        files.doors.checkpoint(wait=True)
+        files.store.checkpoint(wait=True)
 
 
 class Embedded:

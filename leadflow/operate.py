@@ -77,8 +77,8 @@ def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
     files.keys.forget(gone)
     plan = erase(erasure, files.keys.hash_secret)
     perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-    files.doors.checkpoint()
-    files.store.checkpoint()
+    files.doors.checkpoint(wait=True)
+    files.store.checkpoint(wait=True)
     return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
 
 
@@ -162,7 +162,9 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
         lock = take_lock(settings.data)
     except AlreadyRunning as running:
         return _ask_host(running.url, verb, payload)
-    engine = Embedded(open_files(settings.data, settings.wal_limit_bytes), policy=settings.breaker)
+    engine = Embedded(
+        open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups), policy=settings.breaker
+    )
     engine.door.start()
     try:
         answer = VERBS[verb](engine, payload)

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from leadflow.paths import backups_of
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     master_key: Path | None = Field(
         None,
         description="File of the master key, the same on every machine (default: master.key in the data folder)",
+    )
     breaker_share: float = Field(
         SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
     )
@@ -96,6 +98,15 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(
         60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
     )
+    backup_folder: Path | None = Field(
+        None, description="Where backups go; beside the data folder (FOLDER.backups) if not set"
+    )
+    backup_at: str = Field(
+        "03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^$",
+        description="When the nightly backup is made, in this machine's time; empty for none",
+    )
+    backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
@@ -107,6 +118,11 @@ class Settings(BaseSettings):
     def local_url(self) -> str:
         """The console's address on this machine."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups go."""
+        return backups_of(self.data, self.backup_folder)
 
     @property
     def console_url(self) -> str:
