@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
+    def is_cluster(self) -> bool:
+        """Whether this machine is one of a cluster, which then keeps everything but the spool."""
+        return self.kafka is not None and self.database_url is not None
+
+    @property
     def breaker(self) -> Policy:
         """When a source's events are held."""
         return Policy(self.breaker_share, self.breaker_window_minutes * MINUTE_US, self.breaker_minimum)
