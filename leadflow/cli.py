@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from leadflow.cli_backup import backup, restore
+from leadflow.cli_breaker import breaker
 from leadflow.cli_init import init
 from leadflow.cli_people import people
 from leadflow.cli_token import token
@@ -24,6 +25,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.add_typer(dead, name="dead")
+app.add_typer(breaker, name="breaker")
 app.add_typer(token, name="token")
 app.add_typer(people, name="people")
 

@@ -42,6 +42,7 @@ from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.nightly import Nightly, newest_age_s
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
+from leadflow.telling import tellers
 from store.acts import ActRefused
 from stream import crash
 
@@ -59,12 +60,17 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         engine.start()
+        telling = tellers(settings, store, engine.files.folder, engine.unwell)
+        for one in telling:
+            one.start()
         smtp = await _smtp(engine, settings)
         try:
             yield
         finally:
             if smtp is not None:
                 smtp.close()
+            for one in telling:
+                one.stop()
             engine.stop()
 
     store, companies = engine.files.store, engine.companies
@@ -86,9 +92,10 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> JSONResponse:
-        if engine.trouble is not None:
-            return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
-        return JSONResponse({"ready": True})
+        if (why := engine.unwell()) is not None:
+            return JSONResponse({"ready": False, "why": why}, status_code=503)
+        # A source that fails is no reason to turn the others away.
+        return JSONResponse({"ready": True, "breakers": await run_in_threadpool(engine.breakers)})
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(engine.metrics.text)
@@ -157,7 +164,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
     files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
-    engine = Embedded(files, mark, settings.public_url)
+    engine = Embedded(files, mark, settings.public_url, settings.breaker)
     nightly = _nightly(engine, settings)
     nightly.start()
     serve(engine, settings, kill)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, or_, select, update
 
 from schemas.base import Frozen
 from store import tables
@@ -112,9 +112,8 @@ def read_journal(journal: Path) -> list[Erasure]:
     return [Erasure.model_validate_json(line) for line in lines[:-1] if line and not line.startswith(_HEADER)]
 
 
-def erase_keys(connection: Connection, erasure: Erasure) -> list[str]:
-    """Delete the keys of the captures in `doors.db`; return the ids of the keys that are gone."""
-    key = tables.pii_key
+def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> list[str]:
+    """Delete the keys of the captures where they lie (`key`); return the ids of the keys that are gone."""
     wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     gone = list(connection.execute(select(key.c.key_id).where(wanted)).scalars())
     connection.execute(delete(key).where(wanted))
