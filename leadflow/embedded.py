@@ -19,6 +19,7 @@ from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
 from schemas.capture import Capture
@@ -113,7 +114,9 @@ def open_files(
     is_new = not (folder / "store.db").exists()
     doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
     if backups is not None and (is_behind(doors, "doors") or is_behind(store, "state")):
-        made = make_backup(folder, doors, store, into=backups, why="migration", now_us=wall_clock_us())
+        made = make_backup(
+            KeptFolder(folder, doors, store), into=backups, why="migration", now_us=wall_clock_us()
+        )
         log.info("backup_made", file=made.path.name, why="migration")
     migrate(doors, "doors")
     migrate(store, "state")

@@ -36,6 +36,7 @@ from leadflow.backup import Made, make_backup
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
+from leadflow.kept_folder import KeptFolder
 from leadflow.lock import take_lock
 from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
@@ -188,9 +189,10 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
 
 def _nightly(engine: Embedded, settings: Settings) -> Nightly:
     files, into = engine.files, settings.backups
+    kept = KeptFolder(files.folder, files.doors, files.store)
 
     def make(why: Why) -> Made:
-        return make_backup(files.folder, files.doors, files.store, into=into, why=why, now_us=wall_clock_us())
+        return make_backup(kept, into=into, why=why, now_us=wall_clock_us())
 
     if settings.backup_at:
         engine.metrics.backup_age(lambda: newest_age_s(into, datetime.now(UTC)))

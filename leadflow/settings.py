@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         pattern=r"^postgresql\+psycopg://\S+$",
         description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
     )
+    doors_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="The cluster's doors, for `leadflow doctor` on another machine",
+    )
     partitions: int = Field(
         8, ge=1, le=1_000, description="Partitions of each topic: the most workers a stage can use"
     )

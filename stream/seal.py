@@ -55,6 +55,15 @@ def master_key(path: Path) -> bytes:
     return key
 
 
+def unwraps(master: bytes, wrapped: bytes) -> bool:
+    """Tell whether a wrapped capture key is one of this master key."""
+    try:
+        aes_key_unwrap(master, wrapped)
+    except InvalidUnwrap:
+        return False
+    return True
+
+
 def opens_with(master: bytes, event_id: str, wrapped: bytes, sealed: bytes) -> bool:
     """Tell whether a sealed event opens under its wrapped key and this master key."""
     try:
