@@ -134,12 +134,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         host = running
     files = read_files(folder)
     try:
-        yield from _running(files, host, settings)
+        yield from behind_doors(files, host, settings)
     finally:
         files.close()
 
 
-def _running(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:
+def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:
+    """Yield what is found at the doors of an installation that runs, and behind them."""
     try:
         status, answer = _ask(host, "GET", "/readyz", b"", {})
         why = str(answer.get("why", tell("see its log", "请查看日志")))
