@@ -16,7 +16,7 @@ import orjson
 
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
-from leadflow.embedded import Embedded, open_files
+from leadflow.embedded import Embedded, Files, open_files
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish
@@ -26,7 +26,7 @@ from schemas.company import Company
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
-from store.acts_erase import erase, erase_keys, find_erasure, write_journal
+from store.acts_erase import Erasure, Outgrown, erase_customer, erase_keys, find_erasure, write_journal
 from store.company import company_version, load_company
 
 Payload = Mapping[str, Any]
@@ -68,17 +68,28 @@ def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
     """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
     files = engine.files
     command = _command(payload, "erase")
+    erasure = _erase_once(files, command)
+    while erasure is None:
+        erasure = _erase_once(files, command)
+    files.doors.checkpoint()
+    files.store.checkpoint()
+    return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
+
+
+def _erase_once(files: Files, command: Command) -> Erasure | None:
+    """Erase a customer; None when something came to it meanwhile, so that it is not done yet."""
     with files.store.read() as connection:
-        erasure = find_erasure(connection, command.act_id, payload["id"])
+        erasure = find_erasure(connection, command.act_id, command.scope_id)
     write_journal(files.journal, erasure)
     with files.doors.write() as connection:
         gone = erase_keys(connection, erasure)
     files.keys.forget(gone)
-    plan = erase(erasure, files.keys.hash_secret)
-    perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-    files.doors.checkpoint()
-    files.store.checkpoint()
-    return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
+    plan = erase_customer(erasure, files.keys.hash_secret)
+    try:
+        perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+    except Outgrown:
+        return None
+    return erasure
 
 
 def do_ingest(engine: Embedded, payload: Payload) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from schemas.capture import Capture
 from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
 from store.acts import ActRefused, Command, perform
+from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, read_journal, write_journal
 from store.acts_inbox import take
 from store.company import company_version, load_company
 from store.database import Database
@@ -366,3 +367,31 @@ def test_a_lead_goes_on_alone_when_the_one_it_joins_never_comes(rig: Rig) -> Non
         rig.fire(MONDAY_10 + seconds * SECOND)
     assert len(rig.rows("membership")) == 1
     assert rig.fire(FAR) == 0
+
+
+def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig_of_both: Rig) -> None:
+    rig = rig_of_both
+    rig.feed([post(made="a", name="张伟", phone=phone(1))])
+    rig.run()
+    (customer,) = rig.rows("customer")
+    command = Command("erase", "ann", "erase", customer["customer_id"])
+
+    def look() -> Erasure:
+        with rig.store.read() as connection:
+            return find_erasure(connection, command.act_id, customer["customer_id"])
+
+    def erases(erasure: Erasure) -> None:
+        write_journal(rig.files.journal, erasure)
+        plan = erase_customer(erasure, bytes(32))
+        perform(rig.store, command, plan, MONDAY_10, rig.files.store_log.append)
+
+    early = look()
+    rig.feed([post(at_us=MONDAY_10 + SECOND, made="b", name="张伟", phone=phone(1))])
+    rig.run()
+    with pytest.raises(Outgrown):
+        erases(early)
+    assert len(rig.rows("lead")) == 2
+    erases(look())
+    assert rig.rows("lead") == rig.rows("lead_identifier") == rig.rows("binding") == []
+    (journalled,) = read_journal(rig.files.journal)
+    assert len(journalled.leads) == 2, "a restored backup is erased of both"
