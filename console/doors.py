@@ -17,6 +17,7 @@ class Box:
     """One source: a link to follow, or a command line to copy."""
 
     channel: Channel
+    source_id: str
     name: str
     link: str | None = None
     snippet: str | None = None
@@ -32,13 +33,13 @@ def boxes(sources: Mapping[str, Mapping[str, Any]], now_us: int, smtp_port: int)
 def _box(source: Mapping[str, Any], now_us: int, smtp_port: int) -> Iterator[Box]:
     source_id, name, channel = source["source_id"], source["name"], source["channel"]
     if channel == "web" and source["format"] == "web.form":
-        yield Box("web", name, link=f"/f/{source_id}", snippet=f"/f/{source_id}/html")
+        yield Box("web", source_id, name, link=f"/f/{source_id}", snippet=f"/f/{source_id}/html")
     elif channel == "email":
-        yield Box("email", name, command=_mail(source, smtp_port))
+        yield Box("email", source_id, name, command=_mail(source, smtp_port))
     elif channel == "cti":
-        yield Box("cti", name, command=_call(source, now_us))
+        yield Box("cti", source_id, name, command=_call(source, now_us))
     elif channel == "counter":
-        yield Box("counter", name, link=f"/counter/{source_id}")
+        yield Box("counter", source_id, name, link=f"/counter/{source_id}")
 
 
 def _mail(source: Mapping[str, Any], smtp_port: int) -> str | None:

@@ -29,6 +29,7 @@ from schemas.outcomes import OutcomeCode
 from store import views
 from store.acts import ActRefused, Command, Plan
 from store.acts_inbox import give_back, take
+from store.breakers import open_breakers
 
 NOTE_CHARS = 5_000
 """An outcome's note is a few sentences; longer is a pasted document."""
@@ -71,11 +72,12 @@ class Pages:
         return await run_in_threadpool(self._live, request, "_live.html")
 
     def _live(self, request: Request, template: str) -> Response:
-        view, rows = self._read(request, views.feed)
+        view, (rows, breakers) = self._read(request, _news_of_all)
         sources = view.company.sources
         values = {
             "sum": self.balance.get(),
             "feed": rows,
+            "breakers": breakers,
             "boxes": boxes(sources, view.now_us, self.smtp_port),
             "can_kill": self.can_kill,
         }
@@ -207,13 +209,17 @@ class Pages:
         return await run_in_threadpool(answer)
 
     async def needs_repair(self, request: Request) -> Response:
-        """What could not be read, what no list of the company has, and what to do about it."""
+        """What is held, what could not be read, what no list of the company has, and what to do about it."""
 
         def answer() -> Response:
-            view, letters = self._read(request, views.needs_repair)
+            view, (letters, breakers) = self._read(request, _to_repair)
             with self.desk.store.read() as connection:
                 on_no_list = unlisted(connection, view.company)
-            values = {"letters": letters, "on_no_list": on_no_list[:UNLISTED_SHOWN]}
+            values = {
+                "breakers": breakers,
+                "letters": letters,
+                "on_no_list": on_no_list[:UNLISTED_SHOWN],
+            }
             return _page(request, view, "needs_repair.html", values)
 
         return await run_in_threadpool(answer)
@@ -230,6 +236,14 @@ def _desk_of(
     connection: Connection, holder_id: str, since_us: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return views.inbox(connection, holder_id), views.news(connection, holder_id, since_us)
+
+
+def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return views.feed(connection), open_breakers(connection)
+
+
+def _to_repair(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return views.needs_repair(connection), open_breakers(connection)
 
 
 def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:

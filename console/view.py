@@ -81,6 +81,21 @@ class View:
         """Return the name of a source."""
         return source_name(self.company, source_id)
 
+    def breaker(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Return what is held or has stopped, what to do about it, and the command that has it go on."""
+        said, todo = words.BREAKERS[row["state"]]
+        facts = {
+            "source": self.source(row["source_id"]),
+            "stage": self.word("STEPS", row["stage"]),
+            "tried": row["tried"],
+            "refused": row["refused"],
+        }
+        command = {
+            "open": f"leadflow breaker reset {row['source_id']}",
+            "stopped": "leadflow breaker reset --all",
+        }
+        return self.gettext(said) % facts, self.gettext(todo), command.get(row["state"], "")
+
     def sink(self, sink_id: str) -> str:
         """Return the name of a sink."""
         return sink_name(self.company, sink_id)

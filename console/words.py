@@ -220,7 +220,33 @@ ENTRANCE: Mapping[str, tuple[str, str]] = {
 }
 """Title and text of the pages before the console, by state or code."""
 
+BREAKERS: Mapping[str, tuple[str, str]] = {
+    "open": (
+        N_("%(source)s is held: of %(tried)s that came lately, %(refused)s could not be handled"),
+        N_(
+            "What comes in is kept and acknowledged, and waits. Put the cause right: see below what was refused; correct "
+            "the source, or have the sender correct it. Then run:"
+        ),
+    ),
+    "draining": (
+        N_("%(source)s goes on: what was held is handled in order"),
+        N_("Nothing to do. What comes in meanwhile waits behind it."),
+    ),
+    "stopped": (
+        N_("Stopped: %(refused)s of %(tried)s sources fail at once (%(stage)s)"),
+        N_(
+            "That is no sender's doing. The doors stay open, nothing is skipped. Put the cause right (the company's files, "
+            "an update, this machine), then run:"
+        ),
+    ),
+}
+"""What is said of a breaker in each state, and what to do."""
+
 DEAD: Mapping[str, tuple[str, str]] = {
+    "held": (
+        N_("Not tried: its source is held, because nearly everything from there could not be handled."),
+        N_("Put the cause right, then have the source go on: leadflow breaker reset"),
+    ),
     "bug": (
         N_("Leadflow broke on this. The fault is ours, not the sender's."),
         N_("Keep it, report it, and replay it after the update."),

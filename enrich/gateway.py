@@ -326,6 +326,7 @@ def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str
     return event_of(
         resolved,
         source="/stages/resolve",
+        source_id=lead.source_id,
         subject=lead.lead_id,
         key=customer_id,
         time_us=at_us,

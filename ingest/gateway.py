@@ -302,6 +302,7 @@ def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int
     event = event_of(
         lead,
         source="/stages/parse",
+        source_id=lead.source_id,
         subject=lead.lead_id,
         key=lead.joins or lead.lead_id,
         time_us=at_us,

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from leadflow.cli_backup import backup, restore
+from leadflow.cli_breaker import breaker
 from leadflow.cli_init import init
 from leadflow.cli_people import people
 from leadflow.cli_token import token
@@ -20,7 +22,10 @@ from leadflow.terminal import Actor, company_from, existing, fail, language, ope
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, repair, replay, discard.")
 app.command()(init)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(dead, name="dead")
+app.add_typer(breaker, name="breaker")
 app.add_typer(token, name="token")
 app.add_typer(people, name="people")
 

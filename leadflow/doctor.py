@@ -36,9 +36,11 @@ from leadflow.settings import Settings
 from leadflow.terminal import tell
 from router.route import PROBE_HOLDER
 from schemas.company import Company
+from sinks.alarms import Ways, recipient_of, relay_of
 from sinks.port import outside
 from sinks.registry import BadSink, sinks_of
 from store import tables, views
+from store.breakers import open_breakers
 from store.company import company_version, load_company
 from store.database import sqlite_module
 from stream.door_log import PROBE_HEADER
@@ -98,12 +100,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
         host = running
     files = read_files(folder)
     try:
-        yield from _running(files, host)
+        yield from _running(files, host, settings)
     finally:
         files.close()
 
 
-def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
+def _running(files: Files, host: AlreadyRunning, settings: Settings) -> Iterator[Finding]:
     try:
         status, answer = _ask(host, "GET", "/readyz", b"", {})
         why = str(answer.get("why", tell("see its log", "请查看日志")))
@@ -123,6 +125,8 @@ def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
         tell(f"{lost} customers without owner", f"无主客户 {lost} 个"),
         "leadflow orphans; leadflow explain ID",
     )
+    yield from _held(files)
+    yield _told(settings, company)
     if not company.sources:
         yield Finding(
             False, tell("no source is configured", "尚未配置接入渠道"), "leadflow init; leadflow apply FOLDER"
@@ -130,6 +134,40 @@ def _running(files: Files, host: AlreadyRunning) -> Iterator[Finding]:
     for source in company.sources.values():
         yield _probe(files, host, source)
     yield from _ways_out(files, company)
+
+
+def _held(files: Files) -> Iterator[Finding]:
+    with files.store.read() as connection:
+        found = [row for row in open_breakers(connection) if row["state"] == "open"]
+    for row in found:
+        source_id = row["source_id"]
+        yield Finding(
+            False,
+            tell(
+                f"source {source_id} is held at {row['stage']} ({row['code']}), {row['held']} wait",
+                f"接入渠道 {source_id} 已在 {row['stage']} 环节暂扣（{row['code']}），{row['held']} 条等待中",
+            ),
+            tell(
+                f"put the cause right (leadflow dead list), then: leadflow breaker reset {source_id}",
+                f"请排除原因（leadflow dead list），然后运行：leadflow breaker reset {source_id}",
+            ),
+        )
+
+
+def _told(settings: Settings, company: Company) -> Finding:
+    """Say who is told when a source is held or a stage stops: no fault if it is nobody, but to be known."""
+    person = recipient_of(Ways(settings.alarm_mail), company) if relay_of(company) else None
+    ways = [person.email] if person else []
+    ways += [urlsplit(settings.alarm_webhook).netloc] if settings.alarm_webhook else []
+    if not ways:
+        return Finding(
+            True,
+            tell(
+                "alarms reach nobody: there is no mail sink with somebody to write to, and no alarm_webhook",
+                "警报不会通知任何人：没有可用的邮件出口和收件人，也未设置 alarm_webhook",
+            ),
+        )
+    return Finding(True, tell(f"alarms go to {', '.join(ways)}", f"警报发送至 {'、'.join(ways)}"))
 
 
 def _ways_out(files: Files, company: Company) -> Iterator[Finding]:

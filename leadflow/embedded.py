@@ -18,8 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
+from leadflow.exports import moment
 from leadflow.metrics import Metrics
+from leadflow.paths import journal_path
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.ids import make_id
@@ -29,16 +32,19 @@ from sinks.port import outside
 from store import tables
 from store.access import grant
 from store.acts import ActRefused, Command, perform
-from store.acts_erase import erase, erase_keys, read_journal
+from store.acts_erase import begin_journal, erase, erase_keys, read_journal
+from store.breakers import open_breakers
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
-from store.migrate import migrate
+from store.migrate import is_behind, migrate
+from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
+from stream.watch import StageStopped
 
 log = structlog.get_logger()
 
@@ -50,6 +56,8 @@ SOURCES_S = 0.25
 time, and nobody notices a quarter of a second after a change."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
+STANDS_S = 60.0
+"""A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -69,11 +77,14 @@ class Files:
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased."""
-        table = tables.capture
+        table, dead = tables.capture, tables.dead
+        of_letter = select(dead.c.off).where(dead.c.capture_id == capture_id, dead.c.topic == CAPTURES)
         with self.store.read() as connection:
             off = connection.execute(
                 select(table.c.off).where(table.c.capture_id == capture_id)
             ).scalar_one_or_none()
+            if off is None:  # parse broke on it, or has not tried it
+                off = connection.execute(of_letter.limit(1)).scalar_one_or_none()
         if off is None:
             return None
         with self.doors.read() as connection:
@@ -86,18 +97,37 @@ class Files:
         self.store.close()
 
 
-def open_files(folder: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Files:
-    """Open a data folder, making or migrating what is needed. Raises what names the fix."""
+def open_files(
+    folder: Path,
+    wal_limit: int = WAL_LIMIT_BYTES,
+    *,
+    backups: Path | None = None,
+    journal: Path | None = None,
+) -> Files:
+    """Open a data folder, making or migrating what is needed. Raises what names the fix.
+
+    `backups` is where a backup goes before tables are changed (none is made without it), `journal` the erasure
+    journal, if it does not lie beside the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    is_new = not (folder / "store.db").exists()
     doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
+    if backups is not None and (is_behind(doors, "doors") or is_behind(store, "state")):
+        made = make_backup(folder, doors, store, into=backups, why="migration", now_us=wall_clock_us())
+        log.info("backup_made", file=made.path.name, why="migration")
     migrate(doors, "doors")
     migrate(store, "state")
-    files = _files(folder, doors, store)
+    files = _files(folder, doors, store, journal)
     with doors.write() as connection:
         files.door_log.create(connection, pipeline.DOOR_TOPICS, new_id())
     with store.write() as connection:
         files.store_log.create(connection, pipeline.STORE_TOPICS, new_id())
     os.chmod(folder, 0o700)
+    if not files.journal.exists():
+        if is_new:
+            begin_journal(files.journal, new_id())
+        else:
+            log.warning("erasure_journal_missing", file=files.journal.name)
     _erase_again(files)
     return files
 
@@ -107,7 +137,7 @@ def read_files(folder: Path) -> Files:
     return _files(folder, open_sqlite(folder / "doors.db"), open_sqlite(folder / "store.db"))
 
 
-def _files(folder: Path, doors: Database, store: Database) -> Files:
+def _files(folder: Path, doors: Database, store: Database, journal: Path | None = None) -> Files:
     keys = KeyRing(master_key(folder / "master.key"), fetch_keys(doors))
     return Files(
         doors=doors,
@@ -116,7 +146,7 @@ def _files(folder: Path, doors: Database, store: Database) -> Files:
         store_log=SqlLog(tables.log, tables.topic_head, keys),
         keys=keys,
         folder=folder,
-        journal=folder.with_name(folder.name + ".erasures"),
+        journal=journal or journal_path(folder),
     )
 
 
@@ -135,14 +165,20 @@ def _erase_again(files: Files) -> None:
         command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
         plan = erase(erasure, files.keys.hash_secret)
         perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-        files.doors.checkpoint()
-        files.store.checkpoint()
+        files.doors.checkpoint(wait=True)
+        files.store.checkpoint(wait=True)
 
 
 class Embedded:
     """Everything but HTTP: the doors' log, the stages, the timers and the dispatch, started and stopped here."""
 
-    def __init__(self, files: Files, probe_token: str = "", public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        probe_token: str = "",
+        public_url: str | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         self.files = files
         self.companies = CompanyCache()
         self.metrics = Metrics()
@@ -160,7 +196,8 @@ class Embedded:
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, store)
         stages = pipeline.stages(self.companies)
         self.hosts: list[StageHost[Any, Any]] = [
-            StageHost(stage, readers, files.store, files.store_log, _wall_clock_of) for stage in stages
+            StageHost(stage, readers, files.store, files.store_log, _wall_clock_of, policy=policy)
+            for stage in stages
         ]
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -178,12 +215,14 @@ class Embedded:
         self._sources: dict[str, dict[str, Any]] = {}
         self._sources_until = 0.0
         self.trouble: str | None = None
+        self._turned_s = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stages", daemon=True)
 
     def start(self) -> None:
         """Start the doors' writer and the stages."""
         self.door.start()
+        self._turned_s = time.monotonic()
         self._thread.start()
         self.calls.start()
         self.dispatch.start()
@@ -229,13 +268,42 @@ class Embedded:
 
     def _turn(self) -> int:
         fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
-        return sum(self._timed(host) for host in self.hosts)
+        stopped: list[str] = []
+        done = sum(self._timed(host, stopped) for host in self.hosts)
+        self.trouble = "; ".join(stopped) or None
+        return done
 
-    def _timed(self, host: StageHost[Any, Any]) -> int:
+    def _timed(self, host: StageHost[Any, Any], stopped: list[str]) -> int:
         started = time.perf_counter()
-        if done := host.run_once():
+        try:
+            done = host.run_once()
+        except StageStopped as reason:  # the other stages go on, and this one as soon as somebody resets it
+            stopped.append(str(reason))
+            return 0
+        if done:
             self.metrics.batch(host.stage.name, time.perf_counter() - started)
         return done
+
+    def unwell(self) -> str | None:
+        """Return why the stages stand, or None: they work, or have nothing to do."""
+        if self.trouble is None and time.monotonic() - self._turned_s > STANDS_S:
+            return "the stages have not done a turn for over a minute: see the log, restart"
+        return self.trouble
+
+    def breakers(self) -> list[dict[str, Any]]:
+        """Return the sources whose events are held, and since when."""
+        with self.files.store.read() as connection:
+            found = open_breakers(connection)
+        return [
+            {
+                "source": row["source_id"],
+                "stage": row["stage"],
+                "state": row["state"],
+                "since": moment(row["since_us"]),
+                "held": row["held"],
+            }
+            for row in found
+        ]
 
     def backlogs(self) -> list[tuple[str, int]]:
         """Return how many events wait for each stage."""
@@ -245,7 +313,6 @@ class Embedded:
         while not self._stopping.is_set():
             try:
                 done = self._turn()
-                self.trouble = None
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)
@@ -256,6 +323,7 @@ class Embedded:
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
                 return
+            self._turned_s = time.monotonic()
             if not done:
                 self.door.wait_for_more(IDLE_S)
             elif self._deliver.has_sinks:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from math import nan
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.recent import Recent
 from store import tables, views
+from store.breakers import WHOLE_STAGE, open_breakers
 from store.database import Database
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -63,6 +65,11 @@ class Metrics:
     def door(self, channel: str) -> tuple[Histogram, Histogram]:
         """Return what counts a door's answers: those that took something, and the others."""
         return self._answers.labels(channel), self._refused.labels(channel)
+
+    def backup_age(self, age_s: Callable[[], float | None]) -> None:
+        """Show how old the newest backup is; not a number as long as there is none."""
+        gauge = Gauge("leadflow_backup_age_seconds", "Age of the newest backup", registry=self.registry)
+        gauge.set_function(lambda: nan if (age := age_s()) is None else age)
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""
@@ -114,6 +121,7 @@ class StoreMetrics(Collector):
     def _read(self) -> Iterator[Metric]:
         with self._store.read() as connection:
             yield from _captures(connection)
+            yield from _breakers(connection)
             yield from _present(connection, self._clock())
         backlog = GaugeMetricFamily(
             "leadflow_backlog_events", "Events that wait for a stage", labels=["stage"]
@@ -147,7 +155,7 @@ def _captures(connection: Connection) -> Iterator[Metric]:
     letters = (
         select(*door, func.count())
         .join(dead, dead.c.capture_id == capture.c.capture_id)
-        .where(real, dead.c.stage == "parse")
+        .where(real, dead.c.stage == "parse", dead.c.code != "held")
         .group_by(*door)
     )
     yield _by_door(*_REFUSED, [tuple(row) for row in connection.execute(letters)])
@@ -161,6 +169,28 @@ def _by_door(name: str, meaning: str, counts: Iterable[_Count]) -> Metric:
     for door, total in sorted(sums.items()):
         family.add_metric(door, total)
     return family
+
+
+def _breakers(connection: Connection) -> Iterator[Metric]:
+    opened = GaugeMetricFamily(
+        "leadflow_breaker_open", "1 while a source's events are held, or still replayed", labels=["source"]
+    )
+    held = GaugeMetricFamily("leadflow_dead_letters_held", "Events that wait for a reset", labels=["source"])
+    stopped = GaugeMetricFamily(
+        "leadflow_stage_stopped", "1 while a stage stands because most sources failed", labels=["stage"]
+    )
+    found = open_breakers(connection)
+    waiting = dict.fromkeys(connection.execute(select(tables.source.c.source_id)).scalars(), 0)
+    for row in found:
+        if row["source_id"] == WHOLE_STAGE:
+            stopped.add_metric([row["stage"]], 1)
+        else:
+            waiting[row["source_id"]] = waiting.get(row["source_id"], 0) + row["held"]
+    is_open = {row["source_id"] for row in found}
+    for source_id, count in sorted(waiting.items()):
+        opened.add_metric([source_id], source_id in is_open)
+        held.add_metric([source_id], count)
+    yield from (opened, held, stopped)
 
 
 def _present(connection: Connection, now_us: int) -> Iterator[Metric]:

@@ -27,6 +27,7 @@ from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Erasure, Outgrown, erase_customer, erase_keys, find_erasure, write_journal
+from store.breakers import reset
 from store.company import company_version, load_company
 
 Payload = Mapping[str, Any]
@@ -71,8 +72,8 @@ def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
     erasure = _erase_once(files, command)
     while erasure is None:
         erasure = _erase_once(files, command)
-    files.doors.checkpoint()
-    files.store.checkpoint()
+    files.doors.checkpoint(wait=True)
+    files.store.checkpoint(wait=True)
     return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
 
 
@@ -145,9 +146,15 @@ def do_end_access(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "end_access", end())
 
 
+def do_reset_breaker(engine: Embedded, payload: Payload) -> dict[str, Any]:
+    """Have the events that are held of a source replayed, in order; `*`: of all, and stopped stages go on."""
+    return _act(engine, payload, "reset_breaker", reset())
+
+
 VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
     "replay": do_replay,
     "discard": do_discard,
+    "reset_breaker": do_reset_breaker,
     "repair": do_repair,
     "erase": do_erase,
     "ingest": do_ingest,
@@ -166,7 +173,9 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
         lock = take_lock(settings.data)
     except AlreadyRunning as running:
         return _ask_host(running.url, verb, payload)
-    engine = Embedded(open_files(settings.data, settings.wal_limit_bytes))
+    engine = Embedded(
+        open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups), policy=settings.breaker
+    )
     engine.door.start()
     try:
         answer = VERBS[verb](engine, payload)

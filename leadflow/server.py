@@ -9,6 +9,7 @@ import resource
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,13 +31,17 @@ from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
+from leadflow.archive import Why
+from leadflow.backup import Made, make_backup
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.lock import take_lock
 from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
+from leadflow.nightly import Nightly, newest_age_s
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
+from leadflow.telling import tellers
 from store.acts import ActRefused
 from stream import crash
 
@@ -54,12 +59,17 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         engine.start()
+        telling = tellers(settings, store, engine.files.folder, engine.unwell)
+        for one in telling:
+            one.start()
         smtp = await _smtp(engine, settings)
         try:
             yield
         finally:
             if smtp is not None:
                 smtp.close()
+            for one in telling:
+                one.stop()
             engine.stop()
 
     store, companies = engine.files.store, engine.companies
@@ -81,9 +91,10 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> JSONResponse:
-        if engine.trouble is not None:
-            return JSONResponse({"ready": False, "why": engine.trouble}, status_code=503)
-        return JSONResponse({"ready": True})
+        if (why := engine.unwell()) is not None:
+            return JSONResponse({"ready": False, "why": why}, status_code=503)
+        # A source that fails is no reason to turn the others away.
+        return JSONResponse({"ready": True, "breakers": await run_in_threadpool(engine.breakers)})
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(engine.metrics.text)
@@ -151,9 +162,24 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     crash.arm(dict(os.environ))
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
-    files = open_files(settings.data, settings.wal_limit_bytes)
-    serve(Embedded(files, mark, settings.public_url), settings, kill)
+    files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
+    engine = Embedded(files, mark, settings.public_url, settings.breaker)
+    nightly = _nightly(engine, settings)
+    nightly.start()
+    serve(engine, settings, kill)
+    nightly.stop()
     lock.close()
+
+
+def _nightly(engine: Embedded, settings: Settings) -> Nightly:
+    files, into = engine.files, settings.backups
+
+    def make(why: Why) -> Made:
+        return make_backup(files.folder, files.doors, files.store, into=into, why=why, now_us=wall_clock_us())
+
+    if settings.backup_at:
+        engine.metrics.backup_age(lambda: newest_age_s(into, datetime.now(UTC)))
+    return Nightly(make, into, settings.backup_at, settings.backup_keep)
 
 
 def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:

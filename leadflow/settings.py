@@ -17,8 +17,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from leadflow.paths import backups_of
 from schemas.base import Language
-from store.database import WAL_LIMIT_BYTES
+from store.database import WAL_LIMIT_BYTES, PostgresLimits
+from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
+
+MINUTE_US = 60_000_000
 
 
 class Settings(BaseSettings):
@@ -40,12 +44,103 @@ class Settings(BaseSettings):
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
     )
+    kafka: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+:\d+$",
+        description="Brokers of the cluster, host:port; without it everything runs here",
+    )
+    database_url: str | None = Field(
+        None,
+        pattern=r"^postgresql\+psycopg://\S+$",
+        description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
+    )
+    database_pool: int = Field(8, ge=1, le=1_000, description="Connections that each process may have open")
+    database_statement_s: float = Field(60.0, gt=0, description="Seconds that one statement may take")
+    database_lock_s: float = Field(
+        10.0, gt=0, description="Seconds to wait for a lock or for a free connection"
+    )
+    database_idle_s: float = Field(
+        20.0, gt=0, description="Seconds after which a transaction in which nothing happens is cut off"
+    )
+    partitions: int = Field(
+        8, ge=1, le=1_000, description="Partitions of each topic: the most workers a stage can use"
+    )
+    replication: int = Field(
+        1, ge=1, le=9, description="Copies of each topic; 3 where there are three brokers"
+    )
+    master_key: Path | None = Field(
+        None,
+        description="File of the master key, the same on every machine (default: master.key in the data folder)",
+    )
+    breaker_share: float = Field(
+        SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
+    )
+    breaker_minimum: int = Field(
+        MINIMUM, ge=1, description="Tries within the window before there is a share to speak of"
+    )
+    breaker_window_minutes: int = Field(
+        WINDOW_US // MINUTE_US, ge=1, le=24 * 60, description="How far back tries count"
+    )
+    alarm_mail: str | None = Field(
+        None,
+        pattern=r"^[!-~]+@[!-~]+$",
+        description="Who is told by mail when a source is held or a stage stops; else whoever answers for the default queue",
+    )
+    alarm_webhook: str | None = Field(
+        None, pattern=r"^https?://[!-~]+$", description="Where alarms are POSTed to as JSON"
+    )
+    alarm_webhook_secret: str | None = Field(
+        None,
+        pattern=r"^whsec_[A-Za-z0-9+/=]{32,}$",
+        description="Signs them, as it does a sink's webhooks",
+        repr=False,
+    )
+    heartbeat_url: str | None = Field(
+        None, pattern=r"^https?://[!-~]+$", description="Asked for at an interval while all is well"
+    )
+    heartbeat_fail_url: str | None = Field(
+        None,
+        pattern=r"^https?://[!-~]+$",
+        description="Asked for instead while a stage stands; none: silence says so",
+    )
+    heartbeat_seconds: int = Field(
+        60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
+    )
+    backup_folder: Path | None = Field(
+        None, description="Where backups go; beside the data folder (FOLDER.backups) if not set"
+    )
+    backup_at: str = Field(
+        "03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^$",
+        description="When the nightly backup is made, in this machine's time; empty for none",
+    )
+    backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
+
+    @property
+    def breaker(self) -> Policy:
+        """When a source's events are held."""
+        return Policy(self.breaker_share, self.breaker_window_minutes * MINUTE_US, self.breaker_minimum)
+
+    @property
+    def database_limits(self) -> PostgresLimits:
+        """What a process may take of the cluster's PostgreSQL."""
+        return PostgresLimits(
+            pool=self.database_pool,
+            statement_s=self.database_statement_s,
+            lock_s=self.database_lock_s,
+            idle_s=self.database_idle_s,
+        )
 
     @property
     def local_url(self) -> str:
         """The console's address on this machine."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups go."""
+        return backups_of(self.data, self.backup_folder)
 
     @property
     def console_url(self) -> str:

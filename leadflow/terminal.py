@@ -28,8 +28,10 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 REFUSED_ZH = {
     "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",
     "dead_letter_ended": "该待修复记录已处理完毕",
+    "dead_letter_held": "该记录随其接入渠道暂扣，请先排除原因，再运行：leadflow breaker reset",
     "delivery_ended": "该推送已送达或不再发送，无可重放",
     "key_reused": "此幂等键已用于其他操作，请更换",
+    "no_breaker": "该接入渠道没有熔断，或正在重放，请查看：leadflow breaker",
     "no_raw_bytes": "原始内容已删除，无法修复",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
     "unknown_customer": "没有这个客户",

@@ -35,6 +35,9 @@ EVENT_MODELS: dict[str, type[Frozen]] = {
 }
 """Every event type there is, with its version in the name, and the model of its data."""
 
+_OF_A_SOURCE = ("/stages/parse", "/stages/resolve")
+"""What makes the events that go back to one thing received; behind them stands the source's id."""
+
 _TYPE_OF = {model: name for name, model in EVENT_MODELS.items()}
 
 
@@ -58,6 +61,12 @@ class Event(Frozen):
     """The per-capture key that `data` is sealed under wherever it is stored; None if it holds ids only."""
     data: bytes
 
+    @property
+    def source_id(self) -> str | None:
+        """The source that the event goes back to, by its `source`, such as `/doors/web/site`; None if to none."""
+        room, _, source_id = self.source.rpartition("/")
+        return source_id if room.startswith("/doors/") or room in _OF_A_SOURCE else None
+
     def read(self, model: ModelOf[M]) -> M:
         """Return the data as `model`. Raises ValueError when the event is of another type."""
         if EVENT_MODELS.get(self.type) is not model:
@@ -77,11 +86,15 @@ def event_of(
     key_id: str | None,
     cause: str,
     ordinal: int = 0,
+    source_id: str | None = None,
 ) -> Event:
-    """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`."""
+    """Wrap `data` as the `ordinal`-th event that `cause` (an event id) gave rise to at `source`.
+
+    `source_id`: the source (`Event.source_id`) that it goes back to, if to one.
+    """
     return Event(
         id=child_id("evt", subject, source, cause, ordinal),
-        source=source,
+        source=source if source_id is None else f"{source}/{source_id}",
         type=type_of(type(data)),
         subject=subject,
         key=key,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import AwareDatetime, Field
 
 from schemas.base import Channel, Frozen, Language, LeadKind, Purpose
@@ -57,7 +59,22 @@ class Assigned(Frozen):
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
 
 
-OUTWARD_MODELS: dict[str, type[Frozen]] = {"leadflow.assigned.v1": Assigned}
-"""Every type of message that leaves, with its version in the name, and the model of its data."""
+class Alarm(Frozen):
+    """Something needs a person: a source whose events are held, or a stage that stopped."""
+
+    alarm_id: str
+    what: Literal["source_held", "stage_stopped"]
+    stage: str
+    source: str | None = Field(description="None when the whole stage stopped")
+    since: AwareDatetime
+    tried: int = Field(description="Lately, of this source; of a stage: the sources that were heard of")
+    refused: int = Field(description="Of these; of a stage: the sources that fail")
+    code: str | None = Field(description="Of the last refusal, see docs/errors.md")
+    link: str | None = Field(None, description="The page that says what to do, if `public_url` is set")
+
 
 ASSIGNED = "leadflow.assigned.v1"
+ALARM = "leadflow.alarm.v1"
+
+OUTWARD_MODELS: dict[str, type[Frozen]] = {ASSIGNED: Assigned, ALARM: Alarm}
+"""Every type of message that leaves, with its version in the name, and the model of its data."""

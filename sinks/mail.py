@@ -25,7 +25,7 @@ from schemas.base import Language
 from schemas.outward import Assigned
 from schemas.sinks import HeldBy, SinkSettings
 from sinks.net import is_loopback, utc
-from sinks.port import Abilities, Answer, Kind, Later, Message, Never, Outside, Taken
+from sinks.port import Abilities, Answer, Kind, Later, Message, Never, Outside, Recipient, Taken
 
 TIMEOUT_S = 15.0
 """For each step of the dialogue: a relay that greylists or looks up names takes some seconds."""
@@ -77,22 +77,31 @@ def render(sink: Mail, message: Message) -> Letter | None:
     subject = words["subject" if is_new else "news"].format(
         who=_who(assigned) or words["nobody"], company=message.company
     )
-    mail = EmailMessage(policy=SMTP)
-    domain = sink.sender.rpartition("@")[2]
-    mail["From"] = Address(_one_line(message.company), addr_spec=sink.sender)
-    mail["To"] = Address(_one_line(person.name), addr_spec=person.email)
-    mail["Subject"] = _one_line(subject)[: _SUBJECT_CHARS * 2]
-    mail["Date"] = format_datetime(utc(message.at_us))
-    mail["Message-ID"] = f"<{message.delivery_id}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Loop"] = sink.sender
+    mail = addressed(sink, message.company, person, subject, (message.delivery_id, utc(message.at_us)))
     text = "\n".join([*(f"{name}{words['colon']}{value}" for name, value in lines), ""])
     if assigned.link:
         text += f"\n{words['open']}{words['colon']}{assigned.link}\n"
     mail.set_content(text, cte="base64")
     mail.add_alternative(_html(lines, assigned.link, words, person.language), subtype="html", cte="base64")
     return Letter(person.email, mail)
+
+
+def addressed(
+    sink: Mail, company: str, person: Recipient, subject: str, stamp: tuple[str, datetime]
+) -> EmailMessage:
+    """Return a mail with its headers and nothing in it yet. `stamp`: what its Message-ID is made from, and its date."""
+    mail = EmailMessage(policy=SMTP)
+    made_from, moment = stamp
+    domain = sink.sender.rpartition("@")[2]
+    mail["From"] = Address(_one_line(company), addr_spec=sink.sender)
+    mail["To"] = Address(_one_line(person.name), addr_spec=person.email)
+    mail["Subject"] = _one_line(subject)[: _SUBJECT_CHARS * 2]
+    mail["Date"] = format_datetime(moment)
+    mail["Message-ID"] = f"<{made_from}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["X-Loop"] = sink.sender
+    return mail
 
 
 def is_address(text: str) -> bool:
@@ -152,9 +161,12 @@ def _clock(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def send(sink: Mail, letter: Letter | None, _outside: Outside) -> Answer:
-    """Hand the mail to the relay. 5yz on this mail is for good; everything else comes again."""
-    if letter is None:
-        return Never("no_address")
+    """Hand a sink's mail to its relay, if there is still somebody to write to."""
+    return Never("no_address") if letter is None else send_mail(sink, letter)
+
+
+def send_mail(sink: Mail, letter: Letter) -> Answer:
+    """Hand a mail to the relay. 5yz on this mail is for good; everything else comes again."""
     if sink.user and not sink.secret:
         return Later("no_secret")
     try:

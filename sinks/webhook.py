@@ -11,8 +11,11 @@ import ssl
 import time
 from base64 import b64decode
 from binascii import Error as BadBase64
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -53,7 +56,7 @@ class Webhook(SinkSettings):
     @field_validator("secret")
     @classmethod
     def _is_secret(cls, secret: str | None) -> str | None:
-        if secret and not _is_key(secret):
+        if secret and not is_key(secret):
             raise ValueError("write whsec_ and the base64 of 24 to 64 random bytes")
         return secret
 
@@ -78,29 +81,38 @@ def render(sink: Webhook, message: Message) -> Post | None:
     """Return the signed request; None while the sink has no secret to sign with."""
     if not sink.secret:
         return None
-    moment = utc(message.at_us)
     assigned = message.assigned
     content = {
         "type": ASSIGNED,
         "timestamp": assigned.decided,
         "data": assigned.model_dump(mode="json"),
     }
+    return signed(sink.url, sink.secret, message.delivery_id, utc(message.at_us), content)
+
+
+def signed(
+    url: str, secret: str | None, webhook_id: str, moment: datetime, content: Mapping[str, Any]
+) -> Post:
+    """Return the request that carries `content` under an id, signed at a moment; unsigned without a secret."""
     body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
-    signature = Signer(sink.secret).sign(message.delivery_id, moment, body.decode())
     headers = {
         "content-type": "application/json",
         "user-agent": _USER_AGENT,
-        "webhook-id": message.delivery_id,
+        "webhook-id": webhook_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": signature,
     }
-    return Post(sink.url, headers, body)
+    if secret is not None:
+        headers["webhook-signature"] = Signer(secret).sign(webhook_id, moment, body.decode())
+    return Post(url, headers, body)
 
 
 def send(_sink: Webhook, post: Post | None, outside: Outside) -> Answer:
-    """Send the request. 2xx is taken, 408, 425, 429 and 5xx come again, everything else is refused for good."""
-    if post is None:
-        return Later("no_secret")
+    """Send a sink's request, if there is a secret to sign it with."""
+    return Later("no_secret") if post is None else post_to(post, outside)
+
+
+def post_to(post: Post, outside: Outside) -> Answer:
+    """Send a request. 2xx is taken, 408, 425, 429 and 5xx come again, everything else is refused for good."""
     try:
         with outside.http.stream("POST", post.url, content=post.body, headers=post.headers) as answer:
             _hear_out(answer)
@@ -158,7 +170,8 @@ def probe(sink: Webhook, _outside: Outside) -> str:
             return f"{host}:{port} answers, and its certificate is good"
 
 
-def _is_key(secret: str) -> bool:
+def is_key(secret: str) -> bool:
+    """Tell whether a text is a signing key of Standard Webhooks."""
     if not secret.startswith("whsec_"):
         return False
     try:

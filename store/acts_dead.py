@@ -53,27 +53,31 @@ def repaired() -> Plan:
 
 
 def discard() -> Plan:
-    """Return the plan that closes a dead letter for good; the raw bytes stay."""
-    return _end("discarded")
+    """Return the plan that closes a dead letter, refused or held, for good; the raw bytes stay."""
+    return _end("discarded", even_held=True)
 
 
-def open_dead_letter(connection: Connection, dead_id: str) -> dict[str, Any]:
-    """Return a dead letter that is still open. Raises ActRefused."""
+def open_dead_letter(connection: Connection, dead_id: str, *, even_held: bool = False) -> dict[str, Any]:
+    """Return a dead letter that is still open, `even_held`: or held. Raises ActRefused."""
     table = tables.dead
     row = connection.execute(select(table).where(table.c.dead_id == dead_id)).mappings().one_or_none()
     if row is None:
         raise ActRefused(
             "unknown_dead_letter", f"There is no dead letter {dead_id}; see `leadflow dead list`."
         )
-    if row["state"] != "open":
+    if row["state"] == "held" and not even_held:
+        raise ActRefused(
+            "dead_letter_held", f"Dead letter {dead_id} waits for: leadflow breaker reset SOURCE"
+        )
+    if row["state"] not in ("open", "held"):
         raise ActRefused("dead_letter_ended", f"Dead letter {dead_id} is {row['state']} already.")
     return dict(row)
 
 
-def _locked(connection: Connection, dead_id: str) -> dict[str, Any]:
+def _locked(connection: Connection, dead_id: str, *, even_held: bool = False) -> dict[str, Any]:
     table = tables.dead
     connection.execute(select(table.c.dead_id).where(table.c.dead_id == dead_id).with_for_update())
-    return open_dead_letter(connection, dead_id)
+    return open_dead_letter(connection, dead_id, even_held=even_held)
 
 
 def _send_again(connection: Connection, dead: dict[str, Any], now_us: int) -> Sequence[Effect]:
@@ -96,9 +100,9 @@ def _send_again(connection: Connection, dead: dict[str, Any], now_us: int) -> Se
     ]
 
 
-def _end(state: str) -> Plan:
+def _end(state: str, *, even_held: bool = False) -> Plan:
     def plan(connection: Connection, command: Command, _now_us: int) -> Sequence[Effect]:
-        dead = _locked(connection, command.scope_id)
+        dead = _locked(connection, command.scope_id, even_held=even_held)
         return [Update("dead", {"dead_id": dead["dead_id"]}, {"state": state})]
 
     return plan

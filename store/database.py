@@ -9,17 +9,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool, StaticPool
 
 WAL_LIMIT_BYTES = 8 * 1024 * 1024
 """Checkpoint when the WAL has grown to this: smaller costs an fsync of the file more often, larger makes
 the checkpoint itself (and the restart after a kill) longer. 8 MiB are some 20 ms of writing here."""
+
+_BUSY_MS = 10_000
+"""How long a statement waits for a lock of another process, such as a command that writes while none runs."""
 
 _SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -78,6 +84,7 @@ class Database:
         self._reader = reader
         self._wal = wal
         self._wal_limit = wal_limit
+        self._wal_due = wal_limit
         self._turn = threading.Lock() if wal is not None else None
 
     @property
@@ -93,17 +100,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection inside a transaction; commit at the end, roll back on an exception."""
-        if self._turn is None:
-            with self._writer.begin() as connection:
-                yield connection
-            return
-        with self._turn, self._writer.begin() as connection:
+        with self._turn or nullcontext(), _connected(self._writer) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection with a stable view of what is committed; it cannot write."""
-        with self._reader.connect() as connection:
+        with _connected(self._reader) as connection:
             yield connection
 
     def wal_is_full(self) -> bool:
@@ -111,25 +114,60 @@ class Database:
         if self._wal is None:
             return False
         try:
-            return self._wal.stat().st_size > self._wal_limit
+            return self._wal.stat().st_size > self._wal_due
         except FileNotFoundError:
             return False
 
-    def checkpoint(self) -> None:
-        """Move the WAL into the file and empty it; what a reader still needs stays until the next time."""
-        if self._turn is None:
-            return
+    def checkpoint(self, *, wait: bool = False) -> bool:
+        """Move the WAL into the file and empty it; tell whether it is empty now.
+
+        A reader who is not done yet (a backup, an export into a pager) keeps the WAL from being emptied. Writers
+        do not wait for that: they go on, and the next checkpoint is due after another `wal_limit` bytes. With
+        `wait` the reader is waited for, 10 s at most: for what must be gone from the disk.
+        """
+        if self._wal is None or self._turn is None:
+            return True
         with self._turn:
             raw = self._writer.raw_connection()
             try:
-                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+                say: Any = raw.driver_connection
+                say.execute(f"PRAGMA busy_timeout={_BUSY_MS if wait else 0}")
+                busy, _, _ = say.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                say.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             finally:
                 raw.close()
+            still = self._wal.stat().st_size if busy else 0
+            self._wal_due = still + self._wal_limit
+        return not busy
+
+    def copy_to(self, path: Path) -> None:
+        """Copy what is committed at this moment into a new SQLite file, while writers go on.
+
+        By SQLite's online backup in one step: one snapshot, page by page. Raises NotImplementedError elsewhere.
+        """
+        if self._wal is None:
+            raise NotImplementedError("only a SQLite file is copied like this")
+        target = sqlite_module().connect(path)
+        raw = self._reader.raw_connection()
+        try:
+            raw.driver_connection.backup(target)  # type: ignore[union-attr]
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, to be moved as one
+        finally:
+            raw.close()
+            target.close()
 
     def close(self) -> None:
         """Close every connection."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _connected(engine: Engine) -> Connection:
+    """Return a connection. That the pool has none left is trouble of the database's, as if it had refused one."""
+    try:
+        return engine.connect()
+    except PoolTimeout as error:
+        raise OperationalError("connect", None, error, connection_invalidated=True) from error
 
 
 def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
@@ -155,7 +193,7 @@ def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={_BUSY_MS}",
             "wal_autocheckpoint=0",
             "temp_store=MEMORY",
             "cache_size=-65536",
@@ -177,7 +215,59 @@ def _say(connection: Connection, statement: str) -> None:
     connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
-def open_postgres(url: str) -> Database:
-    """Open a PostgreSQL database by its URL (`postgresql+psycopg://…`), 14 or newer."""
-    engine = create_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True)
-    return Database(engine, engine)
+@dataclass(frozen=True, slots=True)
+class PostgresLimits:
+    """What one process may take of a PostgreSQL, and how long anything may last there."""
+
+    pool: int = 8
+    """Connections."""
+    statement_s: float = 60.0
+    """One statement: the longest there is, an export's, takes seconds for a million rows."""
+    lock_s: float = 10.0
+    """Waiting for a lock: a batch holds its own for a fraction of a second, a hand-over of thousands for some."""
+    idle_s: float = 20.0
+    """A transaction in which nothing happens. Work between two statements takes milliseconds, so this one's process
+    has been stopped, or its network cut; its locks keep others waiting."""
+
+
+def open_postgres(url: str, limits: PostgresLimits | None = None, name: str = "leadflow") -> Database:
+    """Open a PostgreSQL database by its URL (`postgresql+psycopg://…`), 14 or newer.
+
+    `name` is what the server's administrator sees in pg_stat_activity.
+    """
+    limits = limits or PostgresLimits()
+    engine = create_engine(
+        url,
+        pool_size=limits.pool,
+        max_overflow=0,
+        pool_timeout=limits.lock_s,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": name,
+            "connect_timeout": 10,
+            "options": _postgres_options(limits),
+            # A server that is gone without a word is noticed after 10 + 3 × 5 s, also while we wait for its answer.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+        },
+    )
+    # As on SQLite, whoever only reads sees one moment; each statement of a writer sees what is committed by then.
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reader)
+
+
+def _postgres_options(limits: PostgresLimits) -> str:
+    """Return the session's settings: limits, and how soon the server notices that this process is gone."""
+    settings = {
+        "statement_timeout": int(limits.statement_s * 1_000),
+        "lock_timeout": int(limits.lock_s * 1_000),
+        "idle_in_transaction_session_timeout": int(limits.idle_s * 1_000),
+        "client_connection_check_interval": 5_000,
+        "tcp_keepalives_idle": 10,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

@@ -92,14 +92,22 @@ def _log_tables(metadata: MetaData) -> tuple[Table, Table]:
 log, topic_head = _log_tables(state)
 door_log, door_head = _log_tables(doors)
 
-pii_key = Table(
-    "pii_key",
-    doors,
-    _id("key_id", key=True),
-    _id("capture_id"),
-    Column("wrapped", LargeBinary, nullable=False),
-    Index("ix_pii_key_capture_id", "capture_id"),
-)
+
+def _key_table(metadata: MetaData) -> Table:
+    return Table(
+        "pii_key",
+        metadata,
+        _id("key_id", key=True),
+        _id("capture_id"),
+        Column("wrapped", LargeBinary, nullable=False),
+        Index("ix_pii_key_capture_id", "capture_id"),
+    )
+
+
+door_key = _key_table(doors)
+"""Keys of captures, written with them: in `doors.db`; in the cluster, of those that wait there for the brokers."""
+pii_key = _key_table(state)
+"""Keys of captures in the cluster, where every worker reads them. Empty on one machine."""
 tail_checkpoint = Table(
     "tail_checkpoint",
     doors,
@@ -224,6 +232,7 @@ dead = Table(
     _id("stage"),
     _id("event_id"),
     _id("capture_id", null=True),
+    _id("source_id", null=True),
     _id("trace_id"),
     Column("attempt", Integer, nullable=False),
     _id("code"),
@@ -236,8 +245,61 @@ dead = Table(
     Column("part", Integer, nullable=False),
     Column("off", BigInteger, nullable=False),
     UniqueConstraint("stage", "event_id", "attempt"),
-    CheckConstraint("state IN ('open', 'repaired', 'replayed', 'discarded')", name="state"),
+    CheckConstraint("state IN ('open', 'held', 'repaired', 'replayed', 'discarded')", name="state"),
     Index("ix_dead_state", "state", "refused_us"),
+    Index(
+        "ix_dead_held",
+        "stage",
+        "source_id",
+        "part",
+        "off",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
+    ),
+)
+breaker = Table(
+    "breaker",
+    state,
+    _id("stage", key=True),
+    Column("source_id", Text, primary_key=True, comment="* for a stage that stopped"),
+    Column("state", Text, nullable=False),
+    _us("since_us"),
+    Column("tried", Integer, nullable=False, comment="within the window, when it opened"),
+    Column("refused", Integer, nullable=False),
+    _id("code", null=True),
+    CheckConstraint("state IN ('open', 'draining', 'stopped')", name="state"),
+)
+breaker_count = Table(
+    "breaker_count",
+    state,
+    _id("stage", key=True),
+    _id("source_id", key=True),
+    Column("part", Integer, primary_key=True),
+    Column("from_us", BigInteger, primary_key=True),
+    Column("tried", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+)
+alarm = Table(
+    "alarm",
+    state,
+    _id("alarm_id", key=True),
+    _id("stage"),
+    _id("source_id"),
+    _us("at_us"),
+    Column("tried", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    _id("code", null=True),
+)
+alarm_way = Table(
+    "alarm_way",
+    state,
+    _id("alarm_id", key=True),
+    Column("way", Text, primary_key=True),
+    Column("attempt", Integer, nullable=False, comment="tries that failed"),
+    _us("next_us"),
+    _us("told_us", null=True),
+    _id("code", null=True),
+    CheckConstraint("way IN ('mail', 'webhook')", name="way"),
 )
 
 # --- who it is ----------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from store.bulk import keys_in
 ORPHAN_AFTER_US = 60 * 1_000_000
 """In intake for longer than this, a customer counts as without owner: route normally takes milliseconds."""
 
+UNSETTLED = ("open", "held")
+"""States of a dead letter that still has to become something."""
+
 PROBE_QUEUE = "probe"
 INTAKE = "intake"
 
@@ -73,7 +76,7 @@ def balance(connection: Connection, now_us: int) -> Balance:
     repairs, a whole call for its parts; probes are left out. `received` counts them bare; the other side
     follows each to where it stands:
 
-    - to repair: an open dead letter stands in its way (at parse, resolve or route);
+    - to repair: an open or held dead letter stands in its way (at parse, resolve or route);
     - not leads: ignored, or no enquiry (a supplier, a touch of a customer), or given up as a dead letter;
     - closed: an enquiry whose customer is closed: nothing is to be done, whoever has it;
     - owned: an enquiry whose open customer a person has;
@@ -122,13 +125,13 @@ def _led_to_no_lead() -> Any:
 
 
 def _unread() -> Select[Any]:
-    """What parse broke on: there is no row of the capture, only its dead letter."""
+    """What parse broke on or has not tried: there is no row of the capture, only its dead letter."""
     capture, dead = tables.capture, tables.dead
     return (
         select(dead.c.capture_id)
         .where(
             dead.c.stage == "parse",
-            dead.c.state == "open",
+            dead.c.state.in_(UNSETTLED),
             ~exists().where(capture.c.capture_id == dead.c.capture_id),
         )
         .distinct()
@@ -138,7 +141,10 @@ def _unread() -> Select[Any]:
 def _items(stuck_before_us: int) -> Any:
     capture, dead = tables.capture, tables.dead
     open_dead = (
-        select(dead.c.trace_id, dead.c.stage).where(dead.c.state == "open").distinct().subquery("open_dead")
+        select(dead.c.trace_id, dead.c.stage)
+        .where(dead.c.state.in_(UNSETTLED))
+        .distinct()
+        .subquery("open_dead")
     )
     given_up = ~exists().where(
         dead.c.capture_id == capture.c.capture_id, dead.c.stage == "parse", dead.c.state != "discarded"

@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from schemas.events import Event
-from schemas.ids import make_id
 from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.work import Replay
-from store import tables
+from store import breakers, tables
 from store.bulk import OneOf, Prepared, insert_ignore, listed
 from store.contention import Conflict, until_alone
 from store.database import Database
-from store.effects import Effect, Insert, Writes
+from store.effects import Effect, Writes
+from stream.breaker import Policy
 from stream.crash import crash_point
+from stream.letters import dead_letter, held_letter, letter_id, settled_letter
 from stream.log import Head, Logged, LogReader, Place, SqlLog
+from stream.watch import MostSourcesFail, StageStopped, Watch, stop_stage
 
 P = TypeVar("P")
 F = TypeVar("F")
@@ -87,6 +89,8 @@ class Step:
 
     effects: tuple[Effect, ...] = ()
     refused: Refused | None = None
+    held: bool = False
+    """Not tried: its source's breaker is open."""
 
 
 class Stage(Protocol[P, F]):
@@ -152,6 +156,7 @@ class StageHost(Generic[P, F]):
         clock: Callable[[Event], int],
         *,
         batch_max: int = BATCH_MAX,
+        policy: Policy | None = None,
     ) -> None:
         self.stage = stage
         self.metrics = HostMetrics(batch_limit=min(100, batch_max))
@@ -160,6 +165,7 @@ class StageHost(Generic[P, F]):
         self._out = out
         self._clock = clock
         self._batch_max = batch_max
+        self._policy = policy or Policy()
         self._known: dict[Place, Mark] = {}
         """Progress as last committed here: spares a look-up; each transaction reads the true one."""
 
@@ -172,9 +178,26 @@ class StageHost(Generic[P, F]):
         """Handle the next batch of each topic's only partition; return how many events were done.
 
         Errors of the world (database, disk) are raised, for the caller to try again: nothing was done.
-        Raises TopicReplaced when a topic's identity changed or its end lies before what was read.
+        Raises TopicReplaced when a topic's identity changed or its end lies before what was read, StageStopped
+        when most sources fail.
         """
-        return sum(self.run_place(Place(topic)) for topic in self.topics)
+        return self.drain() + sum(self.run_place(Place(topic)) for topic in self.topics)
+
+    def drain(self) -> int:
+        """Decide on what was held of a source whose breaker was reset, the next batch in order; return how many.
+
+        New events of the source are held behind these until none is left; then the breaker closes.
+        """
+        with self._store.read() as connection:
+            source_id = breakers.resetting(connection, self.stage.name)
+            if source_id is None:
+                return 0
+            letters = breakers.held(connection, self.stage.name, source_id, self.metrics.batch_limit)
+        if not letters:
+            with self._store.write() as connection:
+                breakers.close_breaker(connection, self.stage.name, source_id)
+            return 0
+        return self._process([self._held(row) for row in letters])
 
     def run_place(self, place: Place) -> int:
         """Read and handle the next batch of one partition; return how many events were done. As `run_once`."""
@@ -267,6 +290,13 @@ class StageHost(Generic[P, F]):
             failure: Exception = error
         except (TopicReplaced, Gap):
             raise
+        except MostSourcesFail as verdict:
+            if len(events) == 1:  # all before it is done
+                stop_stage(self._store, verdict, self._clock(events[0].event))
+                raise
+            failure = verdict
+        except StageStopped:
+            raise
         except Exception as error:
             failure = error
         if len(events) > 1:
@@ -299,19 +329,19 @@ class StageHost(Generic[P, F]):
             with self._store.write() as connection:
                 started = time.perf_counter()
                 todo, marks = self._not_done(connection, events, read_at)
-                if not marks:
+                if not todo and not marks:
                     return 0
                 if len(todo) < len(events):
                     asked = [self._asked_for(logged) for logged in todo]
                     prepared = None if only else self._prepare(asked)
                 times = [self._clock(logged.event) for logged in todo]
-                if not todo:
-                    steps = []
-                elif only:
-                    steps = [Step(refused=only)]
-                else:
-                    steps = self._decide(connection, prepared, asked, times)
-                self._write(connection, marks, list(zip(asked, steps, times, strict=True)))
+                watch = Watch(connection, self.stage.name, self._policy, [one.event for one in asked])
+                facts = self._gather(connection, prepared, asked, times) if todo and not only else None
+                decided = [
+                    (one, self._step(watch, one, facts, at_us, only), at_us)
+                    for one, at_us in zip(asked, times, strict=True)
+                ]
+                self._write(connection, marks, watch, decided)
                 crash_point("before commit")
         finally:
             if started:
@@ -336,14 +366,19 @@ class StageHost(Generic[P, F]):
     def _prepare(self, events: list[Logged]) -> P:
         return self.stage.prepare([logged for logged in events if _readable(logged)])
 
-    def _decide(
-        self, connection: Connection, prepared: P, events: list[Logged], times: list[int]
-    ) -> list[Step]:
+    def _gather(self, connection: Connection, prepared: P, events: list[Logged], times: list[int]) -> F:
         readable = [logged for logged in events if _readable(logged)]
-        facts = self.stage.gather(connection, prepared, readable, times)
-        return [self._step(logged, facts, at_us) for logged, at_us in zip(events, times, strict=True)]
+        return self.stage.gather(connection, prepared, readable, times)
 
-    def _step(self, logged: Logged, facts: F, at_us: int) -> Step:
+    def _step(self, watch: Watch, logged: Logged, facts: Any, at_us: int, only: Refused | None) -> Step:
+        if watch.holds(logged):
+            return Step(held=True)
+        step = Step(refused=only) if only else self._decide(logged, facts, at_us)
+        if step.effects or step.refused:  # else it led to nothing: a sender's retry, which is no try of ours
+            watch.saw(logged, step.refused, at_us)
+        return step
+
+    def _decide(self, logged: Logged, facts: F, at_us: int) -> Step:
         if logged.fault is not None:
             return Step(
                 refused=Refused(
@@ -356,15 +391,18 @@ class StageHost(Generic[P, F]):
         return self.stage.decide(logged, facts, at_us) if logged.opened else Step()
 
     def _write(
-        self, connection: Connection, marks: Mapping[Place, Mark], decided: list[tuple[Logged, Step, int]]
+        self,
+        connection: Connection,
+        marks: Mapping[Place, Mark],
+        watch: Watch,
+        decided: list[tuple[Logged, Step, int]],
     ) -> None:
         writes = Writes()
         for logged, step, at_us in decided:
             writes.add(step.effects)
-            if step.refused is not None:
-                self.metrics.refused += 1
-                writes.add([dead_letter(logged, step.refused, at_us)])
+            writes.add(self._letters(watch, logged, step, at_us))
         writes.flush(connection)
+        watch.write()
         crash_point("half the effects")
         for place, mark in sorted(marks.items()):
             _DONE(
@@ -379,10 +417,34 @@ class StageHost(Generic[P, F]):
             now_us = max(at_us for _, _, at_us in decided)
             self._out.append(connection, out_topic, writes.emitted[out_topic], now_us)
 
+    def _letters(self, watch: Watch, logged: Logged, step: Step, at_us: int) -> list[Effect]:
+        """Return what a step does to the dead letters: a new one, or the end of one that was held."""
+        if step.refused is not None:
+            self.metrics.refused += 1
+        if logged.held:
+            return [] if step.held else [settled_letter(self.stage.name, logged, step.refused, at_us)]
+        if step.refused is not None:
+            return [dead_letter(logged, step.refused, at_us)]
+        if step.held and watch.needs_letter(logged):
+            return [held_letter(self.stage.name, logged, at_us)]
+        return []
+
+    def _held(self, row: Row[Any]) -> Logged:
+        (logged,) = self._readers[row.topic].read(Place(row.topic, row.part), row.off, 1)
+        return replace(logged, held=True)
+
+    def _still_held(self, connection: Connection, events: list[Logged]) -> list[Logged]:
+        letters = {letter_id(self.stage.name, one): one for one in events}
+        source_id = events[0].event.source_id or ""
+        still = breakers.still_held(connection, self.stage.name, source_id, letters)
+        return [one for dead_id, one in letters.items() if dead_id in still]
+
     def _not_done(
         self, connection: Connection, events: list[Logged], read_at: int | None
     ) -> tuple[list[Logged], dict[Place, Mark]]:
         """Lock the progress of these events' partitions; return those to decide on, and how far that leads."""
+        if events[0].held:
+            return self._still_held(connection, events), {}
         marks = self._marks(connection, {one.place for one in events}, _LOCK)
         todo: list[Logged] = []
         moved: dict[Place, Mark] = {}
@@ -429,31 +491,6 @@ class StageHost(Generic[P, F]):
 
 def _readable(logged: Logged) -> bool:
     return logged.opened and logged.fault is None
-
-
-def dead_letter(logged: Logged, refused: Refused, at_us: int) -> Insert:
-    """Return the dead letter of an event: where it is in the log, and what is wrong with it."""
-    event = logged.event
-    return Insert(
-        "dead",
-        {
-            "dead_id": make_id("dead", refused.stage, event.id, logged.attempt),
-            "stage": refused.stage,
-            "event_id": event.id,
-            "capture_id": event.subject if event.subject.startswith("cap_") else None,
-            "trace_id": event.trace_id,
-            "attempt": logged.attempt,
-            "code": refused.code,
-            "field": refused.field,
-            "message": refused.message,
-            "hint": refused.hint,
-            "state": "open",
-            "refused_us": at_us,
-            "topic": logged.topic,
-            "part": logged.part,
-            "off": logged.off,
-        },
-    )
 
 
 def where_it_broke(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cachetools import LRUCache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 _NONCE = 12
 _CACHED_KEYS = 20_000
@@ -53,6 +53,16 @@ def master_key(path: Path) -> bytes:
     finally:
         os.close(folder)
     return key
+
+
+def opens_with(master: bytes, event_id: str, wrapped: bytes, sealed: bytes) -> bool:
+    """Tell whether a sealed event opens under its wrapped key and this master key."""
+    try:
+        key = aes_key_unwrap(master, wrapped)
+        AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], event_id.encode())
+    except (InvalidUnwrap, InvalidTag):
+        return False
+    return True
 
 
 class KeyRing:

@@ -14,7 +14,9 @@ from starlette.testclient import TestClient
 
 from console.app import console_routes
 from schemas.company import Absence
+from stream.breaker import Policy
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
+from tests.support.senders import bad, good, senders
 
 NOW = MONDAY_10 + MINUTE
 
@@ -427,3 +429,26 @@ def test_a_due_time_in_a_year_without_published_holidays_says_that_it_may_move(w
     assert "尚未公布" not in client_of(worked).get(f"/inbox/{known['owner']}?lang=zh").text
     client_of(worked).post(f"/inbox/{known['owner']}/{known['task']}/outcome", data=far)
     assert "年放假调休安排尚未公布" in client_of(worked).get(f"/inbox/{known['owner']}?lang=zh").text
+
+
+def test_a_held_source_stands_on_the_first_page_and_under_needs_repair(tmp_path: Path) -> None:
+    company = senders("site", "fair")
+    company.sources["site"]["name"] = "官网"
+    rig = Rig(tmp_path, company=company, policy=Policy(share=0.5, window_us=HOUR, minimum=5))
+    rig.feed([good("fair", 1), *(bad("site", number, MONDAY_10 + number) for number in range(8))])
+    rig.run()
+    client = client_of(rig)
+    said = {
+        "zh": "「官网」已暂扣：近期 5 条中有 5 条无法处理",
+        "en": "官网 is held: of 5 that came lately, 5 could not be handled",
+    }
+    for language, sentence in said.items():
+        assert sentence in text_of(client.get(f"/needs-repair?lang={language}").text)
+        assert "leadflow breaker reset site" in text_of(client.get(f"/needs-repair?lang={language}").text)
+        assert sentence in text_of(client.get(f"/?lang={language}").text)
+        assert sentence in client.get(f"/part/live?lang={language}").text, "without a reload"
+    assert "暂扣 3 条" in text_of(client.get("/?lang=zh").text), "at the source's own box"
+    assert "9 收到 = 1 有负责人 + 0 待分配 + 0 不是线索 + 8 待修复" in text_of(client.get("/?lang=zh").text)
+    held = next(row for row in rig.rows("dead") if row["state"] == "held")
+    assert "尚未处理" in text_of(client.get(f"/story/{held['dead_id']}?lang=zh").text)
+    rig.close()

@@ -44,8 +44,10 @@ class Live:
             put_company(connection, company or small_company(), 0)
         files.close()
 
-    def start(self, wrapper: tuple[str, ...] = (), **environment: str) -> None:
-        """Start the process and wait until it is ready, or already dead again."""
+    def start(
+        self, wrapper: tuple[str, ...] = (), statuses: tuple[int, ...] = (200,), **environment: str
+    ) -> None:
+        """Start the process and wait until it is ready (/readyz says one of `statuses`), or already dead again."""
         self.starts += 1
         variables = {
             **os.environ,
@@ -60,7 +62,7 @@ class Live:
         give_up = time.monotonic() + 60
         while self.alive and time.monotonic() < give_up:
             try:
-                if self.get("/readyz")[0] == 200:
+                if self.get("/readyz")[0] in statuses:
                     return
             except OSError:
                 time.sleep(0.05)

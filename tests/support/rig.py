@@ -21,6 +21,7 @@ from store.bulk import insert_ignore
 from store.company import CompanyCache, put_company
 from store.database import Database, open_sqlite
 from store.migrate import History, migrate
+from stream.breaker import Policy
 from stream.door_log import capture_event, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
@@ -133,6 +134,7 @@ class Rig:
         store: Database | None = None,
         company: Company | None = None,
         batch_max: int = 1_000,
+        policy: Policy | None = None,
     ) -> None:
         doors = new_sqlite(folder, "doors")
         store = store or new_sqlite(folder, "state")
@@ -158,7 +160,9 @@ class Rig:
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, SqlReader(store, self.files.store_log))
         self.readers = readers
         self.hosts = [
-            StageHost(stage, readers, store, self.files.store_log, _own_time, batch_max=batch_max)
+            StageHost(
+                stage, readers, store, self.files.store_log, _own_time, batch_max=batch_max, policy=policy
+            )
             for stage in pipeline.stages(CompanyCache())
         ]
 
@@ -178,7 +182,7 @@ class Rig:
         if not events:
             return
         with self.files.doors.write() as connection:
-            insert_ignore(connection, tables.pii_key, rows)
+            insert_ignore(connection, tables.door_key, rows)
             self.files.door_log.append(connection, "captures", events, 0)
 
     def step(self, stage: int) -> int:

@@ -60,6 +60,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_act_scope_id", ["scope_id"], unique=False)
 
     op.create_table(
+        "alarm",
+        sa.Column("alarm_id", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("tried", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("alarm_id", name=op.f("pk_alarm")),
+    )
+    op.create_table(
+        "alarm_way",
+        sa.Column("alarm_id", sa.Text(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False, comment="tries that failed"),
+        sa.Column("next_us", sa.BigInteger(), nullable=False),
+        sa.Column("told_us", sa.BigInteger(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("way IN ('mail', 'webhook')", name=op.f("ck_alarm_way_way")),
+        sa.PrimaryKeyConstraint("alarm_id", "way", name=op.f("pk_alarm_way")),
+    )
+    op.create_table(
         "alias",
         sa.Column("old_id", sa.Text(), nullable=False),
         sa.Column("now_id", sa.Text(), nullable=False),
@@ -96,6 +118,28 @@ def upgrade() -> None:
         sa.Column("published_us", sa.BigInteger(), nullable=False),
         sa.Column("act_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_book")),
+    )
+    op.create_table(
+        "breaker",
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False, comment="* for a stage that stopped"),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("since_us", sa.BigInteger(), nullable=False),
+        sa.Column("tried", sa.Integer(), nullable=False, comment="within the window, when it opened"),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('open', 'draining', 'stopped')", name=op.f("ck_breaker_state")),
+        sa.PrimaryKeyConstraint("stage", "source_id", name=op.f("pk_breaker")),
+    )
+    op.create_table(
+        "breaker_count",
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), nullable=False),
+        sa.Column("tried", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("stage", "source_id", "part", "from_us", name=op.f("pk_breaker_count")),
     )
     op.create_table(
         "calendar",
@@ -214,6 +258,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("capture_id", sa.Text(), nullable=True),
+        sa.Column("source_id", sa.Text(), nullable=True),
         sa.Column("trace_id", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
@@ -226,12 +271,19 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("off", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('open', 'repaired', 'replayed', 'discarded')", name=op.f("ck_dead_state")
+            "state IN ('open', 'held', 'repaired', 'replayed', 'discarded')", name=op.f("ck_dead_state")
         ),
         sa.PrimaryKeyConstraint("dead_id", name=op.f("pk_dead")),
         sa.UniqueConstraint("stage", "event_id", "attempt", name=op.f("uq_dead_stage_event_id_attempt")),
     )
     with op.batch_alter_table("dead", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_dead_held",
+            ["stage", "source_id", "part", "off"],
+            unique=False,
+            sqlite_where=sa.text("state = 'held'"),
+            postgresql_where=sa.text("state = 'held'"),
+        )
         batch_op.create_index("ix_dead_state", ["state", "refused_us"], unique=False)
 
     op.create_table(
@@ -509,6 +561,16 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('active', 'left')", name=op.f("ck_person_state")),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
     )
+    op.create_table(
+        "pii_key",
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("capture_id", sa.Text(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_pii_key")),
+    )
+    with op.batch_alter_table("pii_key", schema=None) as batch_op:
+        batch_op.create_index("ix_pii_key_capture_id", ["capture_id"], unique=False)
+
     op.create_table(
         "product",
         sa.Column("product_id", sa.Text(), nullable=False),
@@ -817,6 +879,10 @@ def downgrade() -> None:
     op.drop_table("progress")
     op.drop_table("product_line")
     op.drop_table("product")
+    with op.batch_alter_table("pii_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_pii_key_capture_id")
+
+    op.drop_table("pii_key")
     op.drop_table("person")
     op.drop_table("parted")
     op.drop_table("part")
@@ -871,6 +937,9 @@ def downgrade() -> None:
     op.drop_table("decision")
     with op.batch_alter_table("dead", schema=None) as batch_op:
         batch_op.drop_index("ix_dead_state")
+        batch_op.drop_index(
+            "ix_dead_held", sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'")
+        )
 
     op.drop_table("dead")
     op.drop_table("customer")
@@ -886,6 +955,8 @@ def downgrade() -> None:
     op.drop_table("campaign_alias")
     op.drop_table("campaign")
     op.drop_table("calendar")
+    op.drop_table("breaker_count")
+    op.drop_table("breaker")
     op.drop_table("book")
     with op.batch_alter_table("binding", schema=None) as batch_op:
         batch_op.drop_index(
@@ -900,6 +971,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_alias_now_id")
 
     op.drop_table("alias")
+    op.drop_table("alarm_way")
+    op.drop_table("alarm")
     with op.batch_alter_table("act", schema=None) as batch_op:
         batch_op.drop_index("ix_act_scope_id")
 

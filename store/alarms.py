@@ -1,0 +1,57 @@
+"""Alarms: what a person is to be told, and by which way they were told already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from store import tables
+from store.bulk import insert_ignore
+
+_alarm, _way = tables.alarm, tables.alarm_way
+
+
+def due(
+    connection: Connection, ways: Iterable[str], since_us: int, now_us: int
+) -> list[tuple[dict[str, Any], str]]:
+    """Return the alarms from `since_us` on that are to be told now, oldest first, each with the way."""
+    alarms = connection.execute(
+        select(_alarm).where(_alarm.c.at_us >= since_us).order_by(_alarm.c.at_us, _alarm.c.alarm_id)
+    ).mappings()
+    of_alarm = _way.join(_alarm, _alarm.c.alarm_id == _way.c.alarm_id)
+    tries = connection.execute(
+        select(_way).select_from(of_alarm).where(_alarm.c.at_us >= since_us)
+    ).mappings()
+    known = {(row["alarm_id"], row["way"]): row for row in tries}
+    found: list[tuple[dict[str, Any], str]] = []
+    for alarm in alarms:
+        for way in ways:
+            row = known.get((alarm["alarm_id"], way))
+            if row is None or (row["told_us"] is None and row["next_us"] <= now_us):
+                found.append(({**alarm, "attempt": row["attempt"] if row else 0}, way))
+    return found
+
+
+def claim(connection: Connection, alarm_id: str, way: str, now_us: int, until_us: int) -> bool:
+    """Take a try for this process, until a moment at which another may have it; False if another has it."""
+    row = {"alarm_id": alarm_id, "way": way, "attempt": 0, "next_us": now_us}
+    insert_ignore(connection, _way, [row])
+    free = _mine(alarm_id, way) & _way.c.told_us.is_(None) & (_way.c.next_us <= now_us)
+    return connection.execute(update(_way).where(free).values(next_us=until_us)).rowcount == 1
+
+
+def told(connection: Connection, alarm_id: str, way: str, now_us: int) -> None:
+    """Record that the alarm has arrived."""
+    connection.execute(update(_way).where(_mine(alarm_id, way)).values(told_us=now_us, code=None))
+
+
+def failed(connection: Connection, alarm_id: str, way: str, code: str, next_us: int) -> None:
+    """Record a try that failed, why, and when the next one is due."""
+    values = {"attempt": _way.c.attempt + 1, "code": code, "next_us": next_us}
+    connection.execute(update(_way).where(_mine(alarm_id, way)).values(values))
+
+
+def _mine(alarm_id: str, way: str) -> Any:
+    return (_way.c.alarm_id == alarm_id) & (_way.c.way == way)

@@ -1,0 +1,68 @@
+"""Dead letters as rows: of what was refused, of what is held, and what becomes of a held one when it is decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.ids import make_id
+from schemas.results import Refused
+from schemas.results import Stage as StageName
+from store.effects import Insert, Update
+from stream.log import Logged
+
+
+def dead_letter(logged: Logged, refused: Refused, at_us: int) -> Insert:
+    """Return the dead letter of an event: where it is in the log, and what is wrong with it."""
+    return Insert("dead", _row(logged, refused, at_us))
+
+
+def held_letter(stage: StageName, logged: Logged, at_us: int) -> Insert:
+    """Return the dead letter of an event that was not tried, because its source's breaker is open."""
+    held = Refused(
+        stage=stage,
+        code="held",
+        message="Not tried: nearly everything this source sent of late could not be read.",
+        hint="Put the cause right (see its other dead letters), then: leadflow breaker reset SOURCE",
+    )
+    return Insert("dead", {**_row(logged, held, at_us), "state": "held"})
+
+
+def settled_letter(stage: StageName, logged: Logged, refused: Refused | None, at_us: int) -> Update:
+    """Return what ends the waiting of a held event: it is replayed, or open like any other that was refused."""
+    key = {"dead_id": letter_id(stage, logged)}
+    if refused is None:
+        return Update("dead", key, {"state": "replayed" if logged.opened else "discarded"})
+    return Update("dead", key, {**_said(refused), "state": "open", "refused_us": at_us})
+
+
+def letter_id(stage: StageName, logged: Logged) -> str:
+    """Return the id of the dead letter that an event's attempt at a stage leads to."""
+    return make_id("dead", stage, logged.event.id, logged.attempt)
+
+
+def _row(logged: Logged, refused: Refused, at_us: int) -> dict[str, Any]:
+    event = logged.event
+    return {
+        "dead_id": letter_id(refused.stage, logged),
+        "stage": refused.stage,
+        "event_id": event.id,
+        "capture_id": event.subject if event.subject.startswith("cap_") else None,
+        "source_id": event.source_id,
+        "trace_id": event.trace_id,
+        "attempt": logged.attempt,
+        **_said(refused),
+        "state": "open",
+        "refused_us": at_us,
+        "topic": logged.topic,
+        "part": logged.part,
+        "off": logged.off,
+    }
+
+
+def _said(refused: Refused) -> dict[str, Any]:
+    return {
+        "code": refused.code,
+        "field": refused.field,
+        "message": refused.message,
+        "hint": refused.hint,
+    }
