@@ -10,11 +10,12 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from errno import EINVAL
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -26,6 +27,7 @@ _PIECE = 1024 * 1024
 _LEVEL = 1
 """Of zlib: tables shrink to a quarter at 70 MB/s, and higher levels cost four times that for a tenth less."""
 
+Kind = Literal["sqlite", "postgresql"]
 Why = Literal["manual", "nightly", "migration"]
 
 
@@ -64,7 +66,7 @@ class Manifest(Frozen):
     """What an archive says about itself."""
 
     format: Literal["leadflow.backup.v1"] = "leadflow.backup.v1"
-    kind: Literal["sqlite", "postgresql"]
+    kind: Kind
     version: str
     """Of the Leadflow that made it."""
     made_us: Micros
@@ -77,6 +79,41 @@ class Manifest(Frozen):
     counts: dict[str, int]
     """Rows by table, `store.lead` for one."""
     members: dict[str, Member]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a copy holds, found by looking at it."""
+
+    schema_of: dict[str, str]
+    counts: dict[str, int]
+
+
+class Kept(Protocol):
+    """What backups are made of: a data folder, or the cluster's database. Its methods raise BadBackup."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def folder(self) -> Path:
+        """The data folder of this machine; beside it lies the erasure journal."""
+        ...
+
+    @property
+    def key_file(self) -> Path: ...
+
+    def size(self) -> int:
+        """Return about how many bytes a copy takes."""
+        ...
+
+    def copy(self, into: Path, key: bytes) -> tuple[tuple[str, ...], Contents]:
+        """Copy what is committed now into a folder, while others go on writing; return the files' names, and what is there."""
+        ...
+
+    def look(self, place: Path, key: bytes | None) -> Contents:
+        """Look over such files as a restore would find them; the key, if it is at hand, must open what is sealed."""
+        ...
 
 
 def write_archive(path: Path, manifest: Manifest, folder: Path) -> None:
@@ -155,6 +192,14 @@ def journal_of(path: Path) -> Journal:
     content = path.read_bytes() if path.exists() else b""
     whole = content[: content.rfind(b"\n") + 1]
     return Journal(size=len(whole), sha256=sha256(whole).hexdigest(), erasures=len(read_journal(path)))
+
+
+def unsound(faults: Sequence[str]) -> BadBackup:
+    """Return what to say of data that has faults."""
+    return BadBackup(
+        f"The data is not sound: {'; '.join(faults[:3])}. Take the backup before it, and keep what is there as it is.",
+        f"数据不完好：{'；'.join(faults[:3])}。请使用前一份备份，并保留现有数据。",
+    )
 
 
 def differences(said: Mapping[str, int], found: Mapping[str, int]) -> list[str]:

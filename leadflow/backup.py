@@ -1,8 +1,6 @@
-"""Making a backup of a data folder while the host runs, verified by restoring it into a scratch folder.
+"""Making a backup while Leadflow works, verified by restoring it into a scratch place.
 
-The store is copied first, then the doors: the store's progress then never lies beyond the doors' log, and what
-came in between the two is worked off after a restore. The master key stays out unless asked for: without it the raw
-bytes of an archive that gets lost are noise.
+The master key stays out unless asked for: without it the raw bytes of an archive that gets lost are noise.
 """
 
 from __future__ import annotations
@@ -22,6 +20,8 @@ from typing import get_args
 from leadflow import __version__
 from leadflow.archive import (
     BadBackup,
+    Contents,
+    Kept,
     Manifest,
     Why,
     differences,
@@ -32,24 +32,12 @@ from leadflow.archive import (
     write_archive,
 )
 from leadflow.paths import journal_path
-from store.database import Database, sqlite_module
-from store.soundness import beyond, look_over, newest_sealed
-from stream.seal import opens_with
 
 MASTER_KEY = "master.key"
 SETTINGS = "leadflow.toml"
-DATABASES = ("store.db", "doors.db")
 _SCRATCH = ".making-"
 _FORGOTTEN_S = 24 * 3_600
 """A scratch folder as old as this was left by a process that was killed: no backup takes a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a set of files holds, found by looking at it."""
-
-    schema_of: dict[str, str]
-    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +49,8 @@ class Made:
     took_s: float
 
 
-def make_backup(
-    folder: Path,
-    doors: Database,
-    store: Database,
-    *,
-    into: Path,
-    why: Why,
-    now_us: int,
-    with_key: bool = False,
-) -> Made:
-    """Back up a data folder whose two files are open here, beside whoever else works on them.
+def make_backup(kept: Kept, *, into: Path, why: Why, now_us: int, with_key: bool = False) -> Made:
+    """Back up what is kept, beside whoever works on it.
 
     Raises BadBackup when what was copied is not sound or not readable again, or the disk is too full; then
     nothing is left behind. Errors of the disk are raised as they come.
@@ -80,23 +59,21 @@ def make_backup(
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(into)
     journal = journal_of(
-        journal_path(folder)
-    )  # before the copies: what is erased meanwhile is in the next one
-    _room_for(into, sum(file.stat().st_size for file in folder.glob("*.db*")))
-    key = (folder / MASTER_KEY).read_bytes()
+        journal_path(kept.folder)
+    )  # before the copy: who is erased meanwhile is not known to it
+    _room_for(into, kept.size())
+    key = kept.key_file.read_bytes()
     with scratch(into) as place:
         copies = place / "copies"
         copies.mkdir()
-        for name, database in zip(DATABASES, (store, doors), strict=True):
-            _copy(database, copies / name)
-        names = [*DATABASES]
-        for name, wanted in ((SETTINGS, True), (MASTER_KEY, with_key)):
-            if wanted and (folder / name).exists():
-                write_private(copies / name, (folder / name).read_bytes())
+        copied, contents = kept.copy(copies, key)
+        names = [*copied]
+        for name, file in ((SETTINGS, kept.folder / SETTINGS), *([(MASTER_KEY, kept.key_file)] * with_key)):
+            if file.exists():
+                write_private(copies / name, file.read_bytes())
                 names.append(name)
-        contents = look(copies, key)
         manifest = Manifest(
-            kind="sqlite",
+            kind=kept.kind,
             version=__version__,
             made_us=now_us,
             why=why,
@@ -110,23 +87,11 @@ def make_backup(
         write_archive(made, manifest, copies)
         shutil.rmtree(copies)
         unpack_into(made, read_manifest(made), place / "restored")
-        check(made, manifest, place / "restored", key)
+        check(kept, manifest, place / "restored", key)
         path = into / name_of(manifest)
         os.rename(made, path)
     sync_folder(into)
     return Made(path, manifest, time.monotonic() - began)
-
-
-def _copy(database: Database, path: Path) -> None:
-    try:
-        database.copy_to(path)
-    except sqlite_module().DatabaseError as error:
-        raise BadBackup(
-            f"{path.name} cannot be copied: {error}. Unless the disk is full, put the last sound backup back, and keep "
-            "the folder as it is.",
-            f"无法复制 {path.name}：{error}。如非磁盘已满，请恢复最近一份完好的备份，并保留现有文件夹。",
-        ) from None
-    os.chmod(path, 0o600)
 
 
 def unpack_into(path: Path, manifest: Manifest, place: Path) -> None:
@@ -135,32 +100,18 @@ def unpack_into(path: Path, manifest: Manifest, place: Path) -> None:
     unpack(path, manifest, place)
 
 
-def check(path: Path, manifest: Manifest, place: Path, key: bytes | None) -> None:
+def check(kept: Kept, manifest: Manifest, place: Path, key: bytes | None) -> None:
     """Look at everything that was unpacked, and compare it with what the archive says. Raises BadBackup."""
-    contents = look(place, key)
+    compare(manifest, kept.look(place, key))
+
+
+def compare(manifest: Manifest, contents: Contents) -> None:
+    """Raise BadBackup unless there are as many rows as the archive says."""
     if wrong := differences(manifest.counts, contents.counts):
         raise BadBackup(
-            f"{path} holds other rows than it says: {', '.join(wrong[:5])}. Take another backup.",
-            f"{path} 中的行数与记载不符：{'、'.join(wrong[:5])}。请使用其他备份。",
+            f"This backup holds other rows than it says: {', '.join(wrong[:5])}. Take another one.",
+            f"此备份中的行数与记载不符：{'、'.join(wrong[:5])}。请使用其他备份。",
         )
-
-
-def look(folder: Path, key: bytes | None) -> Contents:
-    """Look over the two files of a folder; the key, if it is at hand, must open what is sealed. Raises BadBackup."""
-    store, doors = (look_over(folder / name) for name in DATABASES)
-    faults = [*store.faults, *doors.faults, *beyond(store, doors)]
-    if key is not None and not faults:
-        sealed = newest_sealed(folder / "doors.db")
-        if sealed is not None and not opens_with(key, *sealed):
-            faults.append("the newest capture does not open under the master key")
-    if faults:
-        raise BadBackup(
-            f"The data is not sound: {'; '.join(faults[:3])}. Take the backup before it, and keep the folder as it is.",
-            f"数据不完好：{'；'.join(faults[:3])}。请使用前一份备份，并保留现有文件夹。",
-        )
-    counts = {f"store.{name}": count for name, count in store.counts.items()}
-    counts |= {f"doors.{name}": count for name, count in doors.counts.items()}
-    return Contents({"state": store.revision or "", "doors": doors.revision or ""}, counts)
 
 
 def key_mark(key: bytes) -> str:

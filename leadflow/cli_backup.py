@@ -25,14 +25,13 @@ def backup(
     from leadflow.backup import make_backup
     from leadflow.clock import wall_clock_us
     from leadflow.embedded import read_files
+    from leadflow.kept_folder import KeptFolder
 
     here = settings()
     files = read_files(existing(here.data))
     try:
         made = make_backup(
-            here.data,
-            files.doors,
-            files.store,
+            KeptFolder(here.data, files.doors, files.store),
             into=folder or here.backups,
             why="manual",
             now_us=wall_clock_us(),

@@ -16,7 +16,7 @@ from leadflow.backup import (
     MASTER_KEY,
     SETTINGS,
     backups_in,
-    check,
+    compare,
     key_mark,
     scratch,
     sync_folder,
@@ -24,6 +24,7 @@ from leadflow.backup import (
     write_private,
 )
 from leadflow.embedded import open_files
+from leadflow.kept_folder import look_at_folder
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.paths import journal_path
 from store.database import sqlite_module
@@ -79,7 +80,7 @@ def _restored(wanted: Wanted, folder: Path, *, keep: bool) -> Restored:
         data, erasures = place / "data", place / "erasures"
         unpack_into(wanted.archive, manifest, data)
         key = _key(wanted, manifest, data, folder)
-        check(wanted.archive, manifest, data, key)
+        compare(manifest, look_at_folder(data, key))
         (data / MASTER_KEY).unlink(missing_ok=True)
         if key is None:
             _give_up_keys(data)
@@ -113,6 +114,11 @@ def _refuse_occupied(folder: Path) -> None:
 
 
 def _refuse_unknown(wanted: Wanted, manifest: Manifest) -> None:
+    if manifest.kind != "sqlite":
+        raise BadBackup(
+            f"{wanted.archive} is of a PostgreSQL database: set LEADFLOW_DATABASE_URL to an empty one.",
+            f"{wanted.archive} 是 PostgreSQL 数据库的备份：请将 LEADFLOW_DATABASE_URL 设为一个空数据库。",
+        )
     if not all(knows(history, manifest.schema_of[history]) for history in HISTORIES):
         raise BadBackup(
             f"{wanted.archive} was made by Leadflow {manifest.version}, whose tables this one does not know. "

@@ -21,6 +21,7 @@ import store.migrate
 from leadflow.archive import BadBackup, read_manifest, unpack
 from leadflow.backup import Made, backups_in, make_backup
 from leadflow.embedded import open_files, read_files
+from leadflow.kept_folder import KeptFolder
 from leadflow.nightly import Nightly, due
 from leadflow.restore import Wanted, restore
 from tests.support.live import Live
@@ -78,7 +79,9 @@ def at_once(folder: Path, into: Path, now_us: int = 1, **more: bool) -> Path:
     """Back up a folder in this process."""
     files = read_files(folder)
     try:
-        made = make_backup(folder, files.doors, files.store, into=into, why="manual", now_us=now_us, **more)
+        made = make_backup(
+            KeptFolder(folder, files.doors, files.store), into=into, why="manual", now_us=now_us, **more
+        )
     finally:
         files.close()
     return made.path
@@ -368,7 +371,9 @@ def test_the_newest_nightly_ones_are_kept_and_those_made_by_hand_are_not_counted
 
     def make(_why: object) -> Made:
         now_us = int(moment.timestamp()) * 1_000_000
-        return make_backup(folder, files.doors, files.store, into=into, why="nightly", now_us=now_us)
+        return make_backup(
+            KeptFolder(folder, files.doors, files.store), into=into, why="nightly", now_us=now_us
+        )
 
     nightly = Nightly(make, into, "03:30", 2)
     for moment in moments:
@@ -437,7 +442,7 @@ def stand(*_):
     print("writing", flush=True)
     time.sleep(60)
 
-backup.check = stand
+backup.compare = stand
 from leadflow.cli import main
 import sys
 sys.argv = ["leadflow", "backup"]
