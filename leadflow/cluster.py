@@ -236,6 +236,7 @@ class ClusterEngine:
                 self.companies,
                 outside(cluster.folder),
                 wall_clock_us,
+                worker=f"{socket.gethostname()}-{settings.data.name}",
                 public_url=settings.public_url,
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
