@@ -41,11 +41,12 @@ from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.faust_app import AppThread, StageApp, StageWorker, Timing, stage_app
 from stream.host import StageHost
 from stream.kafka.door import KafkaDoor
-from stream.kafka.outbox import Outbox
+from stream.kafka.outbox import FORWARD, Outbox
 from stream.kafka.producer import Sender
 from stream.kafka.reader import KafkaReader, Opener
 from stream.kafka.topics import admin_client, missing, topics_of
 from stream.log import LogReader, Place, SqlLog
+from stream.retention import Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
 
@@ -229,7 +230,7 @@ class ClusterEngine:
             self._apps = AppThread(apps, self._crashed)
         elif part == "timers":
             self._outbox = cluster_outbox(cluster)
-            self._clockwork = Clockwork(cluster)
+            self._clockwork = Clockwork(cluster, settings.log_keep_us)
         elif part == "sinks":
             self._dispatch = Dispatcher(
                 cluster.store,
@@ -294,11 +295,13 @@ class ClusterEngine:
 
 
 class Clockwork:
-    """Fires the store's timers; any number of processes may, each timer fires once."""
+    """Fires the store's timers and trims its log; any number of processes may, each timer fires once."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, keep_us: int) -> None:
         self.trouble: str | None = None
         self._cluster = cluster
+        # The brokers keep their own copies; of the log in the store only the outbox reads.
+        self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -318,6 +321,7 @@ class Clockwork:
                     self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
                 ):
                     pass
+                self._retention.turn(wall_clock_us())
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

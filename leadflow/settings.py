@@ -21,8 +21,9 @@ from leadflow.paths import backups_of
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES, PostgresLimits
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
+from stream.retention import KEEP_US
 
-MINUTE_US = 60_000_000
+MINUTE_US, HOUR_US = 60_000_000, 3_600_000_000
 
 
 class Settings(BaseSettings):
@@ -76,6 +77,9 @@ class Settings(BaseSettings):
     master_key: Path | None = Field(
         None,
         description="File of the master key, the same on every machine (default: master.key in the data folder)",
+    )
+    log_keep_hours: float = Field(
+        KEEP_US / HOUR_US, ge=1, description="How long the log keeps events that every stage has read"
     )
     breaker_share: float = Field(
         SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
@@ -141,6 +145,11 @@ class Settings(BaseSettings):
             lock_s=self.database_lock_s,
             idle_s=self.database_idle_s,
         )
+
+    @property
+    def log_keep_us(self) -> int:
+        """How long the store's log keeps what has been read."""
+        return int(self.log_keep_hours * HOUR_US)
 
     @property
     def local_url(self) -> str:

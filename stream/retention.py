@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, select, update
@@ -13,7 +14,31 @@ from store.database import Database
 AT_ONCE = 1_000
 """Rows deleted in one transaction: some milliseconds, behind which nobody notices waiting."""
 
+KEEP_US = 72 * 3_600 * 1_000_000
+"""How long the log keeps what all have read: over a weekend, for whoever looks into what went wrong."""
+PAUSE_S = 60.0
+"""Between two looks when nothing is left to delete."""
+
 _LOG, _HEAD, _DEAD = tables.log, tables.topic_head, tables.dead
+
+
+class Retention:
+    """Trims a log for a loop that has nothing else to do at the moment."""
+
+    def __init__(self, store: Database, readers: Mapping[str, Sequence[str]], keep_us: int) -> None:
+        self._store = store
+        self._readers = readers
+        self._keep_us = keep_us
+        self._next_s = 0.0
+
+    def turn(self, now_us: int) -> int:
+        """Delete the next old events, unless none were left a moment ago; return how many."""
+        if time.monotonic() < self._next_s:
+            return 0
+        done = trim(self._store, self._readers, now_us - self._keep_us)
+        if not done:
+            self._next_s = time.monotonic() + PAUSE_S
+        return done
 
 
 def trim(store: Database, readers: Mapping[str, Sequence[str]], before_us: int) -> int:
