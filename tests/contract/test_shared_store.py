@@ -234,14 +234,6 @@ def queue(rig: Rig) -> list[str]:
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def rig_of_both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    on_postgres = request.param == "postgresql"
-    rig = Rig(tmp_path, request.getfixturevalue("clean_postgres") if on_postgres else None)
-    yield rig
-    rig.files.doors.close()
-
-
 @pytest.fixture
 def office(clean_postgres: Database, tmp_path: Path) -> Iterator[Rig]:
     """The small company: its team works from nine to six."""
@@ -285,8 +277,7 @@ def test_a_queue_that_workers_drain_while_people_take_from_it(office: Rig) -> No
     assert len(state["ledger"]) == 240
 
 
-def test_a_lead_that_comes_to_a_queue_after_it_was_opened_is_drained_too(rig_of_both: Rig) -> None:
-    rig = rig_of_both
+def test_a_lead_that_comes_to_a_queue_after_it_was_opened_is_drained_too(rig: Rig) -> None:
     rig.feed([post(at_us=AT_7, made="early", name="张伟", phone=phone(1))])
     rig.run()
     assert len(queue(rig)) == 1
@@ -369,8 +360,7 @@ def test_a_lead_goes_on_alone_when_the_one_it_joins_never_comes(rig: Rig) -> Non
     assert rig.fire(FAR) == 0
 
 
-def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig_of_both: Rig) -> None:
-    rig = rig_of_both
+def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig: Rig) -> None:
     rig.feed([post(made="a", name="张伟", phone=phone(1))])
     rig.run()
     (customer,) = rig.rows("customer")
