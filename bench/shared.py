@@ -21,6 +21,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Connection, create_engine, func, make_url, select, text
 
