@@ -228,6 +228,13 @@ BREAKERS: Mapping[str, tuple[str, str]] = {
             "the source, or have the sender correct it. Then run:"
         ),
     ),
+    "destination": (
+        N_("%(source)s takes nothing any more: %(refused)s deliveries in a row were refused"),
+        N_(
+            "What goes there waits, and nothing is lost. Correct the sink, or have the destination corrected: leadflow doctor "
+            "looks at it. Then run:"
+        ),
+    ),
     "draining": (
         N_("%(source)s goes on: what was held is handled in order"),
         N_("Nothing to do. What comes in meanwhile waits behind it."),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,13 @@ from sqlalchemy.exc import DBAPIError
 from schemas.company import Company
 from schemas.ids import make_id
 from sinks import read
+from sinks.hold import held, hold, is_to_be_held
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
 from sinks.port import Answer, Later, Message, Never, Outside, Taken
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
+from store.breakers import destination_key
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database
@@ -155,19 +157,20 @@ class Dispatcher:
             if not rows:
                 return []
             company = self._companies.get(connection)
-            chosen = self._chosen(rows, company)
+            chosen = self._chosen(rows, company, held(connection))
             facts = read.gather(connection, chosen)
         return [_Job(row, facts, company, now_us) for row in chosen]
 
-    def _chosen(self, rows: Sequence[read.Row], company: Company) -> list[read.Row]:
+    def _chosen(self, rows: Sequence[read.Row], company: Company, on_hold: Collection[str]) -> list[read.Row]:
         with self._lock:
             under_way = dict(self._under_way)
         busy, chosen = Counter(under_way.values()), []
         for row in rows:
             sink_id = row["sink_id"]
-            # One that is switched off waits until it is on again.
+            # One that is switched off waits until it is on again, one that is held until it is reset.
             if (
                 row["lane"] in under_way
+                or destination_key(sink_id, row["dest"]) in on_hold
                 or sink_id in company.sinks_off
                 or busy[sink_id] >= _room(sink_id, company)
             ):
@@ -257,6 +260,9 @@ def _room(sink_id: str, company: Company) -> int:
 def _write(connection: Connection, result: Result, now_us: int) -> None:
     row, answer = result.row, result.answer
     values, letter = outcome(row, answer, now_us)
+    is_held = letter is not None and is_to_be_held(connection, row, values["code"], values["answer"])
+    if is_held:
+        values, letter = {**values, "state": "waiting", "attempt": 0, "next_us": now_us}, None
     delivery = tables.delivery
     waiting = (delivery.c.delivery_id == row["delivery_id"]) & (delivery.c.state == "waiting")
     # What was taken is sent, even if the customer was erased in the same second; what was not stays dropped.
@@ -264,6 +270,9 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
     changed = connection.execute(update(delivery).where(mine).values(**values)).rowcount
     if letter is not None and changed:
         insert_ignore(connection, tables.dead, [letter])
+    if is_held and changed:
+        log.error("destination_held", sink=row["sink_id"], code=values["code"])
+        hold(connection, row, values["code"], now_us)
 
 
 def outcome(

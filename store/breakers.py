@@ -10,7 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from schemas.ids import make_id
 from store import tables
@@ -21,10 +33,18 @@ from store.effects import Effect
 WHOLE_STAGE = "*"
 """Stands for the source in the row of a stage that has stopped; no source can be called so."""
 
+DELIVER = "deliver"
+"""The stage under whose name destinations are held: their breakers are opened by dispatch, and close at once."""
+
 Bucket = tuple[str, int, int]
 """Source, partition, and the moment at which the bucket begins."""
 
 _breaker, _count, _dead = tables.breaker, tables.breaker_count, tables.dead
+_delivery = tables.delivery
+_DESTINATION = case(
+    (_delivery.c.dest == _delivery.c.sink_id, "sinks." + _delivery.c.sink_id),
+    else_="sinks." + _delivery.c.sink_id + "/" + _delivery.c.dest,
+)
 _OF_STAGE = _breaker.c.stage == bindparam("of_stage")
 _OF_SOURCE = _breaker.c.source_id == bindparam("of_source")
 # Shared: closing a breaker waits for every worker that still holds events by it (see `close_breaker`).
@@ -126,6 +146,11 @@ def put_breaker(connection: Connection, stage: str, source_id: str, opening: Ope
     )
 
 
+def destination_key(sink_id: str, dest: str) -> str:
+    """Return what stands for a destination in place of a source, as in company.toml: `sinks.crm`, `sinks.mail/wu-ting`."""
+    return f"sinks.{sink_id}" if dest == sink_id else f"sinks.{sink_id}/{dest}"
+
+
 def resetting(connection: Connection, stage: str) -> str | None:
     """Return a source whose held events are to be replayed at a stage; None if there is none."""
     source_id: str | None = _RESETTING(connection, of_stage=stage).scalar_one_or_none()
@@ -156,13 +181,17 @@ def close_breaker(connection: Connection, stage: str, source_id: str) -> bool:
 
 
 def open_breakers(connection: Connection) -> list[dict[str, Any]]:
-    """Return every breaker that is not closed, and every stage that stopped, oldest first, with how many are held."""
-    waiting = (
+    """Return every breaker that is not closed, and every stage that stopped, oldest first, with how many wait."""
+    if connection.execute(select(_breaker.c.stage).limit(1)).first() is None:
+        return []  # as a rule; and then nobody need count deliveries
+    waiting = union_all(
         select(_dead.c.stage, _dead.c.source_id, func.count().label("held"))
         .where(_dead.c.state == "held")
-        .group_by(_dead.c.stage, _dead.c.source_id)
-        .subquery()
-    )
+        .group_by(_dead.c.stage, _dead.c.source_id),
+        select(literal(DELIVER), _DESTINATION, func.count())
+        .where(_delivery.c.state == "waiting")
+        .group_by(_delivery.c.sink_id, _delivery.c.dest),
+    ).subquery()
     same = (waiting.c.stage == _breaker.c.stage) & (waiting.c.source_id == _breaker.c.source_id)
     rows = connection.execute(
         select(_breaker, func.coalesce(waiting.c.held, 0).label("held"))
@@ -175,22 +204,27 @@ def open_breakers(connection: Connection) -> list[dict[str, Any]]:
 def reset() -> Plan:
     """Return the plan that has a source's held events replayed, at every stage at which they are held.
 
-    Its counts begin anew. For `*`: of every source, and stages that stopped go on. Raises ActRefused.
+    Its counts begin anew. What waits for a destination is due at once, in order. For `*`: of every source and
+    destination, and stages that stopped go on. Raises ActRefused.
     """
 
-    def plan(connection: Connection, command: Command, _now_us: int) -> Sequence[Effect]:
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         source_id = command.scope_id
         is_all = source_id == WHOLE_STAGE
         mine = _breaker.c.source_id.is_not(None) if is_all else _breaker.c.source_id == source_id
         counted = _count.c.source_id.is_not(None) if is_all else _count.c.source_id == source_id
-        stopped = _breaker.c.state == "stopped"
         found = connection.execute(
-            select(_breaker.c.state).where(mine, _breaker.c.state != "draining").with_for_update()
+            select(_breaker).where(mine, _breaker.c.state != "draining").with_for_update()
         ).all()
         if not found:
             raise ActRefused("no_breaker", f"No breaker of {source_id} is open; see `leadflow breaker`.")
-        connection.execute(delete(_breaker).where(mine, stopped))
+        at_once = (_breaker.c.state == "stopped") | (_breaker.c.stage == DELIVER)
+        connection.execute(delete(_breaker).where(mine, at_once))
         connection.execute(update(_breaker).where(mine).values(state="draining"))
+        keys = [row.source_id for row in found if row.stage == DELIVER]
+        waiting = (_delivery.c.state == "waiting") & _DESTINATION.in_(keys)
+        again = {"attempt": 0, "since_us": now_us, "next_us": now_us}
+        connection.execute(update(_delivery).where(waiting).values(**again))
         connection.execute(delete(_count).where(counted))
         return ()
 
