@@ -42,7 +42,7 @@ from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
-from stream.watch import StageStopped
+from stream.watch import StageStopped, forget
 
 log = structlog.get_logger()
 
@@ -56,6 +56,8 @@ MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 STANDS_S = 60.0
 """A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
+FORGET_US = 600_000_000
+"""How often counts that no breaker's window reaches any more are deleted: some hundred rows each time."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -190,6 +192,8 @@ class Embedded:
             link_for=self._link_for,
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
+        self._policy = policy or Policy()
+        self._forgot_us = 0
         self._public_url = public_url
         self._sources: dict[str, dict[str, Any]] = {}
         self._sources_until = 0.0
@@ -246,7 +250,11 @@ class Embedded:
         return total
 
     def _turn(self) -> int:
-        fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
+        now_us = wall_clock_us()
+        fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, now_us)
+        if now_us - self._forgot_us > FORGET_US:
+            forget(self.files.store, self._policy, now_us)
+            self._forgot_us = now_us
         stopped: list[str] = []
         done = sum(self._timed(host, stopped) for host in self.hosts)
         self.trouble = "; ".join(stopped) or None

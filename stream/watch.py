@@ -145,6 +145,12 @@ class Watch:
             log.error("breaker_opened", stage=self._stage, source=source_id, code=code)
 
 
+def forget(store: Database, policy: Policy, now_us: int) -> None:
+    """Delete the counts that no window reaches any more."""
+    with store.write() as connection:
+        breakers.forget_counts(connection, now_us - policy.window_us - BUCKET_US)
+
+
 def stop_stage(store: Database, verdict: MostSourcesFail, at_us: int) -> None:
     """Put on record that a stage stopped, and have a person told."""
     heard, failing = len(verdict.sources.heard), len(verdict.sources.failing)
