@@ -50,10 +50,10 @@ _OF_SOURCE = _breaker.c.source_id == bindparam("of_source")
 # Shared: closing a breaker waits for every worker that still holds events by it (see `close_breaker`).
 _BLOCKED = Prepared(select(_breaker).where(_OF_STAGE).with_for_update(read=True))
 _LOCKED = Prepared(select(_breaker.c.state).where(_OF_STAGE, _OF_SOURCE).with_for_update())
-_RESETTING = Prepared(
-    select(_breaker.c.source_id)
-    .where(_OF_STAGE, _breaker.c.state == literal("draining"))
-    .order_by(_breaker.c.source_id)
+_STANDING = Prepared(
+    select(_breaker)
+    .where(_OF_STAGE, _breaker.c.state != literal("open"))
+    .order_by(_breaker.c.source_id)  # the whole stage, *, comes first
     .limit(1)
 )
 _HELD_OF = (
@@ -133,17 +133,21 @@ class Opening:
     """Of the last refusal."""
 
 
-def put_breaker(connection: Connection, stage: str, source_id: str, opening: Opening) -> None:
-    """Open a breaker, or open it again while what it held is replayed; have a person told."""
-    key = {"stage": stage, "source_id": source_id}
-    values = asdict(opening)
+def put_breaker(
+    connection: Connection, stage: str, source_id: str, opening: Opening, *, again: bool = False
+) -> None:
+    """Open a breaker, `again`: while what it held is replayed; have a person told. One that another worker opened stays."""
+    key, values = {"stage": stage, "source_id": source_id}, asdict(opening)
     known = (_breaker.c.stage == stage) & (_breaker.c.source_id == source_id)
-    if not connection.execute(update(_breaker).where(known).values(**values)).rowcount:
+    if again:
+        connection.execute(update(_breaker).where(known).values(**values))
+    else:
         insert_ignore(connection, _breaker, [{**key, **values}])
-    alarm_id = make_id("alm", stage, source_id, opening.since_us)
-    insert_ignore(
-        connection, tables.alarm, [{**key, **values, "alarm_id": alarm_id, "at_us": opening.since_us}]
-    )
+    since_us = connection.execute(select(_breaker.c.since_us).where(known)).scalar_one_or_none()
+    if since_us == opening.since_us:
+        alarm_id = make_id("alm", stage, source_id, since_us)
+        alarm = {**key, **values, "alarm_id": alarm_id, "at_us": since_us}
+        insert_ignore(connection, tables.alarm, [alarm])
 
 
 def destination_key(sink_id: str, dest: str) -> str:
@@ -151,10 +155,9 @@ def destination_key(sink_id: str, dest: str) -> str:
     return f"sinks.{sink_id}" if dest == sink_id else f"sinks.{sink_id}/{dest}"
 
 
-def resetting(connection: Connection, stage: str) -> str | None:
-    """Return a source whose held events are to be replayed at a stage; None if there is none."""
-    source_id: str | None = _RESETTING(connection, of_stage=stage).scalar_one_or_none()
-    return source_id
+def standing(connection: Connection, stage: str) -> Row[Any] | None:
+    """Return the breaker that decides what a stage does next: it has stopped, or is to replay what was held of a source."""
+    return _STANDING(connection, of_stage=stage).first()
 
 
 def held(connection: Connection, stage: str, source_id: str, at_most: int) -> Sequence[Row[Any]]:

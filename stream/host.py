@@ -182,12 +182,16 @@ class StageHost(Generic[P, F]):
     def drain(self) -> int:
         """Decide on what was held of a source whose breaker was reset, the next batch in order; return how many.
 
-        New events of the source are held behind these until none is left; then the breaker closes.
+        New events of the source are held behind these until none is left; then the breaker closes. Raises
+        StageStopped, before anything is read in vain.
         """
         with self._store.read() as connection:
-            source_id = breakers.resetting(connection, self.stage.name)
-            if source_id is None:
+            row = breakers.standing(connection, self.stage.name)
+            if row is None:
                 return 0
+            if row.state == "stopped":
+                raise StageStopped(self.stage.name, row.refused)
+            source_id = row.source_id
             letters = breakers.held(connection, self.stage.name, source_id, self.metrics.batch_limit)
         if not letters:
             with self._store.write() as connection:

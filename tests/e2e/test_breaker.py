@@ -12,7 +12,7 @@ from schemas.capture import Capture
 from schemas.company import Company
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_dead import discard, replay
-from store.breakers import open_breakers, reset
+from store.breakers import Opening, open_breakers, put_breaker, reset
 from store.company import put_company
 from store.views import balance
 from stream.breaker import Policy
@@ -231,3 +231,20 @@ def test_counts_are_kept_as_long_as_they_count(rig: Rig) -> None:
     assert [row["from_us"] - MONDAY_10 for row in rig.rows("breaker_count") if row["stage"] == "parse"] == [
         number * 10 * MINUTE for number in range(5, 12)
     ]
+
+
+def test_what_a_person_repaired_does_not_wait_with_its_source(rig: Rig) -> None:
+    refused = bad("site", 1)
+    rig.feed([refused, *bad_posts("site", 2, 6)])
+    rig.run()
+    rig.feed([good("site", 50, idem_key="repair", parent_id=refused.capture_id), good("site", 51)])
+    rig.run()
+    assert [int(row["trace_id"], 16) for row in rig.rows("lead")] == [50]
+
+
+def test_a_worker_that_opens_what_another_has_opened_tells_nobody_again(rig: Rig) -> None:
+    for moment in (MONDAY_10, MONDAY_10 + SECOND):
+        with rig.store.write() as connection:
+            put_breaker(connection, "parse", "site", Opening("open", moment, 5, 5, "no_known_field"))
+    assert [row["since_us"] for row in rig.rows("breaker")] == [MONDAY_10]
+    assert len(rig.rows("alarm")) == 1
