@@ -174,7 +174,7 @@ def fill(files: Files, some: Iterable[Capture]) -> None:
             keys.append({"key_id": key_id, "capture_id": capture.capture_id, "wrapped": wrapped})
             events.append(capture_event(capture, key_id))
         with files.doors.write() as connection:
-            insert_ignore(connection, tables.pii_key, keys)
+            insert_ignore(connection, tables.door_key, keys)
             files.door_log.append(connection, CAPTURES, events, time.time_ns() // 1_000)
         if files.doors.wal_is_full():
             files.doors.checkpoint()

@@ -20,15 +20,26 @@ from schemas.events import Event, event_of
 from schemas.lead import Lead
 from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
 from schemas.results import Stage as StageName
+from schemas.work import Replay
 from store import tables
-from store.bulk import OneOf, Prepared, keys_in, listed
+from store.bulk import OneOf, Prepared, listed
 from store.company import CompanyCache
+from store.contention import Conflict
 from store.effects import Close, Effect, Emit, Insert, Update
-from stream.host import Step
+from store.locks import lock_customers
+from stream.host import REPLAY, Step
 from stream.log import Logged
 
 INTAKE = "intake"
 """The queue that a customer is born into; route moves it on. Older than 60 s here counts as an orphan."""
+
+
+LOOK_AGAIN = "look_again"
+"""The timer of a lead that joins one which is not resolved yet; its subject is the lead's place in the log."""
+
+LOOKS = 7
+"""How often a lead that joins another is looked at before it goes on alone: waits of ¼, ½, 1 … 8 s between them.
+On other workers' partitions the other one comes within seconds; one that became a dead letter never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,8 @@ class ResolveFacts:
     touched: dict[str, int] = field(default_factory=dict)
     named_by: dict[str, set[str]] = field(default_factory=dict)
     joined: dict[str, tuple[str, str]] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    """Leads that were resolved before: an event that comes twice leads to nothing the second time."""
     related: set[tuple[str, str]] = field(default_factory=set)
     related_us: dict[str, int] = field(default_factory=dict)
     """Contact to when its relations last changed: a customer's stamps alone do not keep these apart."""
@@ -88,21 +101,16 @@ class ResolveStage:
     def gather(
         self, connection: Connection, prepared: Batch, events: Sequence[Logged], times: Sequence[int]
     ) -> ResolveFacts:
-        """Read bindings, contacts' customers and joined leads of the whole batch in eight queries."""
+        """Lock the customers that the batch's leads may be about, and read what is known of them then."""
         company = self._companies.get(connection)
         if prepared.company is not company:
             prepared = _prepared(prepared.received, company)
-        leads = prepared.leads
-        facts = ResolveFacts(leads)
-        keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
-        _read_bindings(connection, facts, keys)
-        _read_joined(connection, facts, {one.lead.joins for one in leads.values() if one.lead.joins})
-        contacts = {target for target in facts.bound.values() if target.startswith("con_")}
-        contacts |= {contact for contact, _ in facts.joined.values()}
-        _read_relations(connection, facts, contacts)
-        customers = {target for target in facts.bound.values() if target.startswith("cus_")}
-        customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
-        customers |= _read_aliases(connection, facts, customers)
+        facts, customers = _read_known(connection, prepared.leads)
+        if lock_customers(connection, customers):
+            facts, found = _read_known(connection, prepared.leads)
+            if not found <= customers:
+                raise Conflict("customer")
+            customers = found
         _read_customers(connection, facts, customers)
         return facts
 
@@ -111,6 +119,11 @@ class ResolveStage:
         event = logged.event
         understood = facts.leads[event.id]
         lead = understood.lead
+        if lead.lead_id in facts.done:
+            return Step()
+        if lead.joins and lead.joins not in facts.done and logged.attempt < LOOKS:
+            return Step((_look_again(logged, at_us),))
+        facts.done.add(lead.lead_id)
         answer = resolve(lead, understood.identifiers, facts.known)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
@@ -126,6 +139,29 @@ class ResolveStage:
         facts.touched[customer_id] = at_us
         news = _resolved(event, understood, (answer, customer_id), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
+
+
+def looks_again(place: str, due_us: int) -> tuple[str, Event]:
+    """Turn the timer of a lead that waits for another into its event (see stream.timers)."""
+    topic, part, off, attempt = place.split()
+    event = event_of(
+        Replay(stage="resolve", topic=topic, part=int(part), off=int(off), attempt=int(attempt)),
+        source="/timers",
+        subject=place,
+        key=place,
+        time_us=due_us,
+        trace_id="0" * 32,
+        purpose="real",
+        key_id=None,
+        cause=f"{LOOK_AGAIN}:{place}:{due_us}",
+    )
+    return REPLAY, event
+
+
+def _look_again(logged: Logged, at_us: int) -> Insert:
+    place = f"{logged.topic} {logged.part} {logged.off} {logged.attempt + 1}"
+    due_us = at_us + 250_000 * 2 ** (logged.attempt - 1)
+    return Insert("timer", {"kind": LOOK_AGAIN, "subject_id": place, "due_us": due_us})
 
 
 def _prepared(received: dict[str, Lead], company: Company | None) -> Batch:
@@ -307,6 +343,12 @@ _BINDINGS = Prepared(
     )
 )
 _STATUS = Prepared(select(tables.identifier_status).where(OneOf(["kind", "value"], "of_keys")))
+_MEMBER = tables.membership.alias()
+_LEADS = Prepared(
+    select(tables.lead.c.lead_id, _MEMBER.c.contact_id, _MEMBER.c.customer_id)
+    .outerjoin(_MEMBER, (_MEMBER.c.lead_id == tables.lead.c.lead_id) & _MEMBER.c.to_us.is_(None))
+    .where(OneOf(["lead.lead_id"], "of_leads"))
+)
 _RELATIONS = Prepared(
     select(tables.contact_customer).where(
         OneOf(["contact_id"], "of_contacts"), tables.contact_customer.c.to_us.is_(None)
@@ -327,6 +369,20 @@ _NAMED_BY = Prepared(
 )
 
 
+def _read_known(connection: Connection, leads: dict[str, Understood]) -> tuple[ResolveFacts, set[str]]:
+    """Return what is known of whom these leads name, but for the customers themselves, and who these are."""
+    facts = ResolveFacts(leads)
+    keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
+    _read_bindings(connection, facts, keys)
+    _read_leads(connection, facts)
+    contacts = {target for target in facts.bound.values() if target.startswith("con_")}
+    contacts |= {contact for contact, _ in facts.joined.values()}
+    _read_relations(connection, facts, contacts)
+    customers = {target for target in facts.bound.values() if target.startswith("cus_")}
+    customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
+    return facts, customers | _read_aliases(connection, facts, customers)
+
+
 def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) -> None:
     if not keys:
         return
@@ -337,13 +393,16 @@ def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) 
         facts.status[row.kind, row.value] = row.status
 
 
-def _read_joined(connection: Connection, facts: ResolveFacts, lead_ids: set[str]) -> None:
-    if not lead_ids:
+def _read_leads(connection: Connection, facts: ResolveFacts) -> None:
+    """Learn which of these leads are resolved already, and whose the ones are that they join."""
+    leads = [one.lead for one in facts.leads.values()]
+    wanted = {one.lead_id for one in leads} | {one.joins for one in leads if one.joins}
+    if not wanted:
         return
-    member = tables.membership
-    condition = keys_in(connection, ["lead_id"], [(lead_id,) for lead_id in lead_ids])
-    for row in connection.execute(select(member).where(condition, member.c.to_us.is_(None))):
-        facts.joined[row.lead_id] = (row.contact_id, row.customer_id)
+    for row in _LEADS(connection, of_leads=listed((lead_id,) for lead_id in wanted)):
+        facts.done.add(row.lead_id)
+        if row.contact_id is not None:
+            facts.joined[row.lead_id] = (row.contact_id, row.customer_id)
 
 
 def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[str]) -> None:

@@ -47,12 +47,16 @@ class Earlier:
 
 @dataclass
 class Group:
-    """The parts of one whole so far, the capture that opened it, and how many leads it has become."""
+    """The parts of one whole so far, the capture that opened it, and how many leads it has become.
+
+    `judged` is how many of the parts are in one of those leads.
+    """
 
     opener: Capture
     key_id: str | None
     parts: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
     leads: int = 0
+    judged: int = 0
 
 
 @dataclass
@@ -215,8 +219,9 @@ def _settled(event: Event, facts: ParseFacts, at_us: int) -> Step:
     """Judge a group, unless a part has come since the timer was set: that part set a later one."""
     settle = event.read(Settle)
     group = facts.groups.get(settle.group)
-    if group is None or settle.quiet_since_us < _quiet_us(group, facts):
+    if group is None or group.judged == len(group.parts) or settle.quiet_since_us < _quiet_us(group, facts):
         return Step()
+    group.judged = len(group.parts)
     opener = group.opener
     result = assemble_parts([data for _, _, data in group.parts], opener, facts.sources)
     if isinstance(result, Ignored):
@@ -299,7 +304,7 @@ def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int
         source="/stages/parse",
         source_id=lead.source_id,
         subject=lead.lead_id,
-        key=lead.capture_id,
+        key=lead.joins or lead.lead_id,
         time_us=at_us,
         trace_id=lead.trace_id,
         purpose=lead.purpose,
@@ -396,13 +401,20 @@ def _read_groups(connection: Connection, facts: ParseFacts, groups: set[str]) ->
         data = orjson.loads(row.data_json)
         facts.groups[row.group_id].parts.append((row.capture_id, row.at_us, data))
     openers = {group.opener.capture_id: group for group in facts.groups.values()}
+    leg = origin.alias()
     counted = (
-        select(origin.c.capture_id, func.count())
-        .where(keys_in(connection, ["capture_id"], [(one,) for one in openers]), origin.c.role == "origin")
-        .group_by(origin.c.capture_id)
+        select(origin.c.capture_id, origin.c.lead_id, func.count())
+        .join(leg, leg.c.lead_id == origin.c.lead_id)
+        .where(
+            keys_in(connection, ["lead_capture.capture_id"], [(one,) for one in openers]),
+            origin.c.role == "origin",
+            leg.c.role.in_(("origin", "leg")),
+        )
+        .group_by(origin.c.capture_id, origin.c.lead_id)
     )
-    for capture_id, count in connection.execute(counted):
-        openers[capture_id].leads = count
+    for capture_id, _, count in connection.execute(counted):
+        openers[capture_id].leads += 1
+        openers[capture_id].judged = max(openers[capture_id].judged, count)
 
 
 def _remembered(row: Row[Any, Any, Any]) -> Capture:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from math import nan
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
@@ -64,6 +65,11 @@ class Metrics:
     def door(self, channel: str) -> tuple[Histogram, Histogram]:
         """Return what counts a door's answers: those that took something, and the others."""
         return self._answers.labels(channel), self._refused.labels(channel)
+
+    def backup_age(self, age_s: Callable[[], float | None]) -> None:
+        """Show how old the newest backup is; not a number as long as there is none."""
+        gauge = Gauge("leadflow_backup_age_seconds", "Age of the newest backup", registry=self.registry)
+        gauge.set_function(lambda: nan if (age := age_s()) is None else age)
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

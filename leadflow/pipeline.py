@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from enrich.gateway import ResolveStage
+from enrich.gateway import LOOK_AGAIN, ResolveStage, looks_again
 from ingest.gateway import SETTLE, ParseStage, settles
 from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
 from sinks.gateway import DeliverStage
@@ -32,7 +32,7 @@ DOOR_TOPICS = (CAPTURES,)
 STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY)
 """Topics of the store."""
 
-TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, QUEUE_OPENS: queue_opens}
+TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, LOOK_AGAIN: looks_again, QUEUE_OPENS: queue_opens}
 """What happens when a timer of each kind fires."""
 
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from leadflow.paths import backups_of
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
@@ -42,6 +43,31 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     wal_limit_bytes: int = Field(
         WAL_LIMIT_BYTES, ge=4096, description="Checkpoint a database when its WAL has grown to this"
+    )
+    kafka: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+:\d+$",
+        description="Brokers of the cluster, host:port; without it everything runs here",
+    )
+    database_url: str | None = Field(
+        None,
+        pattern=r"^postgresql\+psycopg://\S+$",
+        description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
+    )
+    doors_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="The cluster's doors, for `leadflow doctor` on another machine",
+    )
+    partitions: int = Field(
+        8, ge=1, le=1_000, description="Partitions of each topic: the most workers a stage can use"
+    )
+    replication: int = Field(
+        1, ge=1, le=9, description="Copies of each topic; 3 where there are three brokers"
+    )
+    master_key: Path | None = Field(
+        None,
+        description="File of the master key, the same on every machine (default: master.key in the data folder)",
     )
     breaker_share: float = Field(
         SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
@@ -77,7 +103,21 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(
         60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
     )
+    backup_folder: Path | None = Field(
+        None, description="Where backups go; beside the data folder (FOLDER.backups) if not set"
+    )
+    backup_at: str = Field(
+        "03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^$",
+        description="When the nightly backup is made, in this machine's time; empty for none",
+    )
+    backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether this machine is one of a cluster, which then keeps everything but the spool."""
+        return self.kafka is not None and self.database_url is not None
 
     @property
     def breaker(self) -> Policy:
@@ -88,6 +128,11 @@ class Settings(BaseSettings):
     def local_url(self) -> str:
         """The console's address on this machine."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups go."""
+        return backups_of(self.data, self.backup_folder)
 
     @property
     def console_url(self) -> str:

@@ -51,6 +51,10 @@ class Rule:
     respond_within_minutes: int | None
 
 
+Found = tuple[Rule, tuple[Condition, ...]]
+"""A rule that holds, with the conditions that made it hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """A version of the rule book; the version is the digest of its text."""
@@ -58,7 +62,7 @@ class Book:
     version: str
     rules: tuple[Rule, ...]
 
-    def first(self, facts: Mapping[str, str]) -> tuple[Rule, tuple[Condition, ...]] | None:
+    def first(self, facts: Mapping[str, str]) -> Found | None:
         """Return the first rule whose every condition holds, with those conditions; None if none does."""
         for rule in self.rules:
             if all(test(facts[column]) for column, _, test in rule.tests):

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from router.book import Found
 from router.office import Office, OfficeCache
-from router.route import Holder, Routing, drain, has_talked, route, task_origin
+from router.route import Holder, Routing, drain, has_talked, route, rule_for, stays, task_origin
 from schemas.events import Event, event_of
 from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
@@ -21,6 +22,7 @@ from store import tables
 from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.effects import Close, Count, Effect, Emit, Insert, Update
+from store.locks import lock_customers, lock_teams, share_company
 from stream.host import Step
 from stream.log import Logged
 
@@ -43,7 +45,13 @@ class RouteFacts:
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
     """Customer to open tasks, each with its origin."""
     received: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    rules: dict[str, Found | None] = field(default_factory=dict)
+    """By event, for leads that do not stay with whoever has their customer."""
+    done: set[tuple[str, str]] = field(default_factory=set)
+    """(event, customer) decided on before: what comes twice leads to nothing the second time."""
     queue: list[str] = field(default_factory=list)
+    more: bool = False
+    """Others wait in the queue beyond those."""
     returned_by: dict[str, str] = field(default_factory=dict)
     """Who of the queue's customers was returned, and by whom."""
     opens: set[tuple[str, int]] = field(default_factory=set)
@@ -71,16 +79,32 @@ class RouteStage:
         events: Sequence[Logged],
         times: Sequence[int],
     ) -> RouteFacts:
-        """Read the holders and open tasks of the batch's customers, the ledgers, and a queue to be drained."""
+        """Lock the batch's customers and the teams that somebody of will be picked from, and read what of them counts.
+
+        The company is kept as it is meanwhile: nobody gets something who is being marked as left.
+        """
+        share_company(connection)
         facts = RouteFacts(self._offices.get(self._companies.get(connection)), prepared)
         customers = {one.event.key for one in events if one.topic == "resolved"}
-        for logged in events:
-            if logged.topic == "reroute" and (team_id := logged.event.read(Reroute).team_id):
-                facts.queue = _read_queue(connection, team_id)
-                facts.returned_by = _read_returned(connection, facts.queue)
-                customers |= set(facts.queue)
+        drained = [
+            reroute.team_id
+            for one in events
+            if one.topic == "reroute" and (reroute := one.event.read(Reroute)).team_id
+        ]
+        for team_id in drained:
+            facts.queue = _read_queue(connection, team_id)
+            customers |= set(facts.queue)
+        locked = lock_customers(connection, customers)
+        for team_id in drained:
+            waiting = _read_queue(connection, team_id) if locked else facts.queue
+            facts.queue = [one for one in waiting if one in customers][:DRAIN_AT_ONCE]
+            facts.more = len(waiting) > len(facts.queue)
+            facts.returned_by = _read_returned(connection, facts.queue)
+        _read_done(connection, facts, [one.event.id for one in events])
         _read_holders(connection, facts, customers)
         _read_tasks(connection, facts, customers)
+        teams = {rule.team for rule, _ in _rules(facts, events)}
+        lock_teams(connection, {*teams, *drained})
         periods = {_period(facts.office, at_us) for at_us in (*times, *facts.routed.values())}
         _read_ledgers(connection, facts, periods)
         return facts
@@ -95,14 +119,14 @@ class RouteStage:
 def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     resolved = facts.resolved[event.id]
     lead, customer_id = resolved.lead, resolved.customer_id
+    if (event.id, customer_id) in facts.done:
+        return Step()
+    facts.done.add((event.id, customer_id))
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
-    routing = route(
-        resolved,
-        facts.holders[customer_id],
-        facts.office,
-        _received(facts, case.at_us),
-        (case.at_us, case.decision_id),
-    )
+    routing = stays(resolved, facts.holders[customer_id], facts.office)
+    if routing is None:
+        counts = _received(facts, case.at_us)
+        routing = route(facts.rules[event.id], facts.office, counts, (case.at_us, case.decision_id))
     effects = _settled(case, facts, routing)
     tasks = facts.tasks.setdefault(customer_id, {})
     if has_talked(lead):
@@ -124,7 +148,9 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
     if team_id is None:
         return Step()
     effects: list[Effect] = []
-    for ordinal, customer_id in enumerate(facts.queue[:DRAIN_AT_ONCE]):
+    for ordinal, customer_id in enumerate(facts.queue):
+        if (event.id, customer_id) in facts.done:
+            continue
         case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
         received = _received(facts, case.at_us).get(team_id, {})
         returned_by = facts.returned_by.get(customer_id)
@@ -133,7 +159,7 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
             effects += _opening(facts, team_id, at_us)
             return Step(tuple(effects))
         effects += _settled(case, facts, routing)
-    if len(facts.queue) > DRAIN_AT_ONCE:
+    if facts.more:
         effects.append(Emit("reroute", queue_event(team_id, at_us, cause=event.id)))
     return Step(tuple(effects))
 
@@ -340,6 +366,28 @@ _TASKS = Prepared(
     .order_by(tables.task.c.task_id)
 )
 _TOTALS = Prepared(select(tables.ledger_total).where(OneOf(["team_id", "period"], "of_periods")))
+
+
+_DONE = Prepared(
+    select(tables.decision.c.event_id, tables.decision.c.subject_id).where(
+        OneOf(["event_id"], "of_events"), tables.decision.c.stage == "route"
+    )
+)
+
+
+def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
+    """Find the rule of every lead that does not stay where its customer is; return those there are."""
+    for event_id in (one.event.id for one in events if one.topic == "resolved"):
+        resolved = facts.resolved[event_id]
+        holder = facts.holders.get(resolved.customer_id)
+        if holder is not None and stays(resolved, holder, facts.office) is None:
+            facts.rules[event_id] = rule_for(resolved, facts.office)
+    return [found for found in facts.rules.values() if found is not None]
+
+
+def _read_done(connection: Connection, facts: RouteFacts, event_ids: Sequence[str]) -> None:
+    for row in _DONE(connection, of_events=listed((one,) for one in event_ids)):
+        facts.done.add((row.event_id, row.subject_id))
 
 
 def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:

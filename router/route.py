@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from router.book import Found
 from router.office import Office
 from router.strategy import weighted_turn
 from schemas.company import Company, territory_for
@@ -35,25 +36,34 @@ class Routing:
     counts_for: str | None
 
 
-def route(
-    resolved: ResolvedLead,
-    holder: Holder,
-    office: Office,
-    received: Mapping[str, Mapping[str, int]],
-    at: tuple[int, str],
-) -> Routing:
-    """Decide on the holder of a resolved lead.
-
-    `holder` is who has the customer now, `received` what each person of a team got in this period, `at` the
-    moment (µs) and the id of this decision, which seeds ties.
-    """
-    at_us, decision_id = at
+def stays(resolved: ResolvedLead, holder: Holder, office: Office) -> Routing | None:
+    """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others."""
     minutes = office.company.first_response_minutes
     if resolved.lead.purpose == "probe":
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
     if holder.kind == "person" and office.works_here(holder.holder_id):
         return Routing(holder, Reason(code="sticky_owner"), minutes, None)
-    found = office.book.first(facts_of(resolved, office.company))
+    return None
+
+
+def rule_for(resolved: ResolvedLead, office: Office) -> Found | None:
+    """Return the first rule that a lead fulfils, and the conditions that held: it says which team."""
+    return office.book.first(facts_of(resolved, office.company))
+
+
+def route(
+    found: Found | None,
+    office: Office,
+    received: Mapping[str, Mapping[str, int]],
+    at: tuple[int, str],
+) -> Routing:
+    """Decide on the holder of a lead that does not stay with one, by the rule that was found for it.
+
+    `received` is what each person of a team got in this period, `at` the moment (µs) and the id of this
+    decision, which seeds ties.
+    """
+    at_us, decision_id = at
+    minutes = office.company.first_response_minutes
     if found is None:
         reason = Reason(code="default_queue", book_version=office.book.version)
         return Routing(Holder("queue", office.company.default_queue), reason, minutes, None)

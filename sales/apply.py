@@ -16,6 +16,7 @@ from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.company import company_version, load_company, replace_company
 from store.effects import Effect, Emit
+from store.locks import lock_company
 from store.moves import Move, give, held_by
 
 
@@ -26,7 +27,7 @@ def apply(connection: Connection, new: Company, now_us: int, act_id: str | None 
     What `new` does not have is removed, but for a person, who is marked left (see `merged`). Raises
     ActRefused, and changes nothing, when customers wait in the queue of a unit that would be gone.
     """
-    _take_turn(connection)
+    lock_company(connection)
     old = load_company(connection, company_version(connection))
     whole = merged(old, new, now_us)
     _check_queues(connection, old, whole)
@@ -39,6 +40,7 @@ def publish(new: Company) -> Plan:
     """Return the plan of the act that applies a company; its command's verb is `publish`."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        lock_company(connection)
         before = load_company(connection, company_version(connection))
         apply(connection, new, now_us, command.act_id)
         after = load_company(connection, company_version(connection))
@@ -169,12 +171,6 @@ def _with_secrets(sources: Mapping[str, dict[str, Any]], secrets: Mapping[str, s
             del kept["secret"]
         whole[key] = kept
     return whole
-
-
-def _take_turn(connection: Connection) -> None:
-    """Let one change of the company be made at a time; SQLite has one writer anyway."""
-    version = tables.config_version
-    connection.execute(select(version.c.version).with_for_update())
 
 
 def _check_queues(connection: Connection, old: Company, new: Company) -> None:

@@ -15,8 +15,10 @@ from sqlalchemy import Connection, select
 from schemas.events import Event
 from schemas.ids import make_id
 from store import tables
+from store.contention import until_alone
 from store.database import Database
 from store.effects import Effect, Insert, Writes
+from store.locks import lock_act, lock_customers
 
 
 class ActRefused(ValueError):
@@ -52,11 +54,17 @@ Append = Callable[[Connection, str, Sequence[Event], int], object]
 
 
 def open_task(connection: Connection, task_id: str) -> dict[str, Any]:
-    """Return an open task's row, for an act on it. Raises ActRefused if there is none, or it has ended."""
+    """Return an open task's row, its customer locked, for an act on it.
+
+    Raises ActRefused if there is none, or it has ended.
+    """
     table = tables.task
-    row = connection.execute(select(table).where(table.c.task_id == task_id)).mappings().one_or_none()
+    asked = select(table).where(table.c.task_id == task_id)
+    row = connection.execute(asked).mappings().one_or_none()
     if row is None:
         raise ActRefused("unknown_task", f"There is no task {task_id}.")
+    if lock_customers(connection, [row["customer_id"]]):
+        row = connection.execute(asked).mappings().one()
     if row["state"] != "open":
         raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
     return dict(row)
@@ -65,10 +73,16 @@ def open_task(connection: Connection, task_id: str) -> dict[str, Any]:
 def perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
     """Do an act in one transaction; return False if it had been done before under this key.
 
-    Raises ActRefused, and then nothing was changed.
+    Judged anew when somebody else was at the same customer meanwhile. Raises ActRefused, and then nothing
+    was changed.
     """
+    return until_alone(lambda: _perform(store, command, plan, now_us, append))
+
+
+def _perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
     act = tables.act
     with store.write() as connection:
+        lock_act(connection, command.idem_key)
         known = connection.execute(
             select(act.c.verb, act.c.scope_id).where(act.c.idem_key == command.idem_key)
         ).one_or_none()

@@ -21,7 +21,7 @@ def replay() -> Plan:
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        dead = open_dead_letter(connection, command.scope_id)
+        dead = _locked(connection, command.scope_id)
         if dead["event_id"].startswith("dlv_"):
             return _send_again(connection, dead, now_us)
         again = Replay(
@@ -74,6 +74,12 @@ def open_dead_letter(connection: Connection, dead_id: str, *, even_held: bool = 
     return dict(row)
 
 
+def _locked(connection: Connection, dead_id: str, *, even_held: bool = False) -> dict[str, Any]:
+    table = tables.dead
+    connection.execute(select(table.c.dead_id).where(table.c.dead_id == dead_id).with_for_update())
+    return open_dead_letter(connection, dead_id, even_held=even_held)
+
+
 def _send_again(connection: Connection, dead: dict[str, Any], now_us: int) -> Sequence[Effect]:
     delivery_id, table = dead["event_id"], tables.delivery
     state = connection.execute(select(table.c.state).where(table.c.delivery_id == delivery_id)).scalar_one()
@@ -96,7 +102,7 @@ def _send_again(connection: Connection, dead: dict[str, Any], now_us: int) -> Se
 
 def _end(state: str, *, even_held: bool = False) -> Plan:
     def plan(connection: Connection, command: Command, _now_us: int) -> Sequence[Effect]:
-        dead = open_dead_letter(connection, command.scope_id, even_held=even_held)
+        dead = _locked(connection, command.scope_id, even_held=even_held)
         return [Update("dead", {"dead_id": dead["dead_id"]}, {"state": state})]
 
     return plan

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, or_, select, update
 
 from schemas.base import Frozen
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert
+
+_HEADER = b'{"installation":'
 
 
 class Erasure(Frozen):
@@ -84,11 +86,20 @@ def _with_repairs(connection: Connection, captures: set[str]) -> set[str]:
     return found
 
 
+def begin_journal(journal: Path, installation: str) -> None:
+    """Make the journal of a new installation: its first line tells it from any other one's."""
+    _append(journal, b'%b"%b"}' % (_HEADER, installation.encode()))
+
+
 def write_journal(journal: Path, erasure: Erasure) -> None:
     """Add an erasure to the journal, on the disk before this returns."""
+    _append(journal, erasure.model_dump_json().encode())
+
+
+def _append(journal: Path, line: bytes) -> None:
     descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as file:
-        file.write(erasure.model_dump_json().encode() + b"\n")
+        file.write(line + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -98,12 +109,11 @@ def read_journal(journal: Path) -> list[Erasure]:
     if not journal.exists():
         return []
     lines = journal.read_bytes().split(b"\n")
-    return [Erasure.model_validate_json(line) for line in lines[:-1] if line]
+    return [Erasure.model_validate_json(line) for line in lines[:-1] if line and not line.startswith(_HEADER)]
 
 
-def erase_keys(connection: Connection, erasure: Erasure) -> list[str]:
-    """Delete the keys of the captures in `doors.db`; return the ids of the keys that are gone."""
-    key = tables.pii_key
+def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> list[str]:
+    """Delete the keys of the captures where they lie (`key`); return the ids of the keys that are gone."""
     wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     gone = list(connection.execute(select(key.c.key_id).where(wanted)).scalars())
     connection.execute(delete(key).where(wanted))

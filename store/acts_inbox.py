@@ -18,6 +18,7 @@ from schemas.work import Reason
 from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Count, Effect, Insert
+from store.locks import share_company
 from store.moves import Move, give, held_customer
 
 QUEUE_OPENS = "queue_opens"
@@ -73,6 +74,7 @@ class _Case:
     """The open task an act is about, and the customer behind it, locked for this transaction."""
 
     def __init__(self, connection: Connection, command: Command, now_us: int) -> None:
+        share_company(connection)  # who works here, and in which team, stays so until this is done
         row = open_task(connection, command.scope_id)
         held = held_customer(connection, row["customer_id"])
         if held is None:

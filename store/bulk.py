@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -35,20 +36,22 @@ _ARRAY_TYPE: list[tuple[type, str]] = [
 ]
 
 
-def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows; one that meets an existing unique key is left out. Missing columns become NULL.
+def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    """Insert rows, and return how many; one that meets an existing unique key is left out.
 
-    Uniqueness lives in the tables, so an effect that is repeated is a row that is already there.
+    Missing columns become NULL. On PostgreSQL rows go in by the order of their keys, so that two transactions
+    that wait for each other's keys do so in one direction.
     """
     if not rows:
-        return
+        return 0
     columns = _columns(table)
     if connection.dialect.name == "sqlite":
         values = [tuple([row.get(name) for name in columns]) for row in rows]
-        connection.exec_driver_sql(_sqlite_insert(table), values)
-        return
-    arrays = {f"c{i}": [row.get(name) for row in rows] for i, name in enumerate(columns)}
-    connection.exec_driver_sql(_postgres_insert(table), arrays)
+        return connection.exec_driver_sql(_sqlite_insert(table), values).rowcount
+    key = itemgetter(*(column.name for column in table.primary_key.columns))
+    ordered = sorted(rows, key=key)
+    arrays = {f"c{i}": [row.get(name) for row in ordered] for i, name in enumerate(columns)}
+    return connection.exec_driver_sql(_postgres_insert(table), arrays).rowcount
 
 
 @lru_cache(maxsize=256)
@@ -76,24 +79,54 @@ def _array_type(column_type: object) -> str:
 
 def update_rows(
     connection: Connection, table: Table, changes: Iterable[tuple[Row, Row]], *, only_open: bool = False
-) -> None:
-    """Set values on rows found by key: `changes` are (key, values) pairs; each row is touched once.
+) -> int:
+    """Set values on rows found by key, and return how many there were: `changes` are (key, values) pairs.
 
-    `only_open` touches a row only while its interval is open.
+    Each row is touched once; `only_open` touches it only while its interval is open. One statement for all
+    changes of the same columns, in the order of their keys.
     """
 
     def shape(change: tuple[Row, Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return tuple(change[0]), tuple(change[1])
 
-    for (keys, names), group in groupby(sorted(changes, key=shape), key=shape):
-        sqlite = connection.dialect.name == "sqlite"
-        mark = "?" if sqlite else "%s"
-        sets = ", ".join(f'"{name}" = {mark}' for name in names)
-        where = " AND ".join(f'"{name}" = {mark}' for name in keys) + (
-            " AND to_us IS NULL" if only_open else ""
-        )
-        sql = f'UPDATE "{table.name}" SET {sets} WHERE {where}'
-        connection.exec_driver_sql(sql, [(*values.values(), *key.values()) for key, values in group])
+    def place(change: tuple[Row, Row]) -> tuple[object, ...]:
+        return *shape(change), *change[0].values()
+
+    touched = 0
+    for (keys, names), group in groupby(sorted(changes, key=place), key=shape):
+        if connection.dialect.name == "sqlite":
+            sql = _sqlite_update(table, keys, names, only_open)
+            given = [(*values.values(), *key.values()) for key, values in group]
+            touched += connection.exec_driver_sql(sql, given).rowcount
+            continue
+        ordered = list(group)
+        arrays = {f"k{i}": [key[name] for key, _ in ordered] for i, name in enumerate(keys)}
+        arrays |= {f"v{i}": [values[name] for _, values in ordered] for i, name in enumerate(names)}
+        sql = _postgres_update(table, keys, names, only_open)
+        touched += connection.exec_driver_sql(sql, arrays).rowcount
+    return touched
+
+
+@lru_cache(maxsize=256)
+def _sqlite_update(table: Table, keys: tuple[str, ...], names: tuple[str, ...], only_open: bool) -> str:
+    sets = ", ".join(f'"{name}" = ?' for name in names)
+    where = " AND ".join(f'"{name}" = ?' for name in keys)
+    return f'UPDATE "{table.name}" SET {sets} WHERE {where}' + (" AND to_us IS NULL" if only_open else "")
+
+
+@lru_cache(maxsize=256)
+def _postgres_update(table: Table, keys: tuple[str, ...], names: tuple[str, ...], only_open: bool) -> str:
+    given = [(f"k{i}", name) for i, name in enumerate(keys)] + [
+        (f"v{i}", name) for i, name in enumerate(names)
+    ]
+    arrays = ", ".join(f"%({short})s::{_array_type(table.c[name].type)}" for short, name in given)
+    sets = ", ".join(f'"{name}" = given.v{i}' for i, name in enumerate(names))
+    where = " AND ".join(f'"{table.name}"."{name}" = given.k{i}' for i, name in enumerate(keys))
+    still = f' AND "{table.name}".to_us IS NULL' if only_open else ""
+    return (
+        f'UPDATE "{table.name}" SET {sets} FROM unnest({arrays}) AS given ({", ".join(short for short, _ in given)}) '
+        f"WHERE {where}{still}"
+    )
 
 
 def keys_in(

@@ -21,6 +21,9 @@ WAL_LIMIT_BYTES = 8 * 1024 * 1024
 """Checkpoint when the WAL has grown to this: smaller costs an fsync of the file more often, larger makes
 the checkpoint itself (and the restart after a kill) longer. 8 MiB are some 20 ms of writing here."""
 
+_BUSY_MS = 10_000
+"""How long a statement waits for a lock of another process, such as a command that writes while none runs."""
+
 _SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -78,6 +81,7 @@ class Database:
         self._reader = reader
         self._wal = wal
         self._wal_limit = wal_limit
+        self._wal_due = wal_limit
         self._turn = threading.Lock() if wal is not None else None
 
     @property
@@ -111,20 +115,47 @@ class Database:
         if self._wal is None:
             return False
         try:
-            return self._wal.stat().st_size > self._wal_limit
+            return self._wal.stat().st_size > self._wal_due
         except FileNotFoundError:
             return False
 
-    def checkpoint(self) -> None:
-        """Move the WAL into the file and empty it; what a reader still needs stays until the next time."""
-        if self._turn is None:
-            return
+    def checkpoint(self, *, wait: bool = False) -> bool:
+        """Move the WAL into the file and empty it; tell whether it is empty now.
+
+        A reader who is not done yet (a backup, an export into a pager) keeps the WAL from being emptied. Writers
+        do not wait for that: they go on, and the next checkpoint is due after another `wal_limit` bytes. With
+        `wait` the reader is waited for, 10 s at most: for what must be gone from the disk.
+        """
+        if self._wal is None or self._turn is None:
+            return True
         with self._turn:
             raw = self._writer.raw_connection()
             try:
-                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+                say: Any = raw.driver_connection
+                say.execute(f"PRAGMA busy_timeout={_BUSY_MS if wait else 0}")
+                busy, _, _ = say.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                say.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             finally:
                 raw.close()
+            still = self._wal.stat().st_size if busy else 0
+            self._wal_due = still + self._wal_limit
+        return not busy
+
+    def copy_to(self, path: Path) -> None:
+        """Copy what is committed at this moment into a new SQLite file, while writers go on.
+
+        By SQLite's online backup in one step: one snapshot, page by page. Raises NotImplementedError elsewhere.
+        """
+        if self._wal is None:
+            raise NotImplementedError("only a SQLite file is copied like this")
+        target = sqlite_module().connect(path)
+        raw = self._reader.raw_connection()
+        try:
+            raw.driver_connection.backup(target)  # type: ignore[union-attr]
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, to be moved as one
+        finally:
+            raw.close()
+            target.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -155,7 +186,7 @@ def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={_BUSY_MS}",
             "wal_autocheckpoint=0",
             "temp_store=MEMORY",
             "cache_size=-65536",

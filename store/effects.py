@@ -7,7 +7,7 @@ batches changes nothing in the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table
 from schemas.events import Event
 from store import tables
 from store.bulk import insert_ignore, update_rows
+from store.contention import Conflict
 
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
@@ -33,9 +34,16 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
 }
 
 
+ANYBODYS = frozenset({"delivery", "dead", "erased"})
+"""Tables in which it does not matter who put a row there: that it is there says all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A new row; left out when its unique key is taken."""
+    """A new row. In a table of `ANYBODYS` it may be there already; else that is a `Conflict`.
+
+    A timer that was set before, and has fired, will fire again: who sets it has something new for it to find.
+    """
 
     table: str
     row: dict[str, Any]
@@ -43,7 +51,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Ends the open interval of a key: the open row gets `to_us`."""
+    """Ends the open interval of a key: the open row gets `to_us`. That there is none is a `Conflict`."""
 
     table: str
     key: tuple[str, ...]
@@ -137,12 +145,20 @@ class Writes:
         values.update(effect.values)
 
     def flush(self, connection: Connection) -> None:
-        """Write everything: closings first, so that a new open row finds its place free."""
+        """Write everything: closings first, so that a new open row finds its place free.
+
+        Raises Conflict when a row is there already, or no longer open: what was decided does not hold any more.
+        """
         for name in INSERT_ORDER:
-            if changes := self._closes.get(name):
-                update_rows(connection, _table(name), changes, only_open=True)
+            changes = self._closes.get(name, ())
+            if update_rows(connection, _table(name), changes, only_open=True) < len(changes):
+                raise Conflict(name)
         for name in INSERT_ORDER:
-            insert_ignore(connection, _table(name), self._inserts[name])
+            rows = self._inserts[name]
+            if name == "timer":
+                _set_timers(connection, rows)
+            elif insert_ignore(connection, _table(name), rows) < len(rows) and name not in ANYBODYS:
+                raise Conflict(name)
         by_table: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         for (name, _), change in self._updates.items():
             by_table.setdefault(name, []).append(change)
@@ -160,15 +176,32 @@ def _primary_key(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in _table(name).primary_key.columns)
 
 
+def _set_timers(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    given = sorted((row["kind"], row["subject_id"], row["due_us"]) for row in rows)
+    upsert = "ON CONFLICT (kind, subject_id, due_us) DO UPDATE SET fired_us = NULL WHERE timer.fired_us IS NOT NULL"
+    into = "INSERT INTO timer (kind, subject_id, due_us)"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"{into} VALUES (?, ?, ?) {upsert}", given)
+        return
+    columns = tuple(list(column) for column in zip(*given, strict=True))
+    arrays = "%s::text[], %s::text[], %s::bigint[]"
+    connection.exec_driver_sql(f"{into} SELECT * FROM unnest({arrays}) {upsert}", columns)
+
+
 def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:
     if not counts:
         return
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    rows: Sequence[tuple[Any, ...]] = [(*key, delta) for key, delta in sorted(counts.items())]
-    connection.exec_driver_sql(
-        "INSERT INTO ledger_total (team_id, period, person_id, received) "
-        f"VALUES ({mark}, {mark}, {mark}, {mark}) "
+    rows = [(*key, delta) for key, delta in sorted(counts.items())]
+    upsert = (
         "ON CONFLICT (team_id, period, person_id) DO UPDATE "
-        "SET received = ledger_total.received + excluded.received",
-        rows,
+        "SET received = ledger_total.received + excluded.received"
     )
+    into = "INSERT INTO ledger_total (team_id, period, person_id, received)"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"{into} VALUES (?, ?, ?, ?) {upsert}", rows)
+        return
+    arrays = "%s::text[], %s::text[], %s::text[], %s::integer[]"
+    columns = tuple(list(column) for column in zip(*rows, strict=True))
+    connection.exec_driver_sql(f"{into} SELECT * FROM unnest({arrays}) {upsert}", columns)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
 from store import tables
 from store.database import Database
 
 History = Literal["state", "doors"]
+HISTORIES: tuple[History, ...] = get_args(History)
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -21,6 +24,22 @@ def migrate(database: Database, history: History) -> None:
     """Apply the migrations that are missing, all in one transaction."""
     with database.write() as connection:
         command.upgrade(alembic_config(history, connection), "head")
+
+
+def is_behind(database: Database, history: History) -> bool:
+    """Tell whether a database holds the tables of an earlier version. An empty one does not."""
+    with database.read() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    return revision is not None and revision != _scripts(history).get_current_head()
+
+
+def knows(history: History, revision: str) -> bool:
+    """Tell whether this version can bring tables of this revision to its own."""
+    return revision in {script.revision for script in _scripts(history).walk_revisions()}
+
+
+def _scripts(history: History) -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config(history))
 
 
 def alembic_config(history: History, connection: object = None) -> Config:

@@ -17,7 +17,9 @@ from schemas.work import Assignment, HolderKind, Reason
 from store import tables
 from store.acts import Command
 from store.bulk import keys_in
+from store.contention import Conflict
 from store.effects import Close, Effect, Emit, Insert, Update
+from store.locks import lock_customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,12 @@ def held_by(connection: Connection, kind: HolderKind, holder_id: str) -> list[He
     """Return the open customers that somebody owns, oldest first."""
     holding, customer = tables.holding, tables.customer
     of_holder = (holding.c.holder_kind == kind) & (holding.c.holder_id == holder_id)
-    return _read(connection, _owned().where(of_holder, customer.c.state == "open"))
+    return _locked(connection, _owned().where(of_holder, customer.c.state == "open"))
 
 
 def held_customer(connection: Connection, customer_id: str) -> Held | None:
     """Return one customer with its holder; None if it has none."""
-    found = _read(connection, _owned().where(tables.customer.c.customer_id == customer_id))
+    found = _locked(connection, _owned().where(tables.customer.c.customer_id == customer_id))
     return found[0] if found else None
 
 
@@ -138,14 +140,19 @@ def _owned() -> Select[tuple[str, str, int, str, str, str | None, int]]:
         .join(holding, holding.c.customer_id == customer.c.customer_id)
         .where(holding.c.role == "owner", holding.c.to_us.is_(None))
         .order_by(holding.c.from_us, customer.c.customer_id)
-        .with_for_update()
     )
 
 
-def _read(
+def _locked(
     connection: Connection, query: Select[tuple[str, str, int, str, str, str | None, int]]
 ) -> list[Held]:
+    """Lock the customers that a query finds, and return what it finds of them then."""
     rows = connection.execute(query).all()
+    locked = {row.customer_id for row in rows}
+    if lock_customers(connection, locked):
+        rows = connection.execute(query).all()
+        if not locked.issuperset(row.customer_id for row in rows):
+            raise Conflict("holding")
     tasks = _open_tasks(connection, [row.customer_id for row in rows])
     return [
         Held(

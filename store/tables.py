@@ -92,14 +92,22 @@ def _log_tables(metadata: MetaData) -> tuple[Table, Table]:
 log, topic_head = _log_tables(state)
 door_log, door_head = _log_tables(doors)
 
-pii_key = Table(
-    "pii_key",
-    doors,
-    _id("key_id", key=True),
-    _id("capture_id"),
-    Column("wrapped", LargeBinary, nullable=False),
-    Index("ix_pii_key_capture_id", "capture_id"),
-)
+
+def _key_table(metadata: MetaData) -> Table:
+    return Table(
+        "pii_key",
+        metadata,
+        _id("key_id", key=True),
+        _id("capture_id"),
+        Column("wrapped", LargeBinary, nullable=False),
+        Index("ix_pii_key_capture_id", "capture_id"),
+    )
+
+
+door_key = _key_table(doors)
+"""Keys of captures, written with them: in `doors.db`; in the cluster, of those that wait there for the brokers."""
+pii_key = _key_table(state)
+"""Keys of captures in the cluster, where every worker reads them. Empty on one machine."""
 tail_checkpoint = Table(
     "tail_checkpoint",
     doors,

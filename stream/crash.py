@@ -23,6 +23,7 @@ CrashPoint = Literal[
     "WAL checkpoint",
     "timer fired",
     "sent, unrecorded",
+    "forwarded, unrecorded",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from schemas.capture import Capture
 from schemas.events import Event, type_of
-from schemas.ids import make_id
+from schemas.ids import body_digest, make_id
 from store import tables
 from store.bulk import insert_ignore, keys_in
 from store.database import Database
@@ -50,7 +50,9 @@ class Checkpoint:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """What one caller wants to be durable, and how it is told."""
+
     captures: Sequence[Capture]
     checkpoints: Sequence[Checkpoint]
     size: int
@@ -78,7 +80,7 @@ class DoorLog:
         self._new_id = new_id
         self._max_waiting = max_waiting_bytes
         self._probe_token = probe_token
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
@@ -115,7 +117,7 @@ class DoorLog:
         done: Future[None] | asyncio.Future[None],
     ) -> None:
         crash_point("received")
-        item = _Waiting(captures, checkpoints, sum(len(one.body) for one in captures), done)
+        item = Waiting(captures, checkpoints, sum(len(one.body) for one in captures), done)
         with self._wake:
             if self._closing:
                 raise Overloaded("the door log is closing")
@@ -165,7 +167,7 @@ class DoorLog:
                 crash_point("WAL checkpoint")
                 self._database.checkpoint()
 
-    def _take_group(self) -> list[_Waiting]:
+    def _take_group(self) -> list[Waiting]:
         size = taken = 0
         for item in self._waiting:
             size += item.size
@@ -176,7 +178,7 @@ class DoorLog:
         self._waiting_bytes -= size
         return group
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[Waiting]) -> None:
         try:
             self._write(group)
         except Exception as error:
@@ -187,23 +189,12 @@ class DoorLog:
         self._appended.set()
         _tell(group, None)
 
-    def _write(self, group: list[_Waiting]) -> None:
-        keys, events = [], []
-        for item in group:
-            for capture in item.captures:
-                key_id = self._new_id()
-                keys.append(
-                    {
-                        "key_id": key_id,
-                        "capture_id": capture.capture_id,
-                        "wrapped": self._keys.make(key_id),
-                    }
-                )
-                events.append(capture_event(capture, key_id))
+    def _write(self, group: list[Waiting]) -> None:
+        keys, events = self._sealed_under_new_keys(group)
         checkpoints = [checkpoint for item in group for checkpoint in item.checkpoints]
         now = self._clock()
         with self._database.write() as connection:
-            insert_ignore(connection, tables.pii_key, keys)
+            insert_ignore(connection, tables.door_key, keys)
             for checkpoint in checkpoints:
                 table = tables.tail_checkpoint
                 key = (table.c.source_id == checkpoint.source_id) & (table.c.path == checkpoint.path)
@@ -219,8 +210,19 @@ class DoorLog:
                 self._log.append(connection, CAPTURES, events, now)
             crash_point("before fsync")
 
+    def _sealed_under_new_keys(self, group: Sequence[Waiting]) -> tuple[list[dict[str, Any]], list[Event]]:
+        """Return the key rows and the events of a group's captures, each under a key of its own."""
+        keys, events = [], []
+        for item in group:
+            for capture in item.captures:
+                key_id = self._new_id()
+                wrapped = self._keys.make(key_id)
+                keys.append({"key_id": key_id, "capture_id": capture.capture_id, "wrapped": wrapped})
+                events.append(capture_event(capture, key_id))
+        return keys, events
 
-def _tell(group: Sequence[_Waiting], error: Exception | None) -> None:
+
+def _tell(group: Sequence[Waiting], error: Exception | None) -> None:
     """Say how the commit of a group ended: one call into each event loop, since every call wakes it."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for item in group:
@@ -254,7 +256,7 @@ def capture_event(capture: Capture, key_id: str) -> Event:
         source=door if capture.parent_id else f"{door}/{capture.source_id}",
         type=type_of(Capture),
         subject=capture.capture_id,
-        key=capture.capture_id,
+        key=order_key(capture),
         time_us=capture.accepted_us,
         trace_id=capture.trace_id,
         purpose=capture.purpose,
@@ -263,11 +265,21 @@ def capture_event(capture: Capture, key_id: str) -> Event:
     )
 
 
-def fetch_keys(database: Database) -> Callable[[object], dict[str, bytes]]:
-    """Return the key ring's `fetch`: wrapped keys by key id from `doors.db`."""
+def order_key(capture: Capture) -> str:
+    """Return the key that leads to one partition what is judged together.
+
+    Retries and corrections by the sender's key, else by the body; calls, whose legs come as rows of their own, by
+    their source.
+    """
+    own = capture.idem_key if capture.key_given else capture.digest
+    same = "" if capture.channel == "cti" else own
+    return body_digest(f"{capture.source_id}\x00{same}".encode("utf-8", "surrogatepass"))
+
+
+def fetch_keys(database: Database, table: Table = tables.door_key) -> Callable[[object], dict[str, bytes]]:
+    """Return the key ring's `fetch`: wrapped keys by key id from where they lie."""
 
     def fetch(key_ids: object) -> dict[str, bytes]:
-        table = tables.pii_key
         wanted = [(key_id,) for key_id in key_ids]  # type: ignore[attr-defined]
         with database.read() as connection:
             rows = connection.execute(

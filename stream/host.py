@@ -23,6 +23,7 @@ from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import breakers, tables
 from store.bulk import OneOf, Prepared, insert_ignore, listed
+from store.contention import Conflict, until_alone
 from store.database import Database
 from store.effects import Effect, Writes
 from stream.breaker import Policy
@@ -136,6 +137,9 @@ class HostMetrics:
     repeats: int = 0
     bugs: int = 0
     refused: int = 0
+    conflicts: int = 0
+    """Batches decided anew because another worker had decided about the same customer."""
+    deadlocks: int = 0
     batch_limit: int = 100
     held_s: float = field(default=0.0)
 
@@ -283,7 +287,7 @@ class StageHost(Generic[P, F]):
         """
         crash_point("read")
         try:
-            return self._commit(events, read_at)
+            return until_alone(lambda: self._commit(events, read_at), self._met)
         except DBAPIError as error:
             if _is_of_the_world(error):
                 raise
@@ -312,7 +316,14 @@ class StageHost(Generic[P, F]):
             message=f"{where_it_broke(failure)} while deciding on this event",
             hint="A fault of Leadflow, not of the lead: keep it, report it, and replay it after the update.",
         )
-        return self._commit(events, read_at, only=refused)
+        return until_alone(lambda: self._commit(events, read_at, only=refused), self._met)
+
+    def _met(self, error: BaseException) -> None:
+        """Count another worker that got in the way; what it changed is read when the batch is decided anew."""
+        if isinstance(error, Conflict):
+            self.metrics.conflicts += 1
+        else:
+            self.metrics.deadlocks += 1
 
     def _commit(self, events: list[Logged], read_at: int | None, only: Refused | None = None) -> int:
         asked = [self._asked_for(logged) for logged in events]

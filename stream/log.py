@@ -90,6 +90,7 @@ class SqlLog:
             .returning(head.c.next_off)
         )
         self._ends = Prepared(select(head.c.topic_id, head.c.next_off).where(of_topic))
+        self._all_ends = Prepared(select(head.c.topic, head.c.next_off))
         self._select = Prepared(
             select(table)
             .where(table.c.topic == bindparam("of_topic"), table.c.part == 0)
@@ -123,15 +124,7 @@ class SqlLog:
                     "topic": topic,
                     "part": 0,
                     "off": first + i,
-                    "event_id": event.id,
-                    "source": event.source,
-                    "type": event.type,
-                    "subject": event.subject,
-                    "key": event.key,
-                    "time_us": event.time_us,
-                    "trace_id": event.trace_id,
-                    "purpose": event.purpose,
-                    "key_id": event.key_id,
+                    **columns_of(event),
                     "sealed": seal(event.key_id, event.id, event.data),
                     "appended_us": now_us,
                 }
@@ -145,6 +138,15 @@ class SqlLog:
         rows = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit).all()
         self._keys.load(row.key_id for row in rows if row.key_id is not None)
         return [self._opened(row) for row in rows]
+
+    def rows(self, connection: Connection, topic: str, from_off: int, limit: int) -> Sequence[RowMapping]:
+        """Return up to `limit` rows from `from_off` on as they lie there, sealed."""
+        found = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit)
+        return found.mappings().all()
+
+    def heads(self, connection: Connection) -> dict[str, int]:
+        """Return the next offset of every topic there is."""
+        return {row.topic: int(row.next_off) for row in self._all_ends(connection)}
 
     def head(self, connection: Connection, topic: str) -> tuple[str, int]:
         """Return (topic identity, next offset). Raises LookupError for an unknown topic."""
@@ -161,6 +163,21 @@ class SqlLog:
         except Erased:
             data, opened = b"", False
         return Logged(values["topic"], values["part"], values["off"], _event(values, data), opened)
+
+
+def columns_of(event: Event) -> dict[str, Any]:
+    """Return an event as the columns of the log, without its data."""
+    return {
+        "event_id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "key": event.key,
+        "time_us": event.time_us,
+        "trace_id": event.trace_id,
+        "purpose": event.purpose,
+        "key_id": event.key_id,
+    }
 
 
 def _event(values: RowMapping, data: bytes) -> Event:

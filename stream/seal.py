@@ -16,7 +16,7 @@ from pathlib import Path
 from cachetools import LRUCache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 _NONCE = 12
 _CACHED_KEYS = 20_000
@@ -55,6 +55,25 @@ def master_key(path: Path) -> bytes:
     return key
 
 
+def unwraps(master: bytes, wrapped: bytes) -> bool:
+    """Tell whether a wrapped capture key is one of this master key."""
+    try:
+        aes_key_unwrap(master, wrapped)
+    except InvalidUnwrap:
+        return False
+    return True
+
+
+def opens_with(master: bytes, event_id: str, wrapped: bytes, sealed: bytes) -> bool:
+    """Tell whether a sealed event opens under its wrapped key and this master key."""
+    try:
+        key = aes_key_unwrap(master, wrapped)
+        AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], event_id.encode())
+    except (InvalidUnwrap, InvalidTag):
+        return False
+    return True
+
+
 class KeyRing:
     """The capture keys: made at the door, fetched by the stages, forgotten at an erasure.
 
@@ -68,6 +87,8 @@ class KeyRing:
         """Key of the hashes by which erased identifiers are known again."""
         self.link_secret = hmac.digest(master, b"leadflow links in mails", "sha256")
         """Key of the one-time links in mails, so that a mail sent again carries the same one."""
+        self.probe_token = hmac.digest(master, b"leadflow probes", "sha256").hex()
+        """Marks a probe where several processes have doors: whoever has the master key may probe each of them."""
         self._fetch = fetch
         self._keys: LRUCache[str, AESGCM] = LRUCache(_CACHED_KEYS)
         self._lock = threading.Lock()

@@ -182,7 +182,7 @@ class Rig:
         if not events:
             return
         with self.files.doors.write() as connection:
-            insert_ignore(connection, tables.pii_key, rows)
+            insert_ignore(connection, tables.door_key, rows)
             self.files.door_log.append(connection, "captures", events, 0)
 
     def step(self, stage: int) -> int:

@@ -562,6 +562,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
     )
     op.create_table(
+        "pii_key",
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("capture_id", sa.Text(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_pii_key")),
+    )
+    with op.batch_alter_table("pii_key", schema=None) as batch_op:
+        batch_op.create_index("ix_pii_key_capture_id", ["capture_id"], unique=False)
+
+    op.create_table(
         "product",
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("line_id", sa.Text(), nullable=False),
@@ -869,6 +879,10 @@ def downgrade() -> None:
     op.drop_table("progress")
     op.drop_table("product_line")
     op.drop_table("product")
+    with op.batch_alter_table("pii_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_pii_key_capture_id")
+
+    op.drop_table("pii_key")
     op.drop_table("person")
     op.drop_table("parted")
     op.drop_table("part")

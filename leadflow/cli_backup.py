@@ -1,0 +1,117 @@
+"""`leadflow backup` and `leadflow restore`: a verified copy of the installation, and back again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leadflow.terminal import existing, fail, say, settings
+
+if TYPE_CHECKING:
+    from leadflow.archive import Manifest
+
+
+def backup(
+    folder: Annotated[Path | None, typer.Argument(help="Where it goes; else as set by backup_folder")] = None,
+    with_key: Annotated[
+        bool, typer.Option("--with-key", help="Put the master key in, too; then whoever has it reads all")
+    ] = False,
+) -> None:
+    """Make a backup, beside a running host or without one, and verify it by restoring it into a scratch folder."""
+    from leadflow.archive import BadBackup
+    from leadflow.backup import make_backup
+    from leadflow.clock import wall_clock_us
+    from leadflow.embedded import read_files
+    from leadflow.kept_folder import KeptFolder
+
+    here = settings()
+    files = read_files(existing(here.data))
+    try:
+        made = make_backup(
+            KeptFolder(here.data, files.doors, files.store),
+            into=folder or here.backups,
+            why="manual",
+            now_us=wall_clock_us(),
+            with_key=with_key,
+        )
+    except BadBackup as bad:
+        fail(bad.en, bad.zh)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    finally:
+        files.close()
+    typer.echo(str(made.path))
+    leads, size = _leads(made.manifest), made.path.stat().st_size / 1e6
+    say(
+        f"{leads} leads, {size:,.1f} MB, restored and compared in {made.took_s:.1f} s",
+        f"线索 {leads} 条，{size:,.1f} MB，已试恢复并核对，用时 {made.took_s:.1f} 秒",
+    )
+    if not with_key:
+        key = here.data / "master.key"
+        say(
+            f"{key} is not in it: keep a copy of that file elsewhere, once; a restore asks for it",
+            f"其中不含 {key}：请另行保存该文件的副本（一次即可），恢复时需要",
+            err=True,
+        )
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(help="The backup")],
+    *,
+    key: Annotated[
+        Path | None, typer.Option(help="Your copy of master.key, if it is not in the backup")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="The newest erasure journal, if it does not lie beside the folder")
+    ] = None,
+    never_erased: Annotated[
+        bool, typer.Option("--never-erased", help="Nobody was ever erased here: there is no journal")
+    ] = False,
+    older: Annotated[
+        bool, typer.Option("--older", help="There are newer ones, and this one is meant")
+    ] = False,
+    key_lost: Annotated[
+        bool, typer.Option("--key-lost", help="Every copy of the key is lost: give up the raw bytes")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Do everything but the last step, beside the running host")
+    ] = False,
+) -> None:
+    """Put a backup back into an empty data folder; whoever was erased after it is erased again first."""
+    from leadflow.archive import BadBackup
+    from leadflow.logs import set_up_logs
+    from leadflow.restore import Wanted, restore, try_restore
+
+    here = settings()
+    set_up_logs(here.log_json)
+    wanted = Wanted(archive, key, journal, never_erased, older, key_lost)
+    try:
+        done = (try_restore if check else restore)(wanted, here.data)
+    except BadBackup as bad:
+        fail(bad.en, bad.zh)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=done.manifest.made_us)
+    leads, since = _leads(done.manifest), done.erased_since
+    if check:
+        say(
+            f"sound: as of {made:%Y-%m-%d %H:%M:%S} UTC, {leads} leads; {since} erased since would be erased again",
+            f"完好：{made:%Y-%m-%d %H:%M:%S} UTC 的数据，线索 {leads} 条；之后删除的 {since} 项会再次删除",
+        )
+        return
+    say(
+        f"{here.data} is as of {made:%Y-%m-%d %H:%M:%S} UTC: {leads} leads; {since} erased since were erased again",
+        f"{here.data} 已恢复到 {made:%Y-%m-%d %H:%M:%S} UTC：线索 {leads} 条；之后删除的 {since} 项已再次删除",
+    )
+    say(
+        "Now: leadflow run, then leadflow doctor. What was ended since is valid again: leadflow token list",
+        "接下来：leadflow run，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
+        err=True,
+    )
+
+
+def _leads(manifest: Manifest) -> int:
+    return manifest.counts.get("store.lead", 0)

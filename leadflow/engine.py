@@ -1,0 +1,185 @@
+"""What a host is made of, whichever it is: its data, its doors, and the small parts that both hosts share."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import structlog
+from sqlalchemy import select
+
+from ingest.cti.door import CallDoor
+from ingest.email.door import MailDoor
+from leadflow.clock import wall_clock_us
+from leadflow.exports import moment
+from leadflow.metrics import Metrics
+from schemas.capture import Capture
+from schemas.ids import make_id
+from store import tables
+from store.access import grant
+from store.acts import ActRefused, Command, perform
+from store.acts_erase import Erasure, erase, read_journal
+from store.breakers import open_breakers
+from store.company import CompanyCache
+from store.database import Database
+from stream.door_log import DoorLog
+from stream.log import SqlLog
+from stream.seal import KeyRing
+
+log = structlog.get_logger()
+
+Part = Literal["doors", "stages", "sinks", "timers", "console"]
+"""What a process of the cluster does; on one machine, one process does it all."""
+PARTS: tuple[Part, ...] = get_args(Part)
+
+SOURCES_S = 0.25
+"""How long the doors go by the sources they know: asking the store at every request took a third of the loop's
+time, and nobody notices a quarter of a second after a change."""
+MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
+"""How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
+
+
+class Data(Protocol):
+    """Where a host keeps things: the store, its log, the keys, and the raw bytes."""
+
+    store: Database
+    store_log: SqlLog
+    keys: KeyRing
+    folder: Path
+    journal: Path
+    """Erasures, where no backup of the data holds them."""
+
+    def capture(self, capture_id: str) -> Capture | None:
+        """Return a capture with its raw bytes; None if it is unknown or was erased."""
+        ...
+
+    def forget_keys(self, erasure: Erasure) -> None:
+        """Delete the keys of erased captures, in the data and in memory."""
+        ...
+
+    def empty_deleted(self) -> None:
+        """Leave no deleted row readable in a file."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class Engine(Protocol):
+    """A running host, as the HTTP server and the operator's verbs see it."""
+
+    companies: CompanyCache
+    metrics: Metrics
+    door: DoorLog
+    calls: CallDoor
+    mail: MailDoor
+
+    @property
+    def files(self) -> Data:
+        """Where it keeps things."""
+        ...
+
+    def unwell(self) -> str | None:
+        """Return why something does not move; None if all is well."""
+        ...
+
+    def breakers(self) -> list[dict[str, Any]]:
+        """Return the sources whose events are held, and since when."""
+        ...
+
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """Return the sources that are switched on."""
+        ...
+
+    def backlogs(self) -> list[tuple[str, int]]:
+        """Return how many events wait for each stage."""
+        ...
+
+    def start(self) -> None:
+        """Start what this process is to do."""
+        ...
+
+    def stop(self) -> None:
+        """End what is at hand, and let go."""
+        ...
+
+
+class Sources:
+    """The sources that are switched on, as of a quarter of a second ago at most."""
+
+    def __init__(self, store: Database, companies: CompanyCache) -> None:
+        self._store = store
+        self._companies = companies
+        self._sources: dict[str, dict[str, Any]] = {}
+        self._until = 0.0
+
+    def __call__(self) -> dict[str, dict[str, Any]]:
+        """Return them by id."""
+        now = time.monotonic()
+        if now >= self._until:
+            with self._store.read() as connection:
+                self._sources = self._companies.get(connection).sources
+            self._until = now + SOURCES_S
+        return self._sources
+
+
+def open_breakers_of(data: Data) -> list[dict[str, Any]]:
+    """Return the sources whose events are held, and since when, as `/readyz` tells them."""
+    with data.store.read() as connection:
+        found = open_breakers(connection)
+    return [
+        {
+            "source": row["source_id"],
+            "stage": row["stage"],
+            "state": row["state"],
+            "since": moment(row["since_us"]),
+            "held": row["held"],
+        }
+        for row in found
+    ]
+
+
+def mailed_links(data: Data, public_url: str | None) -> Callable[[str, str], str | None]:
+    """Return what makes the one-time link that a mail to a person carries; None without a public address."""
+
+    def link_for(delivery_id: str, person_id: str) -> str | None:
+        if public_url is None:
+            return None
+        digest = hmac.digest(data.keys.link_secret, delivery_id.encode(), "sha256")
+        code = urlsafe_b64encode(digest).rstrip(b"=").decode()
+        command = Command("grant", "leadflow", f"mail:{delivery_id}", person_id)
+        try:
+            perform(
+                data.store,
+                command,
+                grant("link", code, MAILED_LINK_US),
+                wall_clock_us(),
+                data.store_log.append,
+            )
+        except ActRefused:
+            return None  # they have left; the mail goes to nobody
+        return f"{public_url}/enter/{code}"
+
+    return link_for
+
+
+def erase_again(data: Data) -> None:
+    """Carry out every erasure that this data does not know of: it may come from a restored backup."""
+    for erasure in read_journal(data.journal):
+        with data.store.read() as connection:
+            act = tables.act
+            done = (erasure.act_id, make_id("act", f"again:{erasure.act_id}"))
+            known = connection.execute(select(act.c.act_id).where(act.c.act_id.in_(done))).first()
+        if known is not None:
+            continue
+        log.warning("erased_again", act_id=erasure.act_id)
+        data.forget_keys(erasure)
+        command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
+        plan = erase(erasure, data.keys.hash_secret)
+        perform(data.store, command, plan, wall_clock_us(), data.store_log.append)
+        data.empty_deleted()

@@ -1,0 +1,149 @@
+"""Reading partitions straight from the brokers, without a consumer group: gaps, lost tails, one capture."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.events import Event
+from stream.kafka.message import Headers, NoEvent, foreign, from_message
+from stream.kafka.producer import BrokersAway
+from stream.kafka.topics import admin_client, topic_ids
+from stream.log import Head, Logged, Place
+from stream.seal import Erased, KeyRing
+
+READ_S = 10.0
+"""How long one read may take before the brokers count as away."""
+IDENTITY_S = 1.0
+"""How long a topic's identity is believed: a recreated topic is noticed within a second, and at every repeat."""
+
+Fetch = Callable[[bytes], bytes]
+
+
+class Opener:
+    """Turns messages into events: opens what is sealed, and names what is no event."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def open_all(self, messages: Sequence[tuple[Place, int, Headers, bytes]]) -> list[Logged]:
+        """Return the events of messages given as (place, offset, headers, value); keys are fetched all at once."""
+        read = [self._event(place, off, headers, value) for place, off, headers, value in messages]
+        self._keys.load(
+            event.key_id for event, _, fault in read if fault is None and event.key_id is not None
+        )
+        return [
+            self._logged(place, off, *one) for (place, off, _, _), one in zip(messages, read, strict=True)
+        ]
+
+    def _event(
+        self, place: Place, off: int, headers: Headers, value: bytes
+    ) -> tuple[Event, int | None, str | None]:
+        try:
+            return (*from_message(headers, value), None)
+        except NoEvent as error:
+            return foreign(place.topic, place.part, off), None, str(error)
+
+    def _logged(
+        self, place: Place, off: int, event: Event, sequence: int | None, fault: str | None
+    ) -> Logged:
+        opened = True
+        if fault is None:
+            try:
+                data = self._keys.open(event.key_id, event.id, event.data)
+            except Erased:
+                data, opened = b"", False
+            except ValueError as error:
+                fault, data = str(error), b""
+            event = event.model_copy(update={"data": data})
+        return Logged(place.topic, place.part, off, event, opened, sequence=sequence, fault=fault)
+
+
+class KafkaReader:
+    """The `LogReader` of the cluster. Safe to use from several threads, one at a time."""
+
+    def __init__(self, address: str, opener: Opener, topics: Sequence[str]) -> None:
+        self._address = address
+        self._opener = opener
+        self._topics = tuple(topics)
+        self._admin = admin_client(address)
+        self._consumer: Consumer | None = None
+        self._lock = threading.Lock()
+        self._ids: dict[str, str] = {}
+        self._ids_until = 0.0
+
+    def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
+        """Return up to `limit` events from `from_off` on. Raises BrokersAway."""
+        found: list[Any] = []
+        give_up = time.monotonic() + READ_S
+        with self._lock:
+            consumer = self._open()
+            try:
+                consumer.assign([TopicPartition(place.topic, place.part, from_off)])
+                at_end = False
+                while len(found) < limit and not at_end:
+                    if time.monotonic() > give_up:
+                        raise BrokersAway(f"{place.topic}[{place.part}] could not be read in {READ_S:.0f} s")
+                    for message in consumer.consume(min(limit - len(found), 500), 0.2):
+                        error = message.error()
+                        if error is None:
+                            found.append(message)
+                        elif error.code() == KafkaError._PARTITION_EOF:
+                            at_end = True
+                        else:
+                            raise KafkaException(error)
+                consumer.unassign()
+            except KafkaException as error:
+                self._close()
+                raise BrokersAway(str(error.args[0])) from None
+        return self._opener.open_all(
+            [(place, one.offset(), one.headers() or [], one.value() or b"") for one in found]
+        )
+
+    def head(self, place: Place) -> Head:
+        """Return the topic's identity and what is kept of a partition. Raises BrokersAway."""
+        with self._lock:
+            consumer = self._open()
+            try:
+                if time.monotonic() > self._ids_until:
+                    self._ids = topic_ids(self._admin, self._topics)
+                    self._ids_until = time.monotonic() + IDENTITY_S
+                start, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=READ_S)
+            except KafkaException as error:
+                self._close()
+                raise BrokersAway(str(error.args[0])) from None
+        return Head(self._ids[place.topic], end, start)
+
+    def doubt(self) -> None:
+        """Ask anew for the topics' identities: offsets came back that were done already."""
+        self._ids_until = 0.0
+
+    def close(self) -> None:
+        """Let go of the brokers."""
+        with self._lock:
+            self._close()
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    "bootstrap.servers": self._address,
+                    "client.id": "leadflow-reader",
+                    "group.id": "leadflow-no-group",  # wanted by the library; nothing is ever committed
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "auto.offset.reset": "error",
+                    "queued.max.messages.kbytes": 16_384,
+                    "log_level": 0,
+                }
+            )
+        return self._consumer
+
+    def _close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None

@@ -1,0 +1,92 @@
+"""The whole path on real Kafka, Faust and PostgreSQL: what a door accepted becomes one owner and one task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from leadflow.clock import wall_clock_us
+from schemas.capture import Capture
+from store.views import orphans
+from tests.support.cluster import Site
+from tests.support.rig import post
+
+
+def posts(count: int, first: int = 0) -> list[Capture]:
+    """Return posts of as many different people."""
+    return [
+        post(made=f"m{number}", name=f"客户{number}", phone=f"138{number:08d}", at_us=wall_clock_us())
+        for number in range(first, first + count)
+    ]
+
+
+def test_what_is_accepted_is_routed_once(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    site.workers()
+    captures = posts(300)
+    site.accept(door, captures)
+    site.accept(door, captures)  # every message twice
+    site.wait(lambda: site.count("task") >= 300, "300 tasks")
+    assert site.count("capture") == site.count("lead") == site.count("customer") == 300
+    assert site.ask("SELECT count(*) FROM holding WHERE role = 'owner' AND to_us IS NULL") == [(300,)]
+    assert site.ask("SELECT count(*) FROM dead") == [(0,)]
+    with site.cluster.store.read() as connection:
+        assert _orphans(connection) == 0
+
+
+def test_raw_bytes_are_read_back_from_the_topic(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    site.workers(stages=("parse",))
+    (capture,) = posts(1)
+    site.accept(door, [capture])
+    site.wait(lambda: site.count("capture") == 1, "the capture")
+    found = site.cluster.capture(capture.capture_id)
+    assert found is not None
+    assert found.body == capture.body
+
+
+def test_assignments_can_be_read_by_others_and_captures_cannot(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    site.workers()
+    site.accept(door, posts(1))
+    site.wait(lambda: site.count("task") == 1, "the task")
+    site.wait(lambda: bool(messages(site, "assignments")), "the assignment")
+    ((headers, value),) = messages(site, "assignments")
+    assert headers["ce_type"] == b"leadflow.assignment.v1"
+    assert headers["content-type"] == b"application/json"
+    assert b'"customer_id"' in value
+    ((headers, value),) = messages(site, "captures")
+    assert headers["content-type"] == b"application/octet-stream"
+    assert "客户0".encode() not in value
+    assert b"13800000000" not in value
+
+
+def messages(site: Site, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
+    """Read a topic as any other client would."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer(
+        {
+            "bootstrap.servers": site.settings.kafka,
+            "group.id": "somebody-else",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    parts = site.admin.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, part, 0) for part in parts])
+    found = consumer.consume(1_000, 1.5)
+    consumer.close()
+    return [(_headers(one), one.value() or b"") for one in found if one.error() is None]
+
+
+def _headers(message: Any) -> dict[str, bytes]:
+    return dict(message.headers() or [])
+
+
+def _orphans(connection: Connection) -> int:
+    return len(orphans(connection, wall_clock_us()))

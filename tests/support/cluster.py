@@ -1,0 +1,190 @@
+"""A cluster over real servers: doors and outbox in the test, stages in processes of their own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import text
+
+from leadflow.cluster import cluster_door, cluster_outbox, open_cluster
+from leadflow.settings import Settings
+from schemas.capture import Capture
+from schemas.company import Company
+from store.company import put_company
+from stream.kafka.door import KafkaDoor
+from stream.kafka.outbox import Outbox
+from stream.kafka.topics import ANSWER_S, admin_client, apply, topics_of
+from tests.support.live import free_port
+from tests.support.rig import small_company
+
+PARTS = 4
+
+
+class Workers:
+    """A process that runs stages, as an operator starts it: killed, stopped and looked at by the test."""
+
+    def __init__(
+        self, settings: Settings, member: str, stages: Iterable[str], environment: dict[str, str]
+    ) -> None:
+        self.port = free_port()
+        self.errors = settings.data.with_name(f"{member}.log")
+        variables = {
+            **os.environ,
+            "LEADFLOW_DATA": str(settings.data.with_name(member)),
+            "LEADFLOW_MASTER_KEY": str(settings.data / "master.key"),
+            "LEADFLOW_KAFKA": str(settings.kafka),
+            "LEADFLOW_DATABASE_URL": str(settings.database_url),
+            "LEADFLOW_PARTITIONS": str(settings.partitions),
+            "LEADFLOW_HTTP_PORT": str(self.port),
+            **environment,
+        }
+        only = [word for name in stages for word in ("--only", name)]
+        command = [sys.executable, "-m", "leadflow.cli", "stages", *only]
+        with self.errors.open("ab") as errors:
+            self._process = subprocess.Popen(command, env=variables, stdout=errors, stderr=errors)
+
+    def ready(self, timeout_s: float = 60) -> Workers:
+        """Wait until it is ready."""
+        give_up = time.monotonic() + timeout_s
+        while time.monotonic() < give_up and self.alive:
+            if self.well()[0]:
+                return self
+            time.sleep(0.1)
+        raise TimeoutError(f"worker is not ready: {self.errors.read_text()[-3000:]}")
+
+    def well(self) -> tuple[bool, str]:
+        """Ask whether it is ready, and why not."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            content = orjson.loads(answer.read())
+            return answer.status == 200, str(content.get("why", ""))
+        except OSError:
+            return False, "does not answer"
+        finally:
+            connection.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, such as SIGSTOP to make a zombie of it."""
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator would."""
+        if self.alive:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+
+
+class Site:
+    """Fresh topics and an empty store; what was started is stopped at the end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        brokers: str,
+        database_url: str,
+        company: Company | None = None,
+        parts: int = PARTS,
+    ) -> None:
+        self.settings = Settings(
+            data=folder / "one", kafka=brokers, database_url=database_url, partitions=parts
+        )
+        self.admin: AdminClient = admin_client(brokers)
+        renew_topics(self.admin, parts)
+        self.cluster = open_cluster(self.settings)
+        with self.cluster.store.write() as connection:
+            put_company(connection, company or small_company(), 0)
+        self._running: list[Workers | KafkaDoor | Outbox] = []
+
+    def door(self) -> KafkaDoor:
+        door = cluster_door(self.cluster)
+        door.start()
+        self._running.append(door)
+        return door
+
+    def outbox(self) -> Outbox:
+        outbox = cluster_outbox(self.cluster)
+        outbox.start()
+        self._running.append(outbox)
+        return outbox
+
+    def workers(self, member: str = "a", stages: Iterable[str] = (), **environment: str) -> Workers:
+        """Start a process for these stages (none named: all) and wait until it is ready."""
+        workers = Workers(self.settings, member, stages, environment)
+        self._running.append(workers)
+        return workers.ready()
+
+    def accept(self, door: KafkaDoor, captures: Iterable[Capture]) -> None:
+        """Give captures to a door, and return once it would answer."""
+        door.append(list(captures)).result(60)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.cluster.store.read() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+    def count(self, table: str) -> int:
+        return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])
+
+    def wait(self, holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
+        """Wait until something holds. Raises TimeoutError, which tells how far the stages are."""
+        give_up = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > give_up:
+                places = self.ask("SELECT stage, topic, part, next_off FROM progress ORDER BY 1, 2, 3")
+                raise TimeoutError(f"{what}: not after {timeout_s} s. Progress: {places}")
+            time.sleep(0.05)
+
+    def stop(self, part: Workers | KafkaDoor | Outbox) -> None:
+        self._running.remove(part)
+        if isinstance(part, KafkaDoor):
+            part.close()
+            part.close_spool()
+        else:
+            part.stop()
+
+    def close(self) -> None:
+        for part in reversed(list(self._running)):
+            self.stop(part)
+        self.cluster.close()
+
+
+def renew_topics(admin: AdminClient, parts: int) -> None:
+    """Make every topic anew, empty: other identities than before."""
+    topics = topics_of(parts)
+    drop_topics(admin, [one.name for one in topics])
+    apply(admin, topics, 1)
+
+
+def drop_topics(admin: AdminClient, names: Iterable[str]) -> None:
+    """Delete topics, and wait until they are gone."""
+    present = [name for name in names if name in admin.list_topics(timeout=ANSWER_S).topics]
+    if present:
+        for done in admin.delete_topics(present, operation_timeout=ANSWER_S).values():
+            done.result(ANSWER_S)
+    while any(name in admin.list_topics(timeout=ANSWER_S).topics for name in present):
+        time.sleep(0.05)

