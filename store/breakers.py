@@ -173,6 +173,17 @@ def still_held(connection: Connection, stage: str, source_id: str, dead_ids: Ite
     return set(_STILL(connection, of_stage=stage, of_source=source_id, of_letters=wanted).scalars())
 
 
+def give_up(connection: Connection, dead_ids: Iterable[str]) -> None:
+    """Have held letters wait no more whose events their topic keeps no longer: they cannot be tried."""
+    gone = {
+        "state": "open",
+        "code": "no_raw_bytes",
+        "message": "It was held for longer than its topic keeps events, so it cannot be tried any more.",
+        "hint": "Ask the sender for it again, then discard this; and have topics keep events for longer.",
+    }
+    connection.execute(update(_dead).where(_dead.c.dead_id.in_(list(dead_ids))).values(**gone))
+
+
 def close_breaker(connection: Connection, stage: str, source_id: str) -> bool:
     """Close a breaker whose last held event was replayed; return False if there is another by now."""
     if _LOCKED(connection, of_stage=stage, of_source=source_id).scalar_one_or_none() != "draining":

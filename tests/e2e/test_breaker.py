@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from schemas.capture import Capture
 from schemas.company import Company
+from store import tables
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_dead import discard, replay
 from store.breakers import Opening, open_breakers, put_breaker, reset
@@ -248,3 +250,16 @@ def test_a_worker_that_opens_what_another_has_opened_tells_nobody_again(rig: Rig
             put_breaker(connection, "parse", "site", Opening("open", moment, 5, 5, "no_known_field"))
     assert [row["since_us"] for row in rig.rows("breaker")] == [MONDAY_10]
     assert len(rig.rows("alarm")) == 1
+
+
+def test_what_the_log_keeps_no_longer_is_said_and_stops_nobody(rig: Rig) -> None:
+    rig.feed(bad_posts("site", 0, 8))
+    rig.run()
+    put(rig, senders("site", "fair", "shop", **MAPPED))
+    with rig.files.doors.write() as connection:
+        connection.execute(delete(tables.door_log).where(tables.door_log.c.off == 6))
+    act(rig, reset(), "site", "reset")
+    rig.run()
+    assert states(rig) == {"open": 6, "replayed": 2}
+    assert [row["off"] for row in rig.rows("dead") if row["code"] == "no_raw_bytes"] == [6]
+    assert rig.rows("breaker") == []
