@@ -179,8 +179,8 @@ def _held(files: Data) -> Iterator[Finding]:
         yield Finding(
             False,
             tell(
-                f"source {source_id} is held at {row['stage']} ({row['code']}), {row['held']} wait",
-                f"接入渠道 {source_id} 已在 {row['stage']} 环节暂扣（{row['code']}），{row['held']} 条等待中",
+                f"{source_id} is held at {row['stage']} ({row['code']}), {row['held']} wait",
+                f"{source_id} 已在 {row['stage']} 环节暂扣（{row['code']}），{row['held']} 条等待中",
             ),
             tell(
                 f"put the cause right (leadflow dead list), then: leadflow breaker reset {source_id}",
