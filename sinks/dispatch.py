@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from schemas.company import Company
 from schemas.ids import make_id
 from sinks import read
-from sinks.hold import held, hold, is_to_be_held
+from sinks.hold import hold, is_to_be_held
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
 from sinks.port import Answer, Later, Message, Never, Outside, Taken
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
-from store.breakers import destination_key
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database
@@ -157,20 +156,19 @@ class Dispatcher:
             if not rows:
                 return []
             company = self._companies.get(connection)
-            chosen = self._chosen(rows, company, held(connection))
+            chosen = self._chosen(rows, company)
             facts = read.gather(connection, chosen)
         return [_Job(row, facts, company, now_us) for row in chosen]
 
-    def _chosen(self, rows: Sequence[read.Row], company: Company, on_hold: Collection[str]) -> list[read.Row]:
+    def _chosen(self, rows: Sequence[read.Row], company: Company) -> list[read.Row]:
         with self._lock:
             under_way = dict(self._under_way)
         busy, chosen = Counter(under_way.values()), []
         for row in rows:
             sink_id = row["sink_id"]
-            # One that is switched off waits until it is on again, one that is held until it is reset.
+            # One that is switched off waits until it is on again.
             if (
                 row["lane"] in under_way
-                or destination_key(sink_id, row["dest"]) in on_hold
                 or sink_id in company.sinks_off
                 or busy[sink_id] >= _room(sink_id, company)
             ):
