@@ -42,11 +42,12 @@ from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.faust_app import AppThread, StageApp, StageWorker, Timing, stage_app
 from stream.host import StageHost
 from stream.kafka.door import KafkaDoor
-from stream.kafka.outbox import Outbox
+from stream.kafka.outbox import FORWARD, Outbox
 from stream.kafka.producer import Sender
 from stream.kafka.reader import KafkaReader, Opener
 from stream.kafka.topics import admin_client, missing, topics_of
 from stream.log import LogReader, Place, SqlLog
+from stream.retention import Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
 from stream.watch import forget
@@ -94,8 +95,10 @@ class Cluster:
         self.store.close()
 
 
-def open_cluster(settings: Settings) -> Cluster:
+def open_cluster(settings: Settings, role: str = "") -> Cluster:
     """Connect to the store and the brokers that the settings name, and bring the store up to date.
+
+    The server's administrator sees `role` as this process's name.
 
     Raises NotReady when a setting is missing or the master key is another one than the store's.
     """
@@ -103,7 +106,8 @@ def open_cluster(settings: Settings) -> Cluster:
         raise NotReady(
             "The cluster needs LEADFLOW_KAFKA=host:port and LEADFLOW_DATABASE_URL=postgresql+psycopg://…"
         )
-    store = open_postgres(settings.database_url)
+    name = f"leadflow {role}".rstrip()
+    store = open_postgres(settings.database_url, settings.database_limits, name)
     migrate(store, "state")
     settings.data.mkdir(parents=True, exist_ok=True)
     key = master_key(settings.master_key or settings.data / "master.key")
@@ -225,13 +229,14 @@ class ClusterEngine:
             self._apps = AppThread(apps, self._crashed)
         elif part == "timers":
             self._outbox = cluster_outbox(cluster)
-            self._clockwork = Clockwork(cluster, settings.breaker)
+            self._clockwork = Clockwork(cluster, settings.log_keep_us, settings.breaker)
         elif part == "sinks":
             self._dispatch = Dispatcher(
                 cluster.store,
                 self.companies,
                 outside(cluster.folder),
                 wall_clock_us,
+                worker=f"{socket.gethostname()}-{settings.data.name}",
                 public_url=settings.public_url,
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
@@ -289,11 +294,13 @@ class ClusterEngine:
 
 
 class Clockwork:
-    """Fires the store's timers; any number of processes may, each timer fires once. Forgets what no breaker counts."""
+    """Fires the store's timers and trims what is kept only for a time; any number of processes may."""
 
-    def __init__(self, cluster: Cluster, policy: Policy) -> None:
+    def __init__(self, cluster: Cluster, keep_us: int, policy: Policy) -> None:
         self.trouble: str | None = None
         self._cluster = cluster
+        # The brokers keep their own copies; of the log in the store only the outbox reads.
+        self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
         self._policy = policy
         self._forgot_us = 0
         self._stopping = threading.Event()
@@ -315,6 +322,7 @@ class Clockwork:
                     self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
                 ):
                     pass
+                self._retention.turn(wall_clock_us())
                 if (now_us := wall_clock_us()) - self._forgot_us > FORGET_US:
                     forget(self._cluster.store, self._policy, now_us)
                     self._forgot_us = now_us

@@ -37,6 +37,7 @@ from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
+from stream.retention import KEEP_US, Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
 from stream.watch import StageStopped, forget
@@ -158,6 +159,7 @@ class Embedded:
         probe_token: str = "",
         public_url: str | None = None,
         policy: Policy | None = None,
+        keep_us: int = KEEP_US,
     ) -> None:
         self.files = files
         self.companies = CompanyCache()
@@ -179,6 +181,7 @@ class Embedded:
             StageHost(stage, readers, files.store, files.store_log, _wall_clock_of, policy=policy)
             for stage in stages
         ]
+        self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -262,7 +265,7 @@ class Embedded:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                done = self._turn()
+                done = self._turn() or self._retention.turn(wall_clock_us())
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

@@ -179,7 +179,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
     files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
-    engine = Embedded(files, mark, settings.public_url, settings.breaker)
+    engine = Embedded(files, mark, settings.public_url, settings.breaker, settings.log_keep_us)
     nightly = _nightly(engine, settings)
     nightly.start()
     serve(engine, settings, kill)
@@ -210,7 +210,7 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     crash.arm(dict(os.environ))
     check_topics(settings)
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
-    engine = ClusterEngine(open_cluster(settings), settings, part, stages)
+    engine = ClusterEngine(open_cluster(settings, part), settings, part, stages)
     serve(engine, settings, part=part)
     lock.close()
     return not engine.broke_down

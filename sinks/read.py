@@ -11,11 +11,9 @@ from sqlalchemy import Connection, select, text
 
 from schemas.company import Company
 from schemas.outward import Assigned, AssignedLead, AssignedTask, AssignedTo
-from sinks.hold import held
 from sinks.net import utc
 from sinks.port import Recipient
 from store import tables
-from store.breakers import destination_key
 from store.bulk import keys_in
 
 Row = Mapping[str, Any]
@@ -43,13 +41,8 @@ destination with a hundred thousand waiting costs as little as one with a single
 
 
 def due(connection: Connection, now_us: int) -> list[Row]:
-    """Return the deliveries that may be sent now: of each lane its first one, once its time has come.
-
-    None to a destination that is held.
-    """
-    rows = [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
-    on_hold = held(connection) if rows else ()
-    return [row for row in rows if destination_key(row["sink_id"], row["dest"]) not in on_hold]
+    """Return the deliveries that may be sent now: of each lane its first one, once its time has come."""
+    return [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 
 from store import tables
 from store.database import Database
+from store.locks import lock_schema
 
 History = Literal["state", "doors"]
 HISTORIES: tuple[History, ...] = get_args(History)
@@ -21,8 +22,12 @@ _HERE = Path(__file__).parent / "migrations"
 
 
 def migrate(database: Database, history: History) -> None:
-    """Apply the migrations that are missing, all in one transaction."""
+    """Apply the migrations that are missing, all in one transaction; whoever does it at the same time waits."""
     with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            for limit in ("statement_timeout", "lock_timeout"):  # a large table takes as long as it takes
+                connection.execute(text(f"SET LOCAL {limit} = 0"))
+        lock_schema(connection)
         command.upgrade(alembic_config(history, connection), "head")
 
 
