@@ -40,6 +40,8 @@ from tests.support.workers import Dealt
 from tools.servers import postgres
 
 WORKERS = (1, 2, 4)
+BATCH = 500
+"""As many events as a worker of the cluster takes at once."""
 TOPIC = {"resolve": "leads", "route": "resolved"}
 
 
@@ -93,21 +95,23 @@ def _prepare(folder: Path, url: str, leads: int, stage: str) -> None:
         put_company(connection, company(), 0)
     before = ("parse", "resolve")[: 1 if stage == "resolve" else 2]
     for name in before:
-        host = _host(files, store, name, 1)
+        host, _ = _host(files, store, name, 1)
         while host.run_place(Place("captures" if name == "parse" else "leads")):
             pass
     files.close()
     store.close()
 
 
-def _host(files: Files, store: Database, name: str, parts: int) -> StageHost[Any, Any]:
+def _host(
+    files: Files, store: Database, name: str, parts: int
+) -> tuple[StageHost[Any, Any], dict[str, LogReader]]:
     log = SqlLog(tables.log, tables.topic_head, files.keys)
     readers: dict[str, LogReader] = dict.fromkeys(
         pipeline.DOOR_TOPICS, Dealt(SqlReader(files.doors, files.door_log), parts)
     )
     readers |= dict.fromkeys(pipeline.STORE_TOPICS, Dealt(SqlReader(store, log), parts))
     stage = next(one for one in pipeline.stages(CompanyCache()) if one.name == name)
-    return StageHost(stage, readers, store, log, lambda event: event.time_us)
+    return StageHost(stage, readers, store, log, lambda event: event.time_us), readers
 
 
 @dataclass(frozen=True)
@@ -155,13 +159,15 @@ def _work(job: Job, barrier: Barrier, waited: Queue[float]) -> None:
         waiting.append(time.perf_counter() - started)
 
     store, files = open_postgres(job.url), open_files(job.folder)
-    host = _host(files, store, job.stage, job.workers)
+    host, readers = _host(files, store, job.stage, job.workers)
     place = Place(TOPIC[job.stage], job.part)
     host.verify(place)
     barrier.wait()
+    done = 0
     with patch("router.gateway.lock_teams", timed):
-        while host.run_place(place):
-            pass
+        while events := readers[place.topic].read(place, done, BATCH):
+            host.handle(events)
+            done = events[-1].off + 1
     waited.put(sum(waiting))
     barrier.wait()
     store.close()
