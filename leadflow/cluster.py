@@ -19,7 +19,7 @@ from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.clock import new_id, wall_clock_us
-from leadflow.embedded import IDLE_S, RETRY_S
+from leadflow.embedded import FORGET_US, IDLE_S, RETRY_S
 from leadflow.engine import Part, Sources, mailed_links, open_breakers_of
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
@@ -35,6 +35,7 @@ from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
 from store.migrate import migrate
+from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
@@ -49,6 +50,7 @@ from stream.log import LogReader, Place, SqlLog
 from stream.retention import Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
+from stream.watch import forget
 
 log = structlog.get_logger()
 
@@ -71,14 +73,11 @@ class Cluster:
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased. Raises BrokersAway."""
-        table = tables.capture
         with self.store.read() as connection:
-            row = connection.execute(
-                select(table.c.part, table.c.off).where(table.c.capture_id == capture_id)
-            ).one_or_none()
-        if row is None:
+            place = capture_place(connection, capture_id)
+        if place is None:
             return None
-        found = self.reader.read(Place(CAPTURES, row.part), row.off, 1)
+        found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
         return found[0].event.read(Capture) if found and found[0].opened else None
 
     def forget_keys(self, erasure: Erasure) -> None:
@@ -230,7 +229,7 @@ class ClusterEngine:
             self._apps = AppThread(apps, self._crashed)
         elif part == "timers":
             self._outbox = cluster_outbox(cluster)
-            self._clockwork = Clockwork(cluster, settings.log_keep_us)
+            self._clockwork = Clockwork(cluster, settings.log_keep_us, settings.breaker)
         elif part == "sinks":
             self._dispatch = Dispatcher(
                 cluster.store,
@@ -295,13 +294,15 @@ class ClusterEngine:
 
 
 class Clockwork:
-    """Fires the store's timers and trims its log; any number of processes may, each timer fires once."""
+    """Fires the store's timers and trims what is kept only for a time; any number of processes may."""
 
-    def __init__(self, cluster: Cluster, keep_us: int) -> None:
+    def __init__(self, cluster: Cluster, keep_us: int, policy: Policy) -> None:
         self.trouble: str | None = None
         self._cluster = cluster
         # The brokers keep their own copies; of the log in the store only the outbox reads.
         self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
+        self._policy = policy
+        self._forgot_us = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -322,6 +323,9 @@ class Clockwork:
                 ):
                     pass
                 self._retention.turn(wall_clock_us())
+                if (now_us := wall_clock_us()) - self._forgot_us > FORGET_US:
+                    forget(self._cluster.store, self._policy, now_us)
+                    self._forgot_us = now_us
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

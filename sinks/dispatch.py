@@ -22,11 +22,13 @@ from schemas.company import Company
 from schemas.ids import make_id
 from sinks import read
 from sinks.claims import claim, release
+from sinks.hold import held, hold, is_to_be_held
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
 from sinks.port import Answer, Later, Message, Never, Outside, Taken
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
+from store.breakers import destination_key
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database
@@ -161,7 +163,7 @@ class Dispatcher:
         """Tell whether something can be sent, without keeping the store's writers waiting to find out."""
         with self._store.read() as connection:
             rows = read.due(connection, now_us)
-            return bool(rows and self._chosen(rows, self._companies.get(connection), ()))
+            return bool(rows and self._chosen(connection, rows, self._companies.get(connection), ()))
 
     def _settle(
         self, results: Sequence[Result], now_us: int, *, start: bool = True
@@ -186,7 +188,8 @@ class Dispatcher:
         self, connection: Connection, company: Company, answered: Collection[str], now_us: int
     ) -> list[read.Row]:
         """Claim the lanes of what is to be sent now; return what is first in them then."""
-        wanted = {row["lane"] for row in self._chosen(read.due(connection, now_us), company, answered)}
+        due = read.due(connection, now_us)
+        wanted = {row["lane"] for row in self._chosen(connection, due, company, answered)}
         if not wanted:
             return []
         mine = claim(connection, wanted, self._worker, now_us)
@@ -196,17 +199,23 @@ class Dispatcher:
         return rows
 
     def _chosen(
-        self, rows: Sequence[read.Row], company: Company, answered: Collection[str]
+        self,
+        connection: Connection,
+        rows: Sequence[read.Row],
+        company: Company,
+        answered: Collection[str],
     ) -> list[read.Row]:
-        """Return what may be sent: the lane is free here, and the sink has room."""
+        """Return what may be sent: the lane is free here, the destination not held, and the sink has room."""
+        on_hold = held(connection) if rows else ()
         with self._lock:
             under_way = {lane: sink for lane, sink in self._under_way.items() if lane not in answered}
         busy, chosen = Counter(under_way.values()), []
         for row in rows:
             sink_id = row["sink_id"]
-            # One that is switched off waits until it is on again.
+            # One that is switched off waits until it is on again, one that is held until it is reset.
             if (
                 row["lane"] in under_way
+                or destination_key(sink_id, row["dest"]) in on_hold
                 or sink_id in company.sinks_off
                 or busy[sink_id] >= _room(sink_id, company)
             ):
@@ -287,6 +296,9 @@ def _room(sink_id: str, company: Company) -> int:
 def _write(connection: Connection, result: Result, now_us: int) -> None:
     row, answer = result.row, result.answer
     values, letter = outcome(row, answer, now_us)
+    is_held = letter is not None and is_to_be_held(connection, row, values["code"], values["answer"])
+    if is_held:
+        values, letter = {**values, "state": "waiting", "attempt": 0, "next_us": now_us}, None
     delivery = tables.delivery
     waiting = (delivery.c.delivery_id == row["delivery_id"]) & (delivery.c.state == "waiting")
     # What was taken is sent, even if the customer was erased in the same second; what was not stays dropped.
@@ -294,6 +306,9 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
     changed = connection.execute(update(delivery).where(mine).values(**values)).rowcount
     if letter is not None and changed:
         insert_ignore(connection, tables.dead, [letter])
+    if is_held and changed:
+        log.error("destination_held", sink=row["sink_id"], code=values["code"])
+        hold(connection, row, values["code"], now_us)
 
 
 def outcome(

@@ -119,9 +119,9 @@ def test_workers_share_a_breaker_and_strand_nothing_when_it_closes(
     assert len({one.subject for one in (logged.event for logged in told)}) == len(told)
     assert len(told) == 2 * WORKERS * EACH - states["open"]
     places = {row["capture_id"]: (row["part"], row["off"]) for row in rig.rows("capture")}
-    came = [places[one.event.read(Lead).capture_id] for one in told]
+    taken = [places[one.event.read(Lead).capture_id] for one in told]
     for part in range(WORKERS):
-        offs = [off for its_part, off in came if its_part == part]
+        offs = [off for one, off in taken if one == part]
         assert offs == sorted(offs), "one of a partition overtook another"
     rig.files.doors.close()
 
