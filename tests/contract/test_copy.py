@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from store.database import Database
 from tests.support.rig import Rig, new_sqlite, post
 
 LEADS = 60
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """On SQLite only: the copy goes to the one PostgreSQL there is."""
+    made = Rig(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture
