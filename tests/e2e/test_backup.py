@@ -18,12 +18,13 @@ from pathlib import Path
 import pytest
 
 import store.migrate
-from leadflow.archive import BadBackup, read_manifest, unpack
+from leadflow.archive import BadBackup, Manifest, read_manifest, unpack
 from leadflow.backup import Made, backups_in, make_backup
 from leadflow.embedded import open_files, read_files
 from leadflow.kept_folder import KeptFolder
 from leadflow.nightly import Nightly, due
-from leadflow.restore import Wanted, restore
+from leadflow.restore import Wanted
+from leadflow.restore_folder import restore
 from tests.support.live import Live
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -386,6 +387,21 @@ def test_the_newest_nightly_ones_are_kept_and_those_made_by_hand_are_not_counted
         "leadflow-21261124T120000Z-nightly.zip",
         "leadflow-21261125T120000Z-nightly.zip",
     ]
+
+
+def test_of_two_processes_that_share_a_folder_of_backups_one_makes_them(tmp_path: Path) -> None:
+    moment = datetime(2126, 11, 20, 12, tzinfo=UTC)
+    second: list[bool] = []
+    made = Made(tmp_path / "leadflow-21261120T120000Z-nightly.zip", Manifest.model_construct(), 0.0)
+
+    def make(_why: object) -> Made:
+        second.append(Nightly(make, tmp_path, "03:30", 2).look(moment))
+        made.path.touch()
+        return made
+
+    assert Nightly(make, tmp_path, "03:30", 2).look(moment)
+    assert second == [False], "while the first is at it"
+    assert not Nightly(make, tmp_path, "03:30", 2).look(moment), "and afterwards it is there"
 
 
 def test_a_backup_that_fails_is_tried_again_an_hour_later(tmp_path: Path) -> None:
