@@ -9,10 +9,17 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(LEADFLOW_WHEELS),--no-index --find-links $(LEADFLOW_WHEELS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format lock screenshots system clean
+.PHONY: run cluster demo-cluster test lint format lock screenshots system clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/leadflow demo
+
+# Real Kafka and PostgreSQL, and every part of Leadflow as a process; in another terminal: make demo-cluster
+cluster: system $(VENV)/dev.stamp
+	$(BIN)/python -m tools.cluster up
+
+demo-cluster:
+	$(BIN)/python -m tools.cluster demo
 
 test: system lint
 	$(BIN)/python -m pytest $(ARGS)

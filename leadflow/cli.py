@@ -12,10 +12,11 @@ import typer
 
 from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
+from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_init import init
 from leadflow.cli_people import people
 from leadflow.cli_token import token
-from leadflow.terminal import Actor, company_from, existing, fail, language, operate, reading, say, settings
+from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
@@ -24,6 +25,9 @@ dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, re
 app.command()(init)
 app.command()(backup)
 app.command()(restore)
+for part in (doors, stages, sinks, timers, console):
+    app.command()(part)
+app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
 app.add_typer(breaker, name="breaker")
 app.add_typer(token, name="token")
@@ -169,14 +173,10 @@ def explain(
     ],
 ) -> None:
     """Tell the whole story of something, from the raw bytes to the outcome."""
-    from leadflow.embedded import read_files
     from leadflow.explain import explain as lines_of
 
-    files = read_files(existing(settings().data))
-    try:
+    with looking() as files:
         lines = list(lines_of(files, any_id, language()))
-    finally:
-        files.close()
     if not lines:
         fail(f"Nothing is on record under {any_id}", f"没有关于 {any_id} 的记录")
     typer.echo("\n".join(lines))
@@ -236,11 +236,9 @@ def dead_show(
     dead_id: str, raw: Annotated[bool, typer.Option(help="Only the raw bytes, to a file or pipe")] = False
 ) -> None:
     """Show what is wrong with a dead letter, what to do, and its raw bytes."""
-    from leadflow.embedded import read_files
     from leadflow.exports import dead as letters
 
-    files = read_files(existing(settings().data))
-    try:
+    with looking() as files:
         with files.store.read() as connection:
             row = next((one for one in letters(connection) if one["dead_id"] == dead_id), None)
         if row is None:
@@ -249,8 +247,6 @@ def dead_show(
                 f"没有待修复记录 {dead_id}；请查看：leadflow dead list",
             )
         capture = files.capture(row["capture_id"]) if row["capture_id"] else None
-    finally:
-        files.close()
     if not raw:
         for key, value in row.items():
             typer.echo(f"{key:12}{value if value is not None else '-'}")

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import hmac
 import os
+import signal
 import socket
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 
+from ingest.cti.door import CallDoor
+from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.clock import new_id, wall_clock_us
+from leadflow.embedded import IDLE_S, RETRY_S
+from leadflow.engine import Part, Sources, mailed_links, open_breakers_of
+from leadflow.metrics import Metrics
+from leadflow.paths import journal_path
 from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.events import Event
+from schemas.results import Stage as StageName
+from sinks.dispatch import Dispatcher
+from sinks.port import outside
 from store import tables
 from store.acts_erase import Erasure, erase_keys
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
 from store.migrate import migrate
-from stream.door_log import CAPTURES, fetch_keys
-from stream.faust_app import StageApp, StageWorker, Timing, stage_app
+from stream.breaker import Policy
+from stream.crash import crash_point
+from stream.door_log import CAPTURES, DoorLog, fetch_keys
+from stream.faust_app import AppThread, StageApp, StageWorker, Timing, stage_app
 from stream.host import StageHost
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import Outbox
@@ -33,6 +47,9 @@ from stream.kafka.reader import KafkaReader, Opener
 from stream.kafka.topics import admin_client, missing, topics_of
 from stream.log import LogReader, Place, SqlLog
 from stream.seal import KeyRing, master_key
+from stream.timers import fire_due
+
+log = structlog.get_logger()
 
 
 class NotReady(RuntimeError):
@@ -104,7 +121,7 @@ def open_cluster(settings: Settings) -> Cluster:
         keys,
         settings.kafka,
         settings.data,
-        settings.data.with_name(settings.data.name + ".erasures"),
+        journal_path(settings.data),
         reader,
     )
 
@@ -133,7 +150,7 @@ def _check_master_key(store: Database, key: bytes) -> None:
         )
 
 
-def cluster_door(cluster: Cluster, probe_token: str = "") -> KafkaDoor:
+def cluster_door(cluster: Cluster) -> KafkaDoor:
     """Return the door of this process; its spool is `doors.db` in the data folder."""
     spool = open_sqlite(cluster.folder / "doors.db")
     migrate(spool, "doors")
@@ -149,7 +166,7 @@ def cluster_door(cluster: Cluster, probe_token: str = "") -> KafkaDoor:
         new_id=new_id,
         store=cluster.store,
         sender=lambda: Sender(cluster.address, name),
-        probe_token=probe_token,
+        probe_token=cluster.keys.probe_token,
     )
 
 
@@ -157,16 +174,18 @@ def cluster_stage(
     cluster: Cluster,
     name: str,
     member: str,
+    *,
     timing: Timing | None = None,
+    policy: Policy | None = None,
     clock: Callable[[Event], int] | None = None,
 ) -> StageApp:
     """Return the Faust app of one stage. Raises KeyError for a stage that does not exist."""
-    stage = {one.name: one for one in pipeline.stages(CompanyCache())}[name]  # type: ignore[index]
+    stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
     readers: Mapping[str, LogReader] = dict.fromkeys(
         (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
     )
     host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, clock or _wall_clock_of, batch_max=1_000
+        stage, readers, cluster.store, cluster.store_log, clock or _wall_clock_of, policy=policy
     )
     return stage_app(StageWorker(host, cluster.reader, Opener(cluster.keys)), cluster.address, member, timing)
 
@@ -176,6 +195,129 @@ def cluster_outbox(cluster: Cluster) -> Outbox:
     return Outbox(
         cluster.store, cluster.store_log, Sender(cluster.address, "leadflow-outbox"), pipeline.STORE_TOPICS
     )
+
+
+class ClusterEngine:
+    """One part of the cluster in this process: its doors, stages, sinks, timers or console."""
+
+    def __init__(
+        self, cluster: Cluster, settings: Settings, part: Part, stages: Sequence[StageName] = ()
+    ) -> None:
+        self.files = cluster
+        self.companies = CompanyCache()
+        self.metrics = Metrics()
+        self.sources = Sources(cluster.store, self.companies)
+        self.broke_down = False
+        self._door = cluster_door(cluster)
+        self.door: DoorLog = self._door
+        self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
+        self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
+        self._part = part
+        self._apps: AppThread | None = None
+        self._outbox: Outbox | None = None
+        self._clockwork: Clockwork | None = None
+        self._dispatch: Dispatcher | None = None
+        if part == "stages":
+            member = f"{socket.gethostname()}-{settings.data.name}"
+            names = stages or tuple(one.name for one in pipeline.stages(self.companies))
+            apps = [
+                cluster_stage(cluster, name, f"{name}-{member}", policy=settings.breaker) for name in names
+            ]
+            self._apps = AppThread(apps, self._crashed)
+        elif part == "timers":
+            self._outbox = cluster_outbox(cluster)
+            self._clockwork = Clockwork(cluster)
+        elif part == "sinks":
+            self._dispatch = Dispatcher(
+                cluster.store,
+                self.companies,
+                outside(cluster.folder),
+                wall_clock_us,
+                public_url=settings.public_url,
+                link_for=mailed_links(cluster, settings.public_url),
+                crash_point=lambda: crash_point("sent, unrecorded"),
+            )
+
+    def start(self) -> None:
+        """Start this part."""
+        if self._part in ("doors", "console"):
+            self.door.start()
+        if self._part == "doors":
+            self.calls.start()
+        for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
+            if one is not None:
+                one.start()
+
+    def stop(self) -> None:
+        """Finish what is at hand, and let go."""
+        for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
+            if one is not None:
+                one.stop()
+        if self._part == "doors":
+            self.calls.stop()
+        if self._part in ("doors", "console"):
+            self.door.close()
+        self._door.close_spool()
+        self.files.close()
+
+    def unwell(self) -> str | None:
+        """Return why this part does not move, or None."""
+        found = [self._door.trouble]
+        if self._apps is not None:
+            found += [one.worker.trouble for one in self._apps.apps]
+        if self._outbox is not None:
+            found.append(self._outbox.trouble)
+        if self._clockwork is not None:
+            found.append(self._clockwork.trouble)
+        return "; ".join(one for one in found if one is not None) or None
+
+    def breakers(self) -> list[dict[str, Any]]:
+        """Return the sources whose events are held, and since when."""
+        return open_breakers_of(self.files)
+
+    def backlogs(self) -> list[tuple[str, int]]:
+        """Return how many events wait for each stage that this process runs, and for the outbox."""
+        found = []
+        if self._apps is not None:
+            found = [(one.worker.host.stage.name, one.worker.backlog()) for one in self._apps.apps]
+        return [*found, ("outbox", self._outbox.backlog())] if self._outbox is not None else list(found)
+
+    def _crashed(self, stage: str) -> None:
+        """End the process: whoever runs it starts it again, and the database knows how far it was."""
+        log.error("stage_crashed", stage=stage)
+        self.broke_down = True
+        signal.raise_signal(signal.SIGTERM)
+
+
+class Clockwork:
+    """Fires the store's timers; any number of processes may, each timer fires once."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.trouble: str | None = None
+        self._cluster = cluster
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
+
+    def start(self) -> None:
+        """Start firing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the turn at hand."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(IDLE_S if self.trouble is None else RETRY_S):
+            try:
+                while fire_due(
+                    self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
+                ):
+                    pass
+                self.trouble = None
+            except Exception as error:
+                self.trouble = f"timers wait: {type(error).__name__}"
+                log.error("timers_wait", error=type(error).__name__)
 
 
 def _wall_clock_of(_event: Event) -> int:

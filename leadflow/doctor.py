@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,8 @@ from sqlalchemy import select
 from ingest.cti.asterisk import AsteriskCdr
 from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
 from leadflow.clock import new_id, wall_clock_us
-from leadflow.embedded import Files, read_files
+from leadflow.embedded import read_files
+from leadflow.engine import Data
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from leadflow.terminal import tell
@@ -62,9 +63,42 @@ class Finding:
     fix: str = ""
 
 
+class Reached(Protocol):
+    """Where the doors of an installation can be reached, and what marks its own probes."""
+
+    @property
+    def url(self) -> str:
+        """Its web doors."""
+        ...
+
+    @property
+    def smtp_port(self) -> int:
+        """Its mail door on the same host; 0 if closed."""
+        ...
+
+    @property
+    def probe_token(self) -> str:
+        """Known to the installation and its owner alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """The doors of a cluster."""
+
+    url: str
+    smtp_port: int
+    probe_token: str
+
+
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield the findings, cheap ones first."""
     yield Finding(True, f"SQLite {sqlite_module().sqlite_version}")
+    if settings.is_cluster:
+        from leadflow.doctor_cluster import examine_cluster  # Kafka's client is an extra
+
+        yield from examine_cluster(settings)
+        return
     folder = settings.data
     if not (folder / "store.db").exists():
         yield Finding(
@@ -105,7 +139,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         files.close()
 
 
-def _running(files: Files, host: AlreadyRunning, settings: Settings) -> Iterator[Finding]:
+def _running(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:
     try:
         status, answer = _ask(host, "GET", "/readyz", b"", {})
         why = str(answer.get("why", tell("see its log", "请查看日志")))
@@ -136,7 +170,7 @@ def _running(files: Files, host: AlreadyRunning, settings: Settings) -> Iterator
     yield from _ways_out(files, company)
 
 
-def _held(files: Files) -> Iterator[Finding]:
+def _held(files: Data) -> Iterator[Finding]:
     with files.store.read() as connection:
         found = [row for row in open_breakers(connection) if row["state"] == "open"]
     for row in found:
@@ -170,7 +204,7 @@ def _told(settings: Settings, company: Company) -> Finding:
     return Finding(True, tell(f"alarms go to {', '.join(ways)}", f"警报发送至 {'、'.join(ways)}"))
 
 
-def _ways_out(files: Files, company: Company) -> Iterator[Finding]:
+def _ways_out(files: Data, company: Company) -> Iterator[Finding]:
     for sink in sinks_of(company):
         if isinstance(sink, BadSink):
             yield Finding(False, f"sink {sink.sink_id}: {sink.field} does not fit", "leadflow check FOLDER")
@@ -193,7 +227,7 @@ def _ways_out(files: Files, company: Company) -> Iterator[Finding]:
         yield Finding(minutes < LATE_MIN, what, "look at the sinks above; leadflow export deliveries")
 
 
-def _probe(files: Files, host: AlreadyRunning, source: Mapping[str, Any]) -> Finding:
+def _probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
     channel, source_id = source["channel"], source["source_id"]
     name = tell(f"{channel} door of {source_id}", f"接入渠道 {source_id}（{channel}）")
     if source["channel"] == "email" and not host.smtp_port:
@@ -228,7 +262,7 @@ def _probe(files: Files, host: AlreadyRunning, source: Mapping[str, Any]) -> Fin
     )
 
 
-def _arrived(files: Files, source_id: str, since_us: int) -> int | None:
+def _arrived(files: Data, source_id: str, since_us: int) -> int | None:
     """Return how long the probe of a source took from its acceptance to its task; None if it is not there."""
     lead, task = tables.lead, tables.task
     with files.store.read() as connection:
@@ -246,12 +280,12 @@ def _arrived(files: Files, source_id: str, since_us: int) -> int | None:
     return int(row.created_us - row.accepted_us) if row is not None else None
 
 
-def _send_web(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+def _send_web(host: Reached, source: Mapping[str, Any], mark: str) -> None:
     body = urlencode({"name": "probe", "phone": "13900000000", "message": mark, "_token": mark}).encode()
     _accepted(_ask(host, "POST", f"/in/web/{source['source_id']}", body, _FORM))
 
 
-def _send_mail(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+def _send_mail(host: Reached, source: Mapping[str, Any], mark: str) -> None:
     if not source.get("addresses"):
         raise OSError("no address is set for it")
     mail = EmailMessage()
@@ -263,7 +297,7 @@ def _send_mail(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> No
         smtp.send_message(mail)
 
 
-def _send_call(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+def _send_call(host: Reached, source: Mapping[str, Any], mark: str) -> None:
     settings = AsteriskCdr.model_validate(source)
     now = f"{datetime.now(ZoneInfo(settings.zone)):%Y-%m-%d %H:%M:%S}"
     trunk = settings.trunks[0] if settings.trunks else "probe-trunk"
@@ -281,7 +315,7 @@ def _send_call(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> No
     _accepted(_ask(host, "POST", f"/in/cti/{source['source_id']}", orjson.dumps(row), _NDJSON))
 
 
-def _send_visit(host: AlreadyRunning, source: Mapping[str, Any], mark: str) -> None:
+def _send_visit(host: Reached, source: Mapping[str, Any], mark: str) -> None:
     visit = {"visit_no": mark, "anonymous": True, "note": "probe"}
     _accepted(_ask(host, "POST", f"/in/counter/{source['source_id']}", orjson.dumps(visit), _JSON))
 
@@ -300,7 +334,7 @@ def _columns(settings: AsteriskCdr) -> tuple[str, ...]:
 
 
 def _ask(
-    host: AlreadyRunning, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    host: Reached, method: str, path: str, body: bytes, headers: Mapping[str, str]
 ) -> tuple[int, dict[str, Any]]:
     address = urlsplit(host.url)
     connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=10)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import threading
 import time
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,21 +18,17 @@ from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
-from leadflow.exports import moment
+from leadflow.engine import Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
 from schemas.capture import Capture
 from schemas.events import Event
-from schemas.ids import make_id
 from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
-from store.access import grant
-from store.acts import ActRefused, Command, perform
-from store.acts_erase import begin_journal, erase, erase_keys, read_journal
-from store.breakers import open_breakers
+from store.acts_erase import Erasure, begin_journal, erase_keys
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import is_behind, migrate
@@ -52,11 +46,6 @@ log = structlog.get_logger()
 IDLE_S = 0.25
 """How long the stage thread sleeps when there is nothing to do; a capture wakes it at once, so this bounds
 only how late a timer fires (limit: 2 s)."""
-SOURCES_S = 0.25
-"""How long the doors go by the sources they know: asking the store at every request took a third of the loop's
-time, and nobody notices a quarter of a second after a change."""
-MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
-"""How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 STANDS_S = 60.0
 """A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
 RETRY_S = 1.0
@@ -91,6 +80,17 @@ class Files:
         with self.doors.read() as connection:
             (logged,) = self.door_log.read(connection, CAPTURES, off, 1)
         return logged.event.read(Capture) if logged.opened else None
+
+    def forget_keys(self, erasure: Erasure) -> None:
+        """Delete the keys of erased captures, in the file and in memory."""
+        with self.doors.write() as connection:
+            gone = erase_keys(connection, erasure)
+        self.keys.forget(gone)
+
+    def empty_deleted(self) -> None:
+        """Take what was deleted out of both write-ahead logs."""
+        self.doors.checkpoint(wait=True)
+        self.store.checkpoint(wait=True)
 
     def close(self) -> None:
         """Close both files."""
@@ -131,7 +131,7 @@ def open_files(
             begin_journal(files.journal, new_id())
         else:
             log.warning("erasure_journal_missing", file=files.journal.name)
-    _erase_again(files)
+    erase_again(files)
     return files
 
 
@@ -151,25 +151,6 @@ def _files(folder: Path, doors: Database, store: Database, journal: Path | None 
         folder=folder,
         journal=journal or journal_path(folder),
     )
-
-
-def _erase_again(files: Files) -> None:
-    """Carry out every erasure that this folder does not know of: it may be a restored backup."""
-    for erasure in read_journal(files.journal):
-        with files.store.read() as connection:
-            act = tables.act
-            done = (erasure.act_id, make_id("act", f"again:{erasure.act_id}"))
-            known = connection.execute(select(act.c.act_id).where(act.c.act_id.in_(done))).first()
-        if known is not None:
-            continue
-        log.warning("erased_again", act_id=erasure.act_id)
-        with files.doors.write() as connection:
-            erase_keys(connection, erasure)
-        command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
-        plan = erase(erasure, files.keys.hash_secret)
-        perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-        files.doors.checkpoint(wait=True)
-        files.store.checkpoint(wait=True)
 
 
 class Embedded:
@@ -203,6 +184,7 @@ class Embedded:
             for stage in stages
         ]
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
+        self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
         self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
         self.dispatch = Dispatcher(
@@ -211,12 +193,9 @@ class Embedded:
             outside(files.folder),
             wall_clock_us,
             public_url=public_url,
-            link_for=self._link_for,
+            link_for=mailed_links(files, public_url),
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
-        self._public_url = public_url
-        self._sources: dict[str, dict[str, Any]] = {}
-        self._sources_until = 0.0
         self.trouble: str | None = None
         self._turned_s = time.monotonic()
         self._stopping = threading.Event()
@@ -238,29 +217,6 @@ class Embedded:
         self._thread.join()
         self.dispatch.stop()
         self.files.close()
-
-    def sources(self) -> dict[str, dict[str, Any]]:
-        """Return the sources that are switched on, as of a quarter of a second ago at most."""
-        now = time.monotonic()
-        if now >= self._sources_until:
-            with self.files.store.read() as connection:
-                self._sources = self.companies.get(connection).sources
-            self._sources_until = now + SOURCES_S
-        return self._sources
-
-    def _link_for(self, delivery_id: str, person_id: str) -> str | None:
-        """Return the one-time link that a mail to a person carries; None without a public address."""
-        if self._public_url is None:
-            return None
-        digest = hmac.digest(self.files.keys.link_secret, delivery_id.encode(), "sha256")
-        code = urlsafe_b64encode(digest).rstrip(b"=").decode()
-        command = Command("grant", "leadflow", f"mail:{delivery_id}", person_id)
-        plan = grant("link", code, MAILED_LINK_US)
-        try:
-            perform(self.files.store, command, plan, wall_clock_us(), self.files.store_log.append)
-        except ActRefused:
-            return None  # they have left; the mail goes to nobody
-        return f"{self._public_url}/enter/{code}"
 
     def work_off(self) -> int:
         """Let the stages work until nothing is left to do; return how many events they handled."""
@@ -295,18 +251,7 @@ class Embedded:
 
     def breakers(self) -> list[dict[str, Any]]:
         """Return the sources whose events are held, and since when."""
-        with self.files.store.read() as connection:
-            found = open_breakers(connection)
-        return [
-            {
-                "source": row["source_id"],
-                "stage": row["stage"],
-                "state": row["state"],
-                "since": moment(row["since_us"]),
-                "held": row["held"],
-            }
-            for row in found
-        ]
+        return open_breakers_of(self.files)
 
     def backlogs(self) -> list[tuple[str, int]]:
         """Return how many events wait for each stage."""

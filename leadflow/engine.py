@@ -7,7 +7,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import structlog
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from sqlalchemy import select
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow.clock import wall_clock_us
+from leadflow.exports import moment
 from leadflow.metrics import Metrics
 from schemas.capture import Capture
 from schemas.ids import make_id
@@ -22,6 +23,7 @@ from store import tables
 from store.access import grant
 from store.acts import ActRefused, Command, perform
 from store.acts_erase import Erasure, erase, read_journal
+from store.breakers import open_breakers
 from store.company import CompanyCache
 from store.database import Database
 from stream.door_log import DoorLog
@@ -29,6 +31,10 @@ from stream.log import SqlLog
 from stream.seal import KeyRing
 
 log = structlog.get_logger()
+
+Part = Literal["doors", "stages", "sinks", "timers", "console"]
+"""What a process of the cluster does; on one machine, one process does it all."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
@@ -83,9 +89,12 @@ class Engine(Protocol):
         """Where it keeps things."""
         ...
 
-    @property
-    def trouble(self) -> str | None:
-        """Why something does not move; None if all is well."""
+    def unwell(self) -> str | None:
+        """Return why something does not move; None if all is well."""
+        ...
+
+    def breakers(self) -> list[dict[str, Any]]:
+        """Return the sources whose events are held, and since when."""
         ...
 
     def sources(self) -> dict[str, dict[str, Any]]:
@@ -96,11 +105,11 @@ class Engine(Protocol):
         """Return how many events wait for each stage."""
         ...
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Start what this process is to do."""
         ...
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """End what is at hand, and let go."""
         ...
 
@@ -122,6 +131,22 @@ class Sources:
                 self._sources = self._companies.get(connection).sources
             self._until = now + SOURCES_S
         return self._sources
+
+
+def open_breakers_of(data: Data) -> list[dict[str, Any]]:
+    """Return the sources whose events are held, and since when, as `/readyz` tells them."""
+    with data.store.read() as connection:
+        found = open_breakers(connection)
+    return [
+        {
+            "source": row["source_id"],
+            "stage": row["stage"],
+            "state": row["state"],
+            "since": moment(row["since_us"]),
+            "held": row["held"],
+        }
+        for row in found
+    ]
 
 
 def mailed_links(data: Data, public_url: str | None) -> Callable[[str, str], str | None]:

@@ -8,7 +8,7 @@ from typing import Any
 from console.story import Step, steps
 from console.view import View
 from leadflow.clock import wall_clock_us
-from leadflow.embedded import Files
+from leadflow.engine import Data
 from schemas.base import Language
 from store import views
 from store.company import company_version, load_company
@@ -17,7 +17,7 @@ RAW_BYTES_SHOWN = 2_000
 """A mail with a catalogue in it must not roll everything else off the screen."""
 
 
-def explain(files: Files, any_id: str, language: Language) -> Iterator[str]:
+def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
     """Yield the lines of a story; none for an id that is on no record."""
     with files.store.read() as connection:
         told = views.story(connection, any_id)
@@ -80,7 +80,7 @@ def _evidence(view: View, one: Mapping[str, Any]) -> str:
     return f"{view.word('IDENTIFIERS', one['kind'])}: {one['value']}  {note}"
 
 
-def _raw(files: Files, row: Mapping[str, Any]) -> Iterator[str]:
+def _raw(files: Data, row: Mapping[str, Any]) -> Iterator[str]:
     capture = files.capture(row["capture_id"])
     yield f"RAW BYTES of {row['capture_id']}: " + (f"{len(capture.body)} bytes" if capture else "erased")
     if capture is not None:

@@ -17,6 +17,7 @@ import orjson
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
+from leadflow.engine import Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish
@@ -26,24 +27,24 @@ from schemas.company import Company
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
-from store.acts_erase import erase, erase_keys, find_erasure, write_journal
+from store.acts_erase import erase, find_erasure, write_journal
 from store.breakers import reset
 from store.company import company_version, load_company
 
 Payload = Mapping[str, Any]
 
 
-def do_replay(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_replay(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Have the stage that refused decide once more."""
     return _act(engine, payload, "replay", replay())
 
 
-def do_discard(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_discard(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Give a dead letter up; its raw bytes stay."""
     return _act(engine, payload, "discard", discard())
 
 
-def do_repair(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_repair(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take the repaired bytes of a dead letter as a new capture, child of the refused one."""
     dead_id, body = payload["id"], b64decode(payload["body"])
     with engine.files.store.read() as connection:
@@ -65,24 +66,21 @@ def do_repair(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {**_act(engine, payload, "repair", repaired()), "capture_id": child.capture_id}
 
 
-def do_erase(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_erase(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
     files = engine.files
     command = _command(payload, "erase")
     with files.store.read() as connection:
         erasure = find_erasure(connection, command.act_id, payload["id"])
     write_journal(files.journal, erasure)
-    with files.doors.write() as connection:
-        gone = erase_keys(connection, erasure)
-    files.keys.forget(gone)
+    files.forget_keys(erasure)
     plan = erase(erasure, files.keys.hash_secret)
     perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
-    files.doors.checkpoint(wait=True)
-    files.store.checkpoint(wait=True)
+    files.empty_deleted()
     return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
 
 
-def do_ingest(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_ingest(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take one file (an `.eml`, a posted form) as if it had come through its source's door."""
     source = engine.sources().get(payload["source"])
     if source is None:
@@ -105,7 +103,7 @@ def do_ingest(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {"receipt": capture.capture_id, "trace_id": capture.trace_id}
 
 
-def do_apply(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_apply(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Write a whole company over the present one; return the changes as sentences."""
     new = Company.model_validate(payload["company"])
     with engine.files.store.read() as connection:
@@ -114,7 +112,7 @@ def do_apply(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {**_act(engine, payload, "publish", publish(new)), "changes": changes}
 
 
-def do_grant(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Give a person a token or a one-time link; the secret is returned once and kept nowhere."""
     secret = new_secret()
     if payload["kind"] not in ("token", "link") or payload.get("role") not in (None, *get_args(Role)):
@@ -130,17 +128,17 @@ def do_grant(engine: Embedded, payload: Payload) -> dict[str, Any]:
     return {"secret": secret, "access_id": access.access_id, "role": access.role}
 
 
-def do_end_access(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_end_access(engine: Engine, payload: Payload) -> dict[str, Any]:
     """End a token, link or session, or all that a person has."""
     return _act(engine, payload, "end_access", end())
 
 
-def do_reset_breaker(engine: Embedded, payload: Payload) -> dict[str, Any]:
+def do_reset_breaker(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Have the events that are held of a source replayed, in order; `*`: of all, and stopped stages go on."""
     return _act(engine, payload, "reset_breaker", reset())
 
 
-VERBS: Mapping[str, Callable[[Embedded, Payload], dict[str, Any]]] = {
+VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "replay": do_replay,
     "discard": do_discard,
     "reset_breaker": do_reset_breaker,
@@ -162,9 +160,17 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
         lock = take_lock(settings.data)
     except AlreadyRunning as running:
         return _ask_host(running.url, verb, payload)
-    engine = Embedded(
-        open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups), policy=settings.breaker
-    )
+    try:
+        if settings.is_cluster:
+            return _in_cluster(settings, verb, payload)
+        return _here(settings, verb, payload)
+    finally:
+        lock.close()
+
+
+def _here(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
+    files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
+    engine = Embedded(files, policy=settings.breaker)
     engine.door.start()
     try:
         answer = VERBS[verb](engine, payload)
@@ -173,10 +179,20 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
     finally:
         engine.door.close()
         engine.files.close()
-        lock.close()
 
 
-def raw_capture(engine: Embedded, capture_id: str | None) -> Capture:
+def _in_cluster(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
+    from leadflow.cluster import ClusterEngine, open_cluster  # Kafka's client is an extra
+
+    engine = ClusterEngine(open_cluster(settings), settings, "console")
+    engine.start()
+    try:
+        return VERBS[verb](engine, payload)
+    finally:
+        engine.stop()
+
+
+def raw_capture(engine: Engine, capture_id: str | None) -> Capture:
     """Return a capture with its raw bytes. Raises ActRefused if it is unknown or erased."""
     found = engine.files.capture(capture_id) if capture_id else None
     if found is None:
@@ -184,7 +200,7 @@ def raw_capture(engine: Embedded, capture_id: str | None) -> Capture:
     return found
 
 
-def _act(engine: Embedded, payload: Payload, verb: str, plan: Any) -> dict[str, Any]:
+def _act(engine: Engine, payload: Payload, verb: str, plan: Any) -> dict[str, Any]:
     command = _command(payload, verb)
     append = engine.files.store_log.append
     done = perform(engine.files.store, command, plan, wall_clock_us(), append)

@@ -7,7 +7,7 @@ import gc
 import os
 import resource
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
@@ -16,8 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Lifespan
 
 from answers.problem import problem
 from console.app import console_routes
@@ -32,6 +32,7 @@ from ingest.local import is_local
 from ingest.web.door import WebDoor
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
+from leadflow.engine import Engine, Part
 from leadflow.kept_folder import KeptFolder
 from leadflow.lock import take_lock
 from leadflow.logs import set_up_logs
@@ -40,6 +41,7 @@ from leadflow.nightly import nightly_backup
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from leadflow.telling import tellers
+from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
 
@@ -51,16 +53,40 @@ COLLECT_AFTER = 20_000
 rare here, and hold a few MB at most until then."""
 
 
-def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> Starlette:
-    """Return the application over a running engine; it starts and stops the engine with itself."""
+def make_app(
+    engine: Engine, settings: Settings, kill: Kill | None = None, part: Part | None = None
+) -> Starlette:
+    """Return the application over an engine, which it starts and stops with itself; `part`: only that of it."""
+    routes: list[BaseRoute] = [*_well(engine)]
+    middleware = []
+    if part in (None, "doors"):
+        routes += _doors(engine)
+        middleware.append(Middleware(TimedDoors, metrics=engine.metrics))
+    if part in (None, "doors", "console"):
+        desk = Desk(
+            engine.files.store, wall_clock_us, new_id, engine.files.store_log.append, engine.companies
+        )
+        guard = Guard(desk, is_local)
+        middleware.append(Middleware(Gate, guard=guard, doors=DOOR_PREFIXES))
+    if part in (None, "console"):
+        enter = Enter(guard, new_secret, is_https=(settings.public_url or "").startswith("https:"))
+        routes.append(Route("/api/operate/{verb}", _operate(engine), methods=["POST"]))
+        routes += enter.routes()
+        routes += _console(engine, settings, kill)
+    lifespan = _lifespan(engine, settings, part)
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
 
+
+def _lifespan(engine: Engine, settings: Settings, part: Part | None) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        engine.start()
-        telling = tellers(settings, store, engine.files.folder, engine.unwell)
+        await run_in_threadpool(engine.start)
+        telling = []
+        if part in (None, "sinks"):
+            telling = tellers(settings, engine.files.store, engine.files.folder, engine.unwell)
         for one in telling:
             one.start()
-        smtp = await _smtp(engine, settings)
+        smtp = await _smtp(engine, settings) if part in (None, "doors") else None
         try:
             yield
         finally:
@@ -68,23 +94,12 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
                 smtp.close()
             for one in telling:
                 one.stop()
-            engine.stop()
+            await run_in_threadpool(engine.stop)
 
-    store, companies = engine.files.store, engine.companies
-    door = WebDoor(engine.door, engine.sources, wall_clock_us, new_id)
-    counter = CounterDoor(
-        engine.door,
-        engine.sources,
-        wall_clock_us,
-        new_id,
-        counter_staff(store, companies),
-        CounterAnswers(store, companies, wall_clock_us),
-    )
+    return lifespan
 
-    desk = Desk(store, wall_clock_us, new_id, engine.files.store_log.append, companies)
-    guard = Guard(desk, is_local)
-    enter = Enter(guard, new_secret, is_https=(settings.public_url or "").startswith("https:"))
 
+def _well(engine: Engine) -> list[Route]:
     async def healthz(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -98,8 +113,32 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
         text = await run_in_threadpool(engine.metrics.text)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
-    engine.metrics.registry.register(StoreMetrics(store, engine.backlogs, wall_clock_us))
+    engine.metrics.registry.register(StoreMetrics(engine.files.store, engine.backlogs, wall_clock_us))
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
+
+def _doors(engine: Engine) -> list[Route]:
+    store, companies = engine.files.store, engine.companies
+    web = WebDoor(engine.door, engine.sources, wall_clock_us, new_id)
+    staff, answers = counter_staff(store, companies), CounterAnswers(store, companies, wall_clock_us)
+    counter = CounterDoor(engine.door, engine.sources, wall_clock_us, new_id, staff, answers)
+    return [*web.routes(), *counter.routes(), *engine.calls.routes()]
+
+
+def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[BaseRoute]:
+    return list(
+        console_routes(
+            engine.files.store,
+            wall_clock_us,
+            new_id,
+            engine.files.store_log.append,
+            smtp_port=settings.smtp_port,
+            kill=kill,
+        )
+    )
+
+
+def _operate(engine: Engine) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def operate(request: Request) -> JSONResponse:
         verb = VERBS.get(request.path_params["verb"])
         if verb is None:
@@ -114,34 +153,10 @@ def make_app(engine: Embedded, settings: Settings, kill: Kill | None = None) -> 
                 return problem(409, error.code, str(error))
             return problem(400, "bad_body", f"The body is not what {request.url.path} takes.")
 
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-            *door.routes(),
-            *counter.routes(),
-            *engine.calls.routes(),
-            Route("/api/operate/{verb}", operate, methods=["POST"]),
-            *enter.routes(),
-            *console_routes(
-                store,
-                wall_clock_us,
-                new_id,
-                engine.files.store_log.append,
-                smtp_port=settings.smtp_port,
-                kill=kill,
-            ),
-        ],
-        middleware=[
-            Middleware(TimedDoors, metrics=engine.metrics),
-            Middleware(Gate, guard=guard, doors=DOOR_PREFIXES),
-        ],
-        lifespan=lifespan,
-    )
+    return operate
 
 
-async def _smtp(engine: Embedded, settings: Settings) -> asyncio.Server | None:
+async def _smtp(engine: Engine, settings: Settings) -> asyncio.Server | None:
     if not settings.smtp_port:
         return None
     tls = None
@@ -170,9 +185,26 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     lock.close()
 
 
-def serve(engine: Embedded, settings: Settings, kill: Kill | None = None) -> None:
+def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -> bool:
+    """Run one part of the cluster until told to stop; return False if it broke down. Raises AlreadyRunning, NotReady.
+
+    `stages`: which ones a process for stages runs; none named, all of them.
+    """
+    from leadflow.cluster import ClusterEngine, check_topics, open_cluster  # Kafka's client is an extra
+
+    set_up_logs(settings.log_json)
+    crash.arm(dict(os.environ))
+    check_topics(settings)
+    lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
+    engine = ClusterEngine(open_cluster(settings), settings, part, stages)
+    serve(engine, settings, part=part)
+    lock.close()
+    return not engine.broke_down
+
+
+def serve(engine: Engine, settings: Settings, kill: Kill | None = None, part: Part | None = None) -> None:
     """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`: the demo's button."""
-    serve_app(make_app(engine, settings, kill), settings.host, settings.http_port)
+    serve_app(make_app(engine, settings, kill, part), settings.host, settings.http_port)
 
 
 def serve_app(app: ASGIApp, host: str, port: int) -> None:

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         pattern=r"^postgresql\+psycopg://\S+$",
         description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
     )
+    doors_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="The cluster's doors, for `leadflow doctor` on another machine",
+    )
     partitions: int = Field(
         8, ge=1, le=1_000, description="Partitions of each topic: the most workers a stage can use"
     )
@@ -108,6 +113,11 @@ class Settings(BaseSettings):
     )
     backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether this machine is one of a cluster, which then keeps everything but the spool."""
+        return self.kafka is not None and self.database_url is not None
 
     @property
     def breaker(self) -> Policy:

@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from leadflow.engine import Data
     from leadflow.settings import Settings
     from schemas.base import Language
     from schemas.company import Company
@@ -87,16 +88,31 @@ def existing(folder: Path) -> Path:
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """Yield a connection that reads the store, beside a host that may be running."""
-    from store.database import open_sqlite
+def looking() -> Iterator[Data]:
+    """Yield the data of this installation to look at, beside hosts that may be running."""
+    here = settings()
+    if here.is_cluster:
+        from leadflow.cluster import NotReady, open_cluster
 
-    store = open_sqlite(existing(settings().data) / "store.db")
+        try:
+            data: Data = open_cluster(here)
+        except NotReady as refused:
+            fail(str(refused))
+    else:
+        from leadflow.embedded import read_files
+
+        data = read_files(existing(here.data))
     try:
-        with store.read() as connection:
-            yield connection
+        yield data
     finally:
-        store.close()
+        data.close()
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Yield a connection that reads the store, beside hosts that may be running."""
+    with looking() as data, data.store.read() as connection:
+        yield connection
 
 
 def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
@@ -105,7 +121,7 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
     from store.acts import ActRefused
 
     here = settings()
-    if not make:
+    if not make and not here.is_cluster:
         existing(here.data)
     try:
         return do(here, verb, payload)

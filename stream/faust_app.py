@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from stream.host import Gap, StageHost, TopicReplaced
 from stream.kafka.producer import BrokersAway
 from stream.kafka.reader import KafkaReader, Opener
 from stream.log import Place
+from stream.watch import StageStopped
 
 log = structlog.get_logger()
 
@@ -85,6 +86,11 @@ class StageWorker:
         """Let the batch at hand end, and start no other."""
         self._stopping.set()
 
+    def backlog(self) -> int:
+        """Return how many events wait in the partitions that this worker has. Raises BrokersAway."""
+        places = sorted(self.places)
+        return sum(max(0, self._reader.head(one).end - self.host.next_of(one)) for one in places)
+
     def take(self, events: Sequence[EventT[Any]]) -> None:
         """Handle a batch, however long that takes: returns when it is done, or when the worker is to stop."""
         messages = [
@@ -122,6 +128,8 @@ class StageWorker:
         """Look for events that lie in the log and were never handed to us, and handle them."""
 
         def attempt() -> None:
+            while not self._stopping.is_set() and self.host.drain():
+                pass  # what was held of a source whose breaker was reset
             for place in sorted(self.places):
                 end, next_off = self._reader.head(place).end, self.host.next_of(place)
                 self.host.verify(place)
@@ -171,7 +179,7 @@ class StageWorker:
             except (DBAPIError, BrokersAway) as error:
                 what = type(error.orig).__name__ if isinstance(error, DBAPIError) else str(error)
                 self._say(f"stage {self.host.stage.name} waits: {what}", error)
-            except TopicReplaced as error:
+            except (TopicReplaced, StageStopped) as error:
                 self._say(str(error), error)
             except Exception as error:
                 self._say(f"stage {self.host.stage.name} waits: {type(error).__name__}", error)
@@ -241,3 +249,57 @@ def stage_app(worker: StageWorker, address: str, member: str, timing: Timing | N
         await asyncio.to_thread(worker.sweep)
 
     return StageApp(worker, app)
+
+
+class AppThread:
+    """Runs the Faust apps of a process in a thread with an event loop of its own."""
+
+    def __init__(self, apps: Sequence[StageApp], on_crash: Callable[[str], None]) -> None:
+        self.apps = tuple(apps)
+        self._on_crash = on_crash
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Join the groups; return once every app has started. Raises what keeps one from it."""
+        self._thread.start()
+        self._do(self._start())
+
+    def stop(self) -> None:
+        """Finish the batches at hand, leave the groups, end the thread."""
+        for one in self.apps:
+            one.worker.stop()
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    async def _start(self) -> None:
+        for one in self.apps:
+            await one.start()
+        self._watch = asyncio.create_task(self._watch_over())
+
+    async def _stop(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for one in self.apps:
+            await one.stop()
+
+    async def _watch_over(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for one in self.apps:
+                if one.app.crashed or one.app.should_stop:
+                    self._on_crash(one.worker.host.stage.name)
+                    return
+
+    def _do(self, what: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()

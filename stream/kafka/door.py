@@ -97,6 +97,10 @@ class KafkaDoor(DoorLog):
         self._sender.close()
         self._forwarder_sender.close()
 
+    def close_spool(self) -> None:
+        """Close the spool's file, also of a door that was never started."""
+        self._database.close()
+
     @property
     def trouble(self) -> str | None:
         """What a person should know: how long captures have been waiting on this machine; None if all is well."""

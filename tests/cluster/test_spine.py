@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection
 
 from leadflow.clock import wall_clock_us
@@ -79,7 +81,11 @@ def messages(site: Site, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
     consumer.assign([TopicPartition(topic, part, 0) for part in parts])
     found = consumer.consume(1_000, 1.5)
     consumer.close()
-    return [(dict(one.headers() or []), one.value() or b"") for one in found if one.error() is None]
+    return [(_headers(one), one.value() or b"") for one in found if one.error() is None]
+
+
+def _headers(message: Any) -> dict[str, bytes]:
+    return dict(message.headers() or [])
 
 
 def _orphans(connection: Connection) -> int:

@@ -1,60 +1,103 @@
-"""A cluster in one process, over real servers: doors, stages and outbox started and stopped by the test."""
+"""A cluster over real servers: doors and outbox in the test, stages in processes of their own."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import http.client
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
-from leadflow.cluster import Cluster, cluster_door, cluster_outbox, cluster_stage, open_cluster
+from leadflow.cluster import cluster_door, cluster_outbox, open_cluster
 from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.company import Company
 from store.company import put_company
-from stream.faust_app import StageApp, Timing
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import Outbox
 from stream.kafka.topics import ANSWER_S, admin_client, apply, topics_of
+from tests.support.live import free_port
 from tests.support.rig import small_company
 
-STAGES = ("parse", "resolve", "route", "deliver")
 PARTS = 4
-QUICK = Timing(session_s=6.0, heartbeat_s=0.5, rebalance_s=6.0)
 
 
 class Workers:
-    """Faust apps in a thread with an event loop of its own, as a `leadflow stages` process has."""
+    """A process that runs stages, as an operator starts it: killed, stopped and looked at by the test."""
 
-    def __init__(self, cluster: Cluster, member: str, stages: Iterable[str] = STAGES, **more: Any) -> None:
-        self.apps: dict[str, StageApp] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        for name in stages:
-            self._call(self._start, cluster, name, member, more)
+    def __init__(
+        self, settings: Settings, member: str, stages: Iterable[str], environment: dict[str, str]
+    ) -> None:
+        self.port = free_port()
+        self.errors = settings.data.with_name(f"{member}.log")
+        variables = {
+            **os.environ,
+            "LEADFLOW_DATA": str(settings.data.with_name(member)),
+            "LEADFLOW_MASTER_KEY": str(settings.data / "master.key"),
+            "LEADFLOW_KAFKA": str(settings.kafka),
+            "LEADFLOW_DATABASE_URL": str(settings.database_url),
+            "LEADFLOW_PARTITIONS": str(settings.partitions),
+            "LEADFLOW_HTTP_PORT": str(self.port),
+            **environment,
+        }
+        only = [word for name in stages for word in ("--only", name)]
+        command = [sys.executable, "-m", "leadflow.cli", "stages", *only]
+        with self.errors.open("ab") as errors:
+            self._process = subprocess.Popen(command, env=variables, stdout=errors, stderr=errors)
 
-    async def _start(self, cluster: Cluster, name: str, member: str, more: dict[str, Any]) -> None:
-        app = cluster_stage(cluster, name, f"{name}-{member}", **{"timing": QUICK, **more})
-        self.apps[name] = app
-        await app.start()
+    def ready(self, timeout_s: float = 60) -> Workers:
+        """Wait until it is ready."""
+        give_up = time.monotonic() + timeout_s
+        while time.monotonic() < give_up and self.alive:
+            if self.well()[0]:
+                return self
+            time.sleep(0.1)
+        raise TimeoutError(f"worker is not ready: {self.errors.read_text()[-3000:]}")
 
-    async def _stop(self) -> None:
-        for app in self.apps.values():
-            await app.stop()
+    def well(self) -> tuple[bool, str]:
+        """Ask whether it is ready, and why not."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            content = orjson.loads(answer.read())
+            return answer.status == 200, str(content.get("why", ""))
+        except OSError:
+            return False, "does not answer"
+        finally:
+            connection.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, such as SIGSTOP to make a zombie of it."""
+        self._process.send_signal(number)
 
     def stop(self) -> None:
-        self._call(self._stop)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def _call(self, action: Callable[..., Any], *arguments: Any) -> None:
-        asyncio.run_coroutine_threadsafe(action(*arguments), self._loop).result(60)
+        """SIGTERM, as an operator would."""
+        if self.alive:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
 
 
 class Site:
@@ -90,10 +133,11 @@ class Site:
         self._running.append(outbox)
         return outbox
 
-    def workers(self, member: str = "a", stages: Iterable[str] = STAGES, **more: Any) -> Workers:
-        workers = Workers(self.cluster, member, stages, **more)
+    def workers(self, member: str = "a", stages: Iterable[str] = (), **environment: str) -> Workers:
+        """Start a process for these stages (none named: all) and wait until it is ready."""
+        workers = Workers(self.settings, member, stages, environment)
         self._running.append(workers)
-        return workers
+        return workers.ready()
 
     def accept(self, door: KafkaDoor, captures: Iterable[Capture]) -> None:
         """Give captures to a door, and return once it would answer."""
@@ -117,7 +161,11 @@ class Site:
 
     def stop(self, part: Workers | KafkaDoor | Outbox) -> None:
         self._running.remove(part)
-        part.close() if isinstance(part, KafkaDoor) else part.stop()
+        if isinstance(part, KafkaDoor):
+            part.close()
+            part.close_spool()
+        else:
+            part.stop()
 
     def close(self) -> None:
         for part in reversed(list(self._running)):

@@ -1,0 +1,97 @@
+"""What could be wrong with a cluster: brokers, topics, the store, the way of an event from stage to stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confluent_kafka import KafkaException
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from leadflow import pipeline
+from leadflow.cluster import Cluster, NotReady, cluster_outbox, open_cluster
+from leadflow.doctor import Doorway, Finding, running
+from leadflow.settings import Settings
+from leadflow.terminal import tell
+from store.company import CompanyCache
+from stream.host import StageHost
+from stream.kafka.producer import BrokersAway
+from stream.kafka.topics import admin_client, plan, topics_of
+from stream.log import Place
+
+MANY = 10_000
+"""Events that wait for a stage: some seconds of its work; more, and it stands or cannot keep up."""
+
+
+def examine_cluster(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings, from the ground up; what builds on something that is broken is left out."""
+    try:
+        changes = plan(admin_client(str(settings.kafka)), topics_of(settings.partitions))
+    except KafkaException as error:
+        what = f"Kafka at {settings.kafka} does not answer ({error.args[0].name()})"
+        yield Finding(
+            False, what, tell("start the brokers, check LEADFLOW_KAFKA", "请启动 Kafka，检查 LEADFLOW_KAFKA")
+        )
+        return
+    for change in changes:
+        yield Finding(
+            False,
+            tell(f"topic {change.topic}: {change.what}", f"主题 {change.topic}：{change.what}"),
+            "leadflow topics apply",
+        )
+    if not changes:
+        yield Finding(
+            True,
+            tell(
+                f"Kafka at {settings.kafka}: topics are as planned", f"Kafka {settings.kafka}：主题与计划一致"
+            ),
+        )
+    try:
+        cluster = open_cluster(settings)
+    except NotReady as refused:
+        yield Finding(False, str(refused))
+        return
+    except DBAPIError as error:
+        what = f"PostgreSQL does not answer ({type(error.orig).__name__})"
+        yield Finding(
+            False,
+            what,
+            tell("start it, check LEADFLOW_DATABASE_URL", "请启动数据库，检查 LEADFLOW_DATABASE_URL"),
+        )
+        return
+    try:
+        yield from _inside(cluster, settings)
+    except BrokersAway as error:
+        yield Finding(False, f"Kafka: {error}")
+    finally:
+        cluster.close()
+
+
+def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
+    with cluster.store.read() as connection:
+        version = connection.execute(text("SHOW server_version")).scalar_one()
+    yield Finding(True, f"PostgreSQL {version}")
+    waiting = cluster_outbox(cluster).backlog()
+    fix = tell("is `leadflow timers` running? see its log", "leadflow timers 是否在运行？请查看其日志")
+    yield Finding(
+        waiting < MANY, tell(f"{waiting} events wait in the outbox", f"发件箱中有 {waiting} 条等待"), fix
+    )
+    readers = dict.fromkeys((*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader)
+    partitions = {one.name: one.partitions for one in topics_of(settings.partitions)}
+    for stage in pipeline.stages(CompanyCache()):
+        host = StageHost(stage, readers, cluster.store, cluster.store_log, lambda event: event.time_us)
+        places = [Place(topic, part) for topic in stage.topics for part in range(partitions[topic])]
+        waiting = sum(max(0, cluster.reader.head(one).end - host.next_of(one)) for one in places)
+        fix = tell(
+            f"is `leadflow stages` running? see its log for stage {stage.name}",
+            "leadflow stages 是否在运行？请查看其日志",
+        )
+        yield Finding(
+            waiting < MANY,
+            tell(f"{waiting} events wait for {stage.name}", f"环节 {stage.name} 有 {waiting} 条等待"),
+            fix,
+        )
+    yield from running(
+        cluster,
+        Doorway(settings.doors_url or settings.local_url, settings.smtp_port, cluster.keys.probe_token),
+    )
