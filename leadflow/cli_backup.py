@@ -50,7 +50,7 @@ def backup(
         f"线索 {leads} 条，{size:,.1f} MB，已试恢复并核对，用时 {made.took_s:.1f} 秒",
     )
     if not with_key:
-        key = here.master_key or here.data / "master.key"
+        key = here.key_file
         say(
             f"{key} is not in it: keep a copy of that file elsewhere, once; a restore asks for it",
             f"其中不含 {key}：请另行保存该文件的副本（一次即可），恢复时需要",
@@ -130,7 +130,7 @@ def _kept(here: Settings) -> Iterator[Kept]:
 
     files = read_files(existing(here.data))
     try:
-        yield KeptFolder(here.data, files.doors, files.store)
+        yield KeptFolder(here.data, files.doors, files.store, here.erasures)
     finally:
         files.close()
 
@@ -142,7 +142,7 @@ def _database(here: Settings) -> Iterator[KeptPostgres]:
 
     database = open_postgres(str(here.database_url))
     try:
-        yield KeptPostgres(database, here.data, here.master_key or here.data / "master.key")
+        yield KeptPostgres(database, here.data, here.key_file, here.erasures)
     finally:
         database.close()
 
@@ -151,7 +151,7 @@ def _restored(wanted: Wanted, here: Settings, check: bool) -> Restored:
     if here.database_url is None:
         from leadflow.restore_folder import restore, try_restore
 
-        return (try_restore if check else restore)(wanted, here.data)
+        return (try_restore if check else restore)(wanted, here.data, here.erasures)
     from leadflow.restore_database import restore_database, try_restore_database
 
     with _database(here) as kept:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from leadflow.archive import BadBackup, Kind, Manifest, read_manifest
 from leadflow.backup import MASTER_KEY, backups_in, key_mark
-from leadflow.paths import journal_path
 from store.migrate import HISTORIES, knows
 
 
@@ -38,13 +37,13 @@ class Restored:
     """Erasures that the backup did not know of, and that were carried out again."""
 
 
-def opened(wanted: Wanted, kind: Kind, folder: Path) -> tuple[Manifest, bytes]:
+def opened(wanted: Wanted, kind: Kind, beside: Path) -> tuple[Manifest, bytes]:
     """Return what an archive says, and the erasure journal to go by. Raises BadBackup, which says what to do."""
     manifest = read_manifest(wanted.archive)
     _refuse_other_kind(wanted, manifest, kind)
     _refuse_unknown(wanted, manifest)
     _refuse_older(wanted)
-    return manifest, _journal(wanted, manifest, folder)
+    return manifest, _journal(wanted, manifest, beside)
 
 
 def key_of(wanted: Wanted, manifest: Manifest, unpacked: Path, in_use: Path) -> bytes | None:
@@ -106,9 +105,8 @@ def _refuse_older(wanted: Wanted) -> None:
         )
 
 
-def _journal(wanted: Wanted, manifest: Manifest, folder: Path) -> bytes:
+def _journal(wanted: Wanted, manifest: Manifest, beside: Path) -> bytes:
     """Return the erasure journal to go by: the longest at hand, which must begin as the backup knew it."""
-    beside = journal_path(folder)
     found = [path for path in (beside, wanted.journal) if path is not None and path.exists()]
     if wanted.journal is not None and not wanted.journal.exists():
         raise BadBackup(f"There is no {wanted.journal}.", f"没有 {wanted.journal}。")

@@ -15,7 +15,6 @@ from leadflow.archive import BadBackup, journal_of
 from leadflow.backup import compare, scratch, unpack_into, write_private
 from leadflow.engine import erase_again
 from leadflow.kept_postgres import DUMP, KeptPostgres, contents_of, not_dumped
-from leadflow.paths import journal_path
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store import tables
 from store.acts_erase import Erasure, erase_keys
@@ -64,7 +63,7 @@ def try_restore_database(wanted: Wanted, kept: KeptPostgres) -> Restored:
 
 
 def _restored(wanted: Wanted, kept: KeptPostgres, *, keep: bool) -> Restored:
-    manifest, journal = opened(wanted, "postgresql", kept.folder)
+    manifest, journal = opened(wanted, "postgresql", kept.journal)
     kept.folder.mkdir(parents=True, exist_ok=True)
     with scratch(kept.folder.parent) as place:
         data, erasures = place / "data", place / "erasures"
@@ -87,11 +86,10 @@ def _restored(wanted: Wanted, kept: KeptPostgres, *, keep: bool) -> Restored:
         _give_up_keys(kept.database)
     elif not kept.key_file.exists():
         write_private(kept.key_file, key)
-    beside = journal_path(kept.folder)
-    if not beside.exists() or beside.read_bytes() != journal:
-        write_private(beside, journal)
+    if not kept.journal.exists() or kept.journal.read_bytes() != journal:
+        write_private(kept.journal, journal)
     keys = KeyRing(master_key(kept.key_file), fetch_keys(kept.database, tables.pii_key))
-    erase_again(_Erasable(kept.database, SqlLog(tables.log, tables.topic_head, keys), keys, beside))
+    erase_again(_Erasable(kept.database, SqlLog(tables.log, tables.topic_head, keys), keys, kept.journal))
     return Restored(manifest, since)
 
 

@@ -14,26 +14,28 @@ from leadflow.backup import MASTER_KEY, SETTINGS, compare, scratch, sync_folder,
 from leadflow.embedded import open_files
 from leadflow.kept_folder import look_at_folder
 from leadflow.lock import AlreadyRunning, take_lock
-from leadflow.paths import journal_path
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store.database import sqlite_module
 
 _LOCK = "host.lock"
 
 
-def restore(wanted: Wanted, folder: Path) -> Restored:
-    """Restore into a data folder that is empty or not there. Raises BadBackup, which says what to do."""
-    _refuse_occupied(folder)
-    return _restored(wanted, folder, keep=True)
+def restore(wanted: Wanted, folder: Path, journal: Path) -> Restored:
+    """Restore into a data folder that is empty or not there; `journal` is where its erasure journal lies.
+
+    Raises BadBackup, which says what to do.
+    """
+    _refuse_occupied(folder, journal)
+    return _restored(wanted, folder, journal, keep=True)
 
 
-def try_restore(wanted: Wanted, folder: Path) -> Restored:
+def try_restore(wanted: Wanted, folder: Path, journal: Path) -> Restored:
     """Do all of it but the last step, beside the data folder that may be in use; nothing is left."""
-    return _restored(wanted, folder, keep=False)
+    return _restored(wanted, folder, journal, keep=False)
 
 
-def _restored(wanted: Wanted, folder: Path, *, keep: bool) -> Restored:
-    manifest, journal = opened(wanted, "sqlite", folder)
+def _restored(wanted: Wanted, folder: Path, beside: Path, *, keep: bool) -> Restored:
+    manifest, journal = opened(wanted, "sqlite", beside)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch(folder.parent) as place:
         data, erasures = place / "data", place / "erasures"
@@ -49,11 +51,11 @@ def _restored(wanted: Wanted, folder: Path, *, keep: bool) -> Restored:
         open_files(data, journal=erasures).close()
         since = journal_of(erasures).erasures - manifest.journal.erasures
         if keep:
-            _put_in_place(data, erasures, folder)
+            _put_in_place(data, erasures, folder, beside)
     return Restored(manifest, since)
 
 
-def _refuse_occupied(folder: Path) -> None:
+def _refuse_occupied(folder: Path, journal: Path) -> None:
     if (folder / _LOCK).exists():
         try:
             take_lock(folder).close()
@@ -66,9 +68,8 @@ def _refuse_occupied(folder: Path) -> None:
     if there - {_LOCK, SETTINGS}:
         raise BadBackup(
             f"There is something in {folder}, and nothing is written over. Move it away first "
-            f"(mv {folder} {folder}.before) and leave {journal_path(folder)} where it is.",
-            f"{folder} 不是空文件夹，不会覆盖。请先移走（mv {folder} {folder}.before），"
-            f"并保留 {journal_path(folder)}。",
+            f"(mv {folder} {folder}.before) and leave {journal} where it is.",
+            f"{folder} 不是空文件夹，不会覆盖。请先移走（mv {folder} {folder}.before），并保留 {journal}。",
         )
 
 
@@ -82,8 +83,7 @@ def _give_up_keys(data: Path) -> None:
         doors.close()
 
 
-def _put_in_place(data: Path, journal: Path, folder: Path) -> None:
-    beside = journal_path(folder)
+def _put_in_place(data: Path, journal: Path, folder: Path, beside: Path) -> None:
     if not beside.exists() or beside.read_bytes() != journal.read_bytes():
         write_private(beside, journal.read_bytes())
     if (folder / SETTINGS).exists():  # this machine's own go before those of the one that was backed up

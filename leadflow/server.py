@@ -34,6 +34,7 @@ from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
 from leadflow.kept_folder import KeptFolder
+from leadflow.kept_postgres import KeptPostgres
 from leadflow.lock import take_lock
 from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
@@ -175,9 +176,11 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     crash.arm(dict(os.environ))
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
-    files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
+    files = open_files(
+        settings.data, settings.wal_limit_bytes, backups=settings.backups, journal=settings.erasures
+    )
     engine = Embedded(files, mark, settings.public_url, settings.breaker)
-    kept = KeptFolder(files.folder, files.doors, files.store)
+    kept = KeptFolder(files.folder, files.doors, files.store, files.journal)
     nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
     serve(engine, settings, kill)
@@ -196,8 +199,15 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     crash.arm(dict(os.environ))
     check_topics(settings)
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
-    engine = ClusterEngine(open_cluster(settings), settings, part, stages)
+    cluster = open_cluster(settings)
+    engine = ClusterEngine(cluster, settings, part, stages)
+    kept = KeptPostgres(cluster.store, settings.data, settings.key_file, settings.erasures)
+    nightly = nightly_backup(kept, settings, engine.metrics) if part == "timers" else None
+    if nightly is not None:
+        nightly.start()
     serve(engine, settings, part=part)
+    if nightly is not None:
+        nightly.stop()
     lock.close()
     return not engine.broke_down
 

@@ -174,7 +174,7 @@ def kept_in(database: Database, tmp_path: Path) -> tuple[KeptPostgres, Path]:
     folder.mkdir()
     key = folder / "master.key"
     key.write_bytes(bytes(32))
-    return KeptPostgres(database, folder, key), key
+    return KeptPostgres(database, folder, key, journal_path(folder)), key
 
 
 def test_the_cluster_is_put_back_into_an_empty_database_and_the_erased_stay_erased(
@@ -190,8 +190,9 @@ def test_the_cluster_is_put_back_into_an_empty_database_and_the_erased_stay_eras
     wanted = Wanted(made)
     with pytest.raises(BadBackup, match="There are tables"):
         restore_database(wanted, kept)
+    there = tmp_path / "new" / "data"
     with scratch_database(filled) as empty:
-        new = KeptPostgres(empty, tmp_path / "new" / "data", tmp_path / "new" / "data" / "master.key")
+        new = KeptPostgres(empty, there, there / "master.key", journal_path(there))
         with pytest.raises(BadBackup, match="no erasure journal"):
             restore_database(wanted, new)
         write_journal(journal_path(kept.folder), erasure)
