@@ -16,6 +16,7 @@ from console.why import Teller
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
 from schemas.work import Reason
+from store.breakers import DELIVER
 
 Fields = Sequence[Mapping[str, Any]]
 
@@ -83,9 +84,12 @@ class View:
 
     def breaker(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
         """Return what is held or has stopped, what to do about it, and the command that has it go on."""
-        said, todo = words.BREAKERS[row["state"]]
+        is_destination = row["stage"] == DELIVER
+        said, todo = words.BREAKERS["destination" if is_destination else row["state"]]
         facts = {
-            "source": self.source(row["source_id"]),
+            "source": self._destination(row["source_id"])
+            if is_destination
+            else self.source(row["source_id"]),
             "stage": self.word("STEPS", row["stage"]),
             "tried": row["tried"],
             "refused": row["refused"],
@@ -95,6 +99,10 @@ class View:
             "stopped": "leadflow breaker reset --all",
         }
         return self.gettext(said) % facts, self.gettext(todo), command.get(row["state"], "")
+
+    def _destination(self, key: str) -> str:
+        sink_id, _, person_id = key.removeprefix("sinks.").partition("/")
+        return f"{self.sink(sink_id)} → {self.name(person_id)}" if person_id else self.sink(sink_id)
 
     def sink(self, sink_id: str) -> str:
         """Return the name of a sink."""

@@ -228,6 +228,13 @@ BREAKERS: Mapping[str, tuple[str, str]] = {
             "the source, or have the sender correct it. Then run:"
         ),
     ),
+    "destination": (
+        N_("%(source)s takes nothing any more: %(refused)s deliveries in a row were refused"),
+        N_(
+            "What goes there waits, and nothing is lost. Correct the sink, or have the destination corrected: leadflow doctor "
+            "looks at it. Then run:"
+        ),
+    ),
     "draining": (
         N_("%(source)s goes on: what was held is handled in order"),
         N_("Nothing to do. What comes in meanwhile waits behind it."),
@@ -254,6 +261,10 @@ DEAD: Mapping[str, tuple[str, str]] = {
     "no_event": (
         N_("Something that is no event of Leadflow lies in one of its topics."),
         N_("Find out who else writes to this topic; only Leadflow may."),
+    ),
+    "no_raw_bytes": (
+        N_("It was held for longer than its topic keeps what came in, so it cannot be tried any more."),
+        N_("Ask the sender for it again, then discard this."),
     ),
     "unknown_format": (
         N_("There is no reader for this format."),

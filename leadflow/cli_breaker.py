@@ -1,4 +1,4 @@
-"""`leadflow breaker`: the sources whose events are held, the stages that stopped, and how they go on."""
+"""`leadflow breaker`: the sources and destinations that are held, the stages that stopped, and how they go on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import typer
 from leadflow.terminal import Actor, fail, operate, reading, say, tell
 
 breaker = typer.Typer(
-    invoke_without_command=True, help="Sources whose events are held: list them, reset one after the fix."
+    invoke_without_command=True,
+    help="Sources and destinations that are held: list them, reset one after the fix.",
 )
 
 
 @breaker.callback()
 def list_them(context: typer.Context) -> None:
-    """List sources whose events are held, and stages that stopped; exit 1 if there are any."""
+    """List sources and destinations that are held, and stages that stopped; exit 1 if there are any."""
     if context.invoked_subcommand is not None:
         return
     from store.breakers import open_breakers
@@ -45,14 +46,14 @@ def _line(row: dict[str, Any]) -> str:
 
 @breaker.command("reset")
 def reset(
-    sources: Annotated[list[str] | None, typer.Argument(help="Codes of the sources")] = None,
+    sources: Annotated[list[str] | None, typer.Argument(help="Sources; destinations as sinks.crm")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All sources; stages that stopped go on, too")
+        bool, typer.Option("--all", help="All of them; stages that stopped go on, too")
     ] = False,
     actor: Actor = "operator",
     reason: Annotated[str, typer.Option(help="What was put right")] = "",
 ) -> None:
-    """Replay what was held, in order, after the cause was put right."""
+    """Have what was held tried or sent, in order, after the cause was put right."""
     from store.breakers import WHOLE_STAGE
 
     if bool(sources) == everything:

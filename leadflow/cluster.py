@@ -20,7 +20,7 @@ from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
-from leadflow.embedded import IDLE_S, RETRY_S
+from leadflow.embedded import FORGET_US, IDLE_S, RETRY_S
 from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics
@@ -36,20 +36,23 @@ from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
 from store.dump import is_empty
-from store.migrate import is_behind, migrate
+from store.migrate import migrate
+from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.faust_app import AppThread, StageApp, StageWorker, Timing, stage_app
 from stream.host import StageHost
 from stream.kafka.door import KafkaDoor
-from stream.kafka.outbox import Outbox
+from stream.kafka.outbox import FORWARD, Outbox
 from stream.kafka.producer import Sender
 from stream.kafka.reader import KafkaReader, Opener
 from stream.kafka.topics import admin_client, missing, topics_of
 from stream.log import LogReader, Place, SqlLog
+from stream.retention import Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
+from stream.watch import forget
 
 log = structlog.get_logger()
 
@@ -72,14 +75,11 @@ class Cluster:
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased. Raises BrokersAway."""
-        table = tables.capture
         with self.store.read() as connection:
-            row = connection.execute(
-                select(table.c.part, table.c.off).where(table.c.capture_id == capture_id)
-            ).one_or_none()
-        if row is None:
+            place = capture_place(connection, capture_id)
+        if place is None:
             return None
-        found = self.reader.read(Place(CAPTURES, row.part), row.off, 1)
+        found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
         return found[0].event.read(Capture) if found and found[0].opened else None
 
     def forget_keys(self, erasure: Erasure) -> None:
@@ -97,8 +97,10 @@ class Cluster:
         self.store.close()
 
 
-def open_cluster(settings: Settings) -> Cluster:
+def open_cluster(settings: Settings, role: str = "") -> Cluster:
     """Connect to the store and the brokers that the settings name, and bring the store up to date.
+
+    The server's administrator sees `role` as this process's name.
 
     Raises NotReady when a setting is missing or the master key is another one than the store's.
     """
@@ -106,17 +108,20 @@ def open_cluster(settings: Settings) -> Cluster:
         raise NotReady(
             "The cluster needs LEADFLOW_KAFKA=host:port and LEADFLOW_DATABASE_URL=postgresql+psycopg://…"
         )
+    name = f"leadflow {role}".rstrip()
     settings.data.mkdir(parents=True, exist_ok=True)
-    store = open_postgres(settings.database_url)
+    store = open_postgres(settings.database_url, settings.database_limits, name)
     with store.read() as connection:
         is_new = is_empty(connection)
     if is_new and not settings.erasures.exists():
         begin_journal(settings.erasures, new_id())
-    if is_behind(store, "state") and settings.key_file.exists():
-        kept = KeptPostgres(store, settings.data, settings.key_file, settings.erasures)
-        make_backup(kept, into=settings.backups, why="migration", now_us=wall_clock_us())
-    migrate(store, "state")
     key = master_key(settings.key_file)
+    kept = KeptPostgres(store, settings.data, settings.key_file, settings.erasures)
+    migrate(
+        store,
+        "state",
+        lambda: make_backup(kept, into=settings.backups, why="migration", now_us=wall_clock_us()),
+    )
     keys = KeyRing(key, fetch_keys(store, tables.pii_key))
     store_log = SqlLog(tables.log, tables.topic_head, keys)
     with store.write() as connection:
@@ -237,13 +242,14 @@ class ClusterEngine:
             self._apps = AppThread(apps, self._crashed)
         elif part == "timers":
             self._outbox = cluster_outbox(cluster)
-            self._clockwork = Clockwork(cluster)
+            self._clockwork = Clockwork(cluster, settings.log_keep_us, settings.breaker)
         elif part == "sinks":
             self._dispatch = Dispatcher(
                 cluster.store,
                 self.companies,
                 outside(cluster.folder),
                 wall_clock_us,
+                worker=f"{socket.gethostname()}-{settings.data.name}",
                 public_url=settings.public_url,
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
@@ -301,11 +307,15 @@ class ClusterEngine:
 
 
 class Clockwork:
-    """Fires the store's timers; any number of processes may, each timer fires once."""
+    """Fires the store's timers and trims what is kept only for a time; any number of processes may."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, keep_us: int, policy: Policy) -> None:
         self.trouble: str | None = None
         self._cluster = cluster
+        # The brokers keep their own copies; of the log in the store only the outbox reads.
+        self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
+        self._policy = policy
+        self._forgot_us = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -325,6 +335,10 @@ class Clockwork:
                     self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
                 ):
                     pass
+                self._retention.turn(wall_clock_us())
+                if (now_us := wall_clock_us()) - self._forgot_us > FORGET_US:
+                    forget(self._cluster.store, self._policy, now_us)
+                    self._forgot_us = now_us
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

@@ -134,12 +134,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         host = running
     files = read_files(folder)
     try:
-        yield from _running(files, host, settings)
+        yield from behind_doors(files, host, settings)
     finally:
         files.close()
 
 
-def _running(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:
+def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:
+    """Yield what is found at the doors of an installation that runs, and behind them."""
     try:
         status, answer = _ask(host, "GET", "/readyz", b"", {})
         why = str(answer.get("why", tell("see its log", "请查看日志")))
@@ -178,8 +179,8 @@ def _held(files: Data) -> Iterator[Finding]:
         yield Finding(
             False,
             tell(
-                f"source {source_id} is held at {row['stage']} ({row['code']}), {row['held']} wait",
-                f"接入渠道 {source_id} 已在 {row['stage']} 环节暂扣（{row['code']}），{row['held']} 条等待中",
+                f"{source_id} is held at {row['stage']} ({row['code']}), {row['held']} wait",
+                f"{source_id} 已在 {row['stage']} 环节暂扣（{row['code']}），{row['held']} 条等待中",
             ),
             tell(
                 f"put the cause right (leadflow dead list), then: leadflow breaker reset {source_id}",

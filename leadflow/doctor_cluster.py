@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from leadflow import pipeline
 from leadflow.cluster import Cluster, NotReady, cluster_outbox, open_cluster
-from leadflow.doctor import Doorway, Finding, running
+from leadflow.doctor import Doorway, Finding, behind_doors
 from leadflow.settings import Settings
 from leadflow.terminal import tell
 from store.company import CompanyCache
@@ -91,7 +91,5 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
             tell(f"{waiting} events wait for {stage.name}", f"环节 {stage.name} 有 {waiting} 条等待"),
             fix,
         )
-    yield from running(
-        cluster,
-        Doorway(settings.doors_url or settings.local_url, settings.smtp_port, cluster.keys.probe_token),
-    )
+    door = Doorway(settings.doors_url or settings.local_url, settings.smtp_port, cluster.keys.probe_token)
+    yield from behind_doors(cluster, door, settings)

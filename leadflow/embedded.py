@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from ingest.cti.door import CallDoor
@@ -32,14 +31,16 @@ from store.acts_erase import Erasure, begin_journal, erase_keys
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import is_behind, migrate
+from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
 from stream.host import StageHost
 from stream.log import LogReader, SqlLog, SqlReader
+from stream.retention import KEEP_US, Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
-from stream.watch import StageStopped
+from stream.watch import StageStopped, forget
 
 log = structlog.get_logger()
 
@@ -48,6 +49,8 @@ IDLE_S = 0.25
 only how late a timer fires (limit: 2 s)."""
 STANDS_S = 60.0
 """A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
+FORGET_US = 600_000_000
+"""How often counts that no breaker's window reaches any more are deleted: some hundred rows each time."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -67,18 +70,12 @@ class Files:
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased."""
-        table, dead = tables.capture, tables.dead
-        of_letter = select(dead.c.off).where(dead.c.capture_id == capture_id, dead.c.topic == CAPTURES)
         with self.store.read() as connection:
-            off = connection.execute(
-                select(table.c.off).where(table.c.capture_id == capture_id)
-            ).scalar_one_or_none()
-            if off is None:  # parse broke on it, or has not tried it
-                off = connection.execute(of_letter.limit(1)).scalar_one_or_none()
-        if off is None:
+            place = capture_place(connection, capture_id)
+        if place is None:
             return None
         with self.doors.read() as connection:
-            (logged,) = self.door_log.read(connection, CAPTURES, off, 1)
+            (logged,) = self.door_log.read(connection, CAPTURES, place[1], 1)
         return logged.event.read(Capture) if logged.opened else None
 
     def forget_keys(self, erasure: Erasure) -> None:
@@ -165,6 +162,7 @@ class Embedded:
         probe_token: str = "",
         public_url: str | None = None,
         policy: Policy | None = None,
+        keep_us: int = KEEP_US,
     ) -> None:
         self.files = files
         self.companies = CompanyCache()
@@ -186,6 +184,7 @@ class Embedded:
             StageHost(stage, readers, files.store, files.store_log, _wall_clock_of, policy=policy)
             for stage in stages
         ]
+        self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -199,6 +198,8 @@ class Embedded:
             link_for=mailed_links(files, public_url),
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
+        self._policy = policy or Policy()
+        self._forgot_us = 0
         self.trouble: str | None = None
         self._turned_s = time.monotonic()
         self._stopping = threading.Event()
@@ -229,7 +230,11 @@ class Embedded:
         return total
 
     def _turn(self) -> int:
-        fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, wall_clock_us())
+        now_us = wall_clock_us()
+        fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, now_us)
+        if now_us - self._forgot_us > FORGET_US:
+            forget(self.files.store, self._policy, now_us)
+            self._forgot_us = now_us
         stopped: list[str] = []
         done = sum(self._timed(host, stopped) for host in self.hosts)
         self.trouble = "; ".join(stopped) or None
@@ -263,7 +268,7 @@ class Embedded:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                done = self._turn()
+                done = self._turn() or self._retention.turn(wall_clock_us())
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

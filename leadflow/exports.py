@@ -128,6 +128,7 @@ def dead(connection: Connection) -> Iterator[dict[str, Any]]:
             "hint": row.hint,
             "attempt": row.attempt,
             "refused": moment(row.refused_us),
+            "source": row.source_id,
             "capture_id": row.capture_id,
             "trace_id": row.trace_id,
         }

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.recent import Recent
 from store import tables, views
-from store.breakers import WHOLE_STAGE, open_breakers
+from store.breakers import DELIVER, WHOLE_STAGE, open_breakers
 from store.database import Database
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -179,18 +179,27 @@ def _breakers(connection: Connection) -> Iterator[Metric]:
     stopped = GaugeMetricFamily(
         "leadflow_stage_stopped", "1 while a stage stands because most sources failed", labels=["stage"]
     )
+    sinks = GaugeMetricFamily(
+        "leadflow_deliveries_held", "What waits for destinations that are held", labels=["sink"]
+    )
+    unsent: dict[str, int] = {}
     found = open_breakers(connection)
     waiting = dict.fromkeys(connection.execute(select(tables.source.c.source_id)).scalars(), 0)
     for row in found:
         if row["source_id"] == WHOLE_STAGE:
             stopped.add_metric([row["stage"]], 1)
+        elif row["stage"] == DELIVER:
+            sink_id = row["source_id"].removeprefix("sinks.").partition("/")[0]
+            unsent[sink_id] = unsent.get(sink_id, 0) + row["held"]
         else:
             waiting[row["source_id"]] = waiting.get(row["source_id"], 0) + row["held"]
-    is_open = {row["source_id"] for row in found}
+    is_open = {row["source_id"] for row in found if row["stage"] != DELIVER}
     for source_id, count in sorted(waiting.items()):
         opened.add_metric([source_id], source_id in is_open)
         held.add_metric([source_id], count)
-    yield from (opened, held, stopped)
+    for sink_id, count in sorted(unsent.items()):
+        sinks.add_metric([sink_id], count)
+    yield from (opened, held, stopped, sinks)
 
 
 def _present(connection: Connection, now_us: int) -> Iterator[Metric]:

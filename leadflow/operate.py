@@ -17,7 +17,7 @@ import orjson
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
-from leadflow.engine import Engine
+from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish
@@ -27,7 +27,7 @@ from schemas.company import Company
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
-from store.acts_erase import erase, find_erasure, write_journal
+from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, write_journal
 from store.breakers import reset
 from store.company import company_version, load_company
 
@@ -70,14 +70,25 @@ def do_erase(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
     files = engine.files
     command = _command(payload, "erase")
-    with files.store.read() as connection:
-        erasure = find_erasure(connection, command.act_id, payload["id"])
-    write_journal(files.journal, erasure)
-    files.forget_keys(erasure)
-    plan = erase(erasure, files.keys.hash_secret)
-    perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+    erasure = _erase_once(files, command)
+    while erasure is None:
+        erasure = _erase_once(files, command)
     files.empty_deleted()
     return {"act_id": command.act_id, "captures": len(erasure.captures), "leads": len(erasure.leads)}
+
+
+def _erase_once(files: Data, command: Command) -> Erasure | None:
+    """Erase a customer; None when something came to it meanwhile, so that it is not done yet."""
+    with files.store.read() as connection:
+        erasure = find_erasure(connection, command.act_id, command.scope_id)
+    write_journal(files.journal, erasure)
+    files.forget_keys(erasure)
+    plan = erase_customer(erasure, files.keys.hash_secret)
+    try:
+        perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+    except Outgrown:
+        return None
+    return erasure
 
 
 def do_ingest(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -186,7 +197,7 @@ def _here(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
 def _in_cluster(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
     from leadflow.cluster import ClusterEngine, open_cluster  # Kafka's client is an extra
 
-    engine = ClusterEngine(open_cluster(settings), settings, "console")
+    engine = ClusterEngine(open_cluster(settings, "operate"), settings, "console")
     engine.start()
     try:
         return VERBS[verb](engine, payload)

@@ -14,7 +14,7 @@ effects, outputs and progress together. This page names every part; it decides n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enrich.gateway import LOOK_AGAIN, ResolveStage, looks_again
@@ -44,3 +44,11 @@ def stages(companies: CompanyCache) -> list[Stage[Any, Any]]:
         RouteStage(companies),
         DeliverStage(companies),
     ]
+
+
+def readers_of(stages: Sequence[Stage[Any, Any]]) -> dict[str, tuple[str, ...]]:
+    """Return the topics of the store, and which stages read each."""
+    return {
+        topic: tuple(one.name for one in stages if topic == REPLAY or topic in one.topics)
+        for topic in STORE_TOPICS
+    }

@@ -179,7 +179,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     files = open_files(
         settings.data, settings.wal_limit_bytes, backups=settings.backups, journal=settings.erasures
     )
-    engine = Embedded(files, mark, settings.public_url, settings.breaker)
+    engine = Embedded(files, mark, settings.public_url, settings.breaker, settings.log_keep_us)
     kept = KeptFolder(files.folder, files.doors, files.store, files.journal)
     nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
@@ -199,7 +199,7 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     crash.arm(dict(os.environ))
     check_topics(settings)
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
-    cluster = open_cluster(settings)
+    cluster = open_cluster(settings, part)
     engine = ClusterEngine(cluster, settings, part, stages)
     kept = KeptPostgres(cluster.store, settings.data, settings.key_file, settings.erasures)
     nightly = nightly_backup(kept, settings, engine.metrics) if part == "timers" else None

@@ -19,10 +19,11 @@ from pydantic_settings import (
 
 from leadflow.paths import backups_of, journal_path
 from schemas.base import Language
-from store.database import WAL_LIMIT_BYTES
+from store.database import WAL_LIMIT_BYTES, PostgresLimits
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
+from stream.retention import KEEP_US
 
-MINUTE_US = 60_000_000
+MINUTE_US, HOUR_US = 60_000_000, 3_600_000_000
 
 
 class Settings(BaseSettings):
@@ -54,6 +55,14 @@ class Settings(BaseSettings):
         pattern=r"^postgresql\+psycopg://\S+$",
         description="PostgreSQL of the cluster: postgresql+psycopg://user:password@host/database",
     )
+    database_pool: int = Field(8, ge=1, le=1_000, description="Connections that each process may have open")
+    database_statement_s: float = Field(60.0, gt=0, description="Seconds that one statement may take")
+    database_lock_s: float = Field(
+        10.0, gt=0, description="Seconds to wait for a lock or for a free connection"
+    )
+    database_idle_s: float = Field(
+        20.0, gt=0, description="Seconds after which a transaction in which nothing happens is cut off"
+    )
     doors_url: str | None = Field(
         None,
         pattern=r"^https?://[^/?#\s]+$",
@@ -68,6 +77,9 @@ class Settings(BaseSettings):
     master_key: Path | None = Field(
         None,
         description="File of the master key, the same on every machine (default: master.key in the data folder)",
+    )
+    log_keep_hours: float = Field(
+        KEEP_US / HOUR_US, ge=1, description="How long the log keeps events that every stage has read"
     )
     breaker_share: float = Field(
         SHARE, gt=0, le=1, description="Hold a source when this share of what it sends is refused"
@@ -127,6 +139,21 @@ class Settings(BaseSettings):
     def breaker(self) -> Policy:
         """When a source's events are held."""
         return Policy(self.breaker_share, self.breaker_window_minutes * MINUTE_US, self.breaker_minimum)
+
+    @property
+    def database_limits(self) -> PostgresLimits:
+        """What a process may take of the cluster's PostgreSQL."""
+        return PostgresLimits(
+            pool=self.database_pool,
+            statement_s=self.database_statement_s,
+            lock_s=self.database_lock_s,
+            idle_s=self.database_idle_s,
+        )
+
+    @property
+    def log_keep_us(self) -> int:
+        """How long the store's log keeps what has been read."""
+        return int(self.log_keep_hours * HOUR_US)
 
     @property
     def local_url(self) -> str:

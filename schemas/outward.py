@@ -60,12 +60,14 @@ class Assigned(Frozen):
 
 
 class Alarm(Frozen):
-    """Something needs a person: a source whose events are held, or a stage that stopped."""
+    """Something needs a person: a source or a destination that is held, or a stage that stopped."""
 
     alarm_id: str
-    what: Literal["source_held", "stage_stopped"]
+    what: Literal["source_held", "destination_held", "stage_stopped"]
     stage: str
-    source: str | None = Field(description="None when the whole stage stopped")
+    source: str | None = Field(
+        description="The source; of a destination its sink and person, `sinks.crm`, `sinks.mail/wu-ting`; else None"
+    )
     since: AwareDatetime
     tried: int = Field(description="Lately, of this source; of a stage: the sources that were heard of")
     refused: int = Field(description="Of these; of a stage: the sources that fail")

@@ -24,7 +24,7 @@ from sinks.port import Answer, Later, Outside, Recipient, Taken
 from sinks.registry import BadSink, sinks_of
 from sinks.webhook import post_to, signed
 from store import alarms
-from store.breakers import WHOLE_STAGE
+from store.breakers import DELIVER, WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import Database
 
@@ -131,10 +131,10 @@ class Alarms:
 
 def alarm_of(row: Mapping[str, Any], public_url: str | None) -> Alarm:
     """Return what is told of an alarm's row. Pure."""
-    is_stage = row["source_id"] == WHOLE_STAGE
+    is_stage, is_destination = row["source_id"] == WHOLE_STAGE, row["stage"] == DELIVER
     return Alarm(
         alarm_id=row["alarm_id"],
-        what="stage_stopped" if is_stage else "source_held",
+        what="stage_stopped" if is_stage else "destination_held" if is_destination else "source_held",
         stage=row["stage"],
         source=None if is_stage else row["source_id"],
         since=utc(row["at_us"]),
@@ -167,9 +167,8 @@ def recipient_of(ways: Ways, company: Company) -> Recipient | None:
 def mail_of(alarm: Alarm, relay: Mail, person: Recipient, company: Company) -> EmailMessage:
     """Return the mail that tells an alarm, in the recipient's language. Pure."""
     words = _WORDS[person.language]
-    name = str(company.sources.get(alarm.source or "", {}).get("name", alarm.source))
     facts = {
-        "source": name,
+        "source": _name(alarm, company),
         "id": alarm.source,
         "stage": _STAGES[person.language].get(alarm.stage, alarm.stage),
         "tried": alarm.tried,
@@ -183,6 +182,15 @@ def mail_of(alarm: Alarm, relay: Mail, person: Recipient, company: Company) -> E
     return mail
 
 
+def _name(alarm: Alarm, company: Company) -> str:
+    key = alarm.source or ""
+    if alarm.what != "destination_held":
+        return str(company.sources.get(key, {}).get("name", key))
+    sink_id, _, dest = key.removeprefix("sinks.").partition("/")
+    name = str(company.sinks.get(sink_id, {}).get("name", sink_id))
+    return f"{name} → {dest}" if dest else name
+
+
 _STAGES: Mapping[Language, Mapping[str, str]] = {
     "zh": {"parse": "解析", "resolve": "识别客户", "route": "分配"},
     "en": {"parse": "parse", "resolve": "resolve", "route": "route"},
@@ -194,6 +202,11 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "（{code}）。此后收到的内容照常接收并给回执，但暂扣、不再处理；其他渠道不受影响。\n\n"
         "处理办法：\n1. leadflow dead list，查看无法处理的原因；\n2. 更正该渠道的设置（leadflow apply），或请发送方更正；\n"
         "3. leadflow breaker reset {id}，暂扣的内容将按顺序重新处理。",
+        "destination_held subject": "「{source}」不再接收任何内容，已暂停发送",
+        "destination_held": "发往「{source}」（{id}）的内容连续 {refused} 次被拒绝，原因在对方或出口设置，而不在某条线索"
+        "（{code}）。此后的内容排队等待，不会丢失，也不会逐条变成待修复；其他出口不受影响。\n\n"
+        "处理办法：\n1. leadflow doctor，检查该出口；\n2. 更正出口设置（leadflow apply）或请对方更正；\n"
+        "3. leadflow breaker reset {id}，等待中的内容将按顺序发送。",
         "stage_stopped subject": "「{stage}」环节已停止：{tried} 个接入渠道中 {refused} 个同时失败",
         "stage_stopped": "近期有内容的 {tried} 个接入渠道中有 {refused} 个同时在「{stage}」环节失败（最近一次：{code}），"
         "问题不在某个发送方，因此该环节已停止。内容照常接收，没有遗漏。\n\n"
@@ -205,6 +218,12 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "{stage} ({code}). What comes from now on is taken in and acknowledged, but held and not tried; the other sources "
         "go on.\n\nWhat to do:\n1. leadflow dead list shows what is wrong;\n2. correct the source (leadflow apply), or "
         "have the sender correct it;\n3. leadflow breaker reset {id} has what is held tried again, in order.",
+        "destination_held subject": "{source} takes nothing any more and is held",
+        "destination_held": "{source} ({id}) has refused {refused} deliveries in a row for a reason that is its own or its "
+        "settings', not a lead's ({code}). What goes there from now on waits: nothing is lost, and nothing becomes a dead "
+        "letter meanwhile. The other sinks go on.\n\nWhat to do:\n1. leadflow doctor looks at the sink;\n2. correct the "
+        "sink (leadflow apply), or have the destination corrected;\n3. leadflow breaker reset {id} has what waits sent, in "
+        "order.",
         "stage_stopped subject": "The stage {stage} has stopped: {refused} of {tried} sources fail at once",
         "stage_stopped": "{refused} of the {tried} sources that were heard of lately fail at the stage {stage} (the last "
         "one: {code}). That is no sender's doing, so the stage has stopped. The doors stay open, and nothing was "

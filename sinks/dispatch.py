@@ -1,8 +1,8 @@
 """Sending what is due: several destinations side by side, each in order, and each result recorded at once.
 
 A delivery is sent, then recorded. Killed in between, it is sent again under the same id: at least once outside, and
-recognisable. What is being sent is known to this process alone, which holds the data folder's lock; so a claim
-dies with the process that made it, and there is nothing to be released after a kill.
+recognisable. Several processes may send: each claims the lanes it sends from (`sinks.claims`). Started again under its
+name, a process has its own claims back at once; another one takes them over when they have run out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,14 @@ from sqlalchemy.exc import DBAPIError
 from schemas.company import Company
 from schemas.ids import make_id
 from sinks import read
+from sinks.claims import claim, release
+from sinks.hold import held, hold, is_to_be_held
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
 from sinks.port import Answer, Later, Message, Never, Outside, Taken
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
+from store.breakers import destination_key
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database
@@ -68,7 +71,7 @@ class _Job:
 class Dispatcher:
     """Sends deliveries until stopped.
 
-    `link_for` makes the one-time link that a message (delivery id, person) carries, the same at each try;
+    `worker` is this process's own name among those that send; `link_for` makes the one-time link that a message (delivery id, person) carries, the same at each try;
     `crash_point` is where tests may kill the process.
     """
 
@@ -79,6 +82,7 @@ class Dispatcher:
         outside: Outside,
         clock: Callable[[], int],
         *,
+        worker: str = "leadflow",
         public_url: str | None = None,
         link_for: Callable[[str, str], str | None] = lambda _delivery_id, _person_id: None,
         crash_point: Callable[[], None] = lambda: None,
@@ -87,6 +91,7 @@ class Dispatcher:
         self._companies = companies
         self._outside = outside
         self._clock = clock
+        self._worker = worker
         self._public_url = public_url
         self._link_for = link_for
         self._crash_point = crash_point
@@ -116,9 +121,13 @@ class Dispatcher:
 
     def turn(self) -> int:
         """Record what was answered, start what is due; return how many sends are under way."""
-        self._record()
-        for job in self._due():
-            self._start(job)
+        now_us = self._clock()
+        with self._lock:
+            results = list(self._results)
+        if results or self._something_is_due(now_us):
+            company, rows = self._settle(results, now_us)
+            for job in self._jobs(company, rows, now_us):
+                self._start(job)
         with self._lock:
             return len(self._under_way)
 
@@ -139,7 +148,10 @@ class Dispatcher:
         try:
             while time.monotonic() < give_up:
                 self._wake.clear()
-                self._record()
+                with self._lock:
+                    results = list(self._results)
+                if results:
+                    self._settle(results, self._clock(), start=False)
                 with self._lock:
                     if not self._under_way:
                         return
@@ -147,27 +159,63 @@ class Dispatcher:
         except DBAPIError as error:
             log.error("dispatch_failed", error=type(error).__name__)
 
-    def _due(self) -> list[_Job]:
-        """Return what is to be sent now: the lane is free, and the sink has room."""
-        now_us = self._clock()
+    def _something_is_due(self, now_us: int) -> bool:
+        """Tell whether something can be sent, without keeping the store's writers waiting to find out."""
         with self._store.read() as connection:
             rows = read.due(connection, now_us)
-            if not rows:
-                return []
-            company = self._companies.get(connection)
-            chosen = self._chosen(rows, company)
-            facts = read.gather(connection, chosen)
-        return [_Job(row, facts, company, now_us) for row in chosen]
+            return bool(rows and self._chosen(connection, rows, self._companies.get(connection), ()))
 
-    def _chosen(self, rows: Sequence[read.Row], company: Company) -> list[read.Row]:
+    def _settle(
+        self, results: Sequence[Result], now_us: int, *, start: bool = True
+    ) -> tuple[Company, list[read.Row]]:
+        """Write the results there are, free their lanes, and claim the next, in one short transaction."""
+        if results:
+            self._crash_point()
+        answered = [result.row["lane"] for result in results]
+        with self._store.write() as connection:
+            for result in results:
+                _write(connection, result, now_us)
+            release(connection, answered, self._worker)
+            company = self._companies.get(connection)
+            rows = self._claimed(connection, company, answered, now_us) if start else []
         with self._lock:
-            under_way = dict(self._under_way)
+            del self._results[: len(results)]
+            for lane in answered:
+                self._under_way.pop(lane, None)
+        return company, rows
+
+    def _claimed(
+        self, connection: Connection, company: Company, answered: Collection[str], now_us: int
+    ) -> list[read.Row]:
+        """Claim the lanes of what is to be sent now; return what is first in them then."""
+        due = read.due(connection, now_us)
+        wanted = {row["lane"] for row in self._chosen(connection, due, company, answered)}
+        if not wanted:
+            return []
+        mine = claim(connection, wanted, self._worker, now_us)
+        rows = [row for row in read.due(connection, now_us) if row["lane"] in mine]
+        # Somebody else may have sent what was first, and let the lane go, before it was claimed.
+        release(connection, mine - {row["lane"] for row in rows}, self._worker)
+        return rows
+
+    def _chosen(
+        self,
+        connection: Connection,
+        rows: Sequence[read.Row],
+        company: Company,
+        answered: Collection[str],
+    ) -> list[read.Row]:
+        """Return what may be sent: the lane is free here, the destination not held, and the sink has room."""
+        on_hold = held(connection) if rows else ()
+        with self._lock:
+            under_way = {lane: sink for lane, sink in self._under_way.items() if lane not in answered}
         busy, chosen = Counter(under_way.values()), []
         for row in rows:
             sink_id = row["sink_id"]
-            # One that is switched off waits until it is on again.
+            # One that is switched off waits until it is on again, one that is held until it is reset.
             if (
                 row["lane"] in under_way
+                or destination_key(sink_id, row["dest"]) in on_hold
                 or sink_id in company.sinks_off
                 or busy[sink_id] >= _room(sink_id, company)
             ):
@@ -175,6 +223,13 @@ class Dispatcher:
             busy[sink_id] += 1
             chosen.append(row)
         return chosen
+
+    def _jobs(self, company: Company, rows: Sequence[read.Row], now_us: int) -> list[_Job]:
+        if not rows:
+            return []
+        with self._store.read() as connection:
+            facts = read.gather(connection, rows)
+        return [_Job(row, facts, company, now_us) for row in rows]
 
     def _start(self, job: _Job) -> None:
         lane = job.row["lane"]
@@ -231,22 +286,6 @@ class Dispatcher:
             self._results.append(result)
         self._wake.set()
 
-    def _record(self) -> None:
-        """Write the results there are, in one short transaction; then their lanes are free again."""
-        with self._lock:
-            results = list(self._results)
-        if not results:
-            return
-        self._crash_point()
-        now_us = self._clock()
-        with self._store.write() as connection:
-            for result in results:
-                _write(connection, result, now_us)
-        with self._lock:
-            del self._results[: len(results)]
-            for result in results:
-                self._under_way.pop(result.row["lane"], None)
-
 
 def _room(sink_id: str, company: Company) -> int:
     """Return how many sends of a sink may run at once; one that cannot be read is settled without any."""
@@ -257,6 +296,9 @@ def _room(sink_id: str, company: Company) -> int:
 def _write(connection: Connection, result: Result, now_us: int) -> None:
     row, answer = result.row, result.answer
     values, letter = outcome(row, answer, now_us)
+    is_held = letter is not None and is_to_be_held(connection, row, values["code"], values["answer"])
+    if is_held:
+        values, letter = {**values, "state": "waiting", "attempt": 0, "next_us": now_us}, None
     delivery = tables.delivery
     waiting = (delivery.c.delivery_id == row["delivery_id"]) & (delivery.c.state == "waiting")
     # What was taken is sent, even if the customer was erased in the same second; what was not stays dropped.
@@ -264,6 +306,9 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
     changed = connection.execute(update(delivery).where(mine).values(**values)).rowcount
     if letter is not None and changed:
         insert_ignore(connection, tables.dead, [letter])
+    if is_held and changed:
+        log.error("destination_held", sink=row["sink_id"], code=values["code"])
+        hold(connection, row, values["code"], now_us)
 
 
 def outcome(

@@ -19,8 +19,13 @@ from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert
+from store.locks import lock_customers
 
 _HEADER = b'{"installation":'
+
+
+class Outgrown(RuntimeError):
+    """Something came to the customer after it was found out what erasing it takes; nothing was erased: find out again."""
 
 
 class Erasure(Frozen):
@@ -105,11 +110,16 @@ def _append(journal: Path, line: bytes) -> None:
 
 
 def read_journal(journal: Path) -> list[Erasure]:
-    """Return every erasure there was. A last line cut off by a power failure was never acted upon."""
+    """Return every erasure there was, each as it was written last.
+
+    A last line cut off by a power failure was never acted upon.
+    """
     if not journal.exists():
         return []
     lines = journal.read_bytes().split(b"\n")
-    return [Erasure.model_validate_json(line) for line in lines[:-1] if line and not line.startswith(_HEADER)]
+    written = [line for line in lines[:-1] if line and not line.startswith(_HEADER)]
+    erasures = [Erasure.model_validate_json(line) for line in written]
+    return list({one.act_id: one for one in erasures}.values())
 
 
 def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> list[str]:
@@ -146,8 +156,22 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     connection.execute(update(tables.customer).where(of_customers).values(state="closed"))
 
 
+def erase_customer(erasure: Erasure, secret: bytes) -> Plan:
+    """Return the plan that erases a customer as it is now. Raises Outgrown if that is more than was found."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        lock_customers(connection, erasure.customers)
+        now = find_erasure(connection, command.act_id, erasure.customers[0])
+        for name in ("customers", "contacts", "leads", "captures"):
+            if not set(getattr(now, name)) <= set(getattr(erasure, name)):
+                raise Outgrown
+        return erase(erasure, secret)(connection, command, now_us)
+
+    return plan
+
+
 def erase(erasure: Erasure, secret: bytes) -> Plan:
-    """Return the plan that erases the rows and leaves a keyed hash of each identifier."""
+    """Return the plan that erases these rows and leaves a keyed hash of each identifier."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         identifier = tables.lead_identifier

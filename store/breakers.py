@@ -10,7 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from schemas.ids import make_id
 from store import tables
@@ -21,19 +33,27 @@ from store.effects import Effect
 WHOLE_STAGE = "*"
 """Stands for the source in the row of a stage that has stopped; no source can be called so."""
 
+DELIVER = "deliver"
+"""The stage under whose name destinations are held: their breakers are opened by dispatch, and close at once."""
+
 Bucket = tuple[str, int, int]
 """Source, partition, and the moment at which the bucket begins."""
 
 _breaker, _count, _dead = tables.breaker, tables.breaker_count, tables.dead
+_delivery = tables.delivery
+_DESTINATION = case(
+    (_delivery.c.dest == _delivery.c.sink_id, "sinks." + _delivery.c.sink_id),
+    else_="sinks." + _delivery.c.sink_id + "/" + _delivery.c.dest,
+)
 _OF_STAGE = _breaker.c.stage == bindparam("of_stage")
 _OF_SOURCE = _breaker.c.source_id == bindparam("of_source")
 # Shared: closing a breaker waits for every worker that still holds events by it (see `close_breaker`).
 _BLOCKED = Prepared(select(_breaker).where(_OF_STAGE).with_for_update(read=True))
 _LOCKED = Prepared(select(_breaker.c.state).where(_OF_STAGE, _OF_SOURCE).with_for_update())
-_RESETTING = Prepared(
-    select(_breaker.c.source_id)
-    .where(_OF_STAGE, _breaker.c.state == literal("draining"))
-    .order_by(_breaker.c.source_id)
+_STANDING = Prepared(
+    select(_breaker)
+    .where(_OF_STAGE, _breaker.c.state != literal("open"))
+    .order_by(_breaker.c.source_id)  # the whole stage, *, comes first
     .limit(1)
 )
 _HELD_OF = (
@@ -113,23 +133,31 @@ class Opening:
     """Of the last refusal."""
 
 
-def put_breaker(connection: Connection, stage: str, source_id: str, opening: Opening) -> None:
-    """Open a breaker, or open it again while what it held is replayed; have a person told."""
-    key = {"stage": stage, "source_id": source_id}
-    values = asdict(opening)
+def put_breaker(
+    connection: Connection, stage: str, source_id: str, opening: Opening, *, again: bool = False
+) -> None:
+    """Open a breaker, `again`: while what it held is replayed; have a person told. One that another worker opened stays."""
+    key, values = {"stage": stage, "source_id": source_id}, asdict(opening)
     known = (_breaker.c.stage == stage) & (_breaker.c.source_id == source_id)
-    if not connection.execute(update(_breaker).where(known).values(**values)).rowcount:
+    if again:
+        connection.execute(update(_breaker).where(known).values(**values))
+    else:
         insert_ignore(connection, _breaker, [{**key, **values}])
-    alarm_id = make_id("alm", stage, source_id, opening.since_us)
-    insert_ignore(
-        connection, tables.alarm, [{**key, **values, "alarm_id": alarm_id, "at_us": opening.since_us}]
-    )
+    since_us = connection.execute(select(_breaker.c.since_us).where(known)).scalar_one_or_none()
+    if since_us == opening.since_us:
+        alarm_id = make_id("alm", stage, source_id, since_us)
+        alarm = {**key, **values, "alarm_id": alarm_id, "at_us": since_us}
+        insert_ignore(connection, tables.alarm, [alarm])
 
 
-def resetting(connection: Connection, stage: str) -> str | None:
-    """Return a source whose held events are to be replayed at a stage; None if there is none."""
-    source_id: str | None = _RESETTING(connection, of_stage=stage).scalar_one_or_none()
-    return source_id
+def destination_key(sink_id: str, dest: str) -> str:
+    """Return what stands for a destination in place of a source, as in company.toml: `sinks.crm`, `sinks.mail/wu-ting`."""
+    return f"sinks.{sink_id}" if dest == sink_id else f"sinks.{sink_id}/{dest}"
+
+
+def standing(connection: Connection, stage: str) -> Row[Any] | None:
+    """Return the breaker that decides what a stage does next: it has stopped, or is to replay what was held of a source."""
+    return _STANDING(connection, of_stage=stage).first()
 
 
 def held(connection: Connection, stage: str, source_id: str, at_most: int) -> Sequence[Row[Any]]:
@@ -145,6 +173,17 @@ def still_held(connection: Connection, stage: str, source_id: str, dead_ids: Ite
     return set(_STILL(connection, of_stage=stage, of_source=source_id, of_letters=wanted).scalars())
 
 
+def give_up(connection: Connection, dead_ids: Iterable[str]) -> None:
+    """Have held letters wait no more whose events their topic keeps no longer: they cannot be tried."""
+    gone = {
+        "state": "open",
+        "code": "no_raw_bytes",
+        "message": "It was held for longer than its topic keeps events, so it cannot be tried any more.",
+        "hint": "Ask the sender for it again, then discard this; and have topics keep events for longer.",
+    }
+    connection.execute(update(_dead).where(_dead.c.dead_id.in_(list(dead_ids))).values(**gone))
+
+
 def close_breaker(connection: Connection, stage: str, source_id: str) -> bool:
     """Close a breaker whose last held event was replayed; return False if there is another by now."""
     if _LOCKED(connection, of_stage=stage, of_source=source_id).scalar_one_or_none() != "draining":
@@ -156,13 +195,17 @@ def close_breaker(connection: Connection, stage: str, source_id: str) -> bool:
 
 
 def open_breakers(connection: Connection) -> list[dict[str, Any]]:
-    """Return every breaker that is not closed, and every stage that stopped, oldest first, with how many are held."""
-    waiting = (
+    """Return every breaker that is not closed, and every stage that stopped, oldest first, with how many wait."""
+    if connection.execute(select(_breaker.c.stage).limit(1)).first() is None:
+        return []  # as a rule; and then nobody need count deliveries
+    waiting = union_all(
         select(_dead.c.stage, _dead.c.source_id, func.count().label("held"))
         .where(_dead.c.state == "held")
-        .group_by(_dead.c.stage, _dead.c.source_id)
-        .subquery()
-    )
+        .group_by(_dead.c.stage, _dead.c.source_id),
+        select(literal(DELIVER), _DESTINATION, func.count())
+        .where(_delivery.c.state == "waiting")
+        .group_by(_delivery.c.sink_id, _delivery.c.dest),
+    ).subquery()
     same = (waiting.c.stage == _breaker.c.stage) & (waiting.c.source_id == _breaker.c.source_id)
     rows = connection.execute(
         select(_breaker, func.coalesce(waiting.c.held, 0).label("held"))
@@ -175,22 +218,27 @@ def open_breakers(connection: Connection) -> list[dict[str, Any]]:
 def reset() -> Plan:
     """Return the plan that has a source's held events replayed, at every stage at which they are held.
 
-    Its counts begin anew. For `*`: of every source, and stages that stopped go on. Raises ActRefused.
+    Its counts begin anew. What waits for a destination is due at once, in order. For `*`: of every source and
+    destination, and stages that stopped go on. Raises ActRefused.
     """
 
-    def plan(connection: Connection, command: Command, _now_us: int) -> Sequence[Effect]:
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         source_id = command.scope_id
         is_all = source_id == WHOLE_STAGE
         mine = _breaker.c.source_id.is_not(None) if is_all else _breaker.c.source_id == source_id
         counted = _count.c.source_id.is_not(None) if is_all else _count.c.source_id == source_id
-        stopped = _breaker.c.state == "stopped"
         found = connection.execute(
-            select(_breaker.c.state).where(mine, _breaker.c.state != "draining").with_for_update()
+            select(_breaker).where(mine, _breaker.c.state != "draining").with_for_update()
         ).all()
         if not found:
             raise ActRefused("no_breaker", f"No breaker of {source_id} is open; see `leadflow breaker`.")
-        connection.execute(delete(_breaker).where(mine, stopped))
+        at_once = (_breaker.c.state == "stopped") | (_breaker.c.stage == DELIVER)
+        connection.execute(delete(_breaker).where(mine, at_once))
         connection.execute(update(_breaker).where(mine).values(state="draining"))
+        keys = [row.source_id for row in found if row.stage == DELIVER]
+        waiting = (_delivery.c.state == "waiting") & _DESTINATION.in_(keys)
+        again = {"attempt": 0, "since_us": now_us, "next_us": now_us}
+        connection.execute(update(_delivery).where(waiting).values(**again))
         connection.execute(delete(_count).where(counted))
         return ()
 

@@ -52,12 +52,18 @@ class CompanyCache:
         return self._company
 
     def get(self, connection: Connection) -> Company:
-        """Return the company at the version that this connection sees."""
+        """Return the company at the version that this connection sees, whichever process published it.
+
+        A writer on PostgreSQL may see a change between two of its reads: then it reads the company once more.
+        """
         version = company_version(connection)
         with self._lock:
-            if self._company is None or self._company.version != version:
-                self._company = load_company(connection, version)
-            return self._company
+            company = self._company
+            while company is None or company.version != version:
+                company = load_company(connection, version)
+                version = company_version(connection)
+            self._company = company
+            return company
 
 
 def company_version(connection: Connection) -> int:

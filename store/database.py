@@ -9,12 +9,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool, StaticPool
 
 WAL_LIMIT_BYTES = 8 * 1024 * 1024
@@ -97,17 +100,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection inside a transaction; commit at the end, roll back on an exception."""
-        if self._turn is None:
-            with self._writer.begin() as connection:
-                yield connection
-            return
-        with self._turn, self._writer.begin() as connection:
+        with self._turn or nullcontext(), _connected(self._writer) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection with a stable view of what is committed; it cannot write."""
-        with self._reader.connect() as connection:
+        with _connected(self._reader) as connection:
             yield connection
 
     def wal_is_full(self) -> bool:
@@ -163,6 +162,14 @@ class Database:
         self._writer.dispose()
 
 
+def _connected(engine: Engine) -> Connection:
+    """Return a connection. That the pool has none left is trouble of the database's, as if it had refused one."""
+    try:
+        return engine.connect()
+    except PoolTimeout as error:
+        raise OperationalError("connect", None, error, connection_invalidated=True) from error
+
+
 def open_sqlite(path: Path, wal_limit: int = WAL_LIMIT_BYTES) -> Database:
     """Open (or create) a SQLite file. Raises UnsafeSqlite."""
     module = sqlite_module()
@@ -208,7 +215,59 @@ def _say(connection: Connection, statement: str) -> None:
     connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
-def open_postgres(url: str) -> Database:
-    """Open a PostgreSQL database by its URL (`postgresql+psycopg://…`), 14 or newer."""
-    engine = create_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True)
-    return Database(engine, engine)
+@dataclass(frozen=True, slots=True)
+class PostgresLimits:
+    """What one process may take of a PostgreSQL, and how long anything may last there."""
+
+    pool: int = 8
+    """Connections."""
+    statement_s: float = 60.0
+    """One statement: the longest there is, an export's, takes seconds for a million rows."""
+    lock_s: float = 10.0
+    """Waiting for a lock: a batch holds its own for a fraction of a second, a hand-over of thousands for some."""
+    idle_s: float = 20.0
+    """A transaction in which nothing happens. Work between two statements takes milliseconds, so this one's process
+    has been stopped, or its network cut; its locks keep others waiting."""
+
+
+def open_postgres(url: str, limits: PostgresLimits | None = None, name: str = "leadflow") -> Database:
+    """Open a PostgreSQL database by its URL (`postgresql+psycopg://…`), 14 or newer.
+
+    `name` is what the server's administrator sees in pg_stat_activity.
+    """
+    limits = limits or PostgresLimits()
+    engine = create_engine(
+        url,
+        pool_size=limits.pool,
+        max_overflow=0,
+        pool_timeout=limits.lock_s,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": name,
+            "connect_timeout": 10,
+            "options": _postgres_options(limits),
+            # A server that is gone without a word is noticed after 10 + 3 × 5 s, also while we wait for its answer.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+        },
+    )
+    # As on SQLite, whoever only reads sees one moment; each statement of a writer sees what is committed by then.
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reader)
+
+
+def _postgres_options(limits: PostgresLimits) -> str:
+    """Return the session's settings: limits, and how soon the server notices that this process is gone."""
+    settings = {
+        "statement_timeout": int(limits.statement_s * 1_000),
+        "lock_timeout": int(limits.lock_s * 1_000),
+        "idle_in_transaction_session_timeout": int(limits.idle_s * 1_000),
+        "client_connection_check_interval": 5_000,
+        "tcp_keepalives_idle": 10,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

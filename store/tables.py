@@ -85,6 +85,7 @@ def _log_tables(metadata: MetaData) -> tuple[Table, Table]:
         Column("part", Integer, primary_key=True),
         _id("topic_id"),
         Column("next_off", BigInteger, nullable=False),
+        Column("start_off", BigInteger, nullable=False, comment="the first offset that is still kept"),
     )
     return log_table, head_table
 
@@ -589,6 +590,14 @@ delivery = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("ix_delivery_customer_id", "customer_id"),
+)
+
+lane_claim = Table(
+    "lane_claim",
+    state,
+    _id("lane", key=True),
+    Column("claimed_by", Text, nullable=False, comment="the process that sends what is first in this lane"),
+    _us("until_us"),
 )
 
 # --- the company --------------------------------------------------------------------------------------

@@ -196,6 +196,22 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
     )
 
 
+def capture_place(connection: Connection, capture_id: str) -> tuple[int, int] | None:
+    """Return (partition, offset) of a capture; None if the stages have not seen it.
+
+    What parse broke on or has not tried has no row of its own yet: its dead letter says where it is.
+    """
+    capture, dead = tables.capture, tables.dead
+    rows = connection.execute(
+        union_all(
+            select(capture.c.part, capture.c.off).where(capture.c.capture_id == capture_id),
+            select(dead.c.part, dead.c.off).where(dead.c.capture_id == capture_id, dead.c.stage == "parse"),
+        )
+    )
+    row = rows.first()
+    return (row.part, row.off) if row is not None else None
+
+
 def kept(connection: Connection, receipts: Sequence[str]) -> tuple[int, int]:
     """Return how many of these captures the stages have, and how many led to something twice."""
     capture, origin, task = tables.capture, tables.lead_capture, tables.task

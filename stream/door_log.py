@@ -246,10 +246,14 @@ def _settle(waiting: Sequence[Future[None] | asyncio.Future[None]], error: Excep
 
 
 def capture_event(capture: Capture, key_id: str) -> Event:
-    """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice."""
+    """Wrap a capture for the log. Its event id is that of the capture: a retry is the same event twice.
+
+    What a person repaired does not come from its source any more: it neither counts for it nor waits with it.
+    """
+    door = f"/doors/{capture.channel}"
     return Event(
         id=make_id("evt", capture.capture_id),
-        source=f"/doors/{capture.channel}/{capture.source_id}",
+        source=door if capture.parent_id else f"{door}/{capture.source_id}",
         type=type_of(Capture),
         subject=capture.capture_id,
         key=order_key(capture),

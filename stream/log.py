@@ -89,7 +89,7 @@ class SqlLog:
             .values(next_off=head.c.next_off + bindparam("count", type_=BigInteger))
             .returning(head.c.next_off)
         )
-        self._ends = Prepared(select(head.c.topic_id, head.c.next_off).where(of_topic))
+        self._ends = Prepared(select(head.c.topic_id, head.c.next_off, head.c.start_off).where(of_topic))
         self._all_ends = Prepared(select(head.c.topic, head.c.next_off))
         self._select = Prepared(
             select(table)
@@ -103,7 +103,10 @@ class SqlLog:
         insert_ignore(
             connection,
             self._head,
-            [{"topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0} for topic in topics],
+            [
+                {"topic": topic, "part": 0, "topic_id": topic_id, "next_off": 0, "start_off": 0}
+                for topic in topics
+            ],
         )
 
     def append(self, connection: Connection, topic: str, events: Sequence[Event], now_us: int) -> int:
@@ -148,12 +151,12 @@ class SqlLog:
         """Return the next offset of every topic there is."""
         return {row.topic: int(row.next_off) for row in self._all_ends(connection)}
 
-    def head(self, connection: Connection, topic: str) -> tuple[str, int]:
-        """Return (topic identity, next offset). Raises LookupError for an unknown topic."""
+    def head(self, connection: Connection, topic: str) -> Head:
+        """Return the topic's identity, its next offset and its first one. Raises LookupError if it is unknown."""
         row = self._ends(connection, of_topic=topic).one_or_none()
         if row is None:
             raise LookupError(f"topic {topic!r} does not exist")
-        return str(row.topic_id), int(row.next_off)
+        return Head(str(row.topic_id), int(row.next_off), int(row.start_off))
 
     def _opened(self, row: Row[Any]) -> Logged:
         values = row._mapping
@@ -210,4 +213,4 @@ class SqlReader:
     def head(self, place: Place) -> Head:
         """Return the topic's identity and its next offset."""
         with self._database.read() as connection:
-            return Head(*self._log.head(connection, place.topic))
+            return self._log.head(connection, place.topic)

@@ -67,6 +67,7 @@ class Watch:
             if row.source_id == WHOLE_STAGE:
                 raise StageStopped(stage, row.refused)
             self._state[row.source_id], self._since[row.source_id] = row.state, row.since_us
+        self._draining = {one for one, state in self._state.items() if state == "draining"}
         self._added: dict[Bucket, tuple[int, int]] = {}
         self._opened: dict[str, tuple[Count, str]] = {}
         self._recorded: set[str] = set()
@@ -141,8 +142,16 @@ class Watch:
             count, code = self._opened[source_id]
             at_us = self._since[source_id]
             opened = breakers.Opening("open", at_us, count.tried, count.refused, code)
-            breakers.put_breaker(self._connection, self._stage, source_id, opened)
+            breakers.put_breaker(
+                self._connection, self._stage, source_id, opened, again=source_id in self._draining
+            )
             log.error("breaker_opened", stage=self._stage, source=source_id, code=code)
+
+
+def forget(store: Database, policy: Policy, now_us: int) -> None:
+    """Delete the counts that no window reaches any more."""
+    with store.write() as connection:
+        breakers.forget_counts(connection, now_us - policy.window_us - BUCKET_US)
 
 
 def stop_stage(store: Database, verdict: MostSourcesFail, at_us: int) -> None:

@@ -13,8 +13,14 @@ from tests.support.postgres import postgres_url
 from tests.support.rig import Rig, empty
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """A rig, once over each database."""
+    if request.param == "postgresql":
+        made = Rig(tmp_path, request.getfixturevalue("clean_postgres"))
+        yield made
+        made.files.doors.close()
+        return
     made = Rig(tmp_path)
     yield made
     made.close()

@@ -85,8 +85,9 @@ def test_kills_while_held_and_while_replayed_lose_and_repeat_nothing(tmp_path: P
     offs = [
         off
         for (off,) in live.query(
-            "SELECT capture.off FROM log JOIN capture ON capture.capture_id = log.key "
-            "WHERE topic = 'leads' AND source_id = 'site' ORDER BY log.off"
+            "SELECT capture.off FROM log JOIN lead_capture ON lead_capture.lead_id = log.subject "
+            "JOIN capture USING (capture_id) "
+            "WHERE topic = 'leads' AND role = 'origin' AND capture.source_id = 'site' ORDER BY log.off"
         )
     ]
     assert offs == sorted(offs), "one overtook another"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leadflow import pipeline
 from schemas.capture import Capture
+from schemas.lead import Lead
 from store import tables
 from store.acts import Command, perform
 from store.breakers import Opening, blocked, close_breaker, put_breaker, reset
@@ -118,8 +119,9 @@ def test_workers_share_a_breaker_and_strand_nothing_when_it_closes(
     assert len({one.subject for one in (logged.event for logged in told)}) == len(told)
     assert len(told) == 2 * WORKERS * EACH - states["open"]
     places = {row["capture_id"]: (row["part"], row["off"]) for row in rig.rows("capture")}
+    taken = [places[one.event.read(Lead).capture_id] for one in told]
     for part in range(WORKERS):
-        offs = [places[one.event.key][1] for one in told if places[one.event.key][0] == part]
+        offs = [off for one, off in taken if one == part]
         assert offs == sorted(offs), "one of a partition overtook another"
     rig.files.doors.close()
 

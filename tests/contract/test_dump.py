@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from sqlalchemy import text
 
 import store.dump
+import store.migrate
 from leadflow.archive import BadBackup, read_manifest, unpack
 from leadflow.backup import backups_in, make_backup
 from leadflow.kept_postgres import KeptPostgres
@@ -26,6 +28,7 @@ from store.acts_erase import begin_journal, find_erasure, write_journal
 from store.bulk import insert_ignore
 from store.database import Database
 from store.dump import DumpFailed, count, dump, find_tool, is_empty, restore_dump, scratch_database
+from store.migrate import migrate
 from stream.door_log import fetch_keys
 from stream.log import SqlLog
 from stream.seal import KeyRing
@@ -234,3 +237,37 @@ def test_the_command_line_backs_the_cluster_up(filled: Database, tmp_path: Path)
     said = leadflow("backup", url=nobody, code=2)
     assert "The database failed" in said
     assert "geheim" not in said
+
+
+def test_tables_of_the_cluster_are_backed_up_once_before_they_are_changed(
+    filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _ = kept_in(filled, tmp_path)
+    into = tmp_path / "backups"
+    made = make_backup(kept, into=tmp_path / "before", why="manual", now_us=1)
+    scripts = shutil.copytree(Path(store.migrate.__file__).parent / "migrations", tmp_path / "migrations")
+    (scripts / "state" / "versions" / "0002_next.py").write_text(
+        "from alembic import op\nimport sqlalchemy as sa\n"
+        'revision, down_revision = "0002", "0001"\n'
+        'def upgrade():\n    op.add_column("lead", sa.Column("more", sa.Text(), nullable=True))\n'
+    )
+    monkeypatch.setattr(store.migrate, "_HERE", scripts)
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    unpack(made.path, read_manifest(made.path), place)
+    with scratch_database(filled) as old:
+        restore_dump(old, place / "store.dump")
+        theirs = KeptPostgres(old, kept.folder, kept.key_file, kept.journal)
+
+        def start() -> None:
+            migrate(old, "state", lambda: make_backup(theirs, into=into, why="migration", now_us=1))
+
+        starting = [threading.Thread(target=start) for _ in range(3)]
+        for one in starting:
+            one.start()
+        for one in starting:
+            one.join()
+        with old.read() as connection:
+            assert count(connection).revision == "0002"
+    (backup,) = backups_in(into, "migration")
+    assert read_manifest(backup).schema_of == {"state": "0001"}

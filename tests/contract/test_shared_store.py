@@ -17,6 +17,7 @@ from schemas.capture import Capture
 from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
 from store.acts import ActRefused, Command, perform
+from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, read_journal, write_journal
 from store.acts_inbox import take
 from store.company import company_version, load_company
 from store.database import Database
@@ -233,14 +234,6 @@ def queue(rig: Rig) -> list[str]:
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def rig_of_both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    on_postgres = request.param == "postgresql"
-    rig = Rig(tmp_path, request.getfixturevalue("clean_postgres") if on_postgres else None)
-    yield rig
-    rig.files.doors.close()
-
-
 @pytest.fixture
 def office(clean_postgres: Database, tmp_path: Path) -> Iterator[Rig]:
     """The small company: its team works from nine to six."""
@@ -284,8 +277,7 @@ def test_a_queue_that_workers_drain_while_people_take_from_it(office: Rig) -> No
     assert len(state["ledger"]) == 240
 
 
-def test_a_lead_that_comes_to_a_queue_after_it_was_opened_is_drained_too(rig_of_both: Rig) -> None:
-    rig = rig_of_both
+def test_a_lead_that_comes_to_a_queue_after_it_was_opened_is_drained_too(rig: Rig) -> None:
     rig.feed([post(at_us=AT_7, made="early", name="张伟", phone=phone(1))])
     rig.run()
     assert len(queue(rig)) == 1
@@ -366,3 +358,30 @@ def test_a_lead_goes_on_alone_when_the_one_it_joins_never_comes(rig: Rig) -> Non
         rig.fire(MONDAY_10 + seconds * SECOND)
     assert len(rig.rows("membership")) == 1
     assert rig.fire(FAR) == 0
+
+
+def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig: Rig) -> None:
+    rig.feed([post(made="a", name="张伟", phone=phone(1))])
+    rig.run()
+    (customer,) = rig.rows("customer")
+    command = Command("erase", "ann", "erase", customer["customer_id"])
+
+    def look() -> Erasure:
+        with rig.store.read() as connection:
+            return find_erasure(connection, command.act_id, customer["customer_id"])
+
+    def erases(erasure: Erasure) -> None:
+        write_journal(rig.files.journal, erasure)
+        plan = erase_customer(erasure, bytes(32))
+        perform(rig.store, command, plan, MONDAY_10, rig.files.store_log.append)
+
+    early = look()
+    rig.feed([post(at_us=MONDAY_10 + SECOND, made="b", name="张伟", phone=phone(1))])
+    rig.run()
+    with pytest.raises(Outgrown):
+        erases(early)
+    assert len(rig.rows("lead")) == 2
+    erases(look())
+    assert rig.rows("lead") == rig.rows("lead_identifier") == rig.rows("binding") == []
+    (journalled,) = read_journal(rig.files.journal)
+    assert len(journalled.leads) == 2, "a restored backup is erased of both"

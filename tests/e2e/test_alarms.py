@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from sinks.port import outside
 from store.company import CompanyCache
 from stream.breaker import Policy
 from stream.watch import StageStopped
+from tests.support.listener import Listener
 from tests.support.postbox import Postbox
 from tests.support.receiver import SECRET, Receiver
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig
@@ -196,35 +196,11 @@ def test_old_alarms_are_not_told_when_a_way_is_opened_late(rig: Rig, postbox: Po
     assert postbox.came == []
 
 
-class Listener:
-    """Writes down the paths that are asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.status = 200
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                listener.asked.append(self.path)
-                self.send_response(listener.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/ping"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     made = Listener()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def test_the_heart_beats_while_all_is_well_and_falls_silent_when_not(

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from schemas.capture import Capture
 from schemas.company import Company
+from store import tables
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_dead import discard, replay
-from store.breakers import open_breakers, reset
+from store.breakers import Opening, open_breakers, put_breaker, reset
 from store.company import put_company
 from store.views import balance
 from stream.breaker import Policy
-from stream.watch import StageStopped
+from stream.watch import StageStopped, forget
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, SECOND, Rig
 from tests.support.senders import bad, good, senders
 
@@ -221,4 +223,43 @@ def test_what_is_held_can_be_discarded_and_not_replayed_one_by_one(rig: Rig) -> 
     act(rig, reset(), "site", "reset")
     rig.run()
     assert states(rig) == {"open": 5, "discarded": 1}
+    assert rig.rows("breaker") == []
+
+
+def test_counts_are_kept_as_long_as_they_count(rig: Rig) -> None:
+    rig.feed([good("site", number, MONDAY_10 + number * 10 * MINUTE) for number in range(12)])
+    rig.run()
+    forget(rig.store, POLICY, MONDAY_10 + 110 * MINUTE)
+    assert [row["from_us"] - MONDAY_10 for row in rig.rows("breaker_count") if row["stage"] == "parse"] == [
+        number * 10 * MINUTE for number in range(5, 12)
+    ]
+
+
+def test_what_a_person_repaired_does_not_wait_with_its_source(rig: Rig) -> None:
+    refused = bad("site", 1)
+    rig.feed([refused, *bad_posts("site", 2, 6)])
+    rig.run()
+    rig.feed([good("site", 50, idem_key="repair", parent_id=refused.capture_id), good("site", 51)])
+    rig.run()
+    assert [int(row["trace_id"], 16) for row in rig.rows("lead")] == [50]
+
+
+def test_a_worker_that_opens_what_another_has_opened_tells_nobody_again(rig: Rig) -> None:
+    for moment in (MONDAY_10, MONDAY_10 + SECOND):
+        with rig.store.write() as connection:
+            put_breaker(connection, "parse", "site", Opening("open", moment, 5, 5, "no_known_field"))
+    assert [row["since_us"] for row in rig.rows("breaker")] == [MONDAY_10]
+    assert len(rig.rows("alarm")) == 1
+
+
+def test_what_the_log_keeps_no_longer_is_said_and_stops_nobody(rig: Rig) -> None:
+    rig.feed(bad_posts("site", 0, 8))
+    rig.run()
+    put(rig, senders("site", "fair", "shop", **MAPPED))
+    with rig.files.doors.write() as connection:
+        connection.execute(delete(tables.door_log).where(tables.door_log.c.off == 6))
+    act(rig, reset(), "site", "reset")
+    rig.run()
+    assert states(rig) == {"open": 6, "replayed": 2}
+    assert [row["off"] for row in rig.rows("dead") if row["code"] == "no_raw_bytes"] == [6]
     assert rig.rows("breaker") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,26 @@ import pytest
 from sales.files import write_folder
 from tests.e2e.test_metrics import figures
 from tests.e2e.test_operate import FORM, leadflow
+from tests.support.listener import Listener
 from tests.support.live import Live
+from tests.support.receiver import SECRET, Receiver
 from tests.support.senders import senders
 
 FEW = {"LEADFLOW_BREAKER_MINIMUM": "5"}
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    made = Live(tmp_path / "data", senders("site", "fair", "shop"), **FEW)
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def live(tmp_path: Path, receiver: Receiver) -> Iterator[Live]:
+    told = {"LEADFLOW_ALARM_WEBHOOK": receiver.url, "LEADFLOW_ALARM_WEBHOOK_SECRET": SECRET}
+    made = Live(tmp_path / "data", senders("site", "fair", "shop"), **FEW, **told)
     made.start()
     yield made
     made.stop()
@@ -35,20 +46,24 @@ def send(live: Live, source_id: str, numbers: range, field: str = "sj") -> None:
 
 def settled(live: Live) -> None:
     """Wait until no breaker is left."""
-    give_up = time.monotonic() + 20
-    while live.query("SELECT count(*) FROM breaker") != [(0,)]:
-        assert time.monotonic() < give_up, live.query("SELECT * FROM breaker")
-        time.sleep(0.05)
+    until(lambda: live.query("SELECT count(*) FROM breaker") == [(0,)])
 
 
 def until_not_ready(live: Live) -> tuple[int, Any]:
+    until(lambda: live.get("/readyz")[0] != 200)
+    return live.get("/readyz")
+
+
+def until(true: Callable[[], bool]) -> None:
     give_up = time.monotonic() + 20
-    while (answer := live.get("/readyz"))[0] == 200 and time.monotonic() < give_up:
+    while not true():
+        assert time.monotonic() < give_up, "it never came true"
         time.sleep(0.05)
-    return answer
 
 
-def test_a_held_source_is_told_everywhere_and_goes_on_after_the_fix(live: Live, tmp_path: Path) -> None:
+def test_a_held_source_is_told_everywhere_and_goes_on_after_the_fix(
+    live: Live, receiver: Receiver, tmp_path: Path
+) -> None:
     send(live, "site", range(8))
     send(live, "fair", range(100, 103), "phone")
 
@@ -67,6 +82,9 @@ def test_a_held_source_is_told_everywhere_and_goes_on_after_the_fix(live: Live, 
     assert "leadflow breaker reset site" in leadflow(live.folder, "doctor", code=1)
     assert "leadflow breaker reset site" in live.get("/needs-repair?lang=en")[1]
     assert "leadflow breaker reset site" in live.get("/needs-repair?lang=zh")[1]
+
+    until(lambda: bool(receiver.taken))
+    assert [post.content["data"]["source"] for post in receiver.taken] == ["site"]
 
     write_folder(senders("site", "fair", "shop", fields={"sj": "phone"}), tmp_path / "company")
     leadflow(live.folder, "apply", str(tmp_path / "company"))
@@ -118,3 +136,25 @@ def test_a_held_capture_is_shown_with_its_raw_bytes(live: Live) -> None:
     dead_id = live.query("SELECT dead_id FROM dead WHERE state = 'held' ORDER BY off")[0][0]
     assert leadflow(live.folder, "dead", "show", dead_id, "--raw") == "sj=13800000005"
     assert "held" in leadflow(live.folder, "explain", dead_id)
+
+
+def test_the_heart_of_a_running_host_beats_until_a_stage_stops(tmp_path: Path) -> None:
+    listener = Listener()
+    live = Live(
+        tmp_path / "data",
+        senders("site", "fair"),
+        LEADFLOW_HEARTBEAT_URL=listener.url,
+        LEADFLOW_HEARTBEAT_FAIL_URL=f"{listener.url}/fail",
+        LEADFLOW_HEARTBEAT_SECONDS="5",
+        **FEW,
+    )
+    live.start()
+    until(lambda: "/ping" in listener.asked)
+    send(live, "site", range(8))
+    for number in range(300, 308):
+        live.post("/in/web/fair", f"sj=138{number:08d}".encode(), FORM)
+    until(lambda: "/ping/fail" in listener.asked)
+    live.stop()
+    listener.close()
+    assert listener.asked[0] == "/ping"
+    assert listener.asked[-1] == "/ping/fail"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.capture import Capture
+from schemas.lead import Lead
 from store.acts import ActRefused, Command, perform
 from store.breakers import reset
 from store.company import put_company
@@ -158,7 +159,8 @@ def test_after_a_reset_everything_was_tried_once_and_in_order(
         assert refused == {row["capture_id"] for row in captures if row["result"] == "refused"}
         assert len(rig.rows("lead")) == len(captures) - len(refused)
         places = {row["capture_id"]: (row["source_id"], row["off"]) for row in captures}
-        told = [places[one.event.key] for one in rig.readers["leads"].read(Place("leads"), 0, len(captures))]
+        leads = rig.readers["leads"].read(Place("leads"), 0, len(captures))
+        told = [places[one.event.read(Lead).capture_id] for one in leads]
         for source_id in "abc":
             offs = [off for one, off in told if one == source_id]
             assert offs == sorted(offs), "one of a source overtook another"

@@ -16,26 +16,26 @@ import orjson
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
+from leadflow.clock import wall_clock_us
 from leadflow.cluster import cluster_door, cluster_outbox, open_cluster
 from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.company import Company
 from store.company import put_company
+from store.views import orphans
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import Outbox
 from stream.kafka.topics import ANSWER_S, admin_client, apply, topics_of
 from tests.support.live import free_port
-from tests.support.rig import small_company
+from tests.support.rig import post, small_company
 
 PARTS = 4
 
 
-class Workers:
-    """A process that runs stages, as an operator starts it: killed, stopped and looked at by the test."""
+class Process:
+    """One part of the cluster as an operator starts it: killed, stopped and looked at by the test."""
 
-    def __init__(
-        self, settings: Settings, member: str, stages: Iterable[str], environment: dict[str, str]
-    ) -> None:
+    def __init__(self, settings: Settings, part: str, member: str, *options: str, **environment: str) -> None:
         self.port = free_port()
         self.errors = settings.data.with_name(f"{member}.log")
         variables = {
@@ -48,19 +48,26 @@ class Workers:
             "LEADFLOW_HTTP_PORT": str(self.port),
             **environment,
         }
-        only = [word for name in stages for word in ("--only", name)]
-        command = [sys.executable, "-m", "leadflow.cli", "stages", *only]
+        command = [sys.executable, "-m", "leadflow.cli", part, *options]
         with self.errors.open("ab") as errors:
             self._process = subprocess.Popen(command, env=variables, stdout=errors, stderr=errors)
 
-    def ready(self, timeout_s: float = 60) -> Workers:
-        """Wait until it is ready."""
+    def ready(self, timeout_s: float = 60) -> Process:
+        """Wait until it is ready, or has died."""
         give_up = time.monotonic() + timeout_s
-        while time.monotonic() < give_up and self.alive:
-            if self.well()[0]:
+        while time.monotonic() < give_up:
+            if not self.alive or self.well()[0]:
                 return self
             time.sleep(0.1)
-        raise TimeoutError(f"worker is not ready: {self.errors.read_text()[-3000:]}")
+        raise TimeoutError(f"not ready: {self.well()[1]} {self.log()[-3000:]}")
+
+    def log(self) -> str:
+        """Return what it has written."""
+        return self.errors.read_text()
+
+    def dead(self, timeout_s: float = 60) -> None:
+        """Wait until it has died of SIGKILL."""
+        assert self._process.wait(timeout_s) == -signal.SIGKILL, self.log()[-3000:]
 
     def well(self) -> tuple[bool, str]:
         """Ask whether it is ready, and why not."""
@@ -119,7 +126,7 @@ class Site:
         self.cluster = open_cluster(self.settings)
         with self.cluster.store.write() as connection:
             put_company(connection, company or small_company(), 0)
-        self._running: list[Workers | KafkaDoor | Outbox] = []
+        self._running: list[Process | KafkaDoor | Outbox] = []
 
     def door(self) -> KafkaDoor:
         door = cluster_door(self.cluster)
@@ -133,11 +140,16 @@ class Site:
         self._running.append(outbox)
         return outbox
 
-    def workers(self, member: str = "a", stages: Iterable[str] = (), **environment: str) -> Workers:
+    def workers(self, member: str = "a", stages: Iterable[str] = (), **environment: str) -> Process:
         """Start a process for these stages (none named: all) and wait until it is ready."""
-        workers = Workers(self.settings, member, stages, environment)
-        self._running.append(workers)
-        return workers.ready()
+        only = [word for name in stages for word in ("--only", name)]
+        return self.part("stages", member, *only, **environment)
+
+    def part(self, part: str, member: str, *options: str, **environment: str) -> Process:
+        """Start a part and wait until it is ready, or has died at the crash point that `environment` names."""
+        process = Process(self.settings, part, member, *options, **environment)
+        self._running.append(process)
+        return process.ready()
 
     def accept(self, door: KafkaDoor, captures: Iterable[Capture]) -> None:
         """Give captures to a door, and return once it would answer."""
@@ -159,7 +171,7 @@ class Site:
                 raise TimeoutError(f"{what}: not after {timeout_s} s. Progress: {places}")
             time.sleep(0.05)
 
-    def stop(self, part: Workers | KafkaDoor | Outbox) -> None:
+    def stop(self, part: Process | KafkaDoor | Outbox) -> None:
         self._running.remove(part)
         if isinstance(part, KafkaDoor):
             part.close()
@@ -167,10 +179,35 @@ class Site:
         else:
             part.stop()
 
+    def assert_sound(self, captures: Iterable[Capture]) -> None:
+        """Each capture once, each lead in one customer, one open owner each, nobody forgotten, nothing twice."""
+        wanted = sorted(one.capture_id for one in captures)
+        assert [row[0] for row in self.ask("SELECT capture_id FROM capture ORDER BY 1")] == wanted
+        assert self.ask(_TWICE) == []
+        with self.cluster.store.read() as connection:
+            assert orphans(connection, wall_clock_us()) == []
+
     def close(self) -> None:
         for part in reversed(list(self._running)):
             self.stop(part)
         self.cluster.close()
+
+
+_TWICE = """
+SELECT 'lead of no customer', lead.lead_id FROM lead
+LEFT JOIN membership ON membership.lead_id = lead.lead_id AND to_us IS NULL WHERE membership.lead_id IS NULL
+UNION ALL SELECT 'lead twice', capture_id FROM lead GROUP BY capture_id HAVING count(*) > 1
+UNION ALL SELECT 'in two customers', lead_id FROM membership WHERE to_us IS NULL GROUP BY lead_id HAVING count(*) > 1
+UNION ALL SELECT 'no single owner', customer.customer_id FROM customer
+LEFT JOIN holding ON holding.customer_id = customer.customer_id AND role = 'owner' AND holding.to_us IS NULL
+GROUP BY customer.customer_id HAVING count(holding.customer_id) <> 1
+UNION ALL SELECT 'decided twice', lead_id FROM decision WHERE stage = 'route' AND lead_id IS NOT NULL
+GROUP BY lead_id HAVING count(*) > 1
+UNION ALL SELECT 'two first tasks', lead_id FROM task GROUP BY lead_id HAVING count(*) > 1
+UNION ALL SELECT 'ledger', person_id FROM (
+    SELECT person_id, sum(delta) AS given FROM ledger GROUP BY team_id, period, person_id
+    EXCEPT SELECT person_id, received FROM ledger_total) AS apart
+"""
 
 
 def renew_topics(admin: AdminClient, parts: int) -> None:
@@ -188,3 +225,11 @@ def drop_topics(admin: AdminClient, names: Iterable[str]) -> None:
             done.result(ANSWER_S)
     while any(name in admin.list_topics(timeout=ANSWER_S).topics for name in present):
         time.sleep(0.05)
+
+
+def posts(count: int, first: int = 0) -> list[Capture]:
+    """Return posts of as many different people."""
+    return [
+        post(made=f"m{number}", name=f"客户{number}", phone=f"138{number:08d}", at_us=wall_clock_us())
+        for number in range(first, first + count)
+    ]

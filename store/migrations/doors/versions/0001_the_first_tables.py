@@ -54,6 +54,9 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("topic_id", sa.Text(), nullable=False),
         sa.Column("next_off", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "start_off", sa.BigInteger(), nullable=False, comment="the first offset that is still kept"
+        ),
         sa.PrimaryKeyConstraint("topic", "part", name=op.f("pk_topic_head")),
     )
     # ### end Alembic commands ###

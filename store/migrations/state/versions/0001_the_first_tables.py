@@ -396,6 +396,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_joined_b", ["b"], unique=False)
 
     op.create_table(
+        "lane_claim",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column(
+            "claimed_by",
+            sa.Text(),
+            nullable=False,
+            comment="the process that sends what is first in this lane",
+        ),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_lane_claim")),
+    )
+    op.create_table(
         "lead",
         sa.Column("lead_id", sa.Text(), nullable=False),
         sa.Column("capture_id", sa.Text(), nullable=False),
@@ -664,6 +676,9 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("topic_id", sa.Text(), nullable=False),
         sa.Column("next_off", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "start_off", sa.BigInteger(), nullable=False, comment="the first offset that is still kept"
+        ),
         sa.PrimaryKeyConstraint("topic", "part", name=op.f("pk_topic_head")),
     )
     op.create_table(
@@ -913,6 +928,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_lead_accepted_us")
 
     op.drop_table("lead")
+    op.drop_table("lane_claim")
     with op.batch_alter_table("joined", schema=None) as batch_op:
         batch_op.drop_index("ix_joined_b")
         batch_op.drop_index("ix_joined_a")
