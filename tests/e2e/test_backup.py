@@ -516,3 +516,14 @@ def unpacked(archive: Path, place: Path) -> dict[str, bytes]:
         "manifest": manifest.model_dump_json().encode(),
         **{p.name: p.read_bytes() for p in place.iterdir()},
     }
+
+
+def test_the_doctor_misses_a_backup_after_two_nights(live: Live) -> None:
+    key = live.folder / "master.key"
+    assert "ok    no backup yet" in leadflow(live.folder, "doctor")
+    os.utime(key, (time.time() - 51 * 3_600,) * 2)
+    assert "FAIL  no backup yet" in leadflow(live.folder, "doctor", code=1)
+    made = backup(live.folder)
+    assert "ok    the newest backup is 0 hours old" in leadflow(live.folder, "doctor")
+    made.rename(made.with_name("leadflow-20260101T000000Z-nightly.zip"))
+    assert "FAIL  the newest backup is" in leadflow(live.folder, "doctor", code=1)
