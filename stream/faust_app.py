@@ -130,9 +130,10 @@ class StageWorker:
         def attempt() -> None:
             while not self._stopping.is_set() and self.host.drain():
                 pass  # what was held of a source whose breaker was reset
+            self.host.verify_topics()
             for place in sorted(self.places):
-                end, next_off = self._reader.head(place).end, self.host.next_of(place)
                 self.host.verify(place)
+                end, next_off = self._reader.head(place).end, self.host.next_of(place)
                 tail = self._tails.get(place)
                 now = time.monotonic()
                 if tail is None or tail.next_off != next_off or end <= next_off:

@@ -243,6 +243,18 @@ class StageHost(Generic[P, F]):
         head = self._readers[place.topic].head(place)
         self._check(place, head, self._mark(place) or self._begin(place, head))
 
+    def verify_topics(self) -> None:
+        """Make sure that every topic this stage has read is the one it was, whoever reads its partitions now.
+
+        Raises TopicReplaced: a consumer whose topic is deleted and made anew is not told.
+        """
+        table = tables.progress
+        with self._store.read() as connection:
+            rows = connection.execute(select(table).where(table.c.stage == self.stage.name)).all()
+        for row in {row.topic: row for row in rows}.values():
+            place = Place(row.topic, row.part)
+            self._check(place, self._readers[row.topic].head(place), Mark(row.topic_id, row.next_off, -1))
+
     def backlog(self) -> int:
         """Return how many events wait for this stage, in topics of one partition."""
         places = [Place(topic) for topic in self.stage.topics]

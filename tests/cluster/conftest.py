@@ -7,33 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from store.database import open_postgres
-from store.migrate import migrate
+from store.database import Database
 from tests.support.cluster import Site
-from tests.support.rig import empty
-from tools.servers import kafka, postgres
+from tools.servers import kafka
 
 
 @pytest.fixture(scope="session")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with kafka(tmp_path_factory.mktemp("kafka") / "broker") as address:
+    with kafka(tmp_path_factory.mktemp("kafka") / "broker", "LEADFLOW_TEST_KAFKA") as address:
         yield address
 
 
-@pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("pg")) as url:
-        store = open_postgres(url)
-        migrate(store, "state")
-        store.close()
-        yield url
+@pytest.fixture
+def database_url(clean_postgres: Database, postgres_url: str) -> str:
+    return postgres_url
 
 
 @pytest.fixture
 def site(tmp_path: Path, brokers: str, database_url: str) -> Iterator[Site]:
-    store = open_postgres(database_url)
-    empty(store)
-    store.close()
     made = Site(tmp_path, brokers, database_url)
     yield made
     made.close()
