@@ -66,6 +66,7 @@ lock:
 	$(COMPILE) pyproject.toml -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra cluster --extra train -o requirements/cluster.txt
+	$(COMPILE) pyproject.toml --extra cluster -o requirements/image.txt
 	echo hatchling | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
 
 clean:

@@ -97,8 +97,11 @@ class Kept(Protocol):
 
     @property
     def folder(self) -> Path:
-        """The data folder of this machine; beside it lies the erasure journal."""
+        """The data folder of this machine."""
         ...
+
+    @property
+    def journal(self) -> Path: ...
 
     @property
     def key_file(self) -> Path: ...

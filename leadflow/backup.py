@@ -31,7 +31,6 @@ from leadflow.archive import (
     unpack,
     write_archive,
 )
-from leadflow.paths import journal_path
 
 MASTER_KEY = "master.key"
 SETTINGS = "leadflow.toml"
@@ -58,9 +57,8 @@ def make_backup(kept: Kept, *, into: Path, why: Why, now_us: int, with_key: bool
     began = time.monotonic()
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(into)
-    journal = journal_of(
-        journal_path(kept.folder)
-    )  # before the copy: who is erased meanwhile is not known to it
+    # before the copy: who is erased meanwhile is not known to it
+    journal = journal_of(kept.journal)
     _room_for(into, kept.size())
     key = kept.key_file.read_bytes()
     with scratch(into) as place:

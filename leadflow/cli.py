@@ -15,6 +15,7 @@ from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_init import init
 from leadflow.cli_people import people
+from leadflow.cli_service import service
 from leadflow.cli_token import token
 from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
 
@@ -31,6 +32,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
 app.add_typer(breaker, name="breaker")
 app.add_typer(token, name="token")
+app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +13,10 @@ import typer
 from leadflow.terminal import existing, fail, say, settings
 
 if TYPE_CHECKING:
-    from leadflow.archive import Manifest
+    from leadflow.archive import Kept, Manifest
+    from leadflow.kept_postgres import KeptPostgres
+    from leadflow.restore import Restored, Wanted
+    from leadflow.settings import Settings
 
 
 def backup(
@@ -21,28 +26,23 @@ def backup(
     ] = False,
 ) -> None:
     """Make a backup, beside a running host or without one, and verify it by restoring it into a scratch folder."""
+    from sqlalchemy.exc import DBAPIError
+
     from leadflow.archive import BadBackup
     from leadflow.backup import make_backup
     from leadflow.clock import wall_clock_us
-    from leadflow.embedded import read_files
-    from leadflow.kept_folder import KeptFolder
 
     here = settings()
-    files = read_files(existing(here.data))
     try:
-        made = make_backup(
-            KeptFolder(here.data, files.doors, files.store),
-            into=folder or here.backups,
-            why="manual",
-            now_us=wall_clock_us(),
-            with_key=with_key,
-        )
+        with _kept(here) as kept:
+            into = folder or here.backups
+            made = make_backup(kept, into=into, why="manual", now_us=wall_clock_us(), with_key=with_key)
     except BadBackup as bad:
         fail(bad.en, bad.zh)
+    except DBAPIError as error:
+        fail(f"The database failed: {error.orig}", f"数据库出错：{error.orig}")
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
-    finally:
-        files.close()
     typer.echo(str(made.path))
     leads, size = _leads(made.manifest), made.path.stat().st_size / 1e6
     say(
@@ -50,7 +50,7 @@ def backup(
         f"线索 {leads} 条，{size:,.1f} MB，已试恢复并核对，用时 {made.took_s:.1f} 秒",
     )
     if not with_key:
-        key = here.data / "master.key"
+        key = here.key_file
         say(
             f"{key} is not in it: keep a copy of that file elsewhere, once; a restore asks for it",
             f"其中不含 {key}：请另行保存该文件的副本（一次即可），恢复时需要",
@@ -81,17 +81,21 @@ def restore(
     ] = False,
 ) -> None:
     """Put a backup back into an empty data folder; whoever was erased after it is erased again first."""
+    from sqlalchemy.exc import DBAPIError
+
     from leadflow.archive import BadBackup
     from leadflow.logs import set_up_logs
-    from leadflow.restore import Wanted, restore, try_restore
+    from leadflow.restore import Wanted
 
     here = settings()
     set_up_logs(here.log_json)
     wanted = Wanted(archive, key, journal, never_erased, older, key_lost)
     try:
-        done = (try_restore if check else restore)(wanted, here.data)
+        done = _restored(wanted, here, check)
     except BadBackup as bad:
         fail(bad.en, bad.zh)
+    except DBAPIError as error:
+        fail(f"The database failed: {error.orig}", f"数据库出错：{error.orig}")
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
     made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=done.manifest.made_us)
@@ -102,15 +106,56 @@ def restore(
             f"完好：{made:%Y-%m-%d %H:%M:%S} UTC 的数据，线索 {leads} 条；之后删除的 {since} 项会再次删除",
         )
         return
+    where = here.data if here.database_url is None else "PostgreSQL"
     say(
-        f"{here.data} is as of {made:%Y-%m-%d %H:%M:%S} UTC: {leads} leads; {since} erased since were erased again",
-        f"{here.data} 已恢复到 {made:%Y-%m-%d %H:%M:%S} UTC：线索 {leads} 条；之后删除的 {since} 项已再次删除",
+        f"{where} is as of {made:%Y-%m-%d %H:%M:%S} UTC: {leads} leads; {since} erased since were erased again",
+        f"{where} 已恢复到 {made:%Y-%m-%d %H:%M:%S} UTC：线索 {leads} 条；之后删除的 {since} 项已再次删除",
     )
     say(
         "Now: leadflow run, then leadflow doctor. What was ended since is valid again: leadflow token list",
         "接下来：leadflow run，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
         err=True,
     )
+
+
+@contextmanager
+def _kept(here: Settings) -> Iterator[Kept]:
+    """Yield what is backed up: the cluster's database if one is named, else the data folder."""
+    if here.database_url is not None:
+        with _database(here) as database:
+            yield database
+        return
+    from leadflow.embedded import read_files
+    from leadflow.kept_folder import KeptFolder
+
+    files = read_files(existing(here.data))
+    try:
+        yield KeptFolder(here.data, files.doors, files.store, here.erasures)
+    finally:
+        files.close()
+
+
+@contextmanager
+def _database(here: Settings) -> Iterator[KeptPostgres]:
+    from leadflow.kept_postgres import KeptPostgres
+    from store.database import open_postgres
+
+    database = open_postgres(str(here.database_url))
+    try:
+        yield KeptPostgres(database, here.data, here.key_file, here.erasures)
+    finally:
+        database.close()
+
+
+def _restored(wanted: Wanted, here: Settings, check: bool) -> Restored:
+    if here.database_url is None:
+        from leadflow.restore_folder import restore, try_restore
+
+        return (try_restore if check else restore)(wanted, here.data, here.erasures)
+    from leadflow.restore_database import restore_database, try_restore_database
+
+    with _database(here) as kept:
+        return (try_restore_database if check else restore_database)(wanted, kept)
 
 
 def _leads(manifest: Manifest) -> int:

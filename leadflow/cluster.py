@@ -18,11 +18,12 @@ from sqlalchemy import select
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import FORGET_US, IDLE_S, RETRY_S
-from leadflow.engine import Part, Sources, mailed_links, open_breakers_of
+from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics
-from leadflow.paths import journal_path
 from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.events import Event
@@ -30,10 +31,11 @@ from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, erase_keys
+from store.acts_erase import Erasure, begin_journal, erase_keys
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
+from store.dump import is_empty
 from store.migrate import migrate
 from store.views import capture_place
 from stream.breaker import Policy
@@ -107,10 +109,19 @@ def open_cluster(settings: Settings, role: str = "") -> Cluster:
             "The cluster needs LEADFLOW_KAFKA=host:port and LEADFLOW_DATABASE_URL=postgresql+psycopg://…"
         )
     name = f"leadflow {role}".rstrip()
-    store = open_postgres(settings.database_url, settings.database_limits, name)
-    migrate(store, "state")
     settings.data.mkdir(parents=True, exist_ok=True)
-    key = master_key(settings.master_key or settings.data / "master.key")
+    store = open_postgres(settings.database_url, settings.database_limits, name)
+    with store.read() as connection:
+        is_new = is_empty(connection)
+    if is_new and not settings.erasures.exists():
+        begin_journal(settings.erasures, new_id())
+    key = master_key(settings.key_file)
+    kept = KeptPostgres(store, settings.data, settings.key_file, settings.erasures)
+    migrate(
+        store,
+        "state",
+        lambda: make_backup(kept, into=settings.backups, why="migration", now_us=wall_clock_us()),
+    )
     keys = KeyRing(key, fetch_keys(store, tables.pii_key))
     store_log = SqlLog(tables.log, tables.topic_head, keys)
     with store.write() as connection:
@@ -118,15 +129,17 @@ def open_cluster(settings: Settings, role: str = "") -> Cluster:
     _check_master_key(store, key)
     opener = Opener(keys)
     reader = KafkaReader(settings.kafka, opener, [one.name for one in topics_of(settings.partitions)])
-    return Cluster(
+    cluster = Cluster(
         store,
         store_log,
         keys,
         settings.kafka,
         settings.data,
-        journal_path(settings.data),
+        settings.erasures,
         reader,
     )
+    erase_again(cluster)
+    return cluster
 
 
 def check_topics(settings: Settings) -> None:

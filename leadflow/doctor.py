@@ -18,7 +18,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -33,6 +33,7 @@ from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import read_files
 from leadflow.engine import Data
 from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.nightly import newest_age_s
 from leadflow.settings import Settings
 from leadflow.terminal import tell
 from router.route import PROBE_HOLDER
@@ -50,6 +51,8 @@ ARRIVES_S = 20.0
 """How long a probe may take: a call is judged 5 s after its last row, everything else takes milliseconds."""
 LATE_MIN = 60
 """A delivery that has waited for an hour has failed some six times: somebody should look."""
+NIGHTS_H = 50
+"""Two nights and the time that a backup takes: one that was missed is made up for, two mean that something is wrong."""
 FREE_BYTES = 1024**3
 """Below a gigabyte of free disk a busy day of mail may fill it."""
 
@@ -122,6 +125,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         tell(f"{free // 1024**2:,} MB of disk are free", f"磁盘剩余 {free // 1024**2:,} MB"),
         tell("make room, or move the folder", "请清理磁盘，或迁移数据文件夹"),
     )
+    if settings.backup_at:
+        yield _backed_up(settings, datetime.now(UTC))
     try:
         take_lock(folder).close()
         yield Finding(
@@ -137,6 +142,22 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from behind_doors(files, host, settings)
     finally:
         files.close()
+
+
+def _backed_up(settings: Settings, now: datetime) -> Finding:
+    """Look for a backup of the last two nights; an installation that is younger need not have one."""
+    age_s = newest_age_s(settings.backups, now)
+    began_s = now.timestamp() - settings.key_file.stat().st_mtime
+    hours = int((began_s if age_s is None else age_s) // 3_600)
+    if age_s is None:
+        what = tell("no backup yet", "尚无备份")
+    else:
+        what = tell(f"the newest backup is {hours} hours old", f"最近一份备份在 {hours} 小时前")
+    fix = tell(
+        "leadflow backup; the log says backup_failed, and why",
+        "leadflow backup；日志中 backup_failed 说明了原因",
+    )
+    return Finding(hours < NIGHTS_H, what, fix)
 
 
 def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Finding]:

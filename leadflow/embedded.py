@@ -112,7 +112,10 @@ def open_files(
     doors, store = (open_sqlite(folder / name, wal_limit) for name in ("doors.db", "store.db"))
     if backups is not None and (is_behind(doors, "doors") or is_behind(store, "state")):
         made = make_backup(
-            KeptFolder(folder, doors, store), into=backups, why="migration", now_us=wall_clock_us()
+            KeptFolder(folder, doors, store, journal or journal_path(folder)),
+            into=backups,
+            why="migration",
+            now_us=wall_clock_us(),
         )
         log.info("backup_made", file=made.path.name, why="migration")
     migrate(doors, "doors")

@@ -43,19 +43,14 @@ MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 
 
-class Data(Protocol):
-    """Where a host keeps things: the store, its log, the keys, and the raw bytes."""
+class Erasable(Protocol):
+    """Where somebody can be erased: the store, its log, the keys, and the journal of it."""
 
     store: Database
     store_log: SqlLog
     keys: KeyRing
-    folder: Path
     journal: Path
     """Erasures, where no backup of the data holds them."""
-
-    def capture(self, capture_id: str) -> Capture | None:
-        """Return a capture with its raw bytes; None if it is unknown or was erased."""
-        ...
 
     def forget_keys(self, erasure: Erasure) -> None:
         """Delete the keys of erased captures, in the data and in memory."""
@@ -63,6 +58,16 @@ class Data(Protocol):
 
     def empty_deleted(self) -> None:
         """Leave no deleted row readable in a file."""
+        ...
+
+
+class Data(Erasable, Protocol):
+    """Where a host keeps things: what can be erased, and the raw bytes."""
+
+    folder: Path
+
+    def capture(self, capture_id: str) -> Capture | None:
+        """Return a capture with its raw bytes; None if it is unknown or was erased."""
         ...
 
     def close(self) -> None:
@@ -168,7 +173,7 @@ def mailed_links(data: Data, public_url: str | None) -> Callable[[str, str], str
     return link_for
 
 
-def erase_again(data: Data) -> None:
+def erase_again(data: Erasable) -> None:
     """Carry out every erasure that this data does not know of: it may come from a restored backup."""
     for erasure in read_journal(data.journal):
         with data.store.read() as connection:

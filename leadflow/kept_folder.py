@@ -25,6 +25,7 @@ class KeptFolder:
     folder: Path
     doors: Database
     store: Database
+    journal: Path
     kind: Kind = "sqlite"
 
     @property

@@ -26,6 +26,7 @@ class KeptPostgres:
     database: Database
     folder: Path
     key_file: Path
+    journal: Path
     kind: Kind = "postgresql"
 
     def size(self) -> int:

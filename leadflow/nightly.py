@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
-from leadflow.archive import BadBackup, Why
-from leadflow.backup import Made, backups_in, keep_newest
+from leadflow.archive import BadBackup, Kept, Why
+from leadflow.backup import Made, backups_in, keep_newest, make_backup
+from leadflow.clock import wall_clock_us
+from leadflow.metrics import Metrics
+from leadflow.settings import Settings
 
 log = structlog.get_logger()
 
@@ -36,6 +42,18 @@ def newest_age_s(into: Path, now: datetime) -> float | None:
     """Return how old the newest finished backup of any kind is; None without one."""
     found = max((made_at(path) for path in backups_in(into)), default=None)
     return (now - found).total_seconds() if found is not None else None
+
+
+def nightly_backup(kept: Kept, settings: Settings, metrics: Metrics) -> Nightly:
+    """Return the nightly backup as the settings want it, and show its age; to be started."""
+    into = settings.backups
+
+    def make(why: Why) -> Made:
+        return make_backup(kept, into=into, why=why, now_us=wall_clock_us())
+
+    if settings.backup_at:
+        metrics.backup_age(lambda: newest_age_s(into, datetime.now(UTC)))
+    return Nightly(make, into, settings.backup_at, settings.backup_keep)
 
 
 class Nightly:
@@ -64,9 +82,16 @@ class Nightly:
     def look(self, now: datetime) -> bool:
         """Make the backup if it is due at this moment (UTC); tell whether one was made."""
         here = _local(now)
-        last = max((_local(made_at(path)) for path in backups_in(self._into, "nightly")), default=self._began)
-        if here < self._not_before or not due(here, self._at, last):
+        if not self._due(here):
             return False
+        with _turn(self._into) as mine:
+            return mine and self._due(here) and self._made(here)
+
+    def _due(self, here: datetime) -> bool:
+        last = max((_local(made_at(path)) for path in backups_in(self._into, "nightly")), default=self._began)
+        return here >= self._not_before and due(here, self._at, last)
+
+    def _made(self, here: datetime) -> bool:
         try:
             made = self._make("nightly")
         except BadBackup as error:
@@ -88,6 +113,20 @@ class Nightly:
         self.look(datetime.now(UTC))
         while not self._stop.wait(LOOK_S):
             self.look(datetime.now(UTC))
+
+
+@contextmanager
+def _turn(into: Path) -> Iterator[bool]:
+    """Yield whether it is this process' turn: of two that share a folder of backups, one makes them."""
+    into.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(into / ".nightly", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
 
 
 def _local(moment: datetime) -> datetime:

@@ -180,7 +180,9 @@ def operate(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
 
 
 def _here(settings: Settings, verb: str, payload: Payload) -> dict[str, Any]:
-    files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
+    files = open_files(
+        settings.data, settings.wal_limit_bytes, backups=settings.backups, journal=settings.erasures
+    )
     engine = Embedded(files, policy=settings.breaker)
     engine.door.start()
     try:

@@ -1,36 +1,14 @@
-"""Putting a backup back: everything is checked and the erased are erased again before the folder gets its name.
-
-Nothing is ever written over: the folder must be empty, and a restore that fails leaves it as it was.
-"""
+"""What every restore asks before it begins: is it whole, known, the newest, with its journal and its key?"""
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from leadflow.archive import BadBackup, Manifest, journal_of, read_manifest
-from leadflow.backup import (
-    MASTER_KEY,
-    SETTINGS,
-    backups_in,
-    compare,
-    key_mark,
-    scratch,
-    sync_folder,
-    unpack_into,
-    write_private,
-)
-from leadflow.embedded import open_files
-from leadflow.kept_folder import look_at_folder
-from leadflow.lock import AlreadyRunning, take_lock
-from leadflow.paths import journal_path
-from store.database import sqlite_module
+from leadflow.archive import BadBackup, Kind, Manifest, read_manifest
+from leadflow.backup import MASTER_KEY, backups_in, key_mark
 from store.migrate import HISTORIES, knows
-
-_LOCK = "host.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,67 +37,54 @@ class Restored:
     """Erasures that the backup did not know of, and that were carried out again."""
 
 
-def restore(wanted: Wanted, folder: Path) -> Restored:
-    """Restore into a data folder that is empty or not there. Raises BadBackup, which says what to do."""
-    _refuse_occupied(folder)
-    return _restored(wanted, folder, keep=True)
-
-
-def try_restore(wanted: Wanted, folder: Path) -> Restored:
-    """Do all of it but the last step, beside the data folder that may be in use; nothing is left."""
-    return _restored(wanted, folder, keep=False)
-
-
-def _restored(wanted: Wanted, folder: Path, *, keep: bool) -> Restored:
+def opened(wanted: Wanted, kind: Kind, beside: Path) -> tuple[Manifest, bytes]:
+    """Return what an archive says, and the erasure journal to go by. Raises BadBackup, which says what to do."""
     manifest = read_manifest(wanted.archive)
+    _refuse_other_kind(wanted, manifest, kind)
     _refuse_unknown(wanted, manifest)
     _refuse_older(wanted)
-    journal = _journal(wanted, manifest, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with scratch(folder.parent) as place:
-        data, erasures = place / "data", place / "erasures"
-        unpack_into(wanted.archive, manifest, data)
-        key = _key(wanted, manifest, data, folder)
-        compare(manifest, look_at_folder(data, key))
-        (data / MASTER_KEY).unlink(missing_ok=True)
-        if key is None:
-            _give_up_keys(data)
-        else:
-            write_private(data / MASTER_KEY, key)
-        write_private(erasures, journal)
-        open_files(data, journal=erasures).close()
-        since = journal_of(erasures).erasures - manifest.journal.erasures
-        if keep:
-            _put_in_place(data, erasures, folder)
-    return Restored(manifest, since)
+    return manifest, _journal(wanted, manifest, beside)
 
 
-def _refuse_occupied(folder: Path) -> None:
-    if (folder / _LOCK).exists():
-        try:
-            take_lock(folder).close()
-        except AlreadyRunning as running:
-            raise BadBackup(
-                f"{running} A backup is restored into an empty folder.",
-                f"Leadflow 正在 {folder} 上运行，请先停止。备份只能恢复到空文件夹。",
-            ) from None
-    there = {one.name for one in folder.iterdir()} if folder.exists() else set()
-    if there - {_LOCK, SETTINGS}:
+def key_of(wanted: Wanted, manifest: Manifest, unpacked: Path, in_use: Path) -> bytes | None:
+    """Return the master key: given, in the archive, or in use here; None if it is lost and given up."""
+    if wanted.key_lost:
+        return None
+    places = (wanted.key, unpacked / MASTER_KEY, in_use)
+    file = next((one for one in places if one is not None and one.exists()), wanted.key)
+    if file is None:
         raise BadBackup(
-            f"There is something in {folder}, and nothing is written over. Move it away first "
-            f"(mv {folder} {folder}.before) and leave {journal_path(folder)} where it is.",
-            f"{folder} 不是空文件夹，不会覆盖。请先移走（mv {folder} {folder}.before），"
-            f"并保留 {journal_path(folder)}。",
+            "The master key is not in this backup. Give your copy of it by --key FILE. If every copy is lost: "
+            "--key-lost gives up the raw bytes of all captures, and keeps everything else.",
+            "此备份不含主密钥，请用 --key FILE 指定您保存的副本。"
+            "如所有副本均已丢失：--key-lost 将放弃全部原始内容，保留其余数据。",
         )
+    key = file.read_bytes() if file.exists() else b""
+    if key_mark(key) != manifest.key_mark:
+        raise BadBackup(
+            f"{file} is not the master key of this backup. Find the {MASTER_KEY} of that time.",
+            f"{file} 不是此备份的主密钥。请找到当时的 {MASTER_KEY}。",
+        )
+    return key
 
 
-def _refuse_unknown(wanted: Wanted, manifest: Manifest) -> None:
-    if manifest.kind != "sqlite":
+def _refuse_other_kind(wanted: Wanted, manifest: Manifest, kind: Kind) -> None:
+    if manifest.kind == kind:
+        return
+    if kind == "sqlite":
         raise BadBackup(
             f"{wanted.archive} is of a PostgreSQL database: set LEADFLOW_DATABASE_URL to an empty one.",
             f"{wanted.archive} 是 PostgreSQL 数据库的备份：请将 LEADFLOW_DATABASE_URL 设为一个空数据库。",
         )
-    if not all(knows(history, manifest.schema_of[history]) for history in HISTORIES):
+    raise BadBackup(
+        f"{wanted.archive} is of a data folder: restore it without LEADFLOW_DATABASE_URL.",
+        f"{wanted.archive} 是数据文件夹的备份：请在不设置 LEADFLOW_DATABASE_URL 的情况下恢复。",
+    )
+
+
+def _refuse_unknown(wanted: Wanted, manifest: Manifest) -> None:
+    revisions = manifest.schema_of
+    if not all(knows(history, revisions[history]) for history in HISTORIES if history in revisions):
         raise BadBackup(
             f"{wanted.archive} was made by Leadflow {manifest.version}, whose tables this one does not know. "
             f"Install {manifest.version} or a newer one, and restore with that.",
@@ -140,9 +105,8 @@ def _refuse_older(wanted: Wanted) -> None:
         )
 
 
-def _journal(wanted: Wanted, manifest: Manifest, folder: Path) -> bytes:
+def _journal(wanted: Wanted, manifest: Manifest, beside: Path) -> bytes:
     """Return the erasure journal to go by: the longest at hand, which must begin as the backup knew it."""
-    beside = journal_path(folder)
     found = [path for path in (beside, wanted.journal) if path is not None and path.exists()]
     if wanted.journal is not None and not wanted.journal.exists():
         raise BadBackup(f"There is no {wanted.journal}.", f"没有 {wanted.journal}。")
@@ -172,47 +136,3 @@ def _journal(wanted: Wanted, manifest: Manifest, folder: Path) -> bytes:
             f"删除日志（{'、'.join(map(str, found))}）比备份更旧，或属于其他安装。请找到最新的日志：它只增不减。",
         )
     return contents[-1]
-
-
-def _key(wanted: Wanted, manifest: Manifest, data: Path, folder: Path) -> bytes | None:
-    """Return the master key: given, in the archive, or in the folder in use; None if it is lost and given up."""
-    if wanted.key_lost:
-        return None
-    places = (wanted.key, data / MASTER_KEY, folder / MASTER_KEY)
-    file = next((one for one in places if one is not None and one.exists()), wanted.key)
-    if file is None:
-        raise BadBackup(
-            "The master key is not in this backup. Give your copy of it by --key FILE. If every copy is lost: "
-            "--key-lost gives up the raw bytes of all captures, and keeps everything else.",
-            "此备份不含主密钥，请用 --key FILE 指定您保存的副本。"
-            "如所有副本均已丢失：--key-lost 将放弃全部原始内容，保留其余数据。",
-        )
-    key = file.read_bytes() if file.exists() else b""
-    if key_mark(key) != manifest.key_mark:
-        raise BadBackup(
-            f"{file} is not the master key of this backup. Find the {MASTER_KEY} of that time.",
-            f"{file} 不是此备份的主密钥。请找到当时的 {MASTER_KEY}。",
-        )
-    return key
-
-
-def _give_up_keys(data: Path) -> None:
-    """Treat every capture as erased: what is sealed cannot be opened any more, and the stages go on without it."""
-    doors = sqlite_module().connect(data / "doors.db")
-    try:
-        doors.execute("DELETE FROM pii_key")
-        doors.commit()
-    finally:
-        doors.close()
-
-
-def _put_in_place(data: Path, journal: Path, folder: Path) -> None:
-    beside = journal_path(folder)
-    if not beside.exists() or beside.read_bytes() != journal.read_bytes():
-        write_private(beside, journal.read_bytes())
-    if (folder / SETTINGS).exists():  # this machine's own go before those of the one that was backed up
-        shutil.copyfile(folder / SETTINGS, data / SETTINGS)
-    for name in (SETTINGS, _LOCK):
-        (folder / name).unlink(missing_ok=True)
-    os.rename(data, folder)  # onto an empty folder, or none
-    sync_folder(folder.parent)

@@ -9,7 +9,6 @@ import resource
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -32,16 +31,15 @@ from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
-from leadflow.archive import Why
-from leadflow.backup import Made, make_backup
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
 from leadflow.kept_folder import KeptFolder
+from leadflow.kept_postgres import KeptPostgres
 from leadflow.lock import take_lock
 from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
-from leadflow.nightly import Nightly, newest_age_s
+from leadflow.nightly import nightly_backup
 from leadflow.operate import VERBS
 from leadflow.settings import Settings
 from leadflow.telling import tellers
@@ -184,25 +182,16 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     crash.arm(dict(os.environ))
     mark = new_id()
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port, probe_token=mark)
-    files = open_files(settings.data, settings.wal_limit_bytes, backups=settings.backups)
+    files = open_files(
+        settings.data, settings.wal_limit_bytes, backups=settings.backups, journal=settings.erasures
+    )
     engine = Embedded(files, mark, settings.public_url, settings.breaker, settings.log_keep_us)
-    nightly = _nightly(engine, settings)
+    kept = KeptFolder(files.folder, files.doors, files.store, files.journal)
+    nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
     serve(engine, settings, kill)
     nightly.stop()
     lock.close()
-
-
-def _nightly(engine: Embedded, settings: Settings) -> Nightly:
-    files, into = engine.files, settings.backups
-    kept = KeptFolder(files.folder, files.doors, files.store)
-
-    def make(why: Why) -> Made:
-        return make_backup(kept, into=into, why=why, now_us=wall_clock_us())
-
-    if settings.backup_at:
-        engine.metrics.backup_age(lambda: newest_age_s(into, datetime.now(UTC)))
-    return Nightly(make, into, settings.backup_at, settings.backup_keep)
 
 
 def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -> bool:
@@ -216,8 +205,15 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     crash.arm(dict(os.environ))
     check_topics(settings)
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
-    engine = ClusterEngine(open_cluster(settings, part), settings, part, stages)
+    cluster = open_cluster(settings, part)
+    engine = ClusterEngine(cluster, settings, part, stages)
+    kept = KeptPostgres(cluster.store, settings.data, settings.key_file, settings.erasures)
+    nightly = nightly_backup(kept, settings, engine.metrics) if part == "timers" else None
+    if nightly is not None:
+        nightly.start()
     serve(engine, settings, part=part)
+    if nightly is not None:
+        nightly.stop()
     lock.close()
     return not engine.broke_down
 

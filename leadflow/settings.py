@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from leadflow.paths import backups_of
+from leadflow.paths import backups_of, journal_path
 from schemas.base import Language
 from store.database import WAL_LIMIT_BYTES, PostgresLimits
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
@@ -115,6 +115,10 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(
         60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
     )
+    journal: Path | None = Field(
+        None,
+        description="File of the erasure journal; in a cluster one file for all who erase (default: FOLDER.erasures)",
+    )
     backup_folder: Path | None = Field(
         None, description="Where backups go; beside the data folder (FOLDER.backups) if not set"
     )
@@ -155,6 +159,16 @@ class Settings(BaseSettings):
     def local_url(self) -> str:
         """The console's address on this machine."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def erasures(self) -> Path:
+        """The erasure journal."""
+        return self.journal or journal_path(self.data)
+
+    @property
+    def key_file(self) -> Path:
+        """The master key."""
+        return self.master_key or self.data / "master.key"
 
     @property
     def backups(self) -> Path:

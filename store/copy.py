@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import MetaData, Table, select
+from sqlalchemy import Connection, CursorResult, MetaData, Table, select
 
 from store.bulk import insert_ignore
 from store.database import Database
@@ -64,8 +64,7 @@ def copy_all(
 def digest_of(database: Database, table: Table) -> Digest:
     """Return what a table holds. The order of rows, which differs between databases, does not matter."""
     count = total = 0
-    with database.read() as connection:
-        found = connection.execution_options(yield_per=_BATCH).execute(select(table))
+    with database.read() as connection, _rows_of(connection, table) as found:
         for row in found:
             count += 1
             total += int.from_bytes(sha256(_bytes_of(row)).digest(), "big")
@@ -74,16 +73,18 @@ def digest_of(database: Database, table: Table) -> Digest:
 
 def _copy(source: Database, target: Database, table: Table, copied: Callable[[str, int], None]) -> None:
     done = 0
-    with source.read() as connection:
-        found = connection.execution_options(yield_per=_BATCH).execute(
-            select(table).order_by(*table.primary_key.columns)
-        )
+    with source.read() as connection, _rows_of(connection, table) as found:
         for batch in found.mappings().partitions():
             rows: list[Mapping[str, Any]] = [dict(row) for row in batch]
             with target.write() as writing:
                 insert_ignore(writing, table, rows)
             done += len(rows)
             copied(table.name, done)
+
+
+def _rows_of(connection: Connection, table: Table) -> CursorResult[Any]:
+    ordered = select(table).order_by(*table.primary_key.columns)
+    return connection.execution_options(yield_per=_BATCH).execute(ordered)
 
 
 def _bytes_of(row: Iterable[Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, text
+from sqlalchemy import Connection, MetaData, text
 
 from store import tables
 from store.database import Database
@@ -18,23 +19,33 @@ from store.locks import lock_schema
 History = Literal["state", "doors"]
 HISTORIES: tuple[History, ...] = get_args(History)
 
+_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _HERE = Path(__file__).parent / "migrations"
 
 
-def migrate(database: Database, history: History) -> None:
-    """Apply the migrations that are missing, all in one transaction; whoever does it at the same time waits."""
+def migrate(database: Database, history: History, before: Callable[[], object] | None = None) -> None:
+    """Apply the migrations that are missing, all in one transaction; whoever does it at the same time waits.
+
+    `before` is called first if tables of an earlier version are to be changed: to back them up.
+    """
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
-            for limit in ("statement_timeout", "lock_timeout"):  # a large table takes as long as it takes
+            for limit in _LIMITS:  # a large table takes as long as it takes
                 connection.execute(text(f"SET LOCAL {limit} = 0"))
         lock_schema(connection)
+        if before is not None and _is_behind(connection, history):
+            before()
         command.upgrade(alembic_config(history, connection), "head")
 
 
 def is_behind(database: Database, history: History) -> bool:
     """Tell whether a database holds the tables of an earlier version. An empty one does not."""
     with database.read() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        return _is_behind(connection, history)
+
+
+def _is_behind(connection: Connection, history: History) -> bool:
+    revision = MigrationContext.configure(connection).get_current_revision()
     return revision is not None and revision != _scripts(history).get_current_head()
 
 

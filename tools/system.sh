@@ -1,10 +1,11 @@
 #!/bin/sh
-# What the tests need from the system: a browser, a Chinese font, strace, Java and Maven for a real Kafka. Installed where that is allowed.
+# What the tests need from the system: a browser, a Chinese font, strace, systemd-analyze, Java and Maven for a real Kafka. Installed where that is allowed.
 set -eu
 packages=""
 command -v chromium >/dev/null || packages="$packages chromium"
 command -v mvn >/dev/null || packages="$packages maven"
 command -v java >/dev/null || packages="$packages default-jre-headless"
+command -v systemd-analyze >/dev/null || packages="$packages systemd"
 command -v strace >/dev/null || packages="$packages strace"
 fc-list :lang=zh 2>/dev/null | grep -q . || packages="$packages fontconfig fonts-wqy-microhei"
 [ -z "$packages" ] && exit 0

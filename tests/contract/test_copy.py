@@ -19,15 +19,8 @@ LEADS = 60
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """On SQLite only: the copy goes to the one PostgreSQL there is."""
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def filled(rig: Rig) -> Rig:
+def filled(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
     rig.feed(
         [
             post(made=str(n), name=f"李娜 {n}\u2028\U0001f600", phone=f"1390000{n:04}", wish='"x", \\ \n')
@@ -38,7 +31,8 @@ def filled(rig: Rig) -> Rig:
     rig.run()
     with rig.store.write() as connection:
         insert_ignore(connection, tables.setting, [{"key": "odd", "value_json": '"zero"'}])
-    return rig
+    yield rig
+    rig.close()
 
 
 def test_to_postgresql_and_back_nothing_changes(

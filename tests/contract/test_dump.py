@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +16,22 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from sqlalchemy import text
 
 import store.dump
+import store.migrate
 from leadflow.archive import BadBackup, read_manifest, unpack
 from leadflow.backup import backups_in, make_backup
 from leadflow.kept_postgres import KeptPostgres
+from leadflow.paths import journal_path
+from leadflow.restore import Wanted
+from leadflow.restore_database import restore_database, try_restore_database
+from store import tables
+from store.acts_erase import begin_journal, find_erasure, write_journal
+from store.bulk import insert_ignore
 from store.database import Database
 from store.dump import DumpFailed, count, dump, find_tool, is_empty, restore_dump, scratch_database
+from store.migrate import migrate
+from stream.door_log import fetch_keys
+from stream.log import SqlLog
+from stream.seal import KeyRing
 from tests.support.rig import Rig, post
 
 
@@ -26,6 +40,10 @@ def filled(tmp_path: Path, clean_postgres: Database) -> Iterator[Database]:
     rig = Rig(tmp_path, clean_postgres)
     rig.feed([post(made=str(n), name="李娜", phone=f"1390000{n:04}") for n in range(20)])
     rig.run()
+    with rig.files.doors.read() as connection:
+        keys = [dict(row) for row in connection.execute(tables.door_key.select()).mappings()]
+    with clean_postgres.write() as connection:
+        insert_ignore(connection, tables.pii_key, keys)
     yield clean_postgres
     rig.files.doors.close()
 
@@ -83,14 +101,13 @@ def test_a_backup_of_the_cluster_is_restored_before_it_gets_its_name(
     assert sorted(manifest.members) == ["store.dump"]
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
 
-    if "pii_key" in manifest_tables(manifest.counts):
-        with filled.write() as connection:
-            row = {"wrapped": aes_key_wrap(os.urandom(32), os.urandom(32))}
-            connection.execute(
-                text("INSERT INTO pii_key (key_id, capture_id, wrapped) VALUES ('k', 'c', :wrapped)"), row
-            )
-        with pytest.raises(BadBackup, match="master key"):
-            make_backup(kept, into=into, why="manual", now_us=2_000_000)
+    with filled.write() as connection:
+        row = {"wrapped": aes_key_wrap(os.urandom(32), os.urandom(32))}
+        connection.execute(
+            text("INSERT INTO pii_key (key_id, capture_id, wrapped) VALUES ('z', 'c', :wrapped)"), row
+        )
+    with pytest.raises(BadBackup, match="master key"):
+        make_backup(kept, into=into, why="manual", now_us=2_000_000)
     assert backups_in(into) == [made.path]
     assert key.exists()
 
@@ -160,8 +177,97 @@ def kept_in(database: Database, tmp_path: Path) -> tuple[KeptPostgres, Path]:
     folder.mkdir()
     key = folder / "master.key"
     key.write_bytes(bytes(32))
-    return KeptPostgres(database, folder, key), key
+    return KeptPostgres(database, folder, key, journal_path(folder)), key
 
 
-def manifest_tables(counts: dict[str, int]) -> set[str]:
-    return {name.removeprefix("store.") for name in counts}
+def test_the_cluster_is_put_back_into_an_empty_database_and_the_erased_stay_erased(
+    filled: Database, tmp_path: Path
+) -> None:
+    kept, key = kept_in(filled, tmp_path)
+    begin_journal(journal_path(kept.folder), "1")
+    made = make_backup(kept, into=tmp_path / "backups", why="manual", now_us=1, with_key=True).path
+    with filled.read() as connection:
+        customer = connection.execute(text("SELECT min(customer_id) FROM membership")).scalar_one()
+        erasure = find_erasure(connection, "act_1", customer)
+    assert len(erasure.captures) == 1
+    wanted = Wanted(made)
+    with pytest.raises(BadBackup, match="There are tables"):
+        restore_database(wanted, kept)
+    there = tmp_path / "new" / "data"
+    with scratch_database(filled) as empty:
+        new = KeptPostgres(empty, there, there / "master.key", journal_path(there))
+        with pytest.raises(BadBackup, match="no erasure journal"):
+            restore_database(wanted, new)
+        write_journal(journal_path(kept.folder), erasure)
+        wanted = Wanted(made, journal=journal_path(kept.folder))
+        assert try_restore_database(wanted, kept).erased_since == 1
+        with empty.read() as connection:
+            assert is_empty(connection)
+        assert restore_database(wanted, new).erased_since == 1
+        assert new.key_file.read_bytes() == key.read_bytes()
+        assert journal_path(new.folder).read_bytes() == journal_path(kept.folder).read_bytes()
+        keys = KeyRing(key.read_bytes(), fetch_keys(empty, tables.pii_key))
+        with empty.read() as connection:
+            counts = count(connection).counts
+            assert (counts["lead"], counts["pii_key"], counts["customer"]) == (19, 19, 20)
+            log = SqlLog(tables.log, tables.topic_head, keys)
+            opened = [one.opened for one in log.read(connection, "leads", 0, 100)]
+        assert (opened.count(True), opened.count(False)) == (19, 1)
+
+
+def test_the_command_line_backs_the_cluster_up(filled: Database, tmp_path: Path) -> None:
+    kept, key = kept_in(filled, tmp_path)
+    begin_journal(journal_path(kept.folder), "1")
+
+    def leadflow(*arguments: str, url: str, code: int = 0) -> str:
+        environment = {**os.environ, "LEADFLOW_DATA": str(kept.folder), "LEADFLOW_DATABASE_URL": url}
+        command = [sys.executable, "-m", "leadflow.cli", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    url = filled.engine.url.render_as_string(hide_password=False)
+    told = leadflow("backup", url=url)
+    assert "20 leads" in told
+    assert f"{key} is not in it" in told
+    (made,) = backups_in(tmp_path / "data.backups")
+    assert "sound" in leadflow("restore", "--check", str(made), url=url)
+    assert "There are tables" in leadflow("restore", str(made), url=url, code=2)
+    nobody = "postgresql+psycopg://u:geheim@127.0.0.1:1/leads"
+    said = leadflow("backup", url=nobody, code=2)
+    assert "The database failed" in said
+    assert "geheim" not in said
+
+
+def test_tables_of_the_cluster_are_backed_up_once_before_they_are_changed(
+    filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _ = kept_in(filled, tmp_path)
+    into = tmp_path / "backups"
+    made = make_backup(kept, into=tmp_path / "before", why="manual", now_us=1)
+    scripts = shutil.copytree(Path(store.migrate.__file__).parent / "migrations", tmp_path / "migrations")
+    (scripts / "state" / "versions" / "0002_next.py").write_text(
+        "from alembic import op\nimport sqlalchemy as sa\n"
+        'revision, down_revision = "0002", "0001"\n'
+        'def upgrade():\n    op.add_column("lead", sa.Column("more", sa.Text(), nullable=True))\n'
+    )
+    monkeypatch.setattr(store.migrate, "_HERE", scripts)
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    unpack(made.path, read_manifest(made.path), place)
+    with scratch_database(filled) as old:
+        restore_dump(old, place / "store.dump")
+        theirs = KeptPostgres(old, kept.folder, kept.key_file, kept.journal)
+
+        def start() -> None:
+            migrate(old, "state", lambda: make_backup(theirs, into=into, why="migration", now_us=1))
+
+        starting = [threading.Thread(target=start) for _ in range(3)]
+        for one in starting:
+            one.start()
+        for one in starting:
+            one.join()
+        with old.read() as connection:
+            assert count(connection).revision == "0002"
+    (backup,) = backups_in(into, "migration")
+    assert read_manifest(backup).schema_of == {"state": "0001"}

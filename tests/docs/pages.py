@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "operations").glob("*.md")]
+)
 
 _BLOCK = re.compile(
     r"<!-- (?P<marker>(?:run|file|line)\b[^>]*?) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```\n"

@@ -48,6 +48,7 @@ OTHER_VARIABLES = {
     "LEADFLOW_ACTOR",
     "LEADFLOW_CRASH_AT",
     "LEADFLOW_CRASH_LOG",
+    "LEADFLOW_MASTER_KEY_FILE",
     "LEADFLOW_WHEELS",
     "LEADFLOW_TOKEN",
 }
@@ -164,6 +165,12 @@ def test_the_lines_of_the_log_that_call_for_a_person_are_documented() -> None:
     logged = re.compile(r"\blog\.(?:error|warning)\(\s*\"(\w+)\"")
     found = {name for file in _sources() for name in logged.findall(file.read_text("utf-8"))}
     assert [name for name in sorted(found) if f"| `{name}` |" not in page(OPERATIONS)] == []
+
+
+def test_every_alarm_says_what_to_do() -> None:
+    rules = re.findall(r"^- alert: (\w+)", page(OPERATIONS), re.MULTILINE)
+    told = re.findall(r"^\| `(\w+)` \|", page("docs/operations/alarms.md"), re.MULTILINE)
+    assert told == rules
 
 
 def test_every_code_that_somebody_may_meet_is_documented() -> None:

@@ -18,16 +18,29 @@ from pathlib import Path
 import pytest
 
 import store.migrate
-from leadflow.archive import BadBackup, read_manifest, unpack
+from leadflow.archive import BadBackup, Journal, Manifest, read_manifest, unpack
 from leadflow.backup import Made, backups_in, make_backup
 from leadflow.embedded import open_files, read_files
 from leadflow.kept_folder import KeptFolder
 from leadflow.nightly import Nightly, due
-from leadflow.restore import Wanted, restore
+from leadflow.paths import journal_path
+from leadflow.restore import Restored, Wanted
+from leadflow.restore_folder import restore as restore_to
 from tests.support.live import Live
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PHONE = "13812345678"
+NOTHING = Manifest(
+    kind="sqlite",
+    version="0",
+    made_us=0,
+    why="nightly",
+    schema_of={},
+    key_mark="",
+    journal=Journal(size=0, sha256="", erasures=0),
+    counts={},
+    members={},
+)
 PHONE_OF_1 = b"13900000001"
 
 
@@ -42,6 +55,10 @@ def leadflow(folder: Path, *arguments: str, code: int = 0, **variables: str) -> 
     )
     assert done.returncode == code, done.stderr.decode()
     return done.stdout.decode() + done.stderr.decode()
+
+
+def restore(wanted: Wanted, folder: Path) -> Restored:
+    return restore_to(wanted, folder, journal_path(folder))
 
 
 def backup(folder: Path, *arguments: str) -> Path:
@@ -80,7 +97,11 @@ def at_once(folder: Path, into: Path, now_us: int = 1, **more: bool) -> Path:
     files = read_files(folder)
     try:
         made = make_backup(
-            KeptFolder(folder, files.doors, files.store), into=into, why="manual", now_us=now_us, **more
+            KeptFolder(folder, files.doors, files.store, files.journal),
+            into=into,
+            why="manual",
+            now_us=now_us,
+            **more,
         )
     finally:
         files.close()
@@ -372,7 +393,10 @@ def test_the_newest_nightly_ones_are_kept_and_those_made_by_hand_are_not_counted
     def make(_why: object) -> Made:
         now_us = int(moment.timestamp()) * 1_000_000
         return make_backup(
-            KeptFolder(folder, files.doors, files.store), into=into, why="nightly", now_us=now_us
+            KeptFolder(folder, files.doors, files.store, files.journal),
+            into=into,
+            why="nightly",
+            now_us=now_us,
         )
 
     nightly = Nightly(make, into, "03:30", 2)
@@ -386,6 +410,21 @@ def test_the_newest_nightly_ones_are_kept_and_those_made_by_hand_are_not_counted
         "leadflow-21261124T120000Z-nightly.zip",
         "leadflow-21261125T120000Z-nightly.zip",
     ]
+
+
+def test_of_two_processes_that_share_a_folder_of_backups_one_makes_them(tmp_path: Path) -> None:
+    moment = datetime(2126, 11, 20, 12, tzinfo=UTC)
+    second: list[bool] = []
+    made = Made(tmp_path / "leadflow-21261120T120000Z-nightly.zip", NOTHING, 0.0)
+
+    def make(_why: object) -> Made:
+        second.append(Nightly(make, tmp_path, "03:30", 2).look(moment))
+        made.path.touch()
+        return made
+
+    assert Nightly(make, tmp_path, "03:30", 2).look(moment)
+    assert second == [False], "while the first is at it"
+    assert not Nightly(make, tmp_path, "03:30", 2).look(moment), "and afterwards it is there"
 
 
 def test_a_backup_that_fails_is_tried_again_an_hour_later(tmp_path: Path) -> None:
@@ -477,3 +516,14 @@ def unpacked(archive: Path, place: Path) -> dict[str, bytes]:
         "manifest": manifest.model_dump_json().encode(),
         **{p.name: p.read_bytes() for p in place.iterdir()},
     }
+
+
+def test_the_doctor_misses_a_backup_after_two_nights(live: Live) -> None:
+    key = live.folder / "master.key"
+    assert "ok    no backup yet" in leadflow(live.folder, "doctor")
+    os.utime(key, (time.time() - 51 * 3_600,) * 2)
+    assert "FAIL  no backup yet" in leadflow(live.folder, "doctor", code=1)
+    made = backup(live.folder)
+    assert "ok    the newest backup is 0 hours old" in leadflow(live.folder, "doctor")
+    made.rename(made.with_name("leadflow-20260101T000000Z-nightly.zip"))
+    assert "FAIL  the newest backup is" in leadflow(live.folder, "doctor", code=1)
