@@ -298,13 +298,25 @@ def _lead_captures(capture: Capture, leads: Sequence[Lead], joins: str | None) -
     return effects
 
 
+def _order_key(lead: Lead) -> str:
+    """Return the key that leads to one partition most leads of one sender: by the first identifier, roughly read.
+
+    Sixteen bits of its hash: enough to spread, too few to find out a number from. What meets elsewhere is kept right
+    by the store; here it only meets less often.
+    """
+    phone, email = (found.received if (found := lead.first(name)) else "" for name in ("phone", "email"))
+    digits = "".join(one for one in phone if one.isdigit())[-8:]
+    said = digits or email.strip().lower() or lead.joins or lead.lead_id
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=2).hexdigest()
+
+
 def _news(cause: Event, key_id: str | None, lead: Lead, at_us: int, ordinal: int) -> Emit:
     event = event_of(
         lead,
         source="/stages/parse",
         source_id=lead.source_id,
         subject=lead.lead_id,
-        key=lead.joins or lead.lead_id,
+        key=_order_key(lead),
         time_us=at_us,
         trace_id=lead.trace_id,
         purpose=lead.purpose,

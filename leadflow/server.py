@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -107,8 +108,13 @@ def _well(engine: Engine) -> list[Route]:
     async def readyz(_request: Request) -> JSONResponse:
         if (why := engine.unwell()) is not None:
             return JSONResponse({"ready": False, "why": why}, status_code=503)
+        try:
+            held = await run_in_threadpool(engine.breakers)
+        except DBAPIError as error:
+            why = f"the store does not answer: {type(error.orig).__name__}"
+            return JSONResponse({"ready": False, "why": why}, status_code=503)
         # A source that fails is no reason to turn the others away.
-        return JSONResponse({"ready": True, "breakers": await run_in_threadpool(engine.breakers)})
+        return JSONResponse({"ready": True, "breakers": held})
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(engine.metrics.text)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from store import tables
-from store.breakers import DELIVER, Opening, blocked, destination_key, put_breaker
+from store.breakers import DELIVER, Opening, destination_key, put_breaker
 
 HOLD_AFTER = 3
 """Refusals in a row that blame the destination: one may be a moment of its update, three leads with one wrong address
@@ -28,7 +28,9 @@ def blames_destination(code: str, answer: str | None) -> bool:
 
 def held(connection: Connection) -> Collection[str]:
     """Return the keys of the destinations whose deliveries wait for a reset."""
-    return {row.source_id for row in blocked(connection, DELIVER)}
+    breaker = tables.breaker
+    found = connection.execute(select(breaker.c.source_id).where(breaker.c.stage == DELIVER))
+    return set(found.scalars())
 
 
 def is_to_be_held(connection: Connection, row: Any, code: str, answer: str | None) -> bool:

@@ -112,6 +112,10 @@ def end() -> Plan:
         table, scope = tables.access, command.scope_id
         led_to = make_id("act", f"enter:{scope}")
         mine = (table.c.access_id == scope) | (table.c.person_id == scope) | (table.c.made_by_act == led_to)
+        # A link that is being used up at this moment: wait for the session that it leads to.
+        connection.execute(
+            select(table.c.access_id).where(mine).order_by(table.c.access_id).with_for_update()
+        ).all()
         found = connection.execute(select(table.c.access_id, table.c.ended_us).where(mine)).all()
         if not found:
             raise ActRefused(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from store import tables
 from store.bulk import OneOf, Prepared, listed
@@ -24,7 +24,8 @@ _CUSTOMERS = Prepared(
     .order_by(tables.customer.c.customer_id)
     .with_for_update(key_share=True)
 )
-_EXCLUSIVE, _SHARED = (text(f"SELECT pg_advisory_xact_lock{kind}(:number)") for kind in ("", "_shared"))
+_ALONE = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+_SHARED = "SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[]) AS number"
 
 
 def lock_customers(connection: Connection, customers: Iterable[str]) -> bool:
@@ -41,7 +42,7 @@ def lock_customers(connection: Connection, customers: Iterable[str]) -> bool:
 
 def lock_act(connection: Connection, idem_key: str) -> None:
     """Do an act once: whoever sends the same key meanwhile waits, and finds it done."""
-    _advisory(connection, [f"act {idem_key}"], _EXCLUSIVE)
+    _advisory(connection, [f"act {idem_key}"], _ALONE)
 
 
 def share_company(connection: Connection) -> None:
@@ -54,24 +55,23 @@ def share_company(connection: Connection) -> None:
 
 def lock_company(connection: Connection) -> None:
     """Change the company alone: nobody who went by the old one is still under way."""
-    _advisory(connection, ["company"], _EXCLUSIVE)
+    _advisory(connection, ["company"], _ALONE)
 
 
 def lock_teams(connection: Connection, teams: Iterable[str]) -> None:
     """Let one worker at a time give to the people of a team: whose turn it is depends on who had the last one."""
-    _advisory(connection, [f"team {team_id}" for team_id in set(teams)], _EXCLUSIVE)
+    _advisory(connection, [f"team {team_id}" for team_id in set(teams)], _ALONE)
 
 
 def lock_schema(connection: Connection) -> None:
     """Let one process at a time bring the database to its version."""
-    _advisory(connection, ["schema"], _EXCLUSIVE)
+    _advisory(connection, ["schema"], _ALONE)
 
 
-def _advisory(connection: Connection, names: Iterable[str], statement: object) -> None:
-    if connection.dialect.name == "sqlite":
-        return
-    for number in sorted(_number(name) for name in names):
-        connection.execute(statement, {"number": number})  # type: ignore[call-overload]
+def _advisory(connection: Connection, names: Iterable[str], statement: str) -> None:
+    numbers = sorted(_number(name) for name in names)
+    if numbers and connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(statement, (numbers,)).all()
 
 
 def _number(name: str) -> int:

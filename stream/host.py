@@ -457,10 +457,9 @@ class StageHost(Generic[P, F]):
         found: list[Logged] = []
         for place, rows in groupby(letters, key=lambda row: Place(row.topic, row.part)):
             offs = {row.off for row in rows}
-            reader = self._readers[place.topic]
-            next_off, last = max(min(offs), reader.head(place).start), max(offs)
+            next_off, last = min(offs), max(offs)
             while next_off <= last:
-                events = reader.read(place, next_off, min(last - next_off + 1, BATCH_MAX))
+                events = self._readers[place.topic].read(place, next_off, min(last - next_off + 1, BATCH_MAX))
                 if not events:
                     break
                 found += [replace(one, held=True) for one in events if one.off in offs]

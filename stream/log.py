@@ -55,7 +55,7 @@ class LogReader(Protocol):
     def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
         """Return up to `limit` events from `from_off` on, without waiting. Empty at the end.
 
-        Offsets that hold nothing (a broker's own markers) are passed over.
+        Offsets that hold nothing (a broker's own markers, what is kept no longer) are passed over.
         """
         ...
 

@@ -196,6 +196,7 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._server: Any = None
+        self._runs = False
 
     def start(self) -> str:
         """Start it, and return its URL."""
@@ -206,6 +207,7 @@ class PostgresServer:
             self._server = get_server(self.folder, cleanup_mode="stop")
         else:
             self._server.ensure_postgres_running()
+        self._runs = True
         url: str = self._server.get_uri()
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -216,10 +218,14 @@ class PostgresServer:
         for one in (str(pid), *sessions.stdout.split()):
             with suppress(ProcessLookupError):
                 os.kill(int(one), signal.SIGKILL)
+        # Where nobody reaps orphans the dead postmaster would pass for a running one.
+        (self.folder / "postmaster.pid").unlink()
+        self._runs = False
 
     def stop(self) -> None:
-        """Stop it as its operator would."""
-        self._server.cleanup()
+        """Stop it as its operator would, if it was not killed."""
+        if self._runs:
+            self._server.cleanup()
 
 
 def free_port() -> int:

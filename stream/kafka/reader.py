@@ -21,6 +21,9 @@ READ_S = 10.0
 IDENTITY_S = 1.0
 """How long a topic's identity is believed: a recreated topic is noticed within a second, and at every repeat."""
 
+_NOT_THERE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+"""How the client says that an offset lies outside what is kept."""
+
 Fetch = Callable[[bytes], bytes]
 
 
@@ -77,7 +80,7 @@ class KafkaReader:
         self._ids_until = 0.0
 
     def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
-        """Return up to `limit` events from `from_off` on. Raises BrokersAway."""
+        """Return up to `limit` events from `from_off` on, or from the first that is kept. Raises BrokersAway."""
         found: list[Any] = []
         give_up = time.monotonic() + READ_S
         with self._lock:
@@ -94,6 +97,11 @@ class KafkaReader:
                             found.append(message)
                         elif error.code() == KafkaError._PARTITION_EOF:
                             at_end = True
+                        elif error.code() in _NOT_THERE:
+                            start, _ = consumer.get_watermark_offsets(TopicPartition(*place), timeout=READ_S)
+                            at_end = from_off >= start
+                            from_off = start
+                            consumer.assign([TopicPartition(place.topic, place.part, start)])
                         else:
                             raise KafkaException(error)
                 consumer.unassign()

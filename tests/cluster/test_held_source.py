@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from confluent_kafka import TopicPartition
+
 from leadflow.clock import wall_clock_us
 from schemas.capture import Capture
 from store.acts import Command, perform
 from store.breakers import reset
 from store.company import put_company
+from stream.log import Place
 from tests.support.cluster import PARTS, Site
 from tests.support.senders import bad, good, senders
 
@@ -58,3 +61,19 @@ def test_workers_hold_a_source_together_and_replay_it_after_a_kill(site: Site) -
     for part in range(PARTS):
         offs = [off for one, off in parsed if one == part]
         assert offs == sorted(offs), "one of a partition overtook another"
+
+
+def test_what_a_topic_keeps_no_longer_is_passed_over(site: Site) -> None:
+    door = site.door()
+    site.accept(door, [good("site", number, wall_clock_us()) for number in range(60)])
+    reader = site.cluster.reader
+    place = next(
+        Place("captures", part) for part in range(PARTS) if reader.head(Place("captures", part)).end > 3
+    )
+    whole = reader.read(place, 0, 100)
+    gone = site.admin.delete_records([TopicPartition(place.topic, place.part, 2)])
+    for done in gone.values():
+        done.result(30)
+    assert [one.off for one in reader.read(place, 0, 100)] == [one.off for one in whole][2:]
+    assert [one.off for one in reader.read(place, 3, 1)] == [3]
+    assert reader.read(place, len(whole), 10) == []

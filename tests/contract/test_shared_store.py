@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from sales.apply import publish
 from schemas.capture import Capture
 from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
-from store.acts import ActRefused, Command, perform
+from store.access import end, find_access, grant, list_access, redeem, redemption
+from store.acts import ActRefused, Command, Plan, perform
 from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, read_journal, write_journal
 from store.acts_inbox import take
 from store.company import company_version, load_company
@@ -385,3 +387,28 @@ def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig: 
     assert rig.rows("lead") == rig.rows("lead_identifier") == rig.rows("binding") == []
     (journalled,) = read_journal(rig.files.journal)
     assert len(journalled.leads) == 2, "a restored backup is erased of both"
+
+
+def test_a_person_whose_access_ends_while_they_enter_is_out(office: Rig) -> None:
+    refused: set[str] = set()
+
+    def do(command: Command, plan: Plan) -> None:
+        try:
+            perform(office.store, command, plan, MONDAY_10, office.files.store_log.append)
+        except ActRefused as error:
+            refused.add(error.code)
+
+    for number in range(20):
+        do(Command("grant", "boss", f"grant {number}", "ann"), grant("link", f"code {number}", HOUR))
+        with office.store.read() as connection:
+            link = find_access(connection, f"code {number}")
+        assert link is not None
+        enters = partial(do, redemption(link), redeem(f"code {number}", f"session {number}"))
+        in_threads([enters, partial(do, Command("end_access", "boss", f"end {number}", "ann"), end())])
+        assert states(office) <= {"used", "ended"}
+    assert refused <= {"link_over"}
+
+
+def states(rig: Rig) -> set[str]:
+    with rig.store.read() as connection:
+        return {one.state(MONDAY_10) for one in list_access(connection)}
