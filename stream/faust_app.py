@@ -36,6 +36,9 @@ LOST_AFTER_S = 3.0
 """A tail that has not moved for so long, while the agent was given nothing at all, was lost by the consumer."""
 LOST_WHILE_BUSY_S = 30.0
 """The same while other partitions move: the consumer takes turns, and one may wait behind a backlog of others."""
+LOST_TO_ALL_S = 15.0
+"""The same for a partition that is another worker's, or nobody's: a dead worker's session and the rebalance after it
+take some 10 s, so nobody reads it any more. Two who sweep it do no harm: the database lets each event be done once."""
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 5.0
 """Pause after an error of the world: soon after a cut connection, seldom while a server restarts."""
 
@@ -131,22 +134,22 @@ class StageWorker:
             while not self._stopping.is_set() and self.host.drain():
                 pass  # what was held of a source whose breaker was reset
             self.host.verify_topics()
-            for place in sorted(self.places):
-                self.host.verify(place)
+            for place in self._reader.places(self.host.topics):
                 end, next_off = self._reader.head(place).end, self.host.next_of(place)
                 tail = self._tails.get(place)
                 now = time.monotonic()
                 if tail is None or tail.next_off != next_off or end <= next_off:
                     self._tails[place] = _Tail(next_off, now)
-                elif self._is_lost(now - tail.since, now - self._worked_at):
+                elif self._is_lost(place, now - tail.since, now - self._worked_at):
                     log.error("tail_swept", topic=place.topic, part=place.part, count=end - next_off)
                     while not self._stopping.is_set() and (done := self.host.run_place(place)):
                         self.shares.swept += done
 
         self._until_done(attempt, once=True)
 
-    @staticmethod
-    def _is_lost(unmoved_s: float, idle_s: float) -> bool:
+    def _is_lost(self, place: Place, unmoved_s: float, idle_s: float) -> bool:
+        if place not in self.places:
+            return unmoved_s > LOST_TO_ALL_S
         return unmoved_s > LOST_WHILE_BUSY_S or min(unmoved_s, idle_s) > LOST_AFTER_S
 
     def _verify(self, places: set[Place]) -> None:
@@ -225,6 +228,7 @@ def stage_app(worker: StageWorker, address: str, member: str, timing: Timing | N
         broker_rebalance_timeout=timing.rebalance_s,
         broker_max_poll_interval=3_600.0,  # a database that is away for minutes must not cost the membership
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=10_000,  # a topic made after the start is read within seconds, not minutes
         consumer_group_instance_id=member,
         key_serializer="raw",
         value_serializer="raw",

@@ -219,7 +219,8 @@ class PostgresServer:
             with suppress(ProcessLookupError):
                 os.kill(int(one), signal.SIGKILL)
         # Where nobody reaps orphans the dead postmaster would pass for a running one.
-        (self.folder / "postmaster.pid").unlink()
+        for left in ("postmaster.pid", ".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
+            (self.folder / left).unlink(missing_ok=True)
         self._runs = False
 
     def stop(self) -> None:

@@ -126,6 +126,14 @@ class KafkaReader:
                 raise BrokersAway(str(error.args[0])) from None
         return Head(self._ids[place.topic], end, start)
 
+    def places(self, topics: Sequence[str]) -> list[Place]:
+        """Return every partition of these topics. Raises BrokersAway."""
+        try:
+            present = self._admin.list_topics(timeout=READ_S).topics
+        except KafkaException as error:
+            raise BrokersAway(str(error.args[0])) from None
+        return [Place(topic, part) for topic in topics for part in sorted(present[topic].partitions)]
+
     def doubt(self) -> None:
         """Ask anew for the topics' identities: offsets came back that were done already."""
         self._ids_until = 0.0

@@ -68,7 +68,7 @@ def test_a_zombie_beside_its_successor(site: Site) -> None:
     zombie.send(signal.SIGSTOP)
     site.accept(door, captures[200:])
     site.workers("b")
-    site.wait(lambda: site.count("task") >= 400, "every task, by the successor")
+    site.wait(lambda: site.count("task") >= 400, "every task, by the successor", 120)
     zombie.send(signal.SIGCONT)
     more = posts(100, first=1_000)
     site.accept(door, more)
