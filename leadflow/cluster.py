@@ -203,7 +203,8 @@ def cluster_stage(
     host: StageHost[Any, Any] = StageHost(
         stage, readers, cluster.store, cluster.store_log, clock or _wall_clock_of, policy=policy
     )
-    return stage_app(StageWorker(host, cluster.reader, Opener(cluster.keys)), cluster.address, member, timing)
+    worker = StageWorker(host, cluster.reader, Opener(cluster.keys))
+    return stage_app(worker, cluster.address, member, cluster.folder / "faust", timing)
 
 
 def cluster_outbox(cluster: Cluster) -> Outbox:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -216,7 +217,9 @@ class StageApp:
         await self.app.stop()
 
 
-def stage_app(worker: StageWorker, address: str, member: str, timing: Timing | None = None) -> StageApp:
+def stage_app(
+    worker: StageWorker, address: str, member: str, datadir: Path, timing: Timing | None = None
+) -> StageApp:
     """Return the Faust app of a stage. `member` names this process in the group, also after a restart of it."""
     timing = timing or Timing()
     topics = worker.host.topics
@@ -233,6 +236,7 @@ def stage_app(worker: StageWorker, address: str, member: str, timing: Timing | N
         key_serializer="raw",
         value_serializer="raw",
         store="memory://",
+        datadir=datadir,  # Faust makes it, and keeps nothing in it: there are no tables
         stream_wait_empty=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
