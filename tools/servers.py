@@ -102,7 +102,8 @@ class KafkaServer:
         text = _PROPERTIES.format(port=self.port, controller=self._controller, folder=self.folder)
         (self.folder / "server.properties").write_text(text)
         (self.folder / "log4j2.properties").write_text(_LOGGING)
-        name = urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+        # The first byte is 0: in one of 64 the text would begin with a hyphen and pass for an option.
+        name = urlsafe_b64encode(bytes(1) + uuid.uuid4().bytes[1:]).decode()[:22]
         arguments = [
             "format",
             "--standalone",
