@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 import orjson
 
 from tests.e2e.test_calls import MISSED, SOURCE, row
-from tests.support.live import Live, free_port
+from tests.support.live import Live
 from tests.support.rig import small_company
+from tools.servers import free_port
 
 EACH = 80
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

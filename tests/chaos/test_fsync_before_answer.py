@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_calls import MISSED, SOURCE, row
-from tests.support.live import Live, free_port
+from tests.support.live import Live
 from tests.support.rig import small_company
+from tools.servers import free_port
 
 _OPENED = re.compile(r'openat\(.*"[^"]*/doors\.db-wal".*\)\s+= (\d+)')
 _SYNCED = re.compile(r"f(?:data)?sync\((\d+)\)?")

@@ -14,7 +14,8 @@ import pytest
 
 from leadflow.demo.run import demo_company, with_calls
 from tests.docs.pages import PAGES, ROOT, Block, blocks
-from tests.support.live import Live, free_port
+from tests.support.live import Live
+from tools.servers import free_port
 
 WAIT_S = 20.0
 EXECUTED = [one.relative_to(ROOT).as_posix() for one in PAGES if one.name != "README.zh-CN.md"]

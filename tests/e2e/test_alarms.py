@@ -32,22 +32,6 @@ OPS = "ops@haichuan.example"
 
 
 @pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    made = Postbox()
-    made.open()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.open()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def rig(tmp_path: Path, postbox: Postbox) -> Iterator[Rig]:
     """Three forms, a mail relay, and Ann, who answers for the default queue and reads English."""
     company = senders("site", "fair", "shop")

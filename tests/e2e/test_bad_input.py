@@ -24,7 +24,8 @@ from ingest.web.body import MAX_BODY, SLOW_BODY_S
 from ingest.web.form import MAX_FIELD_CHARS
 from leadflow.demo.run import demo_company
 from leadflow.embedded import read_files
-from tests.support.live import Live, free_port
+from tests.support.live import Live
+from tools.servers import free_port
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

@@ -18,7 +18,7 @@ from store.breakers import Opening, open_breakers, put_breaker, reset
 from store.company import put_company
 from store.views import balance
 from stream.breaker import Policy
-from stream.watch import StageStopped, forget
+from stream.watch import Forgetting, StageStopped
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, SECOND, Rig
 from tests.support.senders import bad, good, senders
 
@@ -229,7 +229,7 @@ def test_what_is_held_can_be_discarded_and_not_replayed_one_by_one(rig: Rig) -> 
 def test_counts_are_kept_as_long_as_they_count(rig: Rig) -> None:
     rig.feed([good("site", number, MONDAY_10 + number * 10 * MINUTE) for number in range(12)])
     rig.run()
-    forget(rig.store, POLICY, MONDAY_10 + 110 * MINUTE)
+    Forgetting(rig.store, POLICY).turn(MONDAY_10 + 110 * MINUTE)
     assert [row["from_us"] - MONDAY_10 for row in rig.rows("breaker_count") if row["stage"] == "parse"] == [
         number * 10 * MINUTE for number in range(5, 12)
     ]

@@ -22,14 +22,6 @@ FEW = {"LEADFLOW_BREAKER_MINIMUM": "5"}
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.open()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def live(tmp_path: Path, receiver: Receiver) -> Iterator[Live]:
     told = {"LEADFLOW_ALARM_WEBHOOK": receiver.url, "LEADFLOW_ALARM_WEBHOOK_SECRET": SECRET}
     made = Live(tmp_path / "data", senders("site", "fair", "shop"), **FEW, **told)

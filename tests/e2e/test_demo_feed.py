@@ -15,7 +15,8 @@ from leadflow.demo.cast import dice
 from leadflow.demo.feed import LIVELY_S, SLOT_S, Doors, Feeder, feed, is_used, post_of, web
 from leadflow.demo.run import demo_company
 from leadflow.demo.script import SEED
-from tests.support.live import Live, free_port
+from tests.support.live import Live
+from tools.servers import free_port
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from leadflow.demo.run import LEDGER, demo_company, with_calls
 from leadflow.demo.seed import seed
 from leadflow.embedded import open_files
 from leadflow.lock import AlreadyRunning, take_lock
-from tests.support.live import free_port
+from tools.servers import free_port
 
 
 class Demo:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,22 +20,6 @@ from tests.support.postbox import Postbox
 from tests.support.receiver import Receiver, crm
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post
 from tests.support.sending import Clock, dispatching, send_all
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.open()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    made = Postbox()
-    made.open()
-    yield made
-    made.close()
 
 
 def reset_now(rig: Rig, key: str, at_us: int) -> None:

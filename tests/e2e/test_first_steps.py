@@ -19,8 +19,8 @@ from router.book import read_book
 from sales.check import check
 from sales.first_steps import FirstSource, FirstSteps, first_company
 from schemas.base import Language
-from tests.support.live import free_port
 from tests.support.rig import MONDAY_10
+from tools.servers import free_port
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("LEADFLOW_")}
 

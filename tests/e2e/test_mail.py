@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.live import Live, free_port
+from tests.support.live import Live
 from tests.support.rig import small_company
+from tools.servers import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "email"
 

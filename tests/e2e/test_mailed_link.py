@@ -19,14 +19,6 @@ AWAY = "leads.example"
 
 
 @pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    made = Postbox()
-    made.open()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def live(tmp_path: Path, postbox: Postbox) -> Iterator[Live]:
     company = small_company(absences=(), sinks={"mail": postbox.sink()}, calendars={}, responsible_id="chen")
     people = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,6 @@ from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
 from tests.support.sending import Clock, dispatching, send_all
 
 ANN, BO = "ann@haichuan.example", "bo@haichuan.example"
-
-
-@pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    made = Postbox()
-    made.open()
-    yield made
-    made.close()
 
 
 def with_mail(postbox: Postbox, emails: dict[str, str], **sink: Any) -> Company:

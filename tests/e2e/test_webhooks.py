@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from store.acts import Command, perform
 from store.acts_dead import replay
@@ -18,14 +15,6 @@ from tests.support.certificate import self_signed
 from tests.support.receiver import Receiver, crm
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 from tests.support.sending import Clock, dispatching, send_all
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.open()
-    yield made
-    made.close()
 
 
 def rig_with(folder: Path, *sinks: dict[str, Any], **company: Any) -> Rig:

@@ -26,8 +26,8 @@ from store.views import orphans
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import Outbox
 from stream.kafka.topics import ANSWER_S, admin_client, apply, topics_of
-from tests.support.live import free_port
 from tests.support.rig import post, small_company
+from tools.servers import free_port
 
 PARTS = 4
 
@@ -173,11 +173,7 @@ class Site:
 
     def stop(self, part: Process | KafkaDoor | Outbox) -> None:
         self._running.remove(part)
-        if isinstance(part, KafkaDoor):
-            part.close()
-            part.close_spool()
-        else:
-            part.stop()
+        part.close() if isinstance(part, KafkaDoor) else part.stop()
 
     def assert_sound(self, captures: Iterable[Capture]) -> None:
         """Each capture once, each lead in one customer, one open owner each, nobody forgotten, nothing twice."""

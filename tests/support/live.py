@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,13 +20,7 @@ from schemas.company import Company
 from store.company import put_company
 from store.database import open_sqlite
 from tests.support.rig import small_company
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tools.servers import free_port
 
 
 class Live:

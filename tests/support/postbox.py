@@ -11,7 +11,7 @@ from typing import Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support.live import free_port
+from tools.servers import free_port
 
 
 class Postbox:
