@@ -13,6 +13,11 @@ def wall_clock_us() -> int:
     return time.time_ns() // 1_000
 
 
+def wall_clock_of(_event: object) -> int:
+    """Return the time now, at which a live host decides whatever event it is."""
+    return wall_clock_us()
+
+
 def new_id() -> str:
     """Return a new id of 32 hex characters, fit as a W3C trace id: milliseconds, then 80 random bits.
 

@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
-from leadflow.clock import new_id, wall_clock_us
-from leadflow.embedded import FORGET_US, IDLE_S, RETRY_S
+from leadflow.clock import new_id, wall_clock_of, wall_clock_us
+from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics
 from leadflow.settings import Settings
 from schemas.capture import Capture
-from schemas.events import Event
 from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
@@ -40,8 +40,8 @@ from store.migrate import migrate
 from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
-from stream.door_log import CAPTURES, DoorLog, fetch_keys
-from stream.faust_app import AppThread, StageApp, StageWorker, Timing, stage_app
+from stream.door_log import CAPTURES, fetch_keys
+from stream.faust_app import AppThread, StageApp, StageWorker, stage_app
 from stream.host import StageHost
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import FORWARD, Outbox
@@ -52,7 +52,7 @@ from stream.log import LogReader, Place, SqlLog
 from stream.retention import Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
-from stream.watch import forget
+from stream.watch import Forgetting
 
 log = structlog.get_logger()
 
@@ -191,9 +191,7 @@ def cluster_stage(
     name: str,
     member: str,
     *,
-    timing: Timing | None = None,
     policy: Policy | None = None,
-    clock: Callable[[Event], int] | None = None,
 ) -> StageApp:
     """Return the Faust app of one stage. Raises KeyError for a stage that does not exist."""
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
@@ -201,10 +199,10 @@ def cluster_stage(
         (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
     )
     host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, clock or _wall_clock_of, policy=policy
+        stage, readers, cluster.store, cluster.store_log, wall_clock_of, policy=policy
     )
     worker = StageWorker(host, cluster.reader, Opener(cluster.keys))
-    return stage_app(worker, cluster.address, member, cluster.folder / "faust", timing)
+    return stage_app(worker, cluster.address, member, cluster.folder / "faust")
 
 
 def cluster_outbox(cluster: Cluster) -> Outbox:
@@ -225,17 +223,14 @@ class ClusterEngine:
         self.metrics = Metrics()
         self.sources = Sources(cluster.store, self.companies)
         self.broke_down = False
-        self._door = cluster_door(cluster)
-        self.door: DoorLog = self._door
-        self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
-        self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
         self._part = part
+        self._has_door = part in ("doors", "console")
         self._apps: AppThread | None = None
         self._outbox: Outbox | None = None
         self._clockwork: Clockwork | None = None
         self._dispatch: Dispatcher | None = None
+        member = f"{socket.gethostname()}-{settings.data.name}"
         if part == "stages":
-            member = f"{socket.gethostname()}-{settings.data.name}"
             names = stages or tuple(one.name for one in pipeline.stages(self.companies))
             apps = [
                 cluster_stage(cluster, name, f"{name}-{member}", policy=settings.breaker) for name in names
@@ -250,15 +245,30 @@ class ClusterEngine:
                 self.companies,
                 outside(cluster.folder),
                 wall_clock_us,
-                worker=f"{socket.gethostname()}-{settings.data.name}",
+                worker=member,
                 public_url=settings.public_url,
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
             )
 
+    @cached_property
+    def door(self) -> KafkaDoor:
+        """The door log, with a spool of its own; made for the parts that take something in."""
+        return cluster_door(self.files)
+
+    @cached_property
+    def calls(self) -> CallDoor:
+        """The door of the call centre."""
+        return CallDoor(self.door, self.sources, wall_clock_us, new_id)
+
+    @cached_property
+    def mail(self) -> MailDoor:
+        """The mail door."""
+        return MailDoor(self.door, self.sources, wall_clock_us, new_id)
+
     def start(self) -> None:
         """Start this part."""
-        if self._part in ("doors", "console"):
+        if self._has_door:
             self.door.start()
         if self._part == "doors":
             self.calls.start()
@@ -273,14 +283,13 @@ class ClusterEngine:
                 one.stop()
         if self._part == "doors":
             self.calls.stop()
-        if self._part in ("doors", "console"):
+        if self._has_door:
             self.door.close()
-        self._door.close_spool()
         self.files.close()
 
     def unwell(self) -> str | None:
         """Return why this part does not move, or None."""
-        found = [self._door.trouble]
+        found = [self.door.trouble] if self._has_door else []
         if self._apps is not None:
             found += [one.worker.trouble for one in self._apps.apps]
         if self._outbox is not None:
@@ -315,8 +324,7 @@ class Clockwork:
         self._cluster = cluster
         # The brokers keep their own copies; of the log in the store only the outbox reads.
         self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
-        self._policy = policy
-        self._forgot_us = 0
+        self._forgetting = Forgetting(cluster.store, policy)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -336,15 +344,10 @@ class Clockwork:
                     self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
                 ):
                     pass
-                self._retention.turn(wall_clock_us())
-                if (now_us := wall_clock_us()) - self._forgot_us > FORGET_US:
-                    forget(self._cluster.store, self._policy, now_us)
-                    self._forgot_us = now_us
+                now_us = wall_clock_us()
+                self._retention.turn(now_us)
+                self._forgetting.turn(now_us)
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"
                 log.error("timers_wait", error=type(error).__name__)
-
-
-def _wall_clock_of(_event: Event) -> int:
-    return wall_clock_us()

@@ -81,7 +81,7 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
     for stage in pipeline.stages(CompanyCache()):
         host = StageHost(stage, readers, cluster.store, cluster.store_log, lambda event: event.time_us)
         places = [Place(topic, part) for topic in stage.topics for part in range(partitions[topic])]
-        waiting = sum(max(0, cluster.reader.head(one).end - host.next_of(one)) for one in places)
+        waiting = host.backlog(places)
         fix = tell(
             f"is `leadflow stages` running? see its log for stage {stage.name}",
             "leadflow stages 是否在运行？请查看其日志",

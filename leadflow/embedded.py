@@ -16,13 +16,12 @@ from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
-from leadflow.clock import new_id, wall_clock_us
+from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.engine import Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
 from schemas.capture import Capture
-from schemas.events import Event
 from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
 from sinks.port import outside
@@ -40,7 +39,7 @@ from stream.log import LogReader, SqlLog, SqlReader
 from stream.retention import KEEP_US, Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
-from stream.watch import StageStopped, forget
+from stream.watch import Forgetting, StageStopped
 
 log = structlog.get_logger()
 
@@ -49,8 +48,6 @@ IDLE_S = 0.25
 only how late a timer fires (limit: 2 s)."""
 STANDS_S = 60.0
 """A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
-FORGET_US = 600_000_000
-"""How often counts that no breaker's window reaches any more are deleted: some hundred rows each time."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -181,7 +178,7 @@ class Embedded:
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, store)
         stages = pipeline.stages(self.companies)
         self.hosts: list[StageHost[Any, Any]] = [
-            StageHost(stage, readers, files.store, files.store_log, _wall_clock_of, policy=policy)
+            StageHost(stage, readers, files.store, files.store_log, wall_clock_of, policy=policy)
             for stage in stages
         ]
         self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
@@ -198,8 +195,7 @@ class Embedded:
             link_for=mailed_links(files, public_url),
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
-        self._policy = policy or Policy()
-        self._forgot_us = 0
+        self._forgetting = Forgetting(files.store, policy or Policy())
         self.trouble: str | None = None
         self._turned_s = time.monotonic()
         self._stopping = threading.Event()
@@ -232,9 +228,7 @@ class Embedded:
     def _turn(self) -> int:
         now_us = wall_clock_us()
         fire_due(self.files.store, self.files.store_log, pipeline.TIMERS, now_us)
-        if now_us - self._forgot_us > FORGET_US:
-            forget(self.files.store, self._policy, now_us)
-            self._forgot_us = now_us
+        self._forgetting.turn(now_us)
         stopped: list[str] = []
         done = sum(self._timed(host, stopped) for host in self.hosts)
         self.trouble = "; ".join(stopped) or None
@@ -284,7 +278,3 @@ class Embedded:
                 self.door.wait_for_more(IDLE_S)
             elif self._deliver.has_sinks:
                 self.dispatch.wake()
-
-
-def _wall_clock_of(_event: Event) -> int:
-    return wall_clock_us()

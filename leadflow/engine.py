@@ -7,7 +7,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import structlog
 from sqlalchemy import select
@@ -34,7 +34,6 @@ log = structlog.get_logger()
 
 Part = Literal["doors", "stages", "sinks", "timers", "console"]
 """What a process of the cluster does; on one machine, one process does it all."""
-PARTS: tuple[Part, ...] = get_args(Part)
 
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
@@ -80,9 +79,21 @@ class Engine(Protocol):
 
     companies: CompanyCache
     metrics: Metrics
-    door: DoorLog
-    calls: CallDoor
-    mail: MailDoor
+
+    @property
+    def door(self) -> DoorLog:
+        """What makes captures durable."""
+        ...
+
+    @property
+    def calls(self) -> CallDoor:
+        """The door of the call centre."""
+        ...
+
+    @property
+    def mail(self) -> MailDoor:
+        """The mail door."""
+        ...
 
     @property
     def files(self) -> Data:

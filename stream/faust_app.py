@@ -40,17 +40,10 @@ LOST_WHILE_BUSY_S = 30.0
 LOST_TO_ALL_S = 15.0
 """The same for a partition that is another worker's, or nobody's: a dead worker's session and the rebalance after it
 take some 10 s, so nobody reads it any more. Two who sweep it do no harm: the database lets each event be done once."""
+SESSION_S, HEARTBEAT_S, REBALANCE_S = 6.0, 1.0, 10.0
+"""How fast a group notices a dead worker: its partitions move after 6 s. Faust's own take 62."""
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 5.0
 """Pause after an error of the world: soon after a cut connection, seldom while a server restarts."""
-
-
-@dataclass
-class Timing:
-    """How fast a group notices a dead worker. The defaults move its partitions after 6 s; Faust's own take 62."""
-
-    session_s: float = 6.0
-    heartbeat_s: float = 1.0
-    rebalance_s: float = 10.0
 
 
 @dataclass
@@ -92,8 +85,7 @@ class StageWorker:
 
     def backlog(self) -> int:
         """Return how many events wait in the partitions that this worker has. Raises BrokersAway."""
-        places = sorted(self.places)
-        return sum(max(0, self._reader.head(one).end - self.host.next_of(one)) for one in places)
+        return self.host.backlog(sorted(self.places))
 
     def take(self, events: Sequence[EventT[Any]]) -> None:
         """Handle a batch, however long that takes: returns when it is done, or when the worker is to stop."""
@@ -134,9 +126,9 @@ class StageWorker:
         def attempt() -> None:
             while not self._stopping.is_set() and self.host.drain():
                 pass  # what was held of a source whose breaker was reset
-            self.host.verify_topics()
+            reached = self.host.verify_topics()
             for place in self._reader.places(self.host.topics):
-                end, next_off = self._reader.head(place).end, self.host.next_of(place)
+                end, next_off = self._reader.head(place).end, reached.get(place, 0)
                 tail = self._tails.get(place)
                 now = time.monotonic()
                 if tail is None or tail.next_off != next_off or end <= next_off:
@@ -217,18 +209,15 @@ class StageApp:
         await self.app.stop()
 
 
-def stage_app(
-    worker: StageWorker, address: str, member: str, datadir: Path, timing: Timing | None = None
-) -> StageApp:
+def stage_app(worker: StageWorker, address: str, member: str, datadir: Path) -> StageApp:
     """Return the Faust app of a stage. `member` names this process in the group, also after a restart of it."""
-    timing = timing or Timing()
     topics = worker.host.topics
     app = faust.App(
         f"leadflow-{worker.host.stage.name}",
         broker=f"kafka://{address}",
-        broker_session_timeout=timing.session_s,
-        broker_heartbeat_interval=timing.heartbeat_s,
-        broker_rebalance_timeout=timing.rebalance_s,
+        broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_rebalance_timeout=REBALANCE_S,
         broker_max_poll_interval=3_600.0,  # a database that is away for minutes must not cost the membership
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=10_000,  # a topic made after the start is read within seconds, not minutes

@@ -243,10 +243,11 @@ class StageHost(Generic[P, F]):
         head = self._readers[place.topic].head(place)
         self._check(place, head, self._mark(place) or self._begin(place, head))
 
-    def verify_topics(self) -> None:
+    def verify_topics(self) -> dict[Place, int]:
         """Make sure that every topic this stage has read is the one it was, whoever reads its partitions now.
 
-        Raises TopicReplaced: a consumer whose topic is deleted and made anew is not told.
+        Returns the next offset of each partition that was begun. Raises TopicReplaced: a consumer whose topic is
+        deleted and made anew is not told.
         """
         table = tables.progress
         with self._store.read() as connection:
@@ -254,11 +255,13 @@ class StageHost(Generic[P, F]):
         for row in {row.topic: row for row in rows}.values():
             place = Place(row.topic, row.part)
             self._check(place, self._readers[row.topic].head(place), Mark(row.topic_id, row.next_off, -1))
+        return {Place(row.topic, row.part): row.next_off for row in rows}
 
-    def backlog(self) -> int:
-        """Return how many events wait for this stage, in topics of one partition."""
-        places = [Place(topic) for topic in self.stage.topics]
-        return sum(self._readers[place.topic].head(place).end - self.next_of(place) for place in places)
+    def backlog(self, places: Iterable[Place] | None = None) -> int:
+        """Return how many events wait for this stage in these partitions; else in the only one of each topic."""
+        if places is None:
+            places = [Place(topic) for topic in self.stage.topics]
+        return sum(max(0, self._readers[one.topic].head(one).end - self.next_of(one)) for one in places)
 
     def handle(self, events: Sequence[Logged]) -> int:
         """Process events of any partitions, each partition's in order; return how many were new.

@@ -23,6 +23,9 @@ from stream.log import Logged
 
 log = structlog.get_logger()
 
+FORGET_US = 600_000_000
+"""How often counts that no breaker's window reaches any more are deleted: some hundred rows each time."""
+
 BUCKET_US = 60_000_000
 """Counts are kept by the minute: a window of an hour is then at most a minute longer than said."""
 
@@ -148,10 +151,21 @@ class Watch:
             log.error("breaker_opened", stage=self._stage, source=source_id, code=code)
 
 
-def forget(store: Database, policy: Policy, now_us: int) -> None:
-    """Delete the counts that no window reaches any more."""
-    with store.write() as connection:
-        breakers.forget_counts(connection, now_us - policy.window_us - BUCKET_US)
+class Forgetting:
+    """Deletes the counts that no window reaches any more, every FORGET_US."""
+
+    def __init__(self, store: Database, policy: Policy) -> None:
+        self._store = store
+        self._policy = policy
+        self._last_us = 0
+
+    def turn(self, now_us: int) -> None:
+        """Delete them if it is time again."""
+        if now_us - self._last_us <= FORGET_US:
+            return
+        with self._store.write() as connection:
+            breakers.forget_counts(connection, now_us - self._policy.window_us - BUCKET_US)
+        self._last_us = now_us
 
 
 def stop_stage(store: Database, verdict: MostSourcesFail, at_us: int) -> None:

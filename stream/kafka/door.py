@@ -89,16 +89,13 @@ class KafkaDoor(DoorLog):
         self._forwarder.start()
 
     def close(self) -> None:
-        """Write what waits, then stop; what is in the spool is forwarded after the next start."""
+        """Write what waits, then stop and close the spool; what is in it is forwarded after the next start."""
         super().close()
         self._stopping.set()
         self._more.set()
         self._forwarder.join()
         self._sender.close()
         self._forwarder_sender.close()
-
-    def close_spool(self) -> None:
-        """Close the spool's file, also of a door that was never started."""
         self._database.close()
 
     @property
@@ -157,9 +154,6 @@ class KafkaDoor(DoorLog):
                 if not self._forward_once():
                     self._more.wait(RETRY_S)
                     self._more.clear()
-            except (BrokersAway, DBAPIError) as error:
-                log.error("spool_waits", error=type(error).__name__)
-                self._stopping.wait(RETRY_S)
             except Exception as error:
                 log.error("spool_waits", error=type(error).__name__)
                 self._stopping.wait(RETRY_S)

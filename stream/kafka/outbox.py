@@ -77,7 +77,6 @@ class Outbox:
         self._sender = sender
         self._topics = tuple(topics)
         self.trouble: str | None = None
-        self.forwarded = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
@@ -93,9 +92,7 @@ class Outbox:
 
     def run_once(self) -> int:
         """Forward the next batch of every topic; return how many went out. Raises BrokersAway, NotLeader."""
-        with self._store.read() as connection:
-            ends = self._log.heads(connection)
-            cursors = {row.topic: int(row.next_off) for row in _CURSORS(connection, of_stage=FORWARD)}
+        ends, cursors = self._ends_and_cursors()
         sent = 0
         for topic in self._topics:
             if topic not in cursors:
@@ -103,15 +100,17 @@ class Outbox:
             from_off = cursors.get(topic, 0)
             if ends.get(topic, 0) > from_off:
                 sent += self._forward(topic, from_off)
-        self.forwarded += sent
         return sent
 
     def backlog(self) -> int:
         """Return how many events wait to be forwarded."""
-        with self._store.read() as connection:
-            ends = self._log.heads(connection)
-            cursors = {row.topic: int(row.next_off) for row in _CURSORS(connection, of_stage=FORWARD)}
+        ends, cursors = self._ends_and_cursors()
         return sum(ends.get(topic, 0) - cursors.get(topic, 0) for topic in self._topics)
+
+    def _ends_and_cursors(self) -> tuple[dict[str, int], dict[str, int]]:
+        with self._store.read() as connection:
+            cursors = {row.topic: int(row.next_off) for row in _CURSORS(connection, of_stage=FORWARD)}
+            return self._log.heads(connection), cursors
 
     def _forward(self, topic: str, from_off: int) -> int:
         with self._store.read() as connection:
@@ -146,14 +145,12 @@ class Outbox:
                     if _leads(connection):
                         self._lead(connection)
                 self.trouble = None
-            except (DBAPIError, BrokersAway, NotLeader) as error:
-                self.trouble = (
-                    f"the outbox waits: {error if not isinstance(error, DBAPIError) else 'the store failed'}"
-                )
-                log.error("outbox_waits", error=type(error).__name__)
             except Exception as error:
                 # Order is kept by going no further than what is known to be out; the next try starts there.
-                self.trouble = f"the outbox waits: {type(error).__name__}"
+                why = str(error) if isinstance(error, BrokersAway | NotLeader) else type(error).__name__
+                self.trouble = (
+                    f"the outbox waits: {'the store failed' if isinstance(error, DBAPIError) else why}"
+                )
                 log.error("outbox_waits", error=type(error).__name__)
             self._stopping.wait(RETRY_S)
 

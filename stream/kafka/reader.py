@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -23,8 +23,6 @@ IDENTITY_S = 1.0
 
 _NOT_THERE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 """How the client says that an offset lies outside what is kept."""
-
-Fetch = Callable[[bytes], bytes]
 
 
 class Opener:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -146,11 +146,3 @@ def _differs(admin: AdminClient, topic: Topic) -> Mapping[str, str]:
         for name, value in topic.config.items()
         if name not in present or present[name].value != value
     }
-
-
-def is_reachable(admin: AdminClient) -> bool:
-    """Tell whether a broker answers."""
-    try:
-        return bool(admin.list_topics(timeout=2).brokers)
-    except KafkaException:
-        return False
