@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.request import urlopen
 
 from tests.support.cluster import Site, posts
 
@@ -18,6 +20,27 @@ def test_what_is_accepted_is_routed_once(site: Site) -> None:
     assert site.count("capture") == site.count("lead") == site.count("customer") == 300
     site.assert_sound(captures)
     assert site.ask("SELECT count(*) FROM dead") == [(0,)]
+
+
+def test_a_stages_process_shows_what_it_did(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    worker = site.workers()
+    captures = posts(40)
+    site.accept(door, captures)
+    site.wait(lambda: site.count("task") >= 40, "40 tasks")
+    with urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as answer:
+        shown = answer.read().decode()
+    ways = {
+        way: float(count)
+        for way, count in re.findall(
+            r'^leadflow_stage_events_total{stage="parse",way="(\w+)"} (\S+)$', shown, re.M
+        )
+    }
+    assert ways["taken"] + ways["gap"] + ways["swept"] == 40
+    assert 'leadflow_stage_troubles_total{kind="deadlock",stage="route"} 0.0' in shown
+    assert float(re.findall(r'^leadflow_batch_seconds_count{stage="parse"} (\S+)$', shown, re.M)[0]) > 0
+    assert 'leadflow_backlog_events{stage="deliver"}' in shown
 
 
 def test_raw_bytes_are_read_back_from_the_topic(site: Site) -> None:
