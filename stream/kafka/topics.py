@@ -48,6 +48,7 @@ def topics_of(partitions: int) -> tuple[Topic, ...]:
         Topic("tasks", partitions, 14, "tasks as made, ids only"),
         Topic("reroute", partitions, 14, "what the rules must decide again"),
         Topic("settle", partitions, 14, "calls whose last leg is in"),
+        Topic("dead", 1, 90, "what stages refused and why, ids only: for other systems to read"),
         Topic("replay", 1, 14, "refused events to be decided on once more"),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.request import urlopen
 
 from tests.support.cluster import Site, posts
@@ -61,35 +60,12 @@ def test_assignments_can_be_read_by_others_and_captures_cannot(site: Site) -> No
     site.workers()
     site.accept(door, posts(1))
     site.wait(lambda: site.count("task") == 1, "the task")
-    site.wait(lambda: bool(messages(site, "assignments")), "the assignment")
-    ((headers, value),) = messages(site, "assignments")
+    site.wait(lambda: bool(site.messages("assignments")), "the assignment")
+    ((headers, value),) = site.messages("assignments")
     assert headers["ce_type"] == b"leadflow.assignment.v1"
     assert headers["content-type"] == b"application/json"
     assert b'"customer_id"' in value
-    ((headers, value),) = messages(site, "captures")
+    ((headers, value),) = site.messages("captures")
     assert headers["content-type"] == b"application/octet-stream"
     assert "客户0".encode() not in value
     assert b"13800000000" not in value
-
-
-def messages(site: Site, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
-    """Read a topic as any other client would."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    consumer = Consumer(
-        {
-            "bootstrap.servers": site.settings.kafka,
-            "group.id": "somebody-else",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    parts = site.admin.list_topics(topic, timeout=10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, part, 0) for part in parts])
-    found = consumer.consume(1_000, 1.5)
-    consumer.close()
-    return [(_headers(one), one.value() or b"") for one in found if one.error() is None]
-
-
-def _headers(message: Any) -> dict[str, bytes]:
-    return dict(message.headers() or [])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
@@ -161,6 +162,27 @@ class Site:
 
     def count(self, table: str) -> int:
         return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])
+
+    def messages(self, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
+        """Read a topic, headers and values, as any other client would."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.settings.kafka,
+                "group.id": "somebody-else",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        parts = self.admin.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, part, 0) for part in parts])
+        found = consumer.consume(1_000, 1.5)
+        consumer.close()
+        headers: list[Any] = [one.headers() or [] for one in found]
+        return [
+            (dict(read), one.value() or b"")
+            for read, one in zip(headers, found, strict=True)
+            if one.error() is None
+        ]
 
     def wait(self, holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
         """Wait until something holds. Raises TimeoutError, which tells how far the stages are."""
