@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics
 from leadflow.settings import Settings
 from schemas.capture import Capture
+from schemas.events import Event
 from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
@@ -192,14 +193,18 @@ def cluster_stage(
     member: str,
     *,
     policy: Policy | None = None,
+    clock: Callable[[Event], int] = wall_clock_of,
 ) -> StageApp:
-    """Return the Faust app of one stage. Raises KeyError for a stage that does not exist."""
+    """Return the Faust app of one stage, which decides each event at the time that `clock` says (µs, UTC).
+
+    Raises KeyError for a stage that does not exist.
+    """
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
     readers: Mapping[str, LogReader] = dict.fromkeys(
         (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
     )
     host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, wall_clock_of, policy=policy
+        stage, readers, cluster.store, cluster.store_log, clock, policy=policy
     )
     worker = StageWorker(host, cluster.reader, Opener(cluster.keys))
     return stage_app(worker, cluster.address, member, cluster.folder / "faust")
