@@ -27,6 +27,7 @@ from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.settings import Settings
 from schemas.capture import Capture
+from schemas.events import Event
 from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
@@ -192,15 +193,19 @@ def cluster_stage(
     member: str,
     *,
     policy: Policy | None = None,
+    clock: Callable[[Event], int] = wall_clock_of,
     timed: Callable[[str, float], None] = lambda _stage, _seconds: None,
 ) -> StageApp:
-    """Return the Faust app of one stage; `timed` hears how long each batch took. Raises KeyError for an unknown stage."""
+    """Return the Faust app of one stage, which decides each event at the time that `clock` says (µs, UTC).
+
+    `timed` hears how long each batch took, in seconds. Raises KeyError for a stage that does not exist.
+    """
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
     readers: Mapping[str, LogReader] = dict.fromkeys(
         (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
     )
     host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, wall_clock_of, policy=policy
+        stage, readers, cluster.store, cluster.store_log, clock, policy=policy
     )
     worker = StageWorker(host, cluster.reader, Opener(cluster.keys), timed)
     return stage_app(worker, cluster.address, member, cluster.folder / "faust")
