@@ -186,10 +186,12 @@ def four_workers(folder: Path, brokers: str, database_url: str, captures: list[C
     try:
         door = site.door()
         site.part("timers", "timers")
-        for member in "abcd":
-            site.workers(member)
+        workers = [site.workers(member) for member in "abcd"]
         site.accept(door, captures)
         site.wait(lambda: is_through(site), "all leads assigned", 90 + LEADS / 20)
+        for worker in workers:
+            assert worker.alive
+            assert all(worker.events(stage) > 0 for stage in ("parse", "resolve", "route")), worker.metrics()
         yield site
     finally:
         site.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import orjson
 from confluent_kafka import Consumer, TopicPartition
@@ -82,6 +84,16 @@ class Process:
             return False, "does not answer"
         finally:
             connection.close()
+
+    def metrics(self) -> str:
+        """Return what it shows to Prometheus."""
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def events(self, stage: str) -> int:
+        """Return how many events of a stage it has handled, whichever way they came."""
+        line = rf'^leadflow_stage_events_total{{stage="{stage}",way="(?:taken|gap|swept)"}} (\S+)$'
+        return sum(int(float(count)) for count in re.findall(line, self.metrics(), re.M))
 
     @property
     def alive(self) -> bool:
