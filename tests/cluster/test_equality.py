@@ -32,7 +32,6 @@ PLACES = {
     "topic_head": "counts places, and names topics that are others on each host",
     "progress": "counts places, and names topics that are others on each host",
     "pii_key": "the embedded host keeps them in doors.db; each is random",
-    "setting": "the mark of the machine's own master key",
 }
 """Tables that are a host's own, and why."""
 
@@ -40,6 +39,15 @@ COLUMNS = {
     ("capture", "key_id"): "random, so that nobody can tell a capture by its key",
 }
 """Columns that are a host's own, and why."""
+
+ROWS = {
+    (
+        "setting",
+        "key",
+        "master_key_mark",
+    ): "the mark of the machine's own master key; only a cluster has several machines",
+}
+"""Rows that are a host's own, by the value of a column, and why."""
 
 State = dict[str, list[dict[str, Any]]]
 
@@ -128,7 +136,11 @@ def state_of(rows: Any) -> State:
     """Return every table that both hosts share, without what is a host's own, in an order of its content."""
     return {
         name: sorted(
-            ({key: value for key, value in row.items() if (name, key) not in COLUMNS} for row in rows(name)),
+            (
+                {key: value for key, value in row.items() if (name, key) not in COLUMNS}
+                for row in rows(name)
+                if not any((name, key, value) in ROWS for key, value in row.items())
+            ),
             key=lambda row: [str(value) for value in row.values()],
         )
         for name in sorted(tables.state.tables)
