@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ingest.email.door import MAX_MAIL_BYTES
 from tests.support.cluster import Site, posts
+from tests.support.rig import post
 
 
 def test_what_is_accepted_is_routed_once(site: Site) -> None:
@@ -18,6 +20,22 @@ def test_what_is_accepted_is_routed_once(site: Site) -> None:
     assert site.count("capture") == site.count("lead") == site.count("customer") == 300
     site.assert_sound(captures)
     assert site.ask("SELECT count(*) FROM dead") == [(0,)]
+
+
+def test_the_largest_mail_a_door_takes_passes_and_nothing_waits_behind_it(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    site.workers()
+    large = post(made="large", name="大客户", phone="13812345678", message="x" * (MAX_MAIL_BYTES - 100))
+    small = posts(1)
+    site.accept(door, [large])
+    site.accept(door, small)
+    site.wait(lambda: site.count("capture") == 2, "both captures")
+    site.wait(lambda: site.count("task") >= 1, "the small one's task")
+    assert door.spooled_bytes == 0
+    found = site.cluster.capture(large.capture_id)
+    assert found is not None
+    assert found.body == large.body
 
 
 def test_a_stages_process_shows_what_it_did(site: Site) -> None:
