@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from urllib.request import urlopen
 
 from sqlalchemy import text
 
@@ -71,6 +72,9 @@ def up() -> int:
         _leadflow(environment, "apply", str(FOLDER / "company"))
         for part in parts:
             part.start()
+        while not stopping.wait(0.5) and not all(part.is_ready() for part in parts):
+            for part in parts:
+                part.restart_if_gone()
         state = {
             "environment": {key: value for key, value in environment.items() if key.startswith("LEADFLOW_")},
             "doors": doors.url,
@@ -162,6 +166,13 @@ class _Part:
     def start(self) -> None:
         command = [sys.executable, "-m", "leadflow.cli", self._name]
         self._process = subprocess.Popen(command, env=self.environment, start_new_session=True)
+
+    def is_ready(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/readyz", timeout=5):  # noqa: S310 (our own part, by http)
+                return True
+        except OSError:  # not there yet, or it says why not (URLError and HTTPError are OSErrors)
+            return False
 
     def restart_if_gone(self) -> None:
         if self._process is not None and self._process.poll() is not None:
