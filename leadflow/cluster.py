@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -182,6 +183,7 @@ def cluster_door(cluster: Cluster) -> KafkaDoor:
         new_id=new_id,
         store=cluster.store,
         sender=lambda: Sender(cluster.address, name),
+        free_bytes=lambda: shutil.disk_usage(cluster.folder).free,
         probe_token=cluster.keys.probe_token,
     )
 
