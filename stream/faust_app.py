@@ -20,7 +20,7 @@ import structlog
 from faust.types import EventT, StreamT
 from sqlalchemy.exc import DBAPIError
 
-from stream.host import Gap, StageHost, TopicReplaced
+from stream.host import BATCH_SHARED, Gap, StageHost, TopicReplaced
 from stream.kafka.producer import BrokersAway
 from stream.kafka.reader import KafkaReader, Opener
 from stream.log import Place
@@ -28,8 +28,6 @@ from stream.watch import StageStopped
 
 log = structlog.get_logger()
 
-BATCH = 500
-"""Events in one transaction at most: past some hundred the fsync no longer counts, and acts of people wait longer."""
 WITHIN_S = 0.02
 """How long an agent waits for a batch to fill; three stages in a row add at most three of these to a lead's way."""
 SWEEP_S = 1.0
@@ -235,7 +233,7 @@ def stage_app(worker: StageWorker, address: str, member: str, datadir: Path) -> 
 
     @app.agent(app.topic(*topics, key_serializer="raw", value_serializer="raw"), name=f"leadflow.{member}")
     async def take(stream: StreamT[Any]) -> None:
-        async for events in stream.take_events(BATCH, within=WITHIN_S):  # type: ignore[attr-defined]
+        async for events in stream.take_events(BATCH_SHARED, within=WITHIN_S):  # type: ignore[attr-defined]
             await asyncio.to_thread(worker.take, events)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]

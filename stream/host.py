@@ -37,9 +37,13 @@ F = TypeVar("F")
 log = structlog.get_logger()
 
 LOCK_TARGET_S = 0.020
-"""How long a batch may hold the store's write lock. Acts of people wait behind it: 20 ms is not noticed;
+"""How long a batch may hold SQLite's one write lock. Acts of people wait behind it: 20 ms is not noticed;
 much less, and the fsync of each commit outweighs the work."""
 BATCH_MIN, BATCH_MAX = 8, 1_000
+BATCH_SHARED = 500
+"""Events in a batch on PostgreSQL, however long it takes: a batch keeps out only who is at the same customers and teams,
+and where the server is far away or slow it is its fixed number of round trips that costs, so small ones cost more.
+Past some hundred the fsync no longer counts."""
 REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
 
@@ -159,7 +163,8 @@ class StageHost(Generic[P, F]):
         policy: Policy | None = None,
     ) -> None:
         self.stage = stage
-        self.metrics = HostMetrics(batch_limit=min(100, batch_max))
+        first = 100 if store.dialect == "sqlite" else BATCH_SHARED
+        self.metrics = HostMetrics(batch_limit=min(first, batch_max))
         self._readers = readers
         self._store = store
         self._out = out
@@ -515,8 +520,10 @@ class StageHost(Generic[P, F]):
         return {Place(row.topic, row.part): Mark(row.topic_id, row.next_off, row.sequence) for row in rows}
 
     def _pace(self, count: int, held_s: float) -> None:
-        """Move the batch size towards what fits into LOCK_TARGET_S: halve fast, grow slowly."""
+        """Move the batch size towards what fits into LOCK_TARGET_S: halve fast, grow slowly; on SQLite only."""
         self.metrics.held_s += held_s
+        if self._store.dialect != "sqlite":
+            return
         limit = self.metrics.batch_limit
         if held_s > LOCK_TARGET_S * 1.5:
             limit //= 2
