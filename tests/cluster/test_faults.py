@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -54,6 +55,25 @@ def test_two_forwarders_of_which_one_dies(site: Site) -> None:
     site.accept(door, captures[40:])
     site.wait(lambda: site.count("task") >= 80, "every task")
     site.assert_sound(captures)
+
+
+def test_a_zombie_beside_its_successor(site: Site) -> None:
+    """A worker stands still for longer than its session, wakes up, and goes on with what it had."""
+    door = site.door()
+    site.outbox()
+    captures = posts(400)
+    zombie = site.workers("a")
+    site.accept(door, captures[:200])
+    site.wait(lambda: site.count("capture") > 20, "the first batches")
+    zombie.send(signal.SIGSTOP)
+    site.accept(door, captures[200:])
+    site.workers("b")
+    site.wait(lambda: site.count("task") >= 400, "every task, by the successor", 120)
+    zombie.send(signal.SIGCONT)
+    more = posts(100, first=1_000)
+    site.accept(door, more)
+    site.wait(lambda: site.count("task") >= 500, "the tasks of both")
+    site.assert_sound([*captures, *more])
 
 
 def test_offsets_reset_to_the_beginning(site: Site) -> None:
