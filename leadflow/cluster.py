@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +25,10 @@ from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_postgres import KeptPostgres
-from leadflow.metrics import Metrics
+from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.settings import Settings
 from schemas.capture import Capture
+from schemas.events import Event
 from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
@@ -194,16 +195,21 @@ def cluster_stage(
     member: str,
     *,
     policy: Policy | None = None,
+    clock: Callable[[Event], int] = wall_clock_of,
+    timed: Callable[[str, float], None] = lambda _stage, _seconds: None,
 ) -> StageApp:
-    """Return the Faust app of one stage. Raises KeyError for a stage that does not exist."""
+    """Return the Faust app of one stage, which decides each event at the time that `clock` says (µs, UTC).
+
+    `timed` hears how long each batch took, in seconds. Raises KeyError for a stage that does not exist.
+    """
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
     readers: Mapping[str, LogReader] = dict.fromkeys(
         (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
     )
     host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, wall_clock_of, policy=policy
+        stage, readers, cluster.store, cluster.store_log, clock, policy=policy
     )
-    worker = StageWorker(host, cluster.reader, Opener(cluster.keys))
+    worker = StageWorker(host, cluster.reader, Opener(cluster.keys), timed)
     return stage_app(worker, cluster.address, member, cluster.folder / "faust")
 
 
@@ -235,8 +241,16 @@ class ClusterEngine:
         if part == "stages":
             names = stages or tuple(one.name for one in pipeline.stages(self.companies))
             apps = [
-                cluster_stage(cluster, name, f"{name}-{member}", policy=settings.breaker) for name in names
+                cluster_stage(
+                    cluster,
+                    name,
+                    f"{name}-{member}",
+                    policy=settings.breaker,
+                    timed=self.metrics.batch,
+                )
+                for name in names
             ]
+            self.metrics.registry.register(WorkMetrics(lambda: [_work_of(one.worker) for one in apps]))
             self._apps = AppThread(apps, self._crashed)
         elif part == "timers":
             self._outbox = cluster_outbox(cluster)
@@ -316,6 +330,25 @@ class ClusterEngine:
         log.error("stage_crashed", stage=stage)
         self.broke_down = True
         signal.raise_signal(signal.SIGTERM)
+
+
+def _work_of(worker: StageWorker) -> Work:
+    shares, host = worker.shares, worker.host.metrics
+    return Work(
+        worker.host.stage.name,
+        events={
+            "taken": shares.taken,
+            "gap": shares.gap,
+            "swept": shares.swept,
+            "repeat": host.repeats,
+        },
+        troubles={
+            "retry": shares.retries,
+            "rebalance": shares.rebalances,
+            "conflict": host.conflicts,
+            "deadlock": host.deadlocks,
+        },
+    )
 
 
 class Clockwork:

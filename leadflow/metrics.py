@@ -7,7 +7,8 @@ Names follow the Prometheus conventions: `leadflow_<thing>_<unit>`, counters wit
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import nan
 from typing import Any
 
@@ -129,6 +130,41 @@ class StoreMetrics(Collector):
         for stage, waiting in self._backlogs():
             backlog.add_metric([stage], waiting)
         yield backlog
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a stage of the cluster did in this process: events by the way they came, and what held it up."""
+
+    stage: str
+    events: Mapping[str, int]
+    troubles: Mapping[str, int]
+
+
+class WorkMetrics(Collector):
+    """What the stages of this process did since it started."""
+
+    def __init__(self, work: Callable[[], Iterable[Work]]) -> None:
+        self._work = work
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the present figures."""
+        events = CounterMetricFamily(
+            "leadflow_stage_events",
+            "Events of a stage by the way they came: gap, swept and repeat are normally few",
+            labels=["stage", "way"],
+        )
+        troubles = CounterMetricFamily(
+            "leadflow_stage_troubles",
+            "What held a stage up, and was done once more",
+            labels=["stage", "kind"],
+        )
+        for one in self._work():
+            for way, count in one.events.items():
+                events.add_metric([one.stage, way], count)
+            for kind, count in one.troubles.items():
+                troubles.add_metric([one.stage, kind], count)
+        yield from (events, troubles)
 
 
 _CAPTURES = "leadflow_captures_accepted", "Captures that the first stage has taken up"

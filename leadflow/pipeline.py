@@ -24,12 +24,13 @@ from sinks.gateway import DeliverStage
 from store.company import CompanyCache
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, Stage
+from stream.letters import DEAD
 from stream.timers import MakeEvent
 
 DOOR_TOPICS = (CAPTURES,)
 """Topics of `doors.db`."""
 
-STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY)
+STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY, DEAD)
 """Topics of the store."""
 
 TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, LOOK_AGAIN: looks_again, QUEUE_OPENS: queue_opens}

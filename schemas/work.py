@@ -91,6 +91,25 @@ class Replay(Frozen):
     attempt: int = Field(ge=2)
 
 
+class DeadLetter(Frozen):
+    """Tells others that a stage refused an event: where it lies, and why. Holds ids, and nothing of the event."""
+
+    dead_id: str
+    stage: str
+    code: str
+    field: str | None = None
+    message: str
+    hint: str
+    event_id: str
+    capture_id: str | None = None
+    source_id: str | None = None
+    topic: str
+    part: int
+    off: int
+    attempt: int
+    refused_us: Micros
+
+
 class Settle(Frozen):
     """Asks parse to judge a group of parts, if it has been quiet since."""
 

@@ -64,8 +64,15 @@ class _Tail:
 class StageWorker:
     """Drives one stage's host from one Faust app. Every method that works is called by one thread at a time."""
 
-    def __init__(self, host: StageHost[Any, Any], reader: KafkaReader, opener: Opener) -> None:
+    def __init__(
+        self,
+        host: StageHost[Any, Any],
+        reader: KafkaReader,
+        opener: Opener,
+        timed: Callable[[str, float], None] = lambda _stage, _seconds: None,
+    ) -> None:
         self.host = host
+        self._timed = timed
         self.trouble: str | None = None
         self.shares = Shares()
         self._reader = reader
@@ -100,8 +107,9 @@ class StageWorker:
         ]
 
         def attempt() -> None:
-            before = self.host.metrics.repeats
+            before, started = self.host.metrics.repeats, time.perf_counter()
             self.shares.taken += self._handled(messages)
+            self._timed(self.host.stage.name, time.perf_counter() - started)
             if self.host.metrics.repeats > before:
                 # Done already, or another topic under the same name? Only the brokers can tell.
                 self._verify({place for place, *_ in messages})

@@ -453,9 +453,9 @@ class StageHost(Generic[P, F]):
         if step.refused is not None:
             self.metrics.refused += 1
         if logged.held:
-            return [] if step.held else [settled_letter(self.stage.name, logged, step.refused, at_us)]
+            return [] if step.held else settled_letter(self.stage.name, logged, step.refused, at_us)
         if step.refused is not None:
-            return [dead_letter(logged, step.refused, at_us)]
+            return dead_letter(logged, step.refused, at_us)
         if step.held and watch.needs_letter(logged):
             return [held_letter(self.stage.name, logged, at_us)]
         return []

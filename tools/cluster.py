@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from urllib.request import urlopen
 
 from sqlalchemy import text
 
@@ -26,7 +27,7 @@ from leadflow.demo.feed import FEEDERS, SLOT_S, Doors
 from leadflow.demo.run import CUSTOMERS, demo_company, with_calls
 from leadflow.demo.script import SEED
 from sales.files import write_folder
-from store.database import open_postgres
+from store.database import Database, open_postgres
 from tools.servers import free_port, kafka, kafka_jars, postgres
 
 FOLDER = Path("cluster-data")
@@ -71,6 +72,9 @@ def up() -> int:
         _leadflow(environment, "apply", str(FOLDER / "company"))
         for part in parts:
             part.start()
+        while not stopping.wait(0.5) and not all(part.is_ready() for part in parts):
+            for part in parts:
+                part.restart_if_gone()
         state = {
             "environment": {key: value for key, value in environment.items() if key.startswith("LEADFLOW_")},
             "doors": doors.url,
@@ -97,30 +101,41 @@ def demo() -> int:
     url = state["environment"]["LEADFLOW_DATABASE_URL"]
     smtp = ("127.0.0.1", int(state["environment"]["LEADFLOW_SMTP_PORT"]))
     doors = Doors(state["doors"], CUSTOMERS, smtp, Path(state["calls"]))
+    store = open_postgres(url)
+    before = _routed(store)
     first = int(time.time()) // SLOT_S - LEADS
     for slot in range(first, first + LEADS):
         feeder = FEEDERS[slot % len(FEEDERS)]
         feeder(doors, slot, dice(SEED, "live", feeder.__name__, slot), True)
-    store = open_postgres(url)
     give_up = time.monotonic() + ROUTED_S
-    routed: dict[str, tuple[int, int]] = {}
+    routed = before
     try:
-        while not _all(routed) and time.monotonic() < give_up:
+        while not _all(routed, before) and time.monotonic() < give_up:
             time.sleep(0.5)
-            with store.read() as connection:
-                rows = connection.execute(text(_ROUTED)).all()
-            routed = {row.channel: (row.leads, row.routed) for row in rows}
+            routed = _routed(store)
     finally:
         store.close()
     for channel, (leads, held) in sorted(routed.items()):
         print(f"{channel:8} {leads:4} leads, {held:4} routed", flush=True)
-    if not _all(routed):
+    if not _all(routed, before):
+        print(f"Not every lead was routed within {ROUTED_S} s. See: leadflow doctor", file=sys.stderr)
         return 1
     return _leadflow({**os.environ, **state["environment"]}, "doctor")
 
 
-def _all(routed: dict[str, tuple[int, int]]) -> bool:
-    return len(routed) == len(FEEDERS) and all(leads == held for leads, held in routed.values())
+def _routed(store: Database) -> dict[str, tuple[int, int]]:
+    """Return by channel how many leads there are, and how many of them a rule gave to somebody."""
+    with store.read() as connection:
+        return {row.channel: (row.leads, row.routed) for row in connection.execute(text(_ROUTED))}
+
+
+def _all(routed: dict[str, tuple[int, int]], before: dict[str, tuple[int, int]]) -> bool:
+    """Tell whether every channel's share of the demo's leads has come, and each lead has a holder."""
+    fed = LEADS // len(FEEDERS)
+    return len(routed) == len(FEEDERS) and all(
+        leads == held and leads - before.get(channel, (0, 0))[0] >= fed
+        for channel, (leads, held) in routed.items()
+    )
 
 
 _ROUTED = """
@@ -151,6 +166,13 @@ class _Part:
     def start(self) -> None:
         command = [sys.executable, "-m", "leadflow.cli", self._name]
         self._process = subprocess.Popen(command, env=self.environment, start_new_session=True)
+
+    def is_ready(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/readyz", timeout=5):  # noqa: S310 (our own part, by http)
+                return True
+        except OSError:  # not there yet, or it says why not (URLError and HTTPError are OSErrors)
+            return False
 
     def restart_if_gone(self) -> None:
         if self._process is not None and self._process.poll() is not None:

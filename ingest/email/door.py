@@ -92,7 +92,10 @@ class MailDoor:
         return None
 
 
-_MARK = re.compile(rb"^" + PROBE_HEADER.encode() + rb":[ \t]*([0-9a-f]+)", re.IGNORECASE | re.MULTILINE)
+_MARK = re.compile(
+    rb"^" + PROBE_HEADER.encode() + rb":(?:(?:\r?\n)?[ \t])*([0-9a-f]+)", re.IGNORECASE | re.MULTILINE
+)
+"""A long mark may stand on the line below the header's name (folding, RFC 5322, 2.2.3)."""
 
 
 def _probe_mark(body: bytes) -> str | None:

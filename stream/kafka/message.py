@@ -15,11 +15,13 @@ from zlib import crc32
 from sqlalchemy import RowMapping
 
 from schemas.base import Purpose
-from schemas.events import Event
+from schemas.events import Event, type_of
 from schemas.ids import make_id
+from schemas.work import DeadLetter
 
 Headers = Sequence[tuple[str, bytes]]
 
+_DEAD_LETTER = type_of(DeadLetter)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -63,8 +65,23 @@ def to_message(
         attributes["ce_keyid"] = sealed_under
     if sequence is not None:
         attributes["ce_sequence"] = f"{sequence:020d}"  # compared as text, so of one length
+    if event["type"] == _DEAD_LETTER:
+        attributes |= _as_of_connect(DeadLetter.model_validate_json(sealed))
     headers = [(name, value.encode()) for name, value in attributes.items()]
     return Message(topic, event["key"], sealed, headers)
+
+
+def _as_of_connect(letter: DeadLetter) -> dict[str, str]:
+    """Return the headers under which Kafka Connect describes a dead letter (KIP-298), for tools that know these."""
+    prefix = "__connect.errors."
+    return {
+        f"{prefix}topic": letter.topic,
+        f"{prefix}partition": str(letter.part),
+        f"{prefix}offset": str(letter.off),
+        f"{prefix}stage": letter.stage,
+        f"{prefix}exception.class.name": letter.code,
+        f"{prefix}exception.message": letter.message,
+    }
 
 
 def from_message(headers: Headers, data: bytes) -> tuple[Event, int | None]:

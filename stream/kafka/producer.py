@@ -17,6 +17,12 @@ SEND_S = 5.0
 waits that long, and past it the door's spool takes over."""
 
 
+MESSAGE_MAX_BYTES = 48 * 1024 * 1024
+"""The largest message: a mail of 25 MiB, its body in base 64 within JSON, sealed, and room to spare."""
+_BYTES_PER_S = 4 * 1024 * 1024
+"""What a slow line to the brokers carries: large messages get their time on top of SEND_S."""
+
+
 class BrokersAway(ConnectionError):
     """The brokers did not acknowledge in time: some of the messages may be there, none is known to be."""
 
@@ -34,19 +40,21 @@ class Sender:
             "acks": "all",
             "compression.type": "zstd",
             "linger.ms": 2,
-            "message.timeout.ms": int(send_s * 1_000),
+            "message.max.bytes": MESSAGE_MAX_BYTES,
             "socket.timeout.ms": max(int(send_s * 1_000), 1_000),
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 0,
         }
         self._send_s = send_s
+        self._opened_for_s = 0.0
         self._producer: Producer | None = None
         self._parts: dict[str, int] = {}
 
     def send(self, messages: Sequence[Message]) -> None:
         """Send messages and wait until all are acknowledged. Raises BrokersAway."""
-        producer = self._open()
+        within_s = self._send_s + sum(len(one.value) for one in messages) // _BYTES_PER_S
+        producer = self._open(within_s)
         failures: list[KafkaError] = []
         waiting = len(messages)
 
@@ -56,7 +64,7 @@ class Sender:
             if error is not None:
                 failures.append(error)
 
-        give_up = time.monotonic() + self._send_s + 1.0
+        give_up = time.monotonic() + within_s + 1.0
         try:
             for one in messages:
                 self._put(producer, one, acknowledged)
@@ -93,9 +101,12 @@ class Sender:
             raise KafkaException(found.error)
         return len(found.partitions)
 
-    def _open(self) -> Producer:
-        if self._producer is None:
-            self._producer = Producer(self._settings)
+    def _open(self, within_s: float) -> Producer:
+        if self._producer is None or self._opened_for_s < within_s:
+            # How long a message may take is fixed when a producer is made; nothing of ours waits in the old one.
+            self.close()
+            self._producer = Producer({**self._settings, "message.timeout.ms": int(within_s * 1_000)})
+            self._opened_for_s = within_s
         return self._producer
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from stream.kafka.producer import MESSAGE_MAX_BYTES
+
 ANSWER_S = 15.0
 """How long an administrator's request may take; a broker that was just started needs some seconds."""
 
@@ -35,7 +37,12 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The broker's settings for it."""
         keep_ms = -1 if self.keep_days is None else self.keep_days * _DAY_MS
-        return {"cleanup.policy": "delete", "retention.ms": str(keep_ms), "retention.bytes": "-1"}
+        return {
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(MESSAGE_MAX_BYTES),
+            "retention.ms": str(keep_ms),
+            "retention.bytes": "-1",
+        }
 
 
 def topics_of(partitions: int) -> tuple[Topic, ...]:
@@ -48,6 +55,7 @@ def topics_of(partitions: int) -> tuple[Topic, ...]:
         Topic("tasks", partitions, 14, "tasks as made, ids only"),
         Topic("reroute", partitions, 14, "what the rules must decide again"),
         Topic("settle", partitions, 14, "calls whose last leg is in"),
+        Topic("dead", 1, 90, "what stages refused and why, ids only: for other systems to read"),
         Topic("replay", 1, 14, "refused events to be decided on once more"),
     )
 

@@ -125,6 +125,15 @@ def test_poison_among_many(site: Site) -> None:
     codes = {row[0] for row in site.ask("SELECT code FROM dead WHERE code = 'no_event'")}
     assert codes == {"no_event"}
     assert site.ask("SELECT count(*) FROM dead WHERE code = 'no_event'") == [(2,)]
+    site.wait(lambda: len(site.messages("dead")) == site.count("dead"), "the news of each")
+    told = [headers for headers, _ in site.messages("dead")]
+    places = {
+        (one["__connect.errors.topic"], one["__connect.errors.partition"], one["__connect.errors.offset"])
+        for one in told
+        if one["__connect.errors.exception.class.name"] == b"no_event"
+    }
+    assert places == {(b"captures", b"1", b"0"), (b"captures", b"2", b"0")}
+    assert {one["__connect.errors.stage"] for one in told} == {b"parse"}
 
 
 def test_workers_that_join_and_leave_while_leads_pass(site: Site) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
+from ingest.email.door import MAX_MAIL_BYTES
 from tests.support.cluster import Site, posts
+from tests.support.rig import post
 
 
 def test_what_is_accepted_is_routed_once(site: Site) -> None:
@@ -18,6 +20,36 @@ def test_what_is_accepted_is_routed_once(site: Site) -> None:
     assert site.count("capture") == site.count("lead") == site.count("customer") == 300
     site.assert_sound(captures)
     assert site.ask("SELECT count(*) FROM dead") == [(0,)]
+
+
+def test_the_largest_mail_a_door_takes_passes_and_nothing_waits_behind_it(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    site.workers()
+    large = post(made="large", name="大客户", phone="13812345678", message="x" * (MAX_MAIL_BYTES - 100))
+    small = posts(1)
+    site.accept(door, [large])
+    site.accept(door, small)
+    site.wait(lambda: site.count("capture") == 2, "both captures")
+    site.wait(lambda: site.count("task") >= 1, "the small one's task")
+    assert door.spooled_bytes == 0
+    found = site.cluster.capture(large.capture_id)
+    assert found is not None
+    assert found.body == large.body
+
+
+def test_a_stages_process_shows_what_it_did(site: Site) -> None:
+    door = site.door()
+    site.outbox()
+    worker = site.workers()
+    captures = posts(40)
+    site.accept(door, captures)
+    site.wait(lambda: site.count("task") >= 40, "40 tasks")
+    assert worker.events("parse") == 40
+    shown = worker.metrics()
+    assert 'leadflow_stage_troubles_total{kind="deadlock",stage="route"} 0.0' in shown
+    assert float(re.findall(r'^leadflow_batch_seconds_count{stage="parse"} (\S+)$', shown, re.M)[0]) > 0
+    assert 'leadflow_backlog_events{stage="deliver"}' in shown
 
 
 def test_raw_bytes_are_read_back_from_the_topic(site: Site) -> None:
@@ -38,35 +70,12 @@ def test_assignments_can_be_read_by_others_and_captures_cannot(site: Site) -> No
     site.workers()
     site.accept(door, posts(1))
     site.wait(lambda: site.count("task") == 1, "the task")
-    site.wait(lambda: bool(messages(site, "assignments")), "the assignment")
-    ((headers, value),) = messages(site, "assignments")
+    site.wait(lambda: bool(site.messages("assignments")), "the assignment")
+    ((headers, value),) = site.messages("assignments")
     assert headers["ce_type"] == b"leadflow.assignment.v1"
     assert headers["content-type"] == b"application/json"
     assert b'"customer_id"' in value
-    ((headers, value),) = messages(site, "captures")
+    ((headers, value),) = site.messages("captures")
     assert headers["content-type"] == b"application/octet-stream"
     assert "客户0".encode() not in value
     assert b"13800000000" not in value
-
-
-def messages(site: Site, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
-    """Read a topic as any other client would."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    consumer = Consumer(
-        {
-            "bootstrap.servers": site.settings.kafka,
-            "group.id": "somebody-else",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    parts = site.admin.list_topics(topic, timeout=10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, part, 0) for part in parts])
-    found = consumer.consume(1_000, 1.5)
-    consumer.close()
-    return [(_headers(one), one.value() or b"") for one in found if one.error() is None]
-
-
-def _headers(message: Any) -> dict[str, bytes]:
-    return dict(message.headers() or [])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.support.live import Live
@@ -134,3 +135,11 @@ def test_a_smuggled_second_mail_stays_inside_the_first(live: MailLive) -> None:
         assert talk.readline().startswith((b"250", b"5"))
     live.drained()
     assert live.query("SELECT count(*) FROM capture")[0][0] - before <= 1
+
+
+def test_a_probe_whose_mark_was_folded_onto_the_next_line_is_a_probe(live: MailLive) -> None:
+    """A mark of 64 digits makes the line longer than 78, and mail libraries then fold it."""
+    mark = orjson.loads((live.folder / "host.lock").read_bytes())["probe_token"].encode()
+    live.send(b"X-Leadflow-Probe:\r\n " + mark + b"\r\n" + enquiry(7, "<folded@daheng-it.cn>").as_bytes())
+    live.drained()
+    assert live.query("SELECT purpose FROM lead ORDER BY accepted_us DESC LIMIT 1") == [("probe",)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import orjson
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
@@ -81,6 +84,16 @@ class Process:
             return False, "does not answer"
         finally:
             connection.close()
+
+    def metrics(self) -> str:
+        """Return what it shows to Prometheus."""
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def events(self, stage: str) -> int:
+        """Return how many events of a stage it has handled, whichever way they came."""
+        line = rf'^leadflow_stage_events_total{{stage="{stage}",way="(?:taken|gap|swept)"}} (\S+)$'
+        return sum(int(float(count)) for count in re.findall(line, self.metrics(), re.M))
 
     @property
     def alive(self) -> bool:
@@ -161,6 +174,27 @@ class Site:
 
     def count(self, table: str) -> int:
         return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])
+
+    def messages(self, topic: str) -> list[tuple[dict[str, bytes], bytes]]:
+        """Read a topic, headers and values, as any other client would."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.settings.kafka,
+                "group.id": "somebody-else",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        parts = self.admin.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, part, 0) for part in parts])
+        found = consumer.consume(1_000, 1.5)
+        consumer.close()
+        headers: list[Any] = [one.headers() or [] for one in found]
+        return [
+            (dict(read), one.value() or b"")
+            for read, one in zip(headers, found, strict=True)
+            if one.error() is None
+        ]
 
     def wait(self, holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
         """Wait until something holds. Raises TimeoutError, which tells how far the stages are."""
