@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy import Table, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from schemas.capture import Capture
 from schemas.events import Event, type_of
@@ -98,8 +98,8 @@ class DoorLog:
     async def durable(self, captures: Sequence[Capture]) -> None:
         """Return once the captures are on the disk.
 
-        Raises Overloaded when too many bytes wait or the commit fails (a full disk); nothing of its group is then
-        on disk.
+        Raises Overloaded when too many bytes wait or the disk takes nothing, and the database's error if the commit
+        fails for a fault of ours; nothing of its group is then on disk.
         """
         done = asyncio.get_running_loop().create_future()
         self._queue(captures, (), done)
@@ -186,13 +186,13 @@ class DoorLog:
         """Empty the WAL; on a full disk it stays until there is room. What is in it is durable as it is."""
         try:
             self._database.checkpoint()
-        except DBAPIError as error:
+        except OperationalError as error:
             log.error("door_checkpoint_failed", error=type(error.orig).__name__)
 
     def _commit(self, group: list[Waiting]) -> None:
         try:
             self._write(group)
-        except DBAPIError as error:
+        except OperationalError as error:
             log.error("door_cannot_write", error=type(error.orig).__name__)
             _tell(group, Overloaded(f"the disk takes nothing: {type(error.orig).__name__}"))
             return

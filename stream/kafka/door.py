@@ -48,7 +48,8 @@ class SpoolLimits:
     max_age_s: float = 24 * 3_600.0
     """After a day nobody can say any more that a lead is being dealt with."""
     min_free_bytes: int = 64 * 1024**2
-    """Left free on the disk: to take out of the spool what was sent on, its file must be written to as well."""
+    """Left free on the disk: to take out of the spool what was sent on, its file must be written to as well. That needs
+    the WAL's 8 MB and the overwritten rows of one forwarding: FORWARD_BYTES, or a single mail of up to 34 MB sealed."""
 
 
 class KafkaDoor(DoorLog):
@@ -203,8 +204,8 @@ class KafkaDoor(DoorLog):
             ]
         with self._store.write() as connection:
             insert_ignore(connection, tables.pii_key, keys)
-        if rows[-1]["off"] > self._sent_off:
-            self._forwarder_sender.send([to_message(CAPTURES, row, row["sealed"]) for row in rows])
+        if unsent := [row for row in rows if row["off"] > self._sent_off]:
+            self._forwarder_sender.send([to_message(CAPTURES, row, row["sealed"]) for row in unsent])
             self._sent_off = rows[-1]["off"]
         crash_point("forwarded, unrecorded")
         with self._database.write() as connection:
