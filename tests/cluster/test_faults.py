@@ -136,21 +136,6 @@ def test_poison_among_many(site: Site) -> None:
     assert {one["__connect.errors.stage"] for one in told} == {b"parse"}
 
 
-def test_workers_that_join_and_leave_while_leads_pass(site: Site) -> None:
-    door = site.door()
-    site.outbox()
-    captures = posts(1_500)
-    site.workers("w0")
-    storm = [site.part("stages", f"w{number}") for number in (1, 2)]
-    for number in range(5):
-        site.accept(door, captures[number * 300 : (number + 1) * 300])
-        leaving = storm.pop(0)
-        leaving.kill() if number % 2 else leaving.stop()
-        storm.append(site.part("stages", f"w{number + 3}"))
-    site.wait(lambda: site.count("task") >= 1_500, "every task", 120)
-    site.assert_sound(captures)
-
-
 def test_two_leads_of_one_customer_in_the_same_instant(site: Site) -> None:
     """By phone alone, by mail alone, by both: on whichever workers they meet, one customer with one owner."""
     door = site.door()
