@@ -68,6 +68,10 @@ _DONE = Prepared(
 class TopicReplaced(RuntimeError):
     """The topic is not the one this stage read before: recreated or restored. Going on would skip events."""
 
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(why)
+        self.topic = topic
+
 
 class Gap(RuntimeError):
     """Events handed in do not follow on from what is done: those between must be read first."""
@@ -302,9 +306,10 @@ class StageHost(Generic[P, F]):
         if head.topic_id == mark.topic_id and head.start <= mark.next_off <= head.end:
             return
         raise TopicReplaced(
+            place.topic,
             f"topic {place.topic!r} (partition {place.part}) read by stage {self.stage.name!r} was recreated, restored "
             f"or cut (identity {mark.topic_id} → {head.topic_id}, kept {head.start} to {head.end}, next "
-            f"{mark.next_off}). Nothing was skipped; see 'A topic was replaced' in docs/operations.md."
+            f"{mark.next_off}). Nothing was skipped; see 'A topic was replaced' in docs/operations.md.",
         )
 
     def _process(self, events: list[Logged], read_at: int | None = None) -> int:

@@ -107,6 +107,9 @@ def test_a_topic_deleted_and_recreated_stops_the_stage_with_an_alarm(site: Site)
     site.accept(door_after, posts(5, first=900))
     site.wait(lambda: "was recreated" in worker.well()[1], "the alarm", 30)
     assert site.count("capture") == 50, "nothing of the new topic was taken for the old one's"
+    site.wait(lambda: site.count("alarm") > 0, "a person is told")
+    told = site.ask("SELECT what, stage, source_id, code FROM alarm")
+    assert told == [("stage_stands", "parse", "captures", "topic_replaced")], "once"
     assert worker.alive
 
 
