@@ -221,11 +221,8 @@ class StageHost(Generic[P, F]):
 
     def run_place(self, place: Place) -> int:
         """Read and handle the next batch of one partition; return how many events were done. As `run_once`."""
-        head = self._readers[place.topic].head(place)
-        mark = self._known.get(place) or self._mark(place)
-        if mark is None:
-            mark = self._begin(place, head)
-        self._check(place, head, mark)
+        mark = self._known.get(place) or self._mark_or_begin(place)
+        head = self._verified(place, mark)
         self._known[place] = mark
         if mark.next_off == head.end:
             return 0
@@ -249,8 +246,7 @@ class StageHost(Generic[P, F]):
 
     def verify(self, place: Place) -> None:
         """Make sure that a partition is the one this stage has read so far. Raises TopicReplaced."""
-        head = self._readers[place.topic].head(place)
-        self._check(place, head, self._mark(place) or self._begin(place, head))
+        self._verified(place, self._mark_or_begin(place))
 
     def verify_topics(self) -> dict[Place, int]:
         """Make sure that every topic this stage has read is the one it was, whoever reads its partitions now.
@@ -263,7 +259,7 @@ class StageHost(Generic[P, F]):
             rows = connection.execute(select(table).where(table.c.stage == self.stage.name)).all()
         for row in {row.topic: row for row in rows}.values():
             place = Place(row.topic, row.part)
-            self._check(place, self._readers[row.topic].head(place), Mark(row.topic_id, row.next_off, -1))
+            self._verified(place, Mark(row.topic_id, row.next_off, -1))
         return {Place(row.topic, row.part): row.next_off for row in rows}
 
     def backlog(self, places: Iterable[Place] | None = None) -> int:
@@ -289,22 +285,29 @@ class StageHost(Generic[P, F]):
     def _alone(self) -> tuple[str, ...]:
         return (*self.stage.one_by_one, REPLAY)
 
-    def _begin(self, place: Place, head: Head) -> Mark:
+    def _mark_or_begin(self, place: Place) -> Mark:
+        if (mark := self._mark(place)) is not None:
+            return mark
+        topic_id = self._readers[place.topic].head(place).topic_id
         row = {
             "stage": self.stage.name,
             "topic": place.topic,
             "part": place.part,
-            "topic_id": head.topic_id,
+            "topic_id": topic_id,
             "next_off": 0,
             "sequence": -1,
         }
         with self._store.write() as connection:
             insert_ignore(connection, tables.progress, [row])
-        return self._mark(place) or Mark(head.topic_id, 0, -1)
+        return self._mark(place) or Mark(topic_id, 0, -1)
 
-    def _check(self, place: Place, head: Head, mark: Mark) -> None:
+    def _verified(self, place: Place, mark: Mark) -> Head:
+        """Return what is kept of a partition, looked at after the mark was: another worker may go on meanwhile, and
+        would be beyond an end that was read before. Raises TopicReplaced.
+        """
+        head = self._readers[place.topic].head(place)
         if head.topic_id == mark.topic_id and head.start <= mark.next_off <= head.end:
-            return
+            return head
         raise TopicReplaced(
             place.topic,
             f"topic {place.topic!r} (partition {place.part}) read by stage {self.stage.name!r} was recreated, restored "
