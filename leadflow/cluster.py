@@ -22,7 +22,14 @@ from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
-from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.engine import (
+    Part,
+    Sources,
+    drop_keys_to_erase,
+    erase_again,
+    mailed_links,
+    open_breakers_of,
+)
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.settings import Settings
@@ -32,7 +39,7 @@ from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, begin_journal, erase_keys
+from store.acts_erase import Erasure, begin_journal, erase_keys, erase_keys_by_id
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
@@ -88,6 +95,12 @@ class Cluster:
         with self.store.write() as connection:
             gone = erase_keys(connection, erasure, tables.pii_key)
         self.keys.forget(gone)
+
+    def drop_keys(self, key_ids: Sequence[str]) -> None:
+        """Delete these keys."""
+        with self.store.write() as connection:
+            erase_keys_by_id(connection, key_ids, tables.pii_key)
+        self.keys.forget(key_ids)
 
     def empty_deleted(self) -> None:
         """PostgreSQL empties deleted rows itself (autovacuum)."""
@@ -380,6 +393,7 @@ class Clockwork:
                 now_us = wall_clock_us()
                 self._retention.turn(now_us)
                 self._forgetting.turn(now_us)
+                drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

@@ -535,8 +535,20 @@ erased = Table(
     "erased",
     state,
     _id("kind", key=True),
-    Column("keyed_hash", Text, primary_key=True, comment="HMAC of the identifier: nothing readable is kept"),
+    Column(
+        "keyed_hash",
+        Text,
+        primary_key=True,
+        comment="HMAC of an identifier; of kind capture its id, of kind occurrence what schemas.capture makes of it",
+    ),
     _id("act_id"),
+)
+key_to_erase = Table(
+    "key_to_erase",
+    state,
+    Column(
+        "key_id", Text, primary_key=True, comment="of a capture that came again after its customer was erased"
+    ),
 )
 timer = Table(
     "timer",
