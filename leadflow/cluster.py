@@ -88,7 +88,14 @@ class Cluster:
         if place is None:
             return None
         found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
-        return found[0].event.read(Capture) if found and found[0].opened else None
+        if not found or not found[0].opened:
+            return None
+        # Another process may have erased it, and the key still be in this one's memory.
+        key_id = found[0].event.key_id
+        if key_id not in fetch_keys(self.store, tables.pii_key)([key_id]):
+            self.keys.forget([key_id] if key_id else [])
+            return None
+        return found[0].event.read(Capture)
 
     def forget_keys(self, erasure: Erasure) -> None:
         """Delete the keys of erased captures."""
