@@ -76,6 +76,10 @@ def restore(
     key_lost: Annotated[
         bool, typer.Option("--key-lost", help="Every copy of the key is lost: give up the raw bytes")
     ] = False,
+    brokers_lost: Annotated[
+        bool,
+        typer.Option("--brokers-lost", help="The brokers' data is gone, too: give up what came in since"),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Do everything but the last step, beside the running host")
     ] = False,
@@ -89,7 +93,7 @@ def restore(
 
     here = settings()
     set_up_logs(here.log_json)
-    wanted = Wanted(archive, key, journal, never_erased, older, key_lost)
+    wanted = Wanted(archive, key, journal, never_erased, older, key_lost, here.kafka, brokers_lost)
     try:
         done = _restored(wanted, here, check)
     except BadBackup as bad:
@@ -111,9 +115,16 @@ def restore(
         f"{where} is as of {made:%Y-%m-%d %H:%M:%S} UTC: {leads} leads; {since} erased since were erased again",
         f"{where} 已恢复到 {made:%Y-%m-%d %H:%M:%S} UTC：线索 {leads} 条；之后删除的 {since} 项已再次删除",
     )
+    start_en, start_zh = "leadflow run", "leadflow run"
+    if here.database_url is not None:
+        start_en, start_zh = "start every part", "启动各进程"
+        say(
+            f"{done.keys_since} captures came in since: the stages read them again",
+            f"之后接收了 {done.keys_since} 条原始内容，各环节将重新读取",
+        )
     say(
-        "Now: leadflow run, then leadflow doctor. What was ended since is valid again: leadflow token list",
-        "接下来：leadflow run，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
+        f"Now: {start_en}, then leadflow doctor. What was ended since is valid again: leadflow token list",
+        f"接下来：{start_zh}，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
         err=True,
     )
 

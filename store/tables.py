@@ -129,6 +129,20 @@ progress = Table(
     Column("sequence", BigInteger, nullable=False),
 )
 
+log_past = Table(
+    "log_past",
+    state,
+    _id("topic", key=True),
+    _id("topic_id", key=True),
+    Column(
+        "end_off",
+        BigInteger,
+        nullable=False,
+        comment="what was forwarded under this identity from here on was undone by a restore",
+    ),
+)
+"""Identities that topics of the store's log had before the store was put back."""
+
 # --- what came in -------------------------------------------------------------------------------------
 
 capture = Table(

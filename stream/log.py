@@ -38,6 +38,8 @@ class Logged:
     """Above 1 when a person had a refused event decided on once more."""
     sequence: int | None = None
     """Its offset in the SQL log that it was forwarded from; one not above the last seen was forwarded twice."""
+    log_id: str | None = None
+    """The SQL log that it was forwarded from: another one than the store's own is of a time that was undone."""
     fault: str | None = None
     """Why the message at this offset is no event of ours; `event` then only names the place."""
     held: bool = False
@@ -90,7 +92,7 @@ class SqlLog:
             .returning(head.c.next_off)
         )
         self._ends = Prepared(select(head.c.topic_id, head.c.next_off, head.c.start_off).where(of_topic))
-        self._all_ends = Prepared(select(head.c.topic, head.c.next_off))
+        self._heads = Prepared(select(head))
         self._select = Prepared(
             select(table)
             .where(table.c.topic == bindparam("of_topic"), table.c.part == 0)
@@ -147,16 +149,16 @@ class SqlLog:
         found = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit)
         return found.mappings().all()
 
-    def heads(self, connection: Connection) -> dict[str, int]:
-        """Return the next offset of every topic there is."""
-        return {row.topic: int(row.next_off) for row in self._all_ends(connection)}
+    def heads(self, connection: Connection) -> dict[str, Head]:
+        """Return the identity, next offset and first one of every topic there is."""
+        return {row.topic: _head(row) for row in self._heads(connection)}
 
     def head(self, connection: Connection, topic: str) -> Head:
         """Return the topic's identity, its next offset and its first one. Raises LookupError if it is unknown."""
         row = self._ends(connection, of_topic=topic).one_or_none()
         if row is None:
             raise LookupError(f"topic {topic!r} does not exist")
-        return Head(str(row.topic_id), int(row.next_off), int(row.start_off))
+        return _head(row)
 
     def _opened(self, row: Row[Any]) -> Logged:
         values = row._mapping
@@ -166,6 +168,10 @@ class SqlLog:
         except Erased:
             data, opened = b"", False
         return Logged(values["topic"], values["part"], values["off"], _event(values, data), opened)
+
+
+def _head(row: Row[Any]) -> Head:
+    return Head(str(row.topic_id), int(row.next_off), int(row.start_off))
 
 
 def columns_of(event: Event) -> dict[str, Any]:

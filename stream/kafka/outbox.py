@@ -19,9 +19,9 @@ from store import tables
 from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from stream.crash import crash_point
-from stream.kafka.message import Message, to_message
+from stream.kafka.message import Message, Numbered, to_message
 from stream.kafka.producer import BrokersAway
-from stream.log import SqlLog
+from stream.log import Head, SqlLog
 
 log = structlog.get_logger()
 
@@ -92,32 +92,34 @@ class Outbox:
 
     def run_once(self) -> int:
         """Forward the next batch of every topic; return how many went out. Raises BrokersAway, NotLeader."""
-        ends, cursors = self._ends_and_cursors()
+        heads, cursors = self._heads_and_cursors()
         sent = 0
         for topic in self._topics:
             if topic not in cursors:
                 self._begin(topic)
             from_off = cursors.get(topic, 0)
-            if ends.get(topic, 0) > from_off:
-                sent += self._forward(topic, from_off)
+            if heads[topic].end > from_off:
+                sent += self._forward(topic, from_off, heads[topic].topic_id)
         return sent
 
     def backlog(self) -> int:
         """Return how many events wait to be forwarded."""
-        ends, cursors = self._ends_and_cursors()
-        return sum(ends.get(topic, 0) - cursors.get(topic, 0) for topic in self._topics)
+        heads, cursors = self._heads_and_cursors()
+        return sum(heads[topic].end - cursors.get(topic, 0) for topic in self._topics)
 
-    def _ends_and_cursors(self) -> tuple[dict[str, int], dict[str, int]]:
+    def _heads_and_cursors(self) -> tuple[dict[str, Head], dict[str, int]]:
         with self._store.read() as connection:
             cursors = {row.topic: int(row.next_off) for row in _CURSORS(connection, of_stage=FORWARD)}
             return self._log.heads(connection), cursors
 
-    def _forward(self, topic: str, from_off: int) -> int:
+    def _forward(self, topic: str, from_off: int, log_id: str) -> int:
         with self._store.read() as connection:
             rows = self._log.rows(connection, topic, from_off, AT_ONCE)
         if not rows:
             return 0
-        self._sender.send([to_message(topic, row, row["sealed"], row["off"]) for row in rows])
+        self._sender.send(
+            [to_message(topic, row, row["sealed"], Numbered(log_id, row["off"])) for row in rows]
+        )
         crash_point("forwarded, unrecorded")
         to_off = rows[-1]["off"] + 1
         with self._store.write() as connection:

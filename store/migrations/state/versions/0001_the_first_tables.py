@@ -506,6 +506,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "log_past",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("topic_id", sa.Text(), nullable=False),
+        sa.Column(
+            "end_off",
+            sa.BigInteger(),
+            nullable=False,
+            comment="what was forwarded under this identity from here on was undone by a restore",
+        ),
+        sa.PrimaryKeyConstraint("topic", "topic_id", name=op.f("pk_log_past")),
+    )
+    op.create_table(
         "mail_thread",
         sa.Column(
             "message_hash",
@@ -922,6 +934,7 @@ def downgrade() -> None:
 
     op.drop_table("member")
     op.drop_table("mail_thread")
+    op.drop_table("log_past")
     op.drop_table("log")
     op.drop_table("ledger_total")
     op.drop_table("ledger")

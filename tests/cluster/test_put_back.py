@@ -1,0 +1,74 @@
+"""A database put back from a backup, beside brokers that went on: nothing is lost, nothing twice, the erased stay erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store.dump import scratch_database
+from tests.support.cluster import Site, posts
+from tests.support.rig import post
+
+
+def test_a_database_older_than_its_topics_catches_up(site: Site, tmp_path: Path) -> None:
+    door = site.door()
+    site.part("timers", "t")
+    site.workers("a")
+    before, since = posts(12), posts(30, first=100)
+    talkative = [post(made=f"talk{n}", name="李娜", phone="13900000001", message=f"{n}") for n in range(10)]
+    site.accept(door, before)
+    site.wait(lambda: site.count("task") >= 12, "the tasks before")
+    site.leadflow("backup", str(tmp_path / "backups"), "--with-key")
+
+    site.accept(door, [*talkative, *since])
+    site.wait(lambda: routed(site) == 52, "everything")
+    erased = customer_of(site, before[0].capture_id)
+    for customer in (erased, customer_of(site, talkative[0].capture_id)):
+        site.leadflow("erase", customer)
+    site.stop_all()
+
+    with scratch_database(site.cluster.store) as empty:
+        url = empty.engine.url.render_as_string(hide_password=False)
+        (archive,) = (tmp_path / "backups").glob("*.zip")
+        told = site.leadflow("restore", str(archive), LEADFLOW_DATABASE_URL=url)
+        assert "2 erased since were erased again" in told
+        site.use(url)
+        assert site.count("lead") == 11
+
+        # Leads that come now are numbered in the log as some were that the restore undid: none may pass for one of those.
+        door = site.door()
+        later = [*posts(10, first=900), post(made="again", name="李娜", phone="13900000001", message="again")]
+        site.accept(door, [talkative[0], *later])  # the first as an impatient sender would: once more
+        site.workers("b")
+        site.part("timers", "u")
+        site.wait(lambda: routed(site) == 12 + 30 + 11, "what came since and later")
+        site.wait(lambda: site.count("capture") == 12 + 30 + 11 + 1, "what was erased to be passed over")
+        site.wait(lambda: site.count("key_to_erase") == 0, "the key of what was erased and sent again to go")
+
+        site.assert_sound([*before, talkative[0], *since, *later], [erased])
+        assert site.ask("SELECT capture_id FROM capture WHERE code = 'forgotten'") == [
+            (talkative[0].capture_id,)
+        ]
+        assert site.count("lead") == 11 + 30 + 11
+        assert site.count("task") == 12 + 30 + 11
+        assert site.count("pii_key") == 11 + 30 + 11
+        assert site.count("dead") == 0
+        anew = site.ask(
+            "SELECT count(DISTINCT customer_id) FROM membership JOIN lead USING (lead_id) WHERE fields_json LIKE '%13900000001%'"
+        )
+        assert anew == [(1,)]
+        read_again = site.cluster.capture(since[0].capture_id)
+        assert read_again is not None
+        assert read_again.body == since[0].body
+        assert site.cluster.capture(talkative[0].capture_id) is None
+        site.stop_all()
+
+
+def routed(site: Site) -> int:
+    return int(site.ask("SELECT count(*) FROM decision WHERE stage = 'route' AND lead_id IS NOT NULL")[0][0])
+
+
+def customer_of(site: Site, capture_id: str) -> str:
+    found = site.ask(
+        f"SELECT customer_id FROM membership JOIN lead USING (lead_id) WHERE capture_id = '{capture_id}'"
+    )
+    return str(found[0][0])
