@@ -88,7 +88,7 @@ class Cluster:
         if place is None:
             return None
         found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
-        if not found or not found[0].opened:
+        if not found or not found[0].opened or found[0].event.subject != capture_id:
             return None
         # Another process may have erased it, and the key still be in this one's memory.
         key_id = found[0].event.key_id

@@ -91,18 +91,64 @@ def _restored(wanted: Wanted, kept: KeptPostgres, *, keep: bool) -> Restored:
             raise not_dumped(error) from None
         with kept.database.read() as connection:
             compare(manifest, contents_of(count(connection), key))
-        migrate(kept.database, "state")
-        with kept.database.write() as connection:
-            begin_new_log(connection, new_id())
         if key is None:
             _give_up_keys(kept.database)
         elif not kept.key_file.exists():
             write_private(kept.key_file, key)
         if not kept.journal.exists() or kept.journal.read_bytes() != journal:
             write_private(kept.journal, journal)
-        keys = KeyRing(master_key(kept.key_file), fetch_keys(kept.database, tables.pii_key))
-        erase_again(_Erasable(kept.database, SqlLog(tables.log, tables.topic_head, keys), keys, kept.journal))
-        return Restored(manifest, since, _keys_since(kept.database, brokers, manifest.made_us))
+        return Restored(manifest, since, _catch_up(kept, brokers, manifest.made_us))
+
+
+def catch_up(wanted: Wanted, kept: KeptPostgres, made_us: int) -> int:
+    """Do what else it takes after the database was put back by other means, as it was at `made_us` or later.
+
+    Returns how many keys of what came in since were brought back. Raises BadBackup, which says what to do.
+    """
+    if not kept.journal.exists() and not wanted.never_erased:
+        raise BadBackup(
+            f"There is no erasure journal {kept.journal}: whoever was erased since would be back. Put the newest one there, or "
+            "say --never-erased if nobody was ever erased here.",
+            f"没有删除日志 {kept.journal}：之后被删除的人会重新出现。请将最新的日志放到此处；"
+            "如从未删除过任何人，请加 --never-erased。",
+        )
+    with kept.database.read() as connection:
+        if is_empty(connection):
+            raise BadBackup(
+                "The database is empty. Put it back first, or name a backup of Leadflow's.",
+                "数据库是空的。请先恢复数据库，或指定 Leadflow 的备份文件。",
+            )
+        others = connection.execute(_OTHERS).scalar_one()
+        if others:
+            raise BadBackup(
+                f"Parts of Leadflow are still connected to the database ({others} connections). Stop every process first.",
+                f"仍有 Leadflow 进程连接着数据库（{others} 个连接）。请先停止所有进程。",
+            )
+        if not kept.key_file.exists():
+            raise BadBackup(f"There is no master key {kept.key_file}.", f"没有主密钥 {kept.key_file}。")
+        contents_of(count(connection), kept.key_file.read_bytes())
+    with _brokers(wanted) as brokers:
+        return _catch_up(kept, brokers, made_us)
+
+
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'leadflow%' "
+    "AND pid <> pg_backend_pid()"
+)
+
+
+def _catch_up(kept: KeptPostgres, brokers: KafkaReader | None, made_us: int) -> int:
+    """Pass over what followed from the time that was undone, erase the erased, and bring back the keys of the captures."""
+    migrate(kept.database, "state")
+    with kept.database.write() as connection:
+        begin_new_log(connection, new_id())
+    keys = KeyRing(master_key(kept.key_file), fetch_keys(kept.database, tables.pii_key))
+    erase_again(_Erasable(kept.database, SqlLog(tables.log, tables.topic_head, keys), keys, kept.journal))
+    if brokers is None:
+        return 0
+    from leadflow.recent_keys import bring_back
+
+    return bring_back(kept.database, brokers, made_us)
 
 
 def _brokers(wanted: Wanted) -> AbstractContextManager[KafkaReader | None]:
@@ -119,14 +165,6 @@ def _brokers(wanted: Wanted) -> AbstractContextManager[KafkaReader | None]:
     from leadflow.recent_keys import keys_at  # Kafka's client is an extra
 
     return keys_at(wanted.kafka)
-
-
-def _keys_since(database: Database, brokers: KafkaReader | None, made_us: int) -> int:
-    if brokers is None:
-        return 0
-    from leadflow.recent_keys import bring_back
-
-    return bring_back(database, brokers, made_us)
 
 
 def _refuse_other_key(kept: KeptPostgres, key: bytes | None) -> None:

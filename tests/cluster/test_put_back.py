@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
-from store.dump import scratch_database
+from sqlalchemy import text
+
+from store.acts_erase import begin_journal
+from store.dump import dump, restore_dump, scratch_database
 from tests.support.cluster import Site, posts
 from tests.support.rig import post
 
@@ -61,6 +65,34 @@ def test_a_database_older_than_its_topics_catches_up(site: Site, tmp_path: Path)
         assert read_again.body == since[0].body
         assert site.cluster.capture(talkative[0].capture_id) is None
         site.stop_all()
+
+
+def test_a_database_put_back_by_other_means_is_told_so(site: Site, tmp_path: Path) -> None:
+    door = site.door()
+    before, since = posts(3), posts(5, first=100)
+    site.accept(door, before)
+    moment = datetime.now(UTC).isoformat()
+    dump(site.cluster.store, tmp_path / "dump")
+    site.accept(door, since)
+    site.stop_all()
+    with scratch_database(site.cluster.store) as empty:
+        url = empty.engine.url.render_as_string(hide_password=False)
+        restore_dump(empty, tmp_path / "dump")
+        (old,) = set(site.ask("SELECT topic_id FROM topic_head"))
+        with empty.read() as busy:
+            assert busy.execute(text("SELECT count(*) FROM pii_key")).scalar_one() == 3
+            asked = ("restore", "--as-of", moment)
+            assert "erasure journal" in site.leadflow(*asked, code=2, LEADFLOW_DATABASE_URL=url)
+            begin_journal(site.settings.erasures, "1")
+            refused = site.leadflow(*asked, code=2, LEADFLOW_DATABASE_URL=url)
+            assert "Stop every process first" in refused
+        empty.close()
+        told = site.leadflow(*asked, LEADFLOW_DATABASE_URL=url)
+        assert told.startswith("5 captures came in since")
+        site.use(url)
+        assert site.count("pii_key") == 8
+        assert set(site.ask("SELECT topic_id FROM log_past")) == {old}
+        assert old not in set(site.ask("SELECT topic_id FROM topic_head"))
 
 
 def routed(site: Site) -> int:
