@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, literal, select, union_all, update
 
 from store import tables
-from store.bulk import keys_in
+from store.bulk import Prepared, keys_in
 
-Logs = dict[tuple[str, str], float]
-"""By topic and identity of the store's log: the offset from which on what was forwarded is not this store's own."""
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """How far each topic of the store's log goes, under its identity of now and those of the past."""
+
+    now: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By topic and identity: the next offset."""
+    past: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The same: from where on what was forwarded is not this store's own."""
+
+
+_HEAD, _PAST = tables.topic_head, tables.log_past
+_LOGS = Prepared(
+    union_all(
+        select(
+            _HEAD.c.topic, _HEAD.c.topic_id, _HEAD.c.next_off.label("end_off"), literal(0).label("is_past")
+        ),
+        select(_PAST.c.topic, _PAST.c.topic_id, _PAST.c.end_off, literal(1)),
+    )
+)
 
 
 def begin_new_log(connection: Connection, log_id: str) -> None:
@@ -18,20 +37,17 @@ def begin_new_log(connection: Connection, log_id: str) -> None:
 
     A store that was put back gives the same offsets out once more, for other events.
     """
-    head, past = tables.topic_head, tables.log_past
-    so_far = select(head.c.topic, head.c.topic_id, head.c.next_off)
-    connection.execute(insert(past).from_select(["topic", "topic_id", "end_off"], so_far))
-    connection.execute(update(head).values(topic_id=log_id))
+    so_far = select(_HEAD.c.topic, _HEAD.c.topic_id, _HEAD.c.next_off)
+    connection.execute(insert(_PAST).from_select(["topic", "topic_id", "end_off"], so_far))
+    connection.execute(update(_HEAD).values(topic_id=log_id))
 
 
 def known_logs(connection: Connection) -> Logs:
-    """Return the identities that this store's log has and had, and how far each is its own."""
-    head, past = tables.topic_head, tables.log_past
-    found: Logs = {
-        (row.topic, row.topic_id): float("inf")
-        for row in connection.execute(select(head.c.topic, head.c.topic_id))
-    }
-    return found | {(row.topic, row.topic_id): row.end_off for row in connection.execute(select(past))}
+    """Return the identities that this store's log has and had, and how far it goes under each."""
+    found = Logs()
+    for row in _LOGS(connection):
+        (found.past if row.is_past else found.now)[row.topic, row.topic_id] = row.end_off
+    return found
 
 
 def without_reason(connection: Connection, captures: Collection[str]) -> set[str]:

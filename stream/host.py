@@ -67,6 +67,10 @@ class TopicReplaced(RuntimeError):
     """The topic is not the one this stage read before: recreated or restored. Going on would skip events."""
 
 
+class StoreBehind(TopicReplaced):
+    """A topic holds what the store has never sent: the store was put back, and nobody said so."""
+
+
 class Gap(RuntimeError):
     """Events handed in do not follow on from what is done: those between must be read first."""
 
@@ -170,7 +174,8 @@ class StageHost(Generic[P, F]):
         self._policy = policy or Policy()
         self._known: dict[Place, Mark] = {}
         """Progress as last committed here: spares a look-up; each transaction reads the true one."""
-        self._logs: Logs = {}
+        self._logs = Logs()
+        """As last read: what was forwarded from further on is looked up anew."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -529,13 +534,25 @@ class StageHost(Generic[P, F]):
         return todo, moved
 
     def _is_undone(self, connection: Connection, logged: Logged) -> bool:
-        """Tell whether an event was forwarded from this store in a time that a restore has undone."""
+        """Tell whether an event was forwarded from this store in a time that a restore has undone.
+
+        Raises StoreBehind when there was a restore that nobody told the store of.
+        """
         if logged.log_id is None or logged.sequence is None:
             return False
         log_id = (logged.topic, logged.log_id)
-        if log_id not in self._logs:
+        if log_id in self._logs.past:
+            return logged.sequence >= self._logs.past[log_id]
+        if logged.sequence >= self._logs.now.get(log_id, 0):
             self._logs = known_logs(connection)
-        return logged.sequence >= self._logs.get(log_id, 0)
+        if log_id not in self._logs.now:
+            return logged.sequence >= self._logs.past.get(log_id, 0)
+        if logged.sequence >= self._logs.now[log_id]:
+            raise StoreBehind(
+                f"topic {logged.topic!r} holds what this store has never sent: the database was put back to an earlier time. "
+                "Stop every process, put it back once more, and then: leadflow restore --as-of. See docs/operations/backup.md."
+            )
+        return False
 
     def _mark(self, place: Place) -> Mark | None:
         with self._store.read() as connection:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from leadflow.cluster import cluster_stage
 from store.acts_erase import begin_journal
 from store.dump import dump, restore_dump, scratch_database
-from tests.support.cluster import Site, posts
+from stream.host import StoreBehind
+from stream.log import Place
+from tests.support.cluster import PARTS, Site, posts
 from tests.support.rig import post
 
 
@@ -69,11 +73,15 @@ def test_a_database_older_than_its_topics_catches_up(site: Site, tmp_path: Path)
 
 def test_a_database_put_back_by_other_means_is_told_so(site: Site, tmp_path: Path) -> None:
     door = site.door()
+    site.outbox()
+    site.workers("a", ["parse"])
     before, since = posts(3), posts(5, first=100)
     site.accept(door, before)
+    site.wait(lambda: site.count("capture") == 3, "what came before")
     moment = datetime.now(UTC).isoformat()
     dump(site.cluster.store, tmp_path / "dump")
     site.accept(door, since)
+    site.wait(lambda: len(site.messages("leads")) == 8, "the leads to be sent on")
     site.stop_all()
     with scratch_database(site.cluster.store) as empty:
         url = empty.engine.url.render_as_string(hide_password=False)
@@ -87,6 +95,12 @@ def test_a_database_put_back_by_other_means_is_told_so(site: Site, tmp_path: Pat
             refused = site.leadflow(*asked, code=2, LEADFLOW_DATABASE_URL=url)
             assert "Stop every process first" in refused
         empty.close()
+        site.use(url)
+        unaware = cluster_stage(site.cluster, "resolve", "unaware").worker.host
+        with pytest.raises(StoreBehind, match="put back"):
+            sum(unaware.run_place(Place("leads", part)) for part in range(PARTS))
+        assert site.count("membership") <= 3
+        site.cluster.store.close()
         told = site.leadflow(*asked, LEADFLOW_DATABASE_URL=url)
         assert told.startswith("5 captures came in since")
         site.use(url)

@@ -15,7 +15,7 @@ from schemas.results import Stage as StageName
 from store import tables
 from store.effects import Effect, Insert
 from store.put_back import begin_new_log
-from stream.host import Gap, StageHost, Step, TopicReplaced
+from stream.host import Gap, StageHost, Step, StoreBehind, TopicReplaced
 from stream.log import Head, Logged, Place
 from tests.support.rig import Rig
 
@@ -188,6 +188,7 @@ def test_what_a_restore_has_undone_is_passed_over_and_its_numbers_are_given_out_
 
     forwarded("store-topic", 0, 2, 5, 6, 8)
     put_back(6, "second")
+    log_goes_to(rig, 8)
     forwarded("second", 5, 7)  # 5 had been forwarded before; that was not yet noted when the backup was made
     host = host_of(rig, topic)
     host.run_place(place)
@@ -195,12 +196,33 @@ def test_what_a_restore_has_undone_is_passed_over_and_its_numbers_are_given_out_
     assert noted(rig) == done
 
     put_back(8, "third")
+    log_goes_to(rig, 12)
     forwarded("second", 12, 14)
     forwarded("third", 8, 11)
     host = host_of(rig, topic)
     host.run_place(place)
     assert sorted(noted(rig)) == sorted([*done, "third8", "third11"])
     assert host.next_of(place) == 11
+
+
+def test_a_store_that_was_put_back_without_a_word_stops_the_stage(rig: Rig, topic: Partitions) -> None:
+    place = Place("leads", 1)
+    log_goes_to(rig, 5)
+    for sequence in (3, 4, 5):
+        topic.put(1, f"e{sequence}", sequence, log_id="store-topic")
+    host = host_of(rig, topic)
+    with pytest.raises(StoreBehind, match="put back"):
+        host.run_place(place)
+    assert noted(rig) == []
+    log_goes_to(rig, 6)
+    host.run_place(place)
+    assert noted(rig) == ["e3", "e4", "e5"]
+
+
+def log_goes_to(rig: Rig, next_off: int) -> None:
+    heads = tables.topic_head
+    with rig.store.write() as connection:
+        connection.execute(update(heads).where(heads.c.topic == "leads").values(next_off=next_off))
 
 
 def test_offsets_that_hold_nothing_are_passed_over_only_when_read_there(
