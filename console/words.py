@@ -262,6 +262,10 @@ DEAD: Mapping[str, tuple[str, str]] = {
         N_("Something that is no event of Leadflow lies in one of its topics."),
         N_("Find out who else writes to this topic; only Leadflow may."),
     ),
+    "no_key": (
+        N_("It was not erased, and the key that opens it is missing."),
+        N_("Restore the database and the keys again, then replay."),
+    ),
     "no_raw_bytes": (
         N_("It was held for longer than its topic keeps what came in, so it cannot be tried any more."),
         N_("Ask the sender for it again, then discard this."),

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from ingest.registry import FORMATS, assemble_parts, parse_capture
-from schemas.capture import Capture
+from schemas.capture import Capture, occurrences_of
 from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead, lead_id_of
@@ -72,6 +72,8 @@ class ParseFacts:
     results: dict[Spot, tuple[ParseResult, ...]] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
     """Digest of a Message-ID to the lead that it belongs to."""
+    erased: set[str] = field(default_factory=set)
+    """Ids and occurrences, among those of these captures, that went with a customer who was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class ParseStage:
         facts = ParseFacts(company.sources, parsed.captures, results=parsed.results)
         if facts.captures:
             _read_earlier(connection, facts)
+            _read_erased(connection, facts)
             _read_threads(connection, facts)
         if groups := {one.event.subject for one in events if one.topic == "settle"}:
             _read_groups(connection, facts, groups)
@@ -115,17 +118,21 @@ class ParseStage:
     def decide(self, logged: Logged, facts: ParseFacts, at_us: int) -> Step:
         """Parse one capture, or judge a group that is quiet.
 
-        A retry leads to nothing: its lead exists, or its refusal is on record.
+        A retry leads to nothing: its lead exists, or its refusal is on record. What went with an erased customer and
+        is read or sent again leads to a note of that, and its new key goes.
         """
         if logged.topic == "settle":
             return _settled(logged.event, facts, at_us)
         capture = facts.captures[_spot(logged)]
         earlier = facts.by_key.get((capture.source_id, key_hash(capture.idem_key)), [])
         known = next((one for one in earlier if one.digest == capture.digest), None)
+        if _went_with_the_erased(capture, facts):
+            return _forgotten(logged, capture, facts, again=known is not None)
         if known is not None and not (logged.attempt > 1 and known.refused):
             return Step()
         results = facts.results[_spot(logged)]
-        joins = next((one.lead_id for one in earlier if one.lead_id is not None), None)
+        leads_there = (one.lead_id for one in earlier if one.capture_id not in facts.erased)
+        joins = next((one for one in leads_there if one is not None), None)
         repeats = None if capture.key_given else _recent(facts, capture)
         leads = [
             one.model_copy(update={"joins": joins or _thread_of(one, facts), "repeats": repeats})
@@ -145,6 +152,32 @@ class ParseStage:
             for ordinal, lead in enumerate(leads)
         ]
         return Step(tuple(effects), refused)
+
+
+def _went_with_the_erased(capture: Capture, facts: ParseFacts) -> bool:
+    """Tell whether this very capture, or this very mail or call, was erased. What is new from the same person was not."""
+    return not facts.erased.isdisjoint((capture.capture_id, *_occurrences(capture)))
+
+
+def _occurrences(capture: Capture) -> tuple[str, ...]:
+    hashed = key_hash(capture.idem_key)
+    return occurrences_of(capture.channel, capture.source_id, hashed, capture.key_given, capture.digest)
+
+
+def _forgotten(logged: Logged, capture: Capture, facts: ParseFacts, *, again: bool) -> Step:
+    effects: list[Effect] = []
+    if logged.event.key_id is not None:
+        effects.append(Insert("key_to_erase", {"key_id": logged.event.key_id}))
+    if not again:
+        told = Ignored(
+            stage="parse",
+            code="forgotten",
+            kind="private",
+            message="It came before, and was erased with its customer.",
+        )
+        effects.append(_capture_effect(logged, capture, told, again=False))
+        _remember(facts, capture, None, refused=False)
+    return Step(tuple(effects))
 
 
 def _spot(logged: Logged) -> Spot:
@@ -380,6 +413,17 @@ def _read_earlier(connection: Connection, facts: ParseFacts) -> None:
         one = Earlier(row.capture_id, row.digest, row.accepted_us, row.key_given, lead_id, refused)
         facts.by_key.setdefault((row.source_id, row.idem_hash), []).append(one)
         facts.by_body.setdefault((row.source_id, row.digest), []).append(one)
+
+
+_ERASED = Prepared(select(tables.erased.c.keyed_hash).where(OneOf(["kind", "keyed_hash"], "of_marks")))
+
+
+def _read_erased(connection: Connection, facts: ParseFacts) -> None:
+    new = facts.captures.values()
+    earlier = (one.capture_id for several in facts.by_key.values() for one in several)
+    marks = {("capture", one) for one in (*(capture.capture_id for capture in new), *earlier)}
+    marks |= {("occurrence", one) for capture in new for one in _occurrences(capture)}
+    facts.erased = set(_ERASED(connection, of_marks=listed(marks)).scalars())
 
 
 def _read_threads(connection: Connection, facts: ParseFacts) -> None:

@@ -59,7 +59,7 @@ def backup(
 
 
 def restore(
-    archive: Annotated[Path, typer.Argument(help="The backup")],
+    archive: Annotated[Path | None, typer.Argument(help="The backup")] = None,
     *,
     key: Annotated[
         Path | None, typer.Option(help="Your copy of master.key, if it is not in the backup")
@@ -76,9 +76,20 @@ def restore(
     key_lost: Annotated[
         bool, typer.Option("--key-lost", help="Every copy of the key is lost: give up the raw bytes")
     ] = False,
+    brokers_lost: Annotated[
+        bool,
+        typer.Option("--brokers-lost", help="The brokers' data is gone, too: give up what came in since"),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Do everything but the last step, beside the running host")
     ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="No backup of ours: the cluster's database was put back otherwise, as of this moment, such as "
+            "2026-11-25T03:30:00+08:00"
+        ),
+    ] = None,
 ) -> None:
     """Put a backup back into an empty data folder; whoever was erased after it is erased again first."""
     from sqlalchemy.exc import DBAPIError
@@ -89,8 +100,14 @@ def restore(
 
     here = settings()
     set_up_logs(here.log_json)
-    wanted = Wanted(archive, key, journal, never_erased, older, key_lost)
+    if (archive is None) is (as_of is None) or (check and as_of is not None):
+        fail("Name a backup, or say --as-of alone", "请指定备份文件，或单独使用 --as-of")
+    wanted = Wanted(archive or Path(), key, journal, never_erased, older, key_lost, here.kafka, brokers_lost)
     try:
+        if as_of is not None:
+            _say_keys(_caught_up(wanted, here, as_of))
+            _say_next(here)
+            return
         done = _restored(wanted, here, check)
     except BadBackup as bad:
         fail(bad.en, bad.zh)
@@ -111,9 +128,25 @@ def restore(
         f"{where} is as of {made:%Y-%m-%d %H:%M:%S} UTC: {leads} leads; {since} erased since were erased again",
         f"{where} 已恢复到 {made:%Y-%m-%d %H:%M:%S} UTC：线索 {leads} 条；之后删除的 {since} 项已再次删除",
     )
+    if here.database_url is not None:
+        _say_keys(done.keys_since)
+    _say_next(here)
+
+
+def _say_keys(count: int) -> None:
     say(
-        "Now: leadflow run, then leadflow doctor. What was ended since is valid again: leadflow token list",
-        "接下来：leadflow run，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
+        f"{count} captures came in since: the stages read them again",
+        f"之后接收了 {count} 条原始内容，各环节将重新读取",
+    )
+
+
+def _say_next(here: Settings) -> None:
+    start_en, start_zh = "start every part", "启动各进程"
+    if here.database_url is None:
+        start_en = start_zh = "leadflow run"
+    say(
+        f"Now: {start_en}, then leadflow doctor. What was ended since is valid again: leadflow token list",
+        f"接下来：{start_zh}，再运行 leadflow doctor。之后停用的令牌重新有效：leadflow token list",
         err=True,
     )
 
@@ -156,6 +189,27 @@ def _restored(wanted: Wanted, here: Settings, check: bool) -> Restored:
 
     with _database(here) as kept:
         return (try_restore_database if check else restore_database)(wanted, kept)
+
+
+def _caught_up(wanted: Wanted, here: Settings, as_of: str) -> int:
+    from leadflow.restore_database import catch_up
+
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None:
+        fail(
+            f"--as-of {as_of!r} is no moment with a zone, such as 2026-11-25T03:30:00+08:00",
+            f"--as-of {as_of!r} 不是带时区的时刻，例如 2026-11-25T03:30:00+08:00",
+        )
+    if here.database_url is None or wanted.key or wanted.journal or wanted.older or wanted.key_lost:
+        fail(
+            "--as-of needs LEADFLOW_DATABASE_URL, and goes with --never-erased and --brokers-lost only",
+            "--as-of 需要 LEADFLOW_DATABASE_URL，且只能与 --never-erased、--brokers-lost 同用",
+        )
+    with _database(here) as kept:
+        return catch_up(wanted, kept, int(moment.timestamp()) * 1_000_000)
 
 
 def _leads(manifest: Manifest) -> int:

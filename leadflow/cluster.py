@@ -23,7 +23,14 @@ from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
-from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.engine import (
+    Part,
+    Sources,
+    drop_keys_to_erase,
+    erase_again,
+    mailed_links,
+    open_breakers_of,
+)
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
@@ -34,7 +41,7 @@ from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, begin_journal, erase_keys
+from store.acts_erase import Erasure, begin_journal, erase_keys, erase_keys_by_id
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
@@ -83,13 +90,26 @@ class Cluster:
         if place is None:
             return None
         found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
-        return found[0].event.read(Capture) if found and found[0].opened else None
+        if not found or not found[0].opened or found[0].event.subject != capture_id:
+            return None
+        # Another process may have erased it, and the key still be in this one's memory.
+        key_id = found[0].event.key_id
+        if key_id not in fetch_keys(self.store, tables.pii_key)([key_id]):
+            self.keys.forget([key_id] if key_id else [])
+            return None
+        return found[0].event.read(Capture)
 
     def forget_keys(self, erasure: Erasure) -> None:
         """Delete the keys of erased captures."""
         with self.store.write() as connection:
             gone = erase_keys(connection, erasure, tables.pii_key)
         self.keys.forget(gone)
+
+    def drop_keys(self, key_ids: Sequence[str]) -> None:
+        """Delete these keys."""
+        with self.store.write() as connection:
+            erase_keys_by_id(connection, key_ids, tables.pii_key)
+        self.keys.forget(key_ids)
 
     def empty_deleted(self) -> None:
         """PostgreSQL empties deleted rows itself (autovacuum)."""
@@ -396,6 +416,7 @@ class Clockwork:
                 self._retention.turn(now_us)
                 self._forgetting.turn(now_us)
                 self._burying.turn()
+                drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

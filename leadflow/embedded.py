@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
-from leadflow.engine import Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
@@ -26,7 +27,7 @@ from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, begin_journal, erase_keys
+from store.acts_erase import Erasure, begin_journal, erase_keys, erase_keys_by_id
 from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
@@ -81,6 +82,12 @@ class Files:
         with self.doors.write() as connection:
             gone = erase_keys(connection, erasure)
         self.keys.forget(gone)
+
+    def drop_keys(self, key_ids: Sequence[str]) -> None:
+        """Delete these keys, in the file and in memory."""
+        with self.doors.write() as connection:
+            erase_keys_by_id(connection, key_ids)
+        self.keys.forget(key_ids)
 
     def empty_deleted(self) -> None:
         """Take what was deleted out of both write-ahead logs."""
@@ -233,6 +240,7 @@ class Embedded:
         stopped: list[str] = []
         done = sum(self._timed(host, stopped) for host in self.hosts)
         self.trouble = "; ".join(stopped) or None
+        drop_keys_to_erase(self.files)
         return done
 
     def _timed(self, host: StageHost[Any, Any], stopped: list[str]) -> int:

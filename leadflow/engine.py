@@ -5,12 +5,12 @@ from __future__ import annotations
 import hmac
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
@@ -24,6 +24,7 @@ from store.access import grant
 from store.acts import ActRefused, Command, perform
 from store.acts_erase import Erasure, erase, read_journal
 from store.breakers import open_breakers
+from store.bulk import keys_in
 from store.company import CompanyCache
 from store.database import Database
 from stream.door_log import DoorLog
@@ -40,6 +41,8 @@ SOURCES_S = 0.25
 time, and nobody notices a quarter of a second after a change."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
+_AT_ONCE = 500
+"""Keys deleted in one transaction."""
 
 
 class Erasable(Protocol):
@@ -64,6 +67,10 @@ class Data(Erasable, Protocol):
     """Where a host keeps things: what can be erased, and the raw bytes."""
 
     folder: Path
+
+    def drop_keys(self, key_ids: Sequence[str]) -> None:
+        """Delete these keys, in the data and in memory."""
+        ...
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased."""
@@ -199,3 +206,20 @@ def erase_again(data: Erasable) -> None:
         plan = erase(erasure, data.keys.hash_secret)
         perform(data.store, command, plan, wall_clock_us(), data.store_log.append)
         data.empty_deleted()
+
+
+def drop_keys_to_erase(data: Data) -> int:
+    """Delete the keys of what came again after its customer was erased; return how many there were.
+
+    The keys lie elsewhere than the store's rows on one machine: keys first, then the note that they are to go.
+    """
+    table = tables.key_to_erase
+    with data.store.read() as connection:
+        found = list(connection.execute(select(table.c.key_id).limit(_AT_ONCE)).scalars())
+    if not found:
+        return 0
+    data.drop_keys(found)
+    with data.store.write() as connection:
+        connection.execute(delete(table).where(keys_in(connection, ["key_id"], [(one,) for one in found])))
+    data.empty_deleted()
+    return len(found)

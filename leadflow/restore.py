@@ -26,6 +26,10 @@ class Wanted:
     """There are newer backups beside it, and this one is meant."""
     key_lost: bool = False
     """Go on without what was sealed: the raw bytes of all captures are given up."""
+    kafka: str | None = None
+    """The brokers of the cluster, which keep the keys of what came in since."""
+    brokers_lost: bool = False
+    """Go on without these: what came in since is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Restored:
     manifest: Manifest
     erased_since: int
     """Erasures that the backup did not know of, and that were carried out again."""
+    keys_since: int = 0
+    """Keys of what came in since, which the stages will now read again."""
 
 
 def opened(wanted: Wanted, kind: Kind, beside: Path) -> tuple[Manifest, bytes]:

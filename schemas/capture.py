@@ -35,6 +35,20 @@ class Capture(Frozen):
     body: bytes = Field(description="Exactly as received")
 
 
+def occurrences_of(
+    channel: Channel, source_id: str, idem_hash: str, key_given: bool, digest: str
+) -> tuple[str, ...]:
+    """Return what a mail or a call is known by when it comes again, as hashes: its own id, and its bytes.
+
+    Empty for forms and visits: other bytes, or the same ones without the sender's key, are typed by a person anew.
+    `idem_hash` is the digest of the key.
+    """
+    if channel not in ("email", "cti"):
+        return ()
+    known_by = (("key", idem_hash), ("body", digest)) if key_given else (("body", digest),)
+    return tuple(body_digest(f"{source_id}\x00{by}\x00{value}".encode()) for by, value in known_by)
+
+
 def capture_of(
     *,
     source_id: str,

@@ -16,7 +16,7 @@ from schemas.ids import child_id
 from schemas.lead import Lead
 from schemas.outcomes import Outcome
 from schemas.resolved import ResolvedLead
-from schemas.work import Act, Assignment, DeadLetter, Replay, Reroute, Settle, Task
+from schemas.work import Act, Assignment, CaptureKeys, DeadLetter, Replay, Reroute, Settle, Task
 
 M = TypeVar("M", bound=Frozen)
 ModelOf = type[M]
@@ -33,6 +33,7 @@ EVENT_MODELS: dict[str, type[Frozen]] = {
     "leadflow.replay.v1": Replay,
     "leadflow.settle.v1": Settle,
     "leadflow.dead_letter.v1": DeadLetter,
+    "leadflow.capture_keys.v1": CaptureKeys,
 }
 """Every event type there is, with its version in the name, and the model of its data."""
 

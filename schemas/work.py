@@ -110,6 +110,20 @@ class DeadLetter(Frozen):
     refused_us: Micros
 
 
+class CaptureKey(Frozen):
+    """The key that one capture is sealed under, wrapped by the master key."""
+
+    key_id: str
+    capture_id: str
+    wrapped: bytes
+
+
+class CaptureKeys(Frozen):
+    """Keys as a door stored them, for a database that is put back as it was before."""
+
+    keys: tuple[CaptureKey, ...]
+
+
 class Settle(Frozen):
     """Asks parse to judge a group of parts, if it has been quiet since."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, delete, or_, select, update
 
 from schemas.base import Frozen
+from schemas.capture import occurrences_of
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
@@ -36,6 +37,8 @@ class Erasure(Frozen):
     contacts: tuple[str, ...]
     leads: tuple[str, ...]
     captures: tuple[str, ...]
+    occurrences: tuple[str, ...] = ()
+    """What its mails and calls are known by when they come again (`schemas.capture.occurrences_of`)."""
 
 
 def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasure:
@@ -69,7 +72,19 @@ def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasu
         contacts=tuple(sorted(contacts)),
         leads=tuple(sorted(leads)),
         captures=tuple(sorted(captures)),
+        occurrences=tuple(sorted(_occurrences(connection, captures))),
     )
+
+
+def _occurrences(connection: Connection, captures: set[str]) -> set[str]:
+    table = tables.capture
+    of_captures = keys_in(connection, ["capture_id"], [(one,) for one in captures])
+    rows = connection.execute(
+        select(
+            table.c.channel, table.c.source_id, table.c.idem_hash, table.c.key_given, table.c.digest
+        ).where(of_captures)
+    )
+    return {one for row in rows for one in occurrences_of(*row)}
 
 
 def _with_repairs(connection: Connection, captures: set[str]) -> set[str]:
@@ -130,6 +145,11 @@ def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.doo
     return gone
 
 
+def erase_keys_by_id(connection: Connection, key_ids: Sequence[str], key: Table = tables.door_key) -> None:
+    """Delete these keys where they lie. Harmless when repeated."""
+    connection.execute(delete(key).where(keys_in(connection, ["key_id"], [(one,) for one in key_ids])))
+
+
 def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     """Delete what is readable in the store; end the customer's tasks and holdings. Harmless when repeated."""
     of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
@@ -171,7 +191,7 @@ def erase_customer(erasure: Erasure, secret: bytes) -> Plan:
 
 
 def erase(erasure: Erasure, secret: bytes) -> Plan:
-    """Return the plan that erases these rows and leaves a keyed hash of each identifier."""
+    """Return the plan that erases these rows, and leaves a keyed hash of each identifier and marks of what came in."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         identifier = tables.lead_identifier
@@ -181,7 +201,11 @@ def erase(erasure: Erasure, secret: bytes) -> Plan:
             .where(of_leads, identifier.c.trust == "trusted")
             .distinct()
         ).all()
-        effects = _hashes(((row.kind, row.value) for row in found), secret, command.act_id)
+        effects = [
+            *_hashes(((row.kind, row.value) for row in found), secret, command.act_id),
+            *_marks("capture", erasure.captures, command.act_id),
+            *_marks("occurrence", erasure.occurrences, command.act_id),
+        ]
         erase_rows(connection, erasure, now_us)
         return effects
 
@@ -191,6 +215,11 @@ def erase(erasure: Erasure, secret: bytes) -> Plan:
 def keyed_hash(secret: bytes, kind: str, value: str) -> str:
     """Return the hash by which an erased identifier is known again: HMAC-SHA-256 under the master key."""
     return hmac.new(secret, f"{kind}\x00{value}".encode(), sha256).hexdigest()
+
+
+def _marks(kind: str, values: Iterable[str], act_id: str) -> list[Effect]:
+    """Return what the parse stage knows them by, should they be read or sent again."""
+    return [Insert("erased", {"kind": kind, "keyed_hash": one, "act_id": act_id}) for one in values]
 
 
 def _hashes(identifiers: Iterable[tuple[str, str]], secret: bytes, act_id: str) -> list[Effect]:

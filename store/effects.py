@@ -22,7 +22,7 @@ from store.contention import Conflict
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "decision", "holding", "ledger", "task",
-    "outcome", "act", "access", "erased", "timer", "delivery", "dead",
+    "outcome", "act", "access", "erased", "key_to_erase", "timer", "delivery", "dead",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
 
@@ -34,7 +34,7 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
 }
 
 
-ANYBODYS = frozenset({"delivery", "dead", "erased"})
+ANYBODYS = frozenset({"delivery", "dead", "erased", "key_to_erase"})
 """Tables in which it does not matter who put a row there: that it is there says all."""
 
 

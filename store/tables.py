@@ -129,6 +129,20 @@ progress = Table(
     Column("sequence", BigInteger, nullable=False),
 )
 
+log_past = Table(
+    "log_past",
+    state,
+    _id("topic", key=True),
+    _id("topic_id", key=True),
+    Column(
+        "end_off",
+        BigInteger,
+        nullable=False,
+        comment="what was forwarded under this identity from here on was undone by a restore",
+    ),
+)
+"""Identities that topics of the store's log had before the store was put back."""
+
 # --- what came in -------------------------------------------------------------------------------------
 
 capture = Table(
@@ -547,8 +561,20 @@ erased = Table(
     "erased",
     state,
     _id("kind", key=True),
-    Column("keyed_hash", Text, primary_key=True, comment="HMAC of the identifier: nothing readable is kept"),
+    Column(
+        "keyed_hash",
+        Text,
+        primary_key=True,
+        comment="HMAC of an identifier; of kind capture its id, of kind occurrence what schemas.capture makes of it",
+    ),
     _id("act_id"),
+)
+key_to_erase = Table(
+    "key_to_erase",
+    state,
+    Column(
+        "key_id", Text, primary_key=True, comment="of a capture that came again after its customer was erased"
+    ),
 )
 timer = Table(
     "timer",

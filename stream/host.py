@@ -26,8 +26,10 @@ from store.bulk import OneOf, Prepared, insert_ignore, listed
 from store.contention import Conflict, until_alone
 from store.database import Database
 from store.effects import Effect, Writes
+from store.put_back import Logs, known_logs, without_reason
 from stream.breaker import Policy
 from stream.crash import crash_point
+from stream.door_log import CAPTURES
 from stream.letters import dead_letter, held_letter, letter_id, settled_letter
 from stream.log import Head, Logged, LogReader, Place, SqlLog
 from stream.watch import MostSourcesFail, StageStopped, Watch, stop_stage
@@ -71,6 +73,10 @@ class TopicReplaced(RuntimeError):
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(why)
         self.topic = topic
+
+
+class StoreBehind(TopicReplaced):
+    """A topic holds what the store has never sent: the store was put back, and nobody said so."""
 
 
 class Gap(RuntimeError):
@@ -177,6 +183,8 @@ class StageHost(Generic[P, F]):
         self._policy = policy or Policy()
         self._known: dict[Place, Mark] = {}
         """Progress as last committed here: spares a look-up; each transaction reads the true one."""
+        self._logs = Logs()
+        """As last read: what was forwarded from further on is looked up anew."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -376,8 +384,9 @@ class StageHost(Generic[P, F]):
                 times = [self._clock(logged.event) for logged in todo]
                 watch = Watch(connection, self.stage.name, self._policy, [one.event for one in asked])
                 facts = self._gather(connection, prepared, asked, times) if todo and not only else None
+                keyless = self._keyless(connection, asked)
                 decided = [
-                    (one, self._step(watch, one, facts, at_us, only), at_us)
+                    (one, self._step(watch, one, facts, at_us, self._no_key(one, keyless) or only), at_us)
                     for one, at_us in zip(asked, times, strict=True)
                 ]
                 self._write(connection, marks, watch, decided)
@@ -409,11 +418,31 @@ class StageHost(Generic[P, F]):
         readable = [logged for logged in events if _readable(logged)]
         return self.stage.gather(connection, prepared, readable, times)
 
+    def _keyless(self, connection: Connection, events: list[Logged]) -> set[str]:
+        """Return the captures among these that cannot be opened, though nobody erased them."""
+        shut = {
+            one.event.subject
+            for one in events
+            if one.topic == CAPTURES and not one.opened and one.fault is None
+        }
+        return without_reason(connection, shut) if shut else shut
+
+    def _no_key(self, logged: Logged, keyless: set[str]) -> Refused | None:
+        if logged.topic != CAPTURES or logged.event.subject not in keyless:
+            return None
+        return Refused(
+            stage=self.stage.name,
+            code="no_key",
+            message="It was not erased, and the key that opens it is missing.",
+            hint="Restore the database and the keys again (docs/operations/backup.md), then replay this.",
+        )
+
     def _step(self, watch: Watch, logged: Logged, facts: Any, at_us: int, only: Refused | None) -> Step:
         if watch.holds(logged):
             return Step(held=True)
         step = Step(refused=only) if only else self._decide(logged, facts, at_us)
-        if step.effects or step.refused:  # else it led to nothing: a sender's retry, which is no try of ours
+        # What led to nothing, a sender's retry, is no try of ours; and that our key is missing says nothing of the source.
+        if (step.effects or step.refused) and (step.refused is None or step.refused.code != "no_key"):
             watch.saw(logged, step.refused, at_us)
         return step
 
@@ -508,13 +537,36 @@ class StageHost(Generic[P, F]):
             if one.off > mark.next_off and (read_at is None or mark.next_off < read_at):
                 raise Gap(one.place, mark.next_off, one.off)
             forwarded_twice = one.sequence is not None and one.sequence <= mark.sequence
-            sequence = mark.sequence if one.sequence is None else max(one.sequence, mark.sequence)
+            undone = self._is_undone(connection, one)
+            sequence = mark.sequence if one.sequence is None or undone else max(one.sequence, mark.sequence)
             marks[one.place] = moved[one.place] = Mark(mark.topic_id, one.off + 1, sequence)
-            if forwarded_twice:
+            if forwarded_twice or undone:
                 self.metrics.repeats += 1
             else:
                 todo.append(one)
         return todo, moved
+
+    def _is_undone(self, connection: Connection, logged: Logged) -> bool:
+        """Tell whether an event was forwarded from this store in a time that a restore has undone.
+
+        Raises StoreBehind when there was a restore that nobody told the store of.
+        """
+        if logged.log_id is None or logged.sequence is None:
+            return False
+        log_id = (logged.topic, logged.log_id)
+        if log_id in self._logs.past:
+            return logged.sequence >= self._logs.past[log_id]
+        if logged.sequence >= self._logs.now.get(log_id, 0):
+            self._logs = known_logs(connection)
+        if log_id not in self._logs.now:
+            return logged.sequence >= self._logs.past.get(log_id, 0)
+        if logged.sequence >= self._logs.now[log_id]:
+            raise StoreBehind(
+                logged.topic,
+                f"topic {logged.topic!r} holds what this store has never sent: the database was put back to an earlier time. "
+                "Stop every process, put it back once more, and then: leadflow restore --as-of. See docs/operations/backup.md.",
+            )
+        return False
 
     def _mark(self, place: Place) -> Mark | None:
         with self._store.read() as connection:

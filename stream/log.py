@@ -38,6 +38,8 @@ class Logged:
     """Above 1 when a person had a refused event decided on once more."""
     sequence: int | None = None
     """Its offset in the SQL log that it was forwarded from; one not above the last seen was forwarded twice."""
+    log_id: str | None = None
+    """The SQL log that it was forwarded from: another one than the store's own is of a time that was undone."""
     fault: str | None = None
     """Why the message at this offset is no event of ours; `event` then only names the place."""
     held: bool = False

@@ -21,6 +21,7 @@ from store.bulk import insert_ignore, keys_in
 from store.database import Database
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, Overloaded, Waiting
+from stream.kafka.keys import keys_message
 from stream.kafka.message import to_message
 from stream.kafka.outbox import Sending
 from stream.kafka.producer import BrokersAway
@@ -158,7 +159,7 @@ class KafkaDoor(DoorLog):
             to_message(CAPTURES, columns_of(one), self._keys.seal(one.key_id, one.id, one.data))
             for one in events
         ]
-        self._sender.send(messages)
+        self._sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)
 
     def _forward(self) -> None:
         while not self._stopping.is_set():
@@ -205,7 +206,8 @@ class KafkaDoor(DoorLog):
         with self._store.write() as connection:
             insert_ignore(connection, tables.pii_key, keys)
         if unsent := [row for row in rows if row["off"] > self._sent_off]:
-            self._forwarder_sender.send([to_message(CAPTURES, row, row["sealed"]) for row in unsent])
+            messages = [to_message(CAPTURES, row, row["sealed"]) for row in unsent]
+            self._forwarder_sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)
             self._sent_off = rows[-1]["off"]
         crash_point("forwarded, unrecorded")
         with self._database.write() as connection:

@@ -1,7 +1,7 @@
 """Events as Kafka messages: CloudEvents 1.0.2, Kafka protocol binding, binary content mode. Pure.
 
 The attributes are headers (`ce_…`), the value is the event's data, sealed or not, exactly as it lies in the SQL
-log. Extensions: partitionkey, distributed tracing (traceparent), sequence; `purpose` and `keyid` are our own.
+log. Extensions: partitionkey, distributed tracing (traceparent), sequence; `purpose`, `keyid` and `logid` are our own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 from zlib import crc32
 
 from sqlalchemy import RowMapping
@@ -30,6 +30,15 @@ class NoEvent(ValueError):
     """A message that is no event of ours; the text says what is missing or wrong, and quotes nothing."""
 
 
+class Numbered(NamedTuple):
+    """Where in the store's log a message was forwarded from."""
+
+    log_id: str
+    """Which log: a store that was put back goes on with another one."""
+    sequence: int
+    """The offset in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What goes to a broker: where it belongs, under which key, and what it says."""
@@ -41,11 +50,11 @@ class Message:
 
 
 def to_message(
-    topic: str, event: Mapping[str, Any] | RowMapping, sealed: bytes, sequence: int | None = None
+    topic: str, event: Mapping[str, Any] | RowMapping, sealed: bytes, numbered: Numbered | None = None
 ) -> Message:
     """Return the message of an event, given as the columns of the SQL log and its data as stored.
 
-    `sequence` is its offset in the log it is forwarded from; a door's own messages have none.
+    A door's own messages are not `numbered`.
     """
     moment = _EPOCH + timedelta(microseconds=event["time_us"])
     sealed_under = event["key_id"]
@@ -63,8 +72,9 @@ def to_message(
     }
     if sealed_under is not None:
         attributes["ce_keyid"] = sealed_under
-    if sequence is not None:
-        attributes["ce_sequence"] = f"{sequence:020d}"  # compared as text, so of one length
+    if numbered is not None:
+        attributes["ce_logid"] = numbered.log_id
+        attributes["ce_sequence"] = f"{numbered.sequence:020d}"  # compared as text, so of one length
     if event["type"] == _DEAD_LETTER:
         attributes |= _as_of_connect(DeadLetter.model_validate_json(sealed))
     headers = [(name, value.encode()) for name, value in attributes.items()]
@@ -84,8 +94,8 @@ def _as_of_connect(letter: DeadLetter) -> dict[str, str]:
     }
 
 
-def from_message(headers: Headers, data: bytes) -> tuple[Event, int | None]:
-    """Return the event of a message, with its data as it lies there, and its sequence. Raises NoEvent."""
+def from_message(headers: Headers, data: bytes) -> tuple[Event, Numbered | None]:
+    """Return the event of a message, with its data as it lies there, and its number in the log. Raises NoEvent."""
     found = dict(headers)
     try:
         text = {name: value.decode() for name, value in found.items() if name.startswith("ce_")}
@@ -100,9 +110,9 @@ def from_message(headers: Headers, data: bytes) -> tuple[Event, int | None]:
         raise NoEvent("ce_traceparent is no W3C trace parent")
     try:
         time_us = (datetime.fromisoformat(text["ce_time"]) - _EPOCH) // _MICROSECOND
-        sequence = int(text["ce_sequence"]) if "ce_sequence" in text else None
-    except (ValueError, TypeError):
-        raise NoEvent("ce_time or ce_sequence cannot be read") from None
+        numbered = Numbered(text["ce_logid"], int(text["ce_sequence"])) if "ce_sequence" in text else None
+    except (ValueError, TypeError, KeyError):
+        raise NoEvent("ce_time, or ce_sequence with ce_logid, cannot be read") from None
     event = Event.model_construct(
         id=text["ce_id"],
         source=text["ce_source"],
@@ -115,7 +125,7 @@ def from_message(headers: Headers, data: bytes) -> tuple[Event, int | None]:
         key_id=text.get("ce_keyid"),
         data=data,
     )
-    return event, sequence
+    return event, numbered
 
 
 def foreign(topic: str, part: int, off: int) -> Event:

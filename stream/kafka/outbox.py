@@ -19,7 +19,7 @@ from store import tables
 from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from stream.crash import crash_point
-from stream.kafka.message import Message, to_message
+from stream.kafka.message import Message, Numbered, to_message
 from stream.kafka.producer import BrokersAway
 from stream.log import SqlLog
 
@@ -39,6 +39,7 @@ _LEADER = 0x6C656164
 _WAITING = Prepared(
     select(
         tables.topic_head.c.topic,
+        tables.topic_head.c.topic_id.label("log_id"),
         func.coalesce(tables.progress.c.next_off, 0).label("from_off"),
         tables.topic_head.c.next_off.label("end"),
         tables.progress.c.stage.label("begun"),
@@ -83,6 +84,7 @@ class _Batch(NamedTuple):
     """The next rows of a topic; `begun`: it was forwarded before."""
 
     topic: str
+    log_id: str
     from_off: int
     rows: Sequence[RowMapping]
     begun: bool
@@ -127,7 +129,7 @@ class Outbox:
 
     def _next(self, connection: Connection) -> list[_Batch]:
         return [
-            _Batch(one.topic, one.from_off, rows, one.begun is not None)
+            _Batch(one.topic, one.log_id, one.from_off, rows, one.begun is not None)
             for one in self._waiting(connection)
             if (rows := self._log.rows(connection, one.topic, one.from_off, AT_ONCE))
         ]
@@ -136,7 +138,11 @@ class Outbox:
         if not batches:
             return 0
         self._sender.send(
-            [to_message(one.topic, row, row["sealed"], row["off"]) for one in batches for row in one.rows]
+            [
+                to_message(one.topic, row, row["sealed"], Numbered(one.log_id, row["off"]))
+                for one in batches
+                for row in one.rows
+            ]
         )
         crash_point("forwarded, unrecorded")
         with self._store.write() as connection:

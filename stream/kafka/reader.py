@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.events import Event
 from stream.host import TopicReplaced
-from stream.kafka.message import Headers, NoEvent, foreign, from_message
+from stream.kafka.message import Headers, NoEvent, Numbered, foreign, from_message
 from stream.kafka.producer import BrokersAway
 from stream.kafka.topics import admin_client, topic_ids
 from stream.log import Head, Logged, Place
@@ -44,14 +44,14 @@ class Opener:
 
     def _event(
         self, place: Place, off: int, headers: Headers, value: bytes
-    ) -> tuple[Event, int | None, str | None]:
+    ) -> tuple[Event, Numbered | None, str | None]:
         try:
             return (*from_message(headers, value), None)
         except NoEvent as error:
             return foreign(place.topic, place.part, off), None, str(error)
 
     def _logged(
-        self, place: Place, off: int, event: Event, sequence: int | None, fault: str | None
+        self, place: Place, off: int, event: Event, numbered: Numbered | None, fault: str | None
     ) -> Logged:
         opened = True
         if fault is None:
@@ -62,7 +62,10 @@ class Opener:
             except ValueError as error:
                 fault, data = str(error), b""
             event = event.model_copy(update={"data": data})
-        return Logged(place.topic, place.part, off, event, opened, sequence=sequence, fault=fault)
+        log_id, sequence = numbered or (None, None)
+        return Logged(
+            place.topic, place.part, off, event, opened, sequence=sequence, log_id=log_id, fault=fault
+        )
 
 
 class KafkaReader:
@@ -133,6 +136,21 @@ class KafkaReader:
                     ) from None
                 raise BrokersAway(str(error.args[0])) from None
         return Head(self._ids[place.topic], end, start)
+
+    def since(self, place: Place, at_us: int) -> int:
+        """Return the offset of the first message sent at that moment (µs, UTC) or later. Raises BrokersAway."""
+        with self._lock:
+            consumer = self._open()
+            try:
+                asked = TopicPartition(place.topic, place.part, at_us // 1_000)
+                (found,) = consumer.offsets_for_times([asked], timeout=READ_S)
+                if found.offset >= 0:
+                    return int(found.offset)
+                _, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=READ_S)
+            except KafkaException as error:
+                self._close()
+                raise BrokersAway(str(error.args[0])) from None
+        return int(end)
 
     def places(self, topics: Sequence[str]) -> list[Place]:
         """Return every partition of these topics. Raises BrokersAway."""

@@ -37,18 +37,21 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The broker's settings for it."""
         keep_ms = -1 if self.keep_days is None else self.keep_days * _DAY_MS
-        return {
+        found = {
             "cleanup.policy": "delete",
             "max.message.bytes": str(MESSAGE_MAX_BYTES),
             "retention.ms": str(keep_ms),
             "retention.bytes": "-1",
         }
+        # Whole segments are deleted, when their newest message is old enough: a quiet topic must not keep them for longer.
+        return found if self.keep_days is None else {**found, "segment.ms": str(_DAY_MS)}
 
 
 def topics_of(partitions: int) -> tuple[Topic, ...]:
     """Return every topic of an installation. What must outlive a stage's longest pause is kept for 14 days."""
     return (
         Topic("captures", partitions, None, "raw bytes as received, sealed; deleted with their keys"),
+        Topic("keys", 1, 14, "keys of captures, wrapped: for a database that is put back without them"),
         Topic("leads", partitions, 14, "leads as parsed, sealed"),
         Topic("resolved", partitions, 14, "leads with contact and customer, sealed"),
         Topic("assignments", partitions, 90, "who holds which customer, ids only: for other systems to read"),

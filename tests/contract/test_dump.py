@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,9 @@ def test_the_cluster_is_put_back_into_an_empty_database_and_the_erased_stay_eras
             restore_database(wanted, new)
         write_journal(journal_path(kept.folder), erasure)
         wanted = Wanted(made, journal=journal_path(kept.folder))
+        with pytest.raises(BadBackup, match="LEADFLOW_KAFKA"):
+            restore_database(wanted, new)
+        wanted = replace(wanted, brokers_lost=True)
         assert try_restore_database(wanted, kept).erased_since == 1
         with empty.read() as connection:
             assert is_empty(connection)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from schemas.events import Event
 from schemas.results import Stage as StageName
 from store import tables
 from store.effects import Effect, Insert
-from stream.host import Gap, StageHost, Step, TopicReplaced
+from store.put_back import begin_new_log
+from stream.host import Gap, StageHost, Step, StoreBehind, TopicReplaced
 from stream.log import Head, Logged, Place
 from tests.support.rig import Rig
 
@@ -29,10 +30,17 @@ class Partitions:
         self.start = 0
         self.parts: list[list[Logged]] = [[] for _ in range(PARTS)]
 
-    def put(self, part: int, name: str, sequence: int | None = None, off: int | None = None) -> Logged:
+    def put(
+        self,
+        part: int,
+        name: str,
+        sequence: int | None = None,
+        off: int | None = None,
+        log_id: str | None = None,
+    ) -> Logged:
         held = self.parts[part]
         off = off if off is not None else (held[-1].off + 1 if held else 0)
-        held.append(Logged("leads", part, off, event(name), sequence=sequence))
+        held.append(Logged("leads", part, off, event(name), sequence=sequence, log_id=log_id))
         return held[-1]
 
     def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
@@ -100,6 +108,10 @@ def topic() -> Partitions:
 
 @pytest.fixture
 def host(rig: Rig, topic: Partitions) -> StageHost[Any, Any]:
+    return host_of(rig, topic)
+
+
+def host_of(rig: Rig, topic: Partitions) -> StageHost[Any, Any]:
     readers = dict.fromkeys(("leads", "replay"), topic)
     return StageHost(Noting(), readers, rig.store, rig.files.store_log, lambda one: one.time_us)
 
@@ -151,6 +163,66 @@ def test_what_was_forwarded_twice_is_decided_once(
     again = topic.put(2, "s9", 9)
     assert host.handle([again]) == 0
     assert host.next_of(Place("leads", 2)) == 7
+
+
+def test_what_a_restore_has_undone_is_passed_over_and_its_numbers_are_given_out_again(
+    rig: Rig, topic: Partitions
+) -> None:
+    """A store is put back twice, the second time from before the first: only what is of the time that counts is done."""
+    place = Place("leads", 1)
+
+    def forwarded(log_id: str, *sequences: int) -> None:
+        for sequence in sequences:
+            topic.put(1, f"{log_id}{sequence}", sequence, log_id=log_id)
+
+    def put_back(next_off: int, log_id: str) -> None:
+        heads = tables.topic_head
+        with rig.store.write() as connection:
+            connection.execute(delete(tables.log_past))
+            connection.execute(
+                update(heads)
+                .where(heads.c.topic == "leads")
+                .values(topic_id="store-topic", next_off=next_off)
+            )
+            begin_new_log(connection, log_id)
+
+    forwarded("store-topic", 0, 2, 5, 6, 8)
+    put_back(6, "second")
+    log_goes_to(rig, 8)
+    forwarded("second", 5, 7)  # 5 had been forwarded before; that was not yet noted when the backup was made
+    host = host_of(rig, topic)
+    host.run_place(place)
+    done = ["store-topic0", "store-topic2", "store-topic5", "second7"]
+    assert noted(rig) == done
+
+    put_back(8, "third")
+    log_goes_to(rig, 12)
+    forwarded("second", 12, 14)
+    forwarded("third", 8, 11)
+    host = host_of(rig, topic)
+    host.run_place(place)
+    assert sorted(noted(rig)) == sorted([*done, "third8", "third11"])
+    assert host.next_of(place) == 11
+
+
+def test_a_store_that_was_put_back_without_a_word_stops_the_stage(rig: Rig, topic: Partitions) -> None:
+    place = Place("leads", 1)
+    log_goes_to(rig, 5)
+    for sequence in (3, 4, 5):
+        topic.put(1, f"e{sequence}", sequence, log_id="store-topic")
+    host = host_of(rig, topic)
+    with pytest.raises(StoreBehind, match="put back"):
+        host.run_place(place)
+    assert noted(rig) == []
+    log_goes_to(rig, 6)
+    host.run_place(place)
+    assert noted(rig) == ["e3", "e4", "e5"]
+
+
+def log_goes_to(rig: Rig, next_off: int) -> None:
+    heads = tables.topic_head
+    with rig.store.write() as connection:
+        connection.execute(update(heads).where(heads.c.topic == "leads").values(next_off=next_off))
 
 
 def test_offsets_that_hold_nothing_are_passed_over_only_when_read_there(
@@ -251,8 +323,7 @@ def test_two_hosts_that_share_all_partitions_do_each_event_once(
     dice = random.Random(7)
     events = [topic.put(number % PARTS, f"e{number}") for number in range(200)]
     begin(host)
-    readers = dict.fromkeys(("leads", "replay"), topic)
-    zombie = StageHost(Noting(), readers, rig.store, rig.files.store_log, lambda one: one.time_us)
+    zombie = host_of(rig, topic)
     at = [0, 0]
     while min(at) < len(events):
         turn = dice.randrange(2)

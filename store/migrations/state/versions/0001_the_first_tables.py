@@ -355,7 +355,7 @@ def upgrade() -> None:
             "keyed_hash",
             sa.Text(),
             nullable=False,
-            comment="HMAC of the identifier: nothing readable is kept",
+            comment="HMAC of an identifier; of kind capture its id, of kind occurrence what schemas.capture makes of it",
         ),
         sa.Column("act_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "keyed_hash", name=op.f("pk_erased")),
@@ -396,6 +396,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_joined_a", ["a"], unique=False)
         batch_op.create_index("ix_joined_b", ["b"], unique=False)
 
+    op.create_table(
+        "key_to_erase",
+        sa.Column(
+            "key_id",
+            sa.Text(),
+            nullable=False,
+            comment="of a capture that came again after its customer was erased",
+        ),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_key_to_erase")),
+    )
     op.create_table(
         "lane_claim",
         sa.Column("lane", sa.Text(), nullable=False),
@@ -495,6 +505,18 @@ def upgrade() -> None:
         sa.Column("appended_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("topic", "part", "off", name=op.f("pk_log")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_past",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("topic_id", sa.Text(), nullable=False),
+        sa.Column(
+            "end_off",
+            sa.BigInteger(),
+            nullable=False,
+            comment="what was forwarded under this identity from here on was undone by a restore",
+        ),
+        sa.PrimaryKeyConstraint("topic", "topic_id", name=op.f("pk_log_past")),
     )
     op.create_table(
         "mail_thread",
@@ -924,6 +946,7 @@ def downgrade() -> None:
 
     op.drop_table("member")
     op.drop_table("mail_thread")
+    op.drop_table("log_past")
     op.drop_table("log")
     op.drop_table("ledger_total")
     op.drop_table("ledger")
@@ -941,6 +964,7 @@ def downgrade() -> None:
 
     op.drop_table("lead")
     op.drop_table("lane_claim")
+    op.drop_table("key_to_erase")
     with op.batch_alter_table("joined", schema=None) as batch_op:
         batch_op.drop_index("ix_joined_b")
         batch_op.drop_index("ix_joined_a")
