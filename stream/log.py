@@ -90,7 +90,6 @@ class SqlLog:
             .returning(head.c.next_off)
         )
         self._ends = Prepared(select(head.c.topic_id, head.c.next_off, head.c.start_off).where(of_topic))
-        self._all_ends = Prepared(select(head.c.topic, head.c.next_off))
         self._select = Prepared(
             select(table)
             .where(table.c.topic == bindparam("of_topic"), table.c.part == 0)
@@ -146,10 +145,6 @@ class SqlLog:
         """Return up to `limit` rows from `from_off` on as they lie there, sealed."""
         found = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit)
         return found.mappings().all()
-
-    def heads(self, connection: Connection) -> dict[str, int]:
-        """Return the next offset of every topic there is."""
-        return {row.topic: int(row.next_off) for row in self._all_ends(connection)}
 
     def head(self, connection: Connection, topic: str) -> Head:
         """Return the topic's identity, its next offset and its first one. Raises LookupError if it is unknown."""
