@@ -24,12 +24,13 @@ demo-cluster:
 test: system lint
 	$(BIN)/python -m pytest $(ARGS)
 
-# The storm of the suite at full size, from another beginning each time; SEED=N repeats one. Ends with 1 if a lead is
-# lost, done twice, without owner or out of order.
+# The storm and the poison of the suite at full size, from another beginning each time; SEED=N repeats one. Ends with 1
+# if a lead is lost, done twice, without owner or out of order.
 LEADS ?= 50000
 SEED ?= $(shell date +%s)
 chaos: system $(VENV)/dev.stamp
-	LEADFLOW_TEST_LEADS=$(LEADS) LEADFLOW_TEST_SEED=$(SEED) $(BIN)/python -m pytest -s tests/cluster/test_storm.py
+	LEADFLOW_TEST_LEADS=$(LEADS) LEADFLOW_TEST_SEED=$(SEED) $(BIN)/python -m pytest -s \
+		tests/cluster/test_storm.py tests/cluster/test_faults.py -k "storm or poison"
 
 system:
 	@sh tools/system.sh

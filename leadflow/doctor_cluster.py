@@ -11,9 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from leadflow import pipeline
 from leadflow.cluster import Cluster, NotReady, cluster_outbox, open_cluster
 from leadflow.doctor import Doorway, Finding, behind_doors
+from leadflow.life import missing_now
 from leadflow.settings import Settings
 from leadflow.terminal import tell
 from store.company import CompanyCache
+from store.database import Database
 from stream.host import StageHost
 from stream.kafka.producer import BrokersAway
 from stream.kafka.topics import admin_client, plan, topics_of
@@ -71,6 +73,7 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
     with cluster.store.read() as connection:
         version = connection.execute(text("SHOW server_version")).scalar_one()
     yield Finding(True, f"PostgreSQL {version}")
+    yield examine_parts(cluster.store)
     waiting = cluster_outbox(cluster).backlog()
     fix = tell("is `leadflow timers` running? see its log", "leadflow timers 是否在运行？请查看其日志")
     yield Finding(
@@ -93,3 +96,11 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
         )
     door = Doorway(settings.doors_url or settings.local_url, settings.smtp_port, cluster.keys.probe_token)
     yield from behind_doors(cluster, door, settings)
+
+
+def examine_parts(store: Database) -> Finding:
+    """Return whether each part of the cluster has a process that was heard of lately, and none of them has a trouble."""
+    if (what := missing_now(store)) is None:
+        return Finding(True, tell("doors, timers and every stage run", "接入、定时和各环节都有进程在运行"))
+    fix = tell("start it, or see the log of the process that has it", "请启动，或查看相应进程的日志")
+    return Finding(False, tell(f"the cluster is not whole: {what}", f"集群不完整：{what}"), fix)

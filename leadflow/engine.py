@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
@@ -39,6 +41,9 @@ Part = Literal["doors", "stages", "sinks", "timers", "console"]
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
 time, and nobody notices a quarter of a second after a change."""
+STORE_S = 0.5
+"""How long a request waits for the store to name the sources; one that is slow answers far sooner, one that is silent
+costs every visitor of that moment this, once in some ten seconds."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 _AT_ONCE = 500
@@ -133,22 +138,45 @@ class Engine(Protocol):
 
 
 class Sources:
-    """The sources that are switched on, as of a quarter of a second ago at most."""
+    """The sources that are switched on, as of a quarter of a second ago; while the store is away, those last known.
+
+    Doors ask at every request, in the loop that serves them all: they must not wait for a store that says nothing.
+    """
 
     def __init__(self, store: Database, companies: CompanyCache) -> None:
         self._store = store
         self._companies = companies
-        self._sources: dict[str, dict[str, Any]] = {}
+        self._sources: dict[str, dict[str, Any]] | None = None
         self._until = 0.0
+        self._asking: threading.Thread | None = None
+        self._is_away = False
 
     def __call__(self) -> dict[str, dict[str, Any]]:
-        """Return them by id."""
-        now = time.monotonic()
-        if now >= self._until:
-            with self._store.read() as connection:
-                self._sources = self._companies.get(connection).sources
-            self._until = now + SOURCES_S
+        """Return them by id. Raises the database's error if the store was never there."""
+        if self._sources is None:
+            return self._ask()
+        is_asking = self._asking is not None and self._asking.is_alive()
+        if time.monotonic() >= self._until and not is_asking:
+            self._asking = threading.Thread(target=self._try, name="sources", daemon=True)
+            self._asking.start()
+            self._asking.join(STORE_S)
         return self._sources
+
+    def _ask(self) -> dict[str, dict[str, Any]]:
+        with self._store.read() as connection:
+            found = self._sources = self._companies.get(connection).sources
+        self._until = time.monotonic() + SOURCES_S
+        return found
+
+    def _try(self) -> None:
+        try:
+            self._ask()
+            self._is_away = False
+        except SQLAlchemyError as error:
+            self._until = time.monotonic() + SOURCES_S
+            if not self._is_away:  # said once, not four times a second
+                log.error("sources_kept", error=type(error).__name__)
+            self._is_away = True
 
 
 def open_breakers_of(data: Data) -> list[dict[str, Any]]:

@@ -103,14 +103,13 @@ class Burying:
 
 
 def who_is_missing(store: Database) -> Callable[[], str | None]:
-    """Return what says which part or stage of the cluster no process runs, or what troubles one that does; else None."""
+    """Return `missing_now` for whoever starts together with the others."""
     patience = _Patience()
+    return lambda: missing_now(store) if patience.has_ended else None
+
+
+def missing_now(store: Database) -> str | None:
+    """Return which part or stage of the cluster no process runs now, or what troubles one that does; else None."""
     stages = [str(one.name) for one in pipeline.stages(CompanyCache())]
-
-    def look() -> str | None:
-        if not patience.has_ended:
-            return None
-        with store.read() as connection:
-            return missing(connection, NEEDED, stages)
-
-    return look
+    with store.read() as connection:
+        return missing(connection, NEEDED, stages)

@@ -7,14 +7,15 @@ it in order once the brokers are back; until it is empty, everything new queues 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from store import tables
 from store.bulk import insert_ignore, keys_in
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 FORWARD_AT_ONCE = 500
 FORWARD_BYTES = 16 * 1024 * 1024
 """At most so much at once, if it is more than one capture: mails of 25 MiB by the hundred would fill the memory."""
+KEYS_S = 5.0
+"""How long a visitor waits for the store to take the captures' keys, as long as for the brokers: a line that falls silent
+is given up after 25 s, which is too long. Keys that arrive after all lie there and harm nobody."""
 RETRY_S = 1.0
 """Between two tries to reach the brokers while they are away."""
 ALARM_S = 60.0
@@ -83,6 +87,7 @@ class KafkaDoor(DoorLog):
         self.oldest_us: int | None = None
         self._sent_off = -1
         """The last of the spool that is with the brokers, though a full disk may keep it from being taken out."""
+        self._keeper = ThreadPoolExecutor(1, "keys")
         self._more = threading.Event()
         self._stopping = threading.Event()
         self._forwarder = threading.Thread(target=self._forward, name="spool", daemon=True)
@@ -105,6 +110,7 @@ class KafkaDoor(DoorLog):
         self._stopping.set()
         self._more.set()
         self._forwarder.join()
+        self._keeper.shutdown(wait=False)
         self._sender.close()
         self._forwarder_sender.close()
         self._database.close()
@@ -128,7 +134,7 @@ class KafkaDoor(DoorLog):
             try:
                 self._send(group)
                 return
-            except (BrokersAway, DBAPIError) as error:
+            except (BrokersAway, SQLAlchemyError, TimeoutError) as error:
                 log.error("door_spools", error=type(error).__name__)
         size = sum(item.size for item in group)
         self._refuse_beyond_limits(size)
@@ -152,14 +158,17 @@ class KafkaDoor(DoorLog):
 
     def _send(self, group: Sequence[Waiting]) -> None:
         keys, events = self._sealed_under_new_keys(group)
-        with self._store.write() as connection:
-            insert_ignore(connection, tables.pii_key, keys)
+        self._keeper.submit(self._keep, keys).result(KEYS_S)
         crash_point("before fsync")
         messages = [
             to_message(CAPTURES, columns_of(one), self._keys.seal(one.key_id, one.id, one.data))
             for one in events
         ]
         self._sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)
+
+    def _keep(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        with self._store.write() as connection:
+            insert_ignore(connection, tables.pii_key, keys)
 
     def _forward(self) -> None:
         while not self._stopping.is_set():
@@ -203,8 +212,7 @@ class KafkaDoor(DoorLog):
                     select(key).where(keys_in(connection, ["key_id"], wanted))
                 ).mappings()
             ]
-        with self._store.write() as connection:
-            insert_ignore(connection, tables.pii_key, keys)
+        self._keep(keys)
         if unsent := [row for row in rows if row["off"] > self._sent_off]:
             messages = [to_message(CAPTURES, row, row["sealed"]) for row in unsent]
             self._forwarder_sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)

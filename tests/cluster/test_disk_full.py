@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import signal
-import smtplib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
 
-import orjson
 import pytest
 
 from store.database import open_postgres
@@ -18,39 +14,28 @@ from store.migrate import migrate
 from tests.support.cluster import Site, posts
 from tests.support.disk import MIB, SmallDisk, small_disk
 from tests.support.live import Live
-from tests.support.rig import small_company
+from tests.support.visitors import company_with_mail, mailed, posted
 from tools.servers import KafkaServer, PostgresServer, free_port, throw_away
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-MAIL = {
-    "source_id": "mail",
-    "channel": "email",
-    "format": "email.message",
-    "name": "邮箱",
-    "addresses": ["sales@haichuan.example"],
-}
 
 
 def test_the_spools_disk_fills_up(tmp_path: Path, database_url: str) -> None:
     """Brokers away and the disk full: 503 and 451. With room again the door takes what comes; all of it arrives."""
     broker = KafkaServer(tmp_path / "kafka")
     broker.start()
-    company = small_company()
-    company.sources["mail"] = MAIL
     with small_disk(tmp_path / "d", 96 * MIB) as disk:
-        site = Site(tmp_path, broker.address, database_url, company)
+        site = Site(tmp_path, broker.address, database_url, company_with_mail())
         try:
             smtp_port = free_port()
             door = site.part("doors", "d", LEADFLOW_SMTP_PORT=str(smtp_port))
             broker.kill()
-            answers = [_posted(door.port, number) for number in range(3)]
+            answers = [posted(door.port, number) for number in range(3)]
             assert [status for status, _ in answers] == [202] * 3, "the spool takes what the brokers do not"
             disk.fill()
-            assert [_posted(door.port, number)[0] for number in range(100, 104)] == [503] * 4
-            assert _mailed(smtp_port) == 451
+            assert [posted(door.port, number)[0] for number in range(100, 104)] == [503] * 4
+            assert mailed(smtp_port) == 451
             disk.make_room()
-            answers += [_posted(door.port, number) for number in range(200, 203)]
-            assert _mailed(smtp_port) == 250
+            answers += [posted(door.port, number) for number in range(200, 203)]
+            assert mailed(smtp_port) == 250
             broker.start()
             site.outbox()
             site.workers("a")
@@ -141,14 +126,14 @@ def test_the_data_folders_disk_fills_up(tmp_path: Path) -> None:
         live = Live(tmp_path / "data", LEADFLOW_WAL_LIMIT_BYTES="65536")
         live.start()
         try:
-            answers = [_posted(live.port, number) for number in range(50)]
+            answers = [posted(live.port, number) for number in range(50)]
             disk.fill()
             answers += [
-                _posted(live.port, number) for number in range(1_000, 1_300)
+                posted(live.port, number) for number in range(1_000, 1_300)
             ]  # the files have some room
             assert answers[-1][0] == 503
             disk.make_room()
-            answers += [_posted(live.port, number) for number in range(2_000, 2_020)]
+            answers += [posted(live.port, number) for number in range(2_000, 2_020)]
             assert {status for status, _ in answers[:50] + answers[-20:]} == {202}
             assert {status for status, _ in answers} == {202, 503}
             live.drained(60)
@@ -158,26 +143,3 @@ def test_the_data_folders_disk_fills_up(tmp_path: Path) -> None:
             assert live.query("SELECT * FROM dead") == []
         finally:
             live.stop()
-
-
-def _posted(port: int, number: int) -> tuple[int, str | None]:
-    """Post a form; return the answer's status and receipt."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        body = urlencode({"name": f"客户{number}", "phone": f"138{number:08d}"}).encode()
-        connection.request("POST", "/in/web/site", body, {**FORM, "Idempotency-Key": f"post-{number}"})
-        answer = connection.getresponse()
-        return answer.status, orjson.loads(answer.read()).get("receipt")
-    finally:
-        connection.close()
-
-
-def _mailed(port: int) -> int:
-    """Send a mail, and return the reply to its data."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
-        smtp.ehlo()
-        smtp.mail("wang@firma.example")
-        smtp.rcpt("sales@haichuan.example")
-        return smtp.data(
-            "From: wang@firma.example\r\nMessage-ID: <1@firma.example>\r\n\r\n请报叉车价格。\r\n".encode()
-        )[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -14,6 +15,8 @@ from stream.log import Place
 from tests.support.cluster import PARTS, Site, drop_topics, posts
 from tests.support.rig import post
 
+MANY = int(os.environ.get("LEADFLOW_TEST_LEADS", "1000")) // 5
+"""Leads around a poison record: 200 in the suite, 10,000 by `make chaos`."""
 STAGE_POINTS = ("read", "half the effects", "before commit", "committed")
 
 
@@ -122,7 +125,7 @@ def test_poison_among_many(site: Site) -> None:
     """A foreign message and a capture that cannot be read become dead letters; the others pass."""
     door = site.door()
     site.outbox()
-    captures = posts(200)
+    captures = posts(MANY)
     foreign = Producer({"bootstrap.servers": str(site.settings.kafka)})
     foreign.produce("captures", b"\xff not ours", partition=1)
     foreign.produce("captures", b"{}", partition=2, headers=[("ce_id", b"\xff")])
@@ -130,7 +133,7 @@ def test_poison_among_many(site: Site) -> None:
     broken = post(made="broken", name="", message="")
     site.accept(door, [*captures[:100], broken, *captures[100:]])
     site.workers("a")
-    site.wait(lambda: site.count("task") >= 200, "every task")
+    site.wait(lambda: site.count("task") >= MANY, "every task", 60 + MANY / 20)
     site.wait(lambda: site.count("dead") >= 2, "the dead letters")
     codes = {row[0] for row in site.ask("SELECT code FROM dead WHERE code = 'no_event'")}
     assert codes == {"no_event"}

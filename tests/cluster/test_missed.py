@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leadflow.doctor_cluster import examine_parts
 from tests.support.cluster import Site
 
 
@@ -19,3 +20,8 @@ def test_a_process_that_was_killed_is_missed_and_one_that_was_stopped_is_not(sit
     rows = site.ask("SELECT part, stages, has_left FROM process ORDER BY part, stages")
     assert rows == [("stages", "parse", False), ("stages", "route", True), ("timers", "", False)]
     assert forwarder.alive
+    finding = examine_parts(site.cluster.store)
+    assert not finding.is_well
+    assert "no process runs: doors, resolve, deliver" in finding.what, (
+        "those that died are missed after a minute"
+    )

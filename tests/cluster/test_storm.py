@@ -64,6 +64,7 @@ def test_a_storm_of_workers_while_every_message_comes_twice(
         site.assert_sound(captures)
         assert site.ask("SELECT stage, code FROM dead") == []
         assert site.ask("SELECT event_id FROM log GROUP BY topic, event_id HAVING count(*) > 1") == []
+        assert site.ask("SELECT stage, source_id FROM alarm WHERE what = 'stage_stands'") == []
         assert site.ask(_RESOLVED_IN_ORDER) == [(True, 0)]
         assert site.ask(_ROUTED_IN_ORDER) == [(True, 0)]
     finally:
