@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,11 +81,14 @@ def migrate(
 
 def _progress() -> Callable[[str, int], None]:
     """Return what shows on a terminal how far it is."""
+    if not sys.stderr.isatty():
+        return lambda _name, _count: None
     return lambda name, count: typer.echo(f"\r\033[K{name} {count:,}", nl=False, err=True)
 
 
 def _tell_all(tables: dict[str, Digest]) -> None:
-    typer.echo("\r\033[K", nl=False, err=True)
+    if sys.stderr.isatty():
+        typer.echo("\r\033[K", nl=False, err=True)
     for name, digest in sorted(tables.items()):
         typer.echo(f"{name}\t{digest.rows}\t{digest.sha256[:16]}")
     rows = sum(one.rows for one in tables.values())

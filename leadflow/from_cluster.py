@@ -28,6 +28,7 @@ from leadflow.moving import (
     Moved,
     Told,
     differs,
+    going_along,
     locked,
     mark_gone,
     nothing_spooled,
@@ -35,8 +36,6 @@ from leadflow.moving import (
     partitions_of_parts,
     readdressed,
     stands,
-    take_journal,
-    take_key,
 )
 from leadflow.paths import journal_path
 from leadflow.settings import Settings
@@ -78,9 +77,12 @@ def move_back(folder: Path, settings: Settings, *, now_us: int, told: Told) -> M
         _refuse_occupied(folder, settings)
         nothing_spooled(settings.data)
         cluster = held.enter_context(closing(open_cluster(settings)))
-        _work_off(cluster, settings)
         made = folder.with_name(folder.name + ".coming")
         shutil.rmtree(made, ignore_errors=True)
+        put_there = going_along(
+            (settings.key_file, made / MASTER_KEY), (settings.erasures, journal_path(folder))
+        )
+        _work_off(cluster, settings)
         made.mkdir(mode=0o700, parents=True)
         move = _Return(source, cluster.reader, made, told)
         origin = cluster.reader.head(Place(CAPTURES)).topic_id
@@ -88,8 +90,7 @@ def move_back(folder: Path, settings: Settings, *, now_us: int, told: Told) -> M
             digests = move.make(settings.data / "doors.db", origin, now_us)
         except CopyDiffers as found:
             raise differs(found) from None
-        take_key(settings.key_file, made / MASTER_KEY)
-        take_journal(settings.erasures, journal_path(folder))
+        put_there()
         _put_in_place(made, folder)
         mark_gone(source, origin, now_us)  # first: at no instant may both be worked on
         _open(folder, origin, now_us)

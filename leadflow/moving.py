@@ -106,31 +106,43 @@ def open_quietly(url: str) -> Database:
     return database
 
 
-def take_key(source: Path, target: Path) -> None:
-    """Have the master key where it is going to be used. Raises CannotMove if another one lies there."""
+def going_along(key: tuple[Path, Path], journal: tuple[Path, Path]) -> Callable[[], None]:
+    """Return what puts the master key and the erasure journal (each from, to) where they are used from now on.
+
+    Raises CannotMove if others lie there, before anything is done.
+    """
+    writes = [*_key(*key), *_journal(*journal)]
+
+    def put_there() -> None:
+        for path, content in writes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_private(path, content)
+
+    return put_there
+
+
+def _key(source: Path, target: Path) -> list[tuple[Path, bytes]]:
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_private(target, source.read_bytes())
-    elif target.read_bytes() != source.read_bytes():
-        raise CannotMove(
-            f"{target} is another master key than {source}. Move it away first.",
-            f"{target} 与 {source} 是不同的主密钥，请先移走前者。",
-        )
+        return [(target, source.read_bytes())]
+    if target.read_bytes() == source.read_bytes():
+        return []
+    raise CannotMove(
+        f"{target} is another master key than {source}. Move it away first.",
+        f"{target} 与 {source} 是不同的主密钥，请先移走前者。",
+    )
 
 
-def take_journal(source: Path, target: Path) -> None:
-    """Have the whole erasure journal where it is going on. Raises CannotMove if another one lies there."""
+def _journal(source: Path, target: Path) -> list[tuple[Path, bytes]]:
     wanted = source.read_bytes() if source.exists() else b""
     there = target.read_bytes() if target.exists() else b""
+    if there.startswith(wanted):  # it only ever grows
+        return []
     if wanted.startswith(there):
-        if wanted != there:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_private(target, wanted)
-    elif not there.startswith(wanted):
-        raise CannotMove(
-            f"{target} is the erasure journal of another installation than {source}. Move it away first.",
-            f"{target} 与 {source} 不是同一安装的删除日志，请先移走前者。",
-        )
+        return [(target, wanted)]
+    raise CannotMove(
+        f"{target} is the erasure journal of another installation than {source}. Move it away first.",
+        f"{target} 与 {source} 不是同一安装的删除日志，请先移走前者。",
+    )
 
 
 def mark_gone(store: Database, origin: str, now_us: int) -> None:

@@ -18,6 +18,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from sqlalchemy import RowMapping, delete, select, text
 
 from leadflow import pipeline
+from leadflow.backup import MASTER_KEY
 from leadflow.cluster import check_topics, keep_key_mark
 from leadflow.embedded import Files, open_files, stage_hosts
 from leadflow.moving import (
@@ -26,6 +27,7 @@ from leadflow.moving import (
     Moved,
     Told,
     differs,
+    going_along,
     locked,
     mark_gone,
     not_empty,
@@ -34,8 +36,6 @@ from leadflow.moving import (
     partitions_of_parts,
     readdressed,
     stands,
-    take_journal,
-    take_key,
 )
 from leadflow.paths import backups_of
 from leadflow.settings import Settings
@@ -82,12 +82,12 @@ def move_to_cluster(
         target = held.enter_context(closing(open_quietly(str(settings.database_url))))
         with files.doors.read() as connection:
             origin = files.door_log.head(connection, CAPTURES).topic_id
+        put_there = going_along((folder / MASTER_KEY, settings.key_file), (files.journal, settings.erasures))
         if not _begin(files, target, origin, now_us):
             return Moved(None)
         hosts = stage_hosts(files, pipeline.stages(CompanyCache()), settings.breaker)
         _work_off(hosts)
-        take_key(folder / "master.key", settings.key_file)
-        take_journal(files.journal, settings.erasures)
+        put_there()
         topics = [one.name for one in topics_of(settings.partitions)]
         reader = held.enter_context(closing(KafkaReader(str(settings.kafka), Opener(files.keys), topics)))
         move = _Move(files, target, reader, settings, told)
@@ -117,13 +117,17 @@ def _begin(files: Files, target: Database, origin: str, now_us: int) -> bool:
     """Make sure that the target is empty, or was begun from this very source; return whether anything is left to do."""
     with files.store.read() as connection:
         left = standing(connection)
-    is_gone = left is not None and left.state == "gone"
+    if left is not None and left.state == "coming":
+        raise CannotMove(
+            "This folder is a copy that is not finished. Finish it first: leadflow migrate --back",
+            "此文件夹是尚未完成的副本。请先完成：leadflow migrate --back",
+        )
     with target.read() as connection:
         counts = count(connection).counts
         there = standing(connection) if counts.get("relocation") else None
     if there is not None and there.origin == origin:
         return bool(there.state == "coming")
-    if is_gone:
+    if left is not None and left.state == "gone":
         raise CannotMove(
             "This installation was moved to another database before. If that one is lost: leadflow restore the last backup.",
             "此安装已迁至另一个数据库。如该数据库已丢失，请用 leadflow restore 恢复最近的备份。",

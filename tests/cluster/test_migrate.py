@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from enrich.resolve import resolve
 from leadflow.clock import wall_clock_us
-from leadflow.cluster import NotReady, open_cluster
+from leadflow.cluster import NotReady, cluster_door, open_cluster
 from leadflow.embedded import Embedded, open_files
 from leadflow.from_cluster import move_back
 from leadflow.lock import take_lock
@@ -43,7 +48,7 @@ PLACES = {("capture", "part"), ("capture", "off"), ("part", "off"), ("dead", "pa
 OWN_ROWS = {("setting", "key", "master_key_mark")}
 """Written by the first process of a cluster."""
 FEW = Policy(minimum=5)
-KNOWN, ERASED, UNREAD, BROKEN = "13700000001", "13700000002", "13700000003", "13700000004"
+KNOWN, ERASED, UNREAD, BROKEN = "13700000001", "13700000002", "13700000003", "13711110004"
 
 
 @dataclass
@@ -93,7 +98,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     honest = resolve
 
     def broken(lead, identifiers, known):  # type: ignore[no-untyped-def]
-        if lead.first("phone").received == BROKEN:
+        if lead.first("phone").received[:-1] == BROKEN[:-1]:
             raise ZeroDivisionError
         return honest(lead, identifiers, known)
 
@@ -104,7 +109,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
             post(made="known", name="老客户", phone=KNOWN, at_us=now_us),
             post(made="erased", name="忘记我", phone=ERASED, at_us=now_us),
             post(made="unread", wer=UNREAD, at_us=now_us),
-            post(made="broken", phone=BROKEN, at_us=now_us),
+            *(post(made=f"broken{n}", name=f"问题{n}", phone=BROKEN[:-1] + n, at_us=now_us) for n in "45"),
             *(bad("fair", n, now_us) for n in range(20)),
             *(good("site", n, now_us) for n in range(30)),
             company=company(made.calls),
@@ -163,7 +168,7 @@ def before(machine: Machine) -> tuple[dict[str, list[dict[str, Any]]], dict[str,
 def test_every_row_and_all_raw_bytes_arrive(machine: Machine, settings: Settings, before: Any) -> None:
     done = moved(machine, settings)
     assert done.tables is not None
-    assert (done.tables["lead"].rows, done.tables["dead"].rows) == (151, 22)
+    assert (done.tables["lead"].rows, done.tables["dead"].rows) == (151, 23)
     cluster = open_cluster(settings)
     assert rows_of(cluster.store) == before[0]
     assert bodies(cluster, cluster.store) == before[1]
@@ -173,33 +178,36 @@ def test_every_row_and_all_raw_bytes_arrive(machine: Machine, settings: Settings
     assert moved(machine, settings).tables is None
 
 
-def die_at(folder: Path, settings: Settings, name: str, count: int) -> None:
-    """Move, in a process of its own, and die by SIGKILL once so many of one table or topic went."""
+def die_at(what: Callable[..., object], folder: Path, settings: Settings, name: str) -> None:
+    """Move, in a process of its own, and die by SIGKILL once the first of this table or topic went, or at a function."""
 
-    def told(under_way: str, so_far: int) -> None:
-        if under_way == name and so_far >= count:
+    def told(under_way: str, _so_far: int) -> None:
+        if under_way == name:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def opened(*_arguments: object) -> None:
+    def reached(*_arguments: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     patch = pytest.MonkeyPatch()
     patch.setattr("leadflow.to_cluster.FORWARD_AT_ONCE", 50)  # several batches
-    if name == "opened":  # the old one is closed, and the new one is not open yet
-        patch.setattr("leadflow.to_cluster.keep_key_mark", opened)
-    move_to_cluster(folder, settings, now_us=wall_clock_us(), told=told)
+    if "." in name:
+        patch.setattr(name, reached)
+    what(folder, settings, now_us=wall_clock_us(), told=told)
+
+
+def killed(what: Callable[..., object], folder: Path, settings: Settings, name: str) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=die_at, args=(what, folder, settings, name))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, name
 
 
 def test_killed_anywhere_it_goes_on_and_nobody_works_on_half_of_it(
     machine: Machine, settings: Settings, before: Any
 ) -> None:
-    for name, count in (("captures", 100), ("lead", 1), ("opened", 0)):
-        process = multiprocessing.get_context("spawn").Process(
-            target=die_at, args=(machine.folder, settings, name, count)
-        )
-        process.start()
-        process.join(60)
-        assert process.exitcode == -signal.SIGKILL, name
+    old_is_closed = "leadflow.to_cluster.keep_key_mark"
+    for name in ("captures", "lead", old_is_closed):
+        killed(move_to_cluster, machine.folder, settings, name)
         with pytest.raises(NotReady, match="leadflow migrate"):
             open_cluster(settings)
     with pytest.raises(NotHere):
@@ -216,25 +224,58 @@ def test_killed_anywhere_it_goes_on_and_nobody_works_on_half_of_it(
 def test_the_cluster_goes_on_where_the_machine_stopped_and_back_again(
     machine: Machine, settings: Settings, tmp_path: Path
 ) -> None:
-    moved(machine, settings)
+    told = leadflow(settings, "migrate", str(machine.folder))
+    assert "lead\t151\t" in told
+    assert "the same on both sides" in told
     site = Site(tmp_path, str(settings.kafka), str(settings.database_url), moved=True)
     try:
         works_on(site, machine)
+        trim(site)
         rows, raw = rows_of(site.cluster.store), bodies(site.cluster, site.cluster.store)
     finally:
         site.close()
 
     folder = tmp_path / "back"
-    done = move_back(folder, settings, now_us=wall_clock_us(), told=lambda _name, _count: None)
-    assert done.tables is not None
+    placed, cluster_is_closed = "leadflow.from_cluster.mark_gone", "leadflow.from_cluster._open"
+    for name in ("lead", placed, cluster_is_closed):
+        killed(move_back, folder, settings, name)
+        if folder.exists():
+            with pytest.raises(NotHere):
+                open_files(folder)
     with pytest.raises(NotReady):
         open_cluster(settings)
+    leadflow(settings, "migrate", "--back", str(folder))
     files = open_files(folder)
-    assert rows_of(files.store) == rows
+    now = rows_of(files.store)
+    wanted_by_a_letter = [one for one in now.pop("log") if one not in rows["log"]]
+    assert [one["topic"] for one in wanted_by_a_letter] == ["leads"]
+    assert now == {name: found for name, found in rows.items() if name != "log"}
     assert bodies(files, files.store) == raw
     files.close()
-    assert move_back(folder, settings, now_us=wall_clock_us(), told=lambda _name, _count: None).tables is None
     goes_on(Machine(folder, machine.calls), raw)
+
+
+def leadflow(settings: Settings, *arguments: str) -> str:
+    """Run the command line of the cluster's machine and return what it printed."""
+    variables = {
+        "LEADFLOW_DATA": str(settings.data),
+        "LEADFLOW_KAFKA": str(settings.kafka),
+        "LEADFLOW_DATABASE_URL": str(settings.database_url),
+    }
+    command = [sys.executable, "-m", "leadflow.cli", *arguments]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def trim(site: Site) -> None:
+    """Forget what was forwarded, as after three days."""
+    with site.cluster.store.write() as connection:
+        connection.execute(delete(tables.log).where(tables.log.c.topic == "leads"))
+        heads = update(tables.topic_head).where(tables.topic_head.c.topic == "leads")
+        connection.execute(heads.values(start_off=tables.topic_head.c.next_off))
 
 
 def works_on(site: Site, machine: Machine) -> None:
@@ -243,7 +284,7 @@ def works_on(site: Site, machine: Machine) -> None:
     tasks = site.count("task")
     door = site.door()
     site.part("timers", "timers")
-    site.workers(LEADFLOW_BREAKER_MINIMUM="5")
+    worker = site.workers(LEADFLOW_BREAKER_MINIMUM="5")
     site.accept(
         door, [post(made="again", name="老客户", phone=KNOWN, message="又来了", at_us=wall_clock_us())]
     )
@@ -254,15 +295,17 @@ def works_on(site: Site, machine: Machine) -> None:
         mapped = company(machine.calls, fields={"sj": "phone"})
         mapped.sources["site"]["fields"] = {"wer": "phone"}
         put_company(connection, mapped, 0)
-    for number, (dead_id,) in enumerate(site.ask("SELECT dead_id FROM dead WHERE state = 'open' ORDER BY 1")):
+    later = site.ask("SELECT dead_id FROM dead WHERE stage = 'resolve' ORDER BY dead_id")[0]
+    opened = site.ask("SELECT dead_id FROM dead WHERE state = 'open' ORDER BY 1")
+    for number, (dead_id,) in enumerate(one for one in opened if one != later):
         command = Command("replay", "ann", f"replay-{number}", dead_id)
         perform(site.cluster.store, command, replay(), wall_clock_us(), site.cluster.store_log.append)
     command = Command("reset_breaker", "ann", "reset", "fair")
     perform(site.cluster.store, command, reset(), wall_clock_us(), site.cluster.store_log.append)
-    letters = [_LEADS_OF.format(phone) for phone in (UNREAD, BROKEN)]
-    site.wait(lambda: [site.ask(one) for one in letters] == [[(1,)], [(1,)]], "both letters' leads")
+    site.wait(lambda: site.ask(_LEADS_OF.format(UNREAD)) == [(1,)], "the lead of the letter of parse")
+    site.wait(lambda: site.ask(_OWNED.format(BROKEN[:-1] + "_")) == [(1,)], "the lead of a letter of resolve")
     site.wait(lambda: site.count("breaker") == 0, "what was held")
-    assert site.ask("SELECT DISTINCT state FROM dead") == [("replayed",)]
+    assert site.ask("SELECT dead_id FROM dead WHERE state <> 'replayed'") == [later]
     # the call: its timer fires here, once; and one more row of its file
     with machine.calls.open("ab") as file:
         file.write(row(2, "13812340002", MISSED))
@@ -277,6 +320,8 @@ def works_on(site: Site, machine: Machine) -> None:
     site.wait(lambda: site.count("task") >= whole, "every task")
     assert site.count("task") == whole
     assert site.ask("SELECT count(*) FROM timer WHERE fired_us IS NULL") == [(1,)], "the second call's"
+    handed_over_again = r'^leadflow_stage_events_total\{stage="parse",way="repeat"\} (\S+)$'
+    assert re.findall(handed_over_again, worker.metrics(), re.M) == ["0.0"]
 
 
 def goes_on(machine: Machine, raw: dict[str, bytes | None]) -> None:
@@ -295,13 +340,18 @@ def goes_on(machine: Machine, raw: dict[str, bytes | None]) -> None:
         )
         found = sum(one["value"].endswith(KNOWN) for one in now["lead_identifier"])
         assert found == 3
-        assert {one["state"] for one in now["dead"]} == {"replayed"}
-        assert engine.backlogs() == [(name, 0) for name, _ in engine.backlogs()]
+        (letter,) = [one for one in now["dead"] if one["state"] != "replayed"]
+        VERBS["replay"](engine, {"id": letter["dead_id"], "actor": "ann"})
+        engine.work_off()
+        then = rows_of(engine.files.store)
+        assert {one["state"] for one in then["dead"]} == {"replayed"}
+        assert len(then["task"]) == len(now["task"]) + 1
     finally:
         machine.stop(engine)
 
 
 _LEADS_OF = "SELECT count(DISTINCT lead_id) FROM lead_identifier WHERE value LIKE '%{}'"
+_OWNED = "SELECT count(*) FROM binding WHERE value LIKE '%{}' AND to_us IS NULL"
 _OWNER_OF = """
 SELECT holder_id, holding.from_us FROM holding JOIN membership USING (customer_id) JOIN lead_identifier USING (lead_id)
 WHERE value LIKE '%{}' AND role = 'owner' AND holding.to_us IS NULL AND membership.to_us IS NULL GROUP BY 1, 2
@@ -319,6 +369,10 @@ def test_nothing_is_written_over_and_nobody_may_be_at_work(
         moved(machine, settings)
     lock.close()
     machine.stop(engine)
+    with closing(open_cluster(settings.model_copy(update={"data": machine.folder}))) as cluster:
+        with pytest.raises(NotReady, match="leadflow migrate"):
+            cluster_door(cluster)
+        empty(cluster.store)
 
     database = open_postgres(str(settings.database_url), name="leadflow stages")
     with database.write() as connection:
@@ -332,9 +386,20 @@ def test_nothing_is_written_over_and_nobody_may_be_at_work(
     empty(again)
     again.close()
 
+    killed(move_to_cluster, machine.folder, settings, "decision")
+    machine.stop(machine.work(post(made="since", phone=KNOWN, at_us=wall_clock_us())))
+    with pytest.raises(CannotMove, match="worked on since"):
+        moved(machine, settings)
+    again = open_postgres(str(settings.database_url))
+    empty(again)
+    again.close()
+    renew_topics(admin_client(str(settings.kafka)), PARTS)
+
     other = Machine(tmp_path / "other", tmp_path / "none.csv")
     other.stop(other.work(post(made="other", phone="13811112222"), company=company(other.calls)))
-    moved(other, settings)
+    with pytest.raises(CannotMove, match="another master key"):
+        moved(other, settings)
+    moved(other, settings.model_copy(update={"data": tmp_path / "two"}))
     with pytest.raises(CannotMove, match="something else in the database"):
         moved(machine, settings)
     with pytest.raises(CannotMove, match="something in"):
@@ -343,4 +408,4 @@ def test_nothing_is_written_over_and_nobody_may_be_at_work(
     empty(again)
     again.close()
     with pytest.raises(CannotMove, match="topic captures"):
-        moved(machine, settings.model_copy(update={"data": tmp_path / "two"}))
+        moved(machine, settings)
