@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+import psycopg
+from sqlalchemy import make_url, text
 
 from bench.load import HttpClient, http_request
 from bench.measure import in_process, percentile, rounded
@@ -33,6 +34,8 @@ _TRIAL_S = 10.0
 _LEFT_S = 1.0
 """A rate is sustained if, when the last lead has been sent, the rest is assigned within this time."""
 _WATCH_S = 0.002
+_WATCH_SERVER_S = 0.01
+"""A server is asked less often: on one machine each look takes from what is measured."""
 _GIVE_UP_S = 120.0
 
 
@@ -66,7 +69,7 @@ def measure_latency(folder: Path, rate: float, seconds: float) -> dict[str, Any]
 
 def _run(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
     with served("run", new_folder(folder)) as server:
-        sent = in_process(_load, server.port, folder / "store.db", rate, seconds)
+        sent = in_process(_load, server.port, str(folder / "store.db"), rate, seconds)
     files = read_files(folder)
     with files.store.read() as connection:
         decided = connection.execute(text(_DECIDED)).all()
@@ -83,21 +86,44 @@ def _run(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
         for capture_id, decided_us in decided
         if capture_id in sent.intended_us
     ]
+    return {
+        **_figures(sent, durations),
+        "p99_decided_ms": rounded(percentile(stamped, 0.99)),
+        "p99_sustained": sent.left_s <= _LEFT_S,
+        "latency_leads": len(durations),
+    }
+
+
+def _figures(sent: Sent, durations: list[float]) -> dict[str, Any]:
     if len(durations) != len(sent.intended_us):
         raise AssertionError(f"{len(sent.intended_us)} leads were acknowledged, {len(durations)} assigned")
     return {
         "p50_ms": rounded(percentile(durations, 0.5)),
         "p99_ms": rounded(percentile(durations, 0.99)),
         "max_ms": rounded(max(durations)),
-        "p99_decided_ms": rounded(percentile(stamped, 0.99)),
         "accept_p99_ms": rounded(percentile(sent.accept_ms, 0.99)),
         "sender_late_p99_ms": rounded(percentile(sent.late_ms, 0.99)),
-        "p99_sustained": sent.left_s <= _LEFT_S,
-        "latency_leads": len(durations),
         "left_s": rounded(sent.left_s),
     }
 
 
+def measure_posted(port: int, url: str, rate: float, seconds: float) -> dict[str, Any]:
+    """Return percentiles of a running cluster: its door's port, its PostgreSQL, leads a second, and for how long."""
+    sent = in_process(_load, port, url, rate, seconds)
+    with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False)) as connection:
+        rows = connection.execute(_ASSIGNED).fetchall()
+        origin: dict[str, str] = dict(connection.execute(_ORIGIN).fetchall())
+    order = [origin[orjson.loads(bytes(sealed))["lead_id"]] for (sealed,) in rows]
+    durations = [
+        (at_us - sent.intended_us[capture_id]) / 1_000
+        for capture_id, at_us in zip(order, _moments(sent.committed, len(order)), strict=True)
+        if capture_id in sent.intended_us
+    ]
+    return {"rate": rate, **_figures(sent, durations)}
+
+
+_ASSIGNED = "SELECT sealed FROM log WHERE topic = 'assignments' ORDER BY off"
+_ORIGIN = "SELECT lead_id, capture_id FROM lead_capture WHERE role = 'origin'"
 _DECIDED = """
 SELECT origin.capture_id, decision.decided_us
 FROM log AS resolved
@@ -116,7 +142,7 @@ def _moments(committed: list[tuple[int, int]], count: int) -> list[int]:
     return moments
 
 
-def _load(port: int, store: Path, rate: float, seconds: float) -> Sent:
+def _load(port: int, store: str, rate: float, seconds: float) -> Sent:
     sent = Sent()
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(store, sent.committed, stop))
@@ -170,9 +196,14 @@ async def _one(port: int, idle: list[HttpClient], request: bytes, case: tuple[fl
     sent.intended_us[orjson.loads(answer)["receipt"]] = int(due * 1e6)
 
 
-def _watch(store: Path, committed: list[tuple[int, int]], stop: threading.Event) -> None:
-    """Note whenever more assignments are committed. Seen up to 2 ms late, which counts against us."""
-    connection = sqlite_module().connect(f"file:{store}?mode=ro", uri=True)
+def _watch(store: str, committed: list[tuple[int, int]], stop: threading.Event) -> None:
+    """Note whenever more assignments are committed. Seen up to a look too late, which counts against us."""
+    is_server = store.startswith("postgresql")
+    connection: Any = (
+        psycopg.connect(make_url(store).set(drivername="postgresql").render_as_string(False), autocommit=True)
+        if is_server
+        else sqlite_module().connect(f"file:{store}?mode=ro", uri=True)
+    )
     seen = 0
     try:
         while not stop.is_set():
@@ -182,6 +213,6 @@ def _watch(store: Path, committed: list[tuple[int, int]], stop: threading.Event)
             if total > seen:
                 committed.append((time.time_ns() // 1_000, total))
                 seen = total
-            time.sleep(_WATCH_S)
+            time.sleep(_WATCH_SERVER_S if is_server else _WATCH_S)
     finally:
         connection.close()

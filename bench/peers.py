@@ -69,7 +69,7 @@ def limit(base: Path, done: Path, folder: Path, batch: int) -> Run:
     Per lead it also does what no design can leave out: read, unseal, validate, parse and normalise once.
     """
     files = open_files(copied(base, folder))
-    groups = _batches(_rows_by_lead(done), batch)
+    groups = _batches(_rows_of(done), batch)
     inserts = {name: _insert(tables.state.tables[name]) for name in WRITTEN}
     handle = files.store.engine.raw_connection()
     raw: Any = handle.driver_connection
@@ -92,7 +92,7 @@ def limit(base: Path, done: Path, folder: Path, batch: int) -> Run:
 def naive(base: Path, done: Path, folder: Path, leads: int) -> Run:
     """Write the rows of the first leads of `done` as mapped objects, one commit a lead; reading as in `limit`."""
     files = open_files(copied(base, folder))
-    groups = _batches(_rows_by_lead(done), 1)[:leads]
+    groups = _batches(_rows_of(done), 1)[:leads]
     mapped = automap_base(metadata=tables.state)
     mapped.prepare()
     sources = _sources(files)
@@ -114,7 +114,7 @@ def naive(base: Path, done: Path, folder: Path, leads: int) -> Run:
 def first_counts(done: Path, leads: int) -> dict[str, int]:
     """Return how many rows the first leads of a finished run left in each table."""
     counts = dict.fromkeys(WRITTEN, 0)
-    for rows in _batches(_rows_by_lead(done), 1)[:leads]:
+    for rows in _batches(_rows_of(done), 1)[:leads]:
         for name, values in rows.items():
             counts[name] += len(values)
     return counts
@@ -140,6 +140,19 @@ def _read_leads(files: Files, sources: dict[str, dict[str, Any]], first: int, co
                 identifiers_of(normalise(lead))
 
 
+def by_lead(store: Database) -> list[Rows]:
+    """Return the rows that the stages of a finished run wrote, lead by lead, in an order that foreign keys allow."""
+    return _batches(_rows_by_lead(store), 1)
+
+
+def _rows_of(done: Path) -> list[tuple[int, str, tuple[Any, ...]]]:
+    files = read_files(done)
+    try:
+        return _rows_by_lead(files.store)
+    finally:
+        files.close()
+
+
 def _counts(store: Database) -> dict[str, int]:
     with store.read() as connection:
         return {
@@ -153,15 +166,14 @@ def _insert(table: Table) -> str:
     return f'INSERT INTO "{table.name}" VALUES ({marks})'
 
 
-def _rows_by_lead(done: Path) -> list[tuple[int, str, tuple[Any, ...]]]:
+def _rows_by_lead(store: Database) -> list[tuple[int, str, tuple[Any, ...]]]:
     """Return every row that the stages wrote as (rank of its lead, table, values), by rank.
 
     A row belongs to the last lead among those that its ids come from: a holding names its customer, born
     with an earlier lead, and the decision on the present one. What names no lead was written last.
     """
-    files = read_files(done)
     found: list[tuple[int, str, tuple[Any, ...]]] = []
-    with files.store.read() as connection:
+    with store.read() as connection:
         ranks = _Ranks()
         for name in WRITTEN:
             table = tables.state.tables[name]
@@ -171,7 +183,6 @@ def _rows_by_lead(done: Path) -> list[tuple[int, str, tuple[Any, ...]]]:
                 for row in connection.execute(select(table).order_by(*order))
             ]
         last = max((rank for rank, _, _ in found), default=0)
-    files.close()
     rows = [(last if rank < 0 else rank, name, values) for rank, name, values in found]
     return sorted(rows, key=lambda one: one[0])
 

@@ -197,9 +197,10 @@ class _Move:
     def finish(self, hosts: Sequence[StageHost[Any, Any]], origin: str, now_us: int) -> None:
         """Have every stage begin at the end of everything, close the old store, and open the new one."""
         with self.files.doors.read() as connection:
-            sequences = self.files.door_log.heads(connection)
+            sequences = {CAPTURES: self.files.door_log.head(connection, CAPTURES).end}
         with self.files.store.read() as connection:
-            sequences |= self.files.store_log.heads(connection)
+            for topic in pipeline.STORE_TOPICS:
+                sequences[topic] = self.files.store_log.head(connection, topic).end
         admin = admin_client(str(self.settings.kafka))
         rows = []
         for host in hosts:

@@ -96,7 +96,6 @@ class SqlLog:
             .returning(head.c.next_off)
         )
         self._ends = Prepared(select(head.c.topic_id, head.c.next_off, head.c.start_off).where(of_topic))
-        self._all_ends = Prepared(select(head.c.topic, head.c.next_off))
         self._select = Prepared(
             select(table)
             .where(table.c.topic == bindparam("of_topic"), table.c.part == 0)
@@ -164,10 +163,6 @@ class SqlLog:
         )
         sums = accumulate(connection.execute(sizes).scalars())
         return max(1, sum(1 for total in sums if total <= max_bytes))
-
-    def heads(self, connection: Connection) -> dict[str, int]:
-        """Return the next offset of every topic there is."""
-        return {row.topic: int(row.next_off) for row in self._all_ends(connection)}
 
     def head(self, connection: Connection, topic: str) -> Head:
         """Return the topic's identity, its next offset and its first one. Raises LookupError if it is unknown."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from store import tables
@@ -36,9 +36,20 @@ RETRY_S = 1.0
 _LEADER = 0x6C656164
 """Key of the advisory lock that makes one process the forwarder (`lead` in ASCII)."""
 
-_CURSORS = Prepared(
-    select(tables.progress.c.topic, tables.progress.c.next_off).where(
-        tables.progress.c.stage == bindparam("of_stage")
+_WAITING = Prepared(
+    select(
+        tables.topic_head.c.topic,
+        func.coalesce(tables.progress.c.next_off, 0).label("from_off"),
+        tables.topic_head.c.next_off.label("end"),
+        tables.progress.c.stage.label("begun"),
+    ).join_from(
+        tables.topic_head,
+        tables.progress,
+        and_(
+            tables.progress.c.topic == tables.topic_head.c.topic,
+            tables.progress.c.stage == bindparam("of_stage"),
+        ),
+        isouter=True,
     )
 )
 _MOVE = Prepared(
@@ -68,6 +79,15 @@ class NotLeader(RuntimeError):
     """Another process forwards now."""
 
 
+class _Batch(NamedTuple):
+    """The next rows of a topic; `begun`: it was forwarded before."""
+
+    topic: str
+    from_off: int
+    rows: Sequence[RowMapping]
+    begun: bool
+
+
 class Outbox:
     """Forwards the store's log, in a thread of its own, whenever this process is the leader."""
 
@@ -92,51 +112,45 @@ class Outbox:
 
     def run_once(self) -> int:
         """Forward the next batch of every topic; return how many went out. Raises BrokersAway, NotLeader."""
-        ends, cursors = self._ends_and_cursors()
-        sent = 0
-        for topic in self._topics:
-            if topic not in cursors:
-                self._begin(topic)
-            from_off = cursors.get(topic, 0)
-            if ends.get(topic, 0) > from_off:
-                sent += self._forward(topic, from_off)
-        return sent
+        with self._store.read() as connection:
+            batches = self._next(connection)
+        return self._forward(batches)
 
     def backlog(self) -> int:
         """Return how many events wait to be forwarded."""
-        ends, cursors = self._ends_and_cursors()
-        return sum(ends.get(topic, 0) - cursors.get(topic, 0) for topic in self._topics)
-
-    def _ends_and_cursors(self) -> tuple[dict[str, int], dict[str, int]]:
         with self._store.read() as connection:
-            cursors = {row.topic: int(row.next_off) for row in _CURSORS(connection, of_stage=FORWARD)}
-            return self._log.heads(connection), cursors
+            return sum(one.end - one.from_off for one in self._waiting(connection))
 
-    def _forward(self, topic: str, from_off: int) -> int:
-        with self._store.read() as connection:
-            rows = self._log.rows(connection, topic, from_off, AT_ONCE)
-        if not rows:
+    def _waiting(self, connection: Connection) -> list[Row[Any]]:
+        found = _WAITING(connection, of_stage=FORWARD).all()
+        return [one for one in found if one.topic in self._topics and one.end > one.from_off]
+
+    def _next(self, connection: Connection) -> list[_Batch]:
+        return [
+            _Batch(one.topic, one.from_off, rows, one.begun is not None)
+            for one in self._waiting(connection)
+            if (rows := self._log.rows(connection, one.topic, one.from_off, AT_ONCE))
+        ]
+
+    def _forward(self, batches: Sequence[_Batch]) -> int:
+        if not batches:
             return 0
-        self._sender.send([to_message(topic, row, row["sealed"], row["off"]) for row in rows])
+        self._sender.send(
+            [to_message(one.topic, row, row["sealed"], row["off"]) for one in batches for row in one.rows]
+        )
         crash_point("forwarded, unrecorded")
-        to_off = rows[-1]["off"] + 1
         with self._store.write() as connection:
-            moved = _MOVE(connection, of_stage=FORWARD, of_topic=topic, from_off=from_off, to_off=to_off)
-            if moved.rowcount != 1:
-                raise NotLeader(f"{topic} was forwarded beyond {from_off} by another process")
-        return len(rows)
-
-    def _begin(self, topic: str) -> None:
-        row = {
-            "stage": FORWARD,
-            "topic": topic,
-            "part": 0,
-            "topic_id": "log",
-            "next_off": 0,
-            "sequence": -1,
-        }
-        with self._store.write() as connection:
-            insert_ignore(connection, tables.progress, [row])
+            new = [_beginning(one) for one in batches if not one.begun]
+            if new:
+                insert_ignore(connection, tables.progress, new)
+            for one in batches:
+                to_off = one.rows[-1]["off"] + 1
+                moved = _MOVE(
+                    connection, of_stage=FORWARD, of_topic=one.topic, from_off=one.from_off, to_off=to_off
+                )
+                if moved.rowcount != 1:
+                    raise NotLeader(f"{one.topic} was forwarded beyond {one.from_off} by another process")
+        return sum(len(one.rows) for one in batches)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -158,8 +172,8 @@ class Outbox:
         """Forward until told to stop, or until the connection that holds the lock is gone."""
         log.info("outbox_leads")
         while not self._stopping.is_set():
-            held.execute(text("SELECT 1"))
-            if not self.run_once():
+            # Over the connection that holds the lock: who has lost the one has lost the other.
+            if not self._forward(self._next(held)):
                 self._stopping.wait(IDLE_S)
         held.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LEADER})
 
@@ -168,3 +182,14 @@ def _leads(connection: Connection) -> bool:
     connection.execution_options(isolation_level="AUTOCOMMIT")
     taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEADER})
     return bool(taken.scalar_one())
+
+
+def _beginning(batch: _Batch) -> dict[str, Any]:
+    return {
+        "stage": FORWARD,
+        "topic": batch.topic,
+        "part": 0,
+        "topic_id": "log",
+        "next_off": batch.from_off,
+        "sequence": -1,
+    }

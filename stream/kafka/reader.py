@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.events import Event
+from stream.host import TopicReplaced
 from stream.kafka.message import Headers, NoEvent, foreign, from_message
 from stream.kafka.producer import BrokersAway
 from stream.kafka.topics import admin_client, topic_ids
@@ -121,7 +122,10 @@ class KafkaReader:
         return [(place, one.offset(), one.headers() or [], one.value() or b"") for one in found]
 
     def head(self, place: Place) -> Head:
-        """Return the topic's identity and what is kept of a partition. Raises BrokersAway."""
+        """Return the topic's identity and what is kept of a partition.
+
+        Raises BrokersAway, and TopicReplaced when the topic has no such partition any more.
+        """
         with self._lock:
             consumer = self._open()
             try:
@@ -131,6 +135,11 @@ class KafkaReader:
                 start, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=READ_S)
             except KafkaException as error:
                 self._close()
+                if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:
+                    raise TopicReplaced(
+                        f"topic {place.topic!r} has no partition {place.part}, which the group was given when it had "
+                        "more: it was recreated with fewer. See 'A topic was replaced' in docs/operations.md."
+                    ) from None
                 raise BrokersAway(str(error.args[0])) from None
         return Head(self._ids[place.topic], end, start)
 

@@ -7,7 +7,9 @@ import time
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 
+from stream.host import TopicReplaced
 from stream.kafka.topics import apply, topics_of
+from stream.log import Place
 from tests.support.cluster import PARTS, Site, drop_topics, posts
 from tests.support.rig import post
 
@@ -86,6 +88,11 @@ def test_a_topic_deleted_and_recreated_stops_the_stage_with_an_alarm(site: Site)
     site.wait(lambda: "was recreated" in worker.well()[1], "the alarm", 30)
     assert site.count("capture") == 50, "nothing of the new topic was taken for the old one's"
     assert worker.alive
+
+
+def test_a_partition_that_is_gone_is_not_taken_for_brokers_that_are_away(site: Site) -> None:
+    with pytest.raises(TopicReplaced, match=f"no partition {PARTS}, .* recreated with fewer"):
+        site.cluster.reader.head(Place("captures", PARTS))
 
 
 def test_poison_among_many(site: Site) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import orjson
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
@@ -247,8 +247,26 @@ UNION ALL SELECT 'ledger', person_id FROM (
 def renew_topics(admin: AdminClient, parts: int) -> None:
     """Make every topic anew, empty: other identities than before."""
     topics = topics_of(parts)
+    present = admin.list_topics(timeout=ANSWER_S).topics
+    if any(one.name in present and len(present[one.name].partitions) > one.partitions for one in topics):
+        # A group hands out partitions that are gone until it has forgotten its members, 6 s after they stopped.
+        _wait_for_empty_groups(admin)
     drop_topics(admin, [one.name for one in topics])
     apply(admin, topics, 1)
+
+
+def _wait_for_empty_groups(admin: AdminClient) -> None:
+    groups = [one.group_id for one in admin.list_consumer_groups().result(ANSWER_S).valid]
+    give_up = time.monotonic() + 60
+    while any(_has_members(admin, group) for group in groups):
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"still with members after 60 s: one of the groups {groups}")
+        time.sleep(0.2)
+
+
+def _has_members(admin: AdminClient, group: str) -> bool:
+    (described,) = admin.describe_consumer_groups([group]).values()
+    return described.result(ANSWER_S).state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 
 def drop_topics(admin: AdminClient, names: Iterable[str]) -> None:
