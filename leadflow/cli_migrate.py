@@ -54,8 +54,8 @@ def migrate(
         fail(str(reason))
     except (KafkaException, BrokersAway) as error:
         fail(
-            f"The brokers at {here.kafka} do not answer: {error}. Run it again.",
-            f"{here.kafka} 的 Kafka 没有应答：{error}。请重新运行。",
+            f"The brokers at {here.kafka} failed: {error}. Run it again.",
+            f"{here.kafka} 的 Kafka 出错：{error}。请重新运行。",
         )
     except DBAPIError as error:
         fail(f"The database failed: {error.orig}. Run it again.", f"数据库出错：{error.orig}。请重新运行。")

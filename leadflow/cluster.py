@@ -22,7 +22,7 @@ from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
-from leadflow.engine import Part, Sources, erase_again, mailed_links, open_breakers_of
+from leadflow.engine import KEY_MARK, Part, Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.settings import Settings
@@ -167,9 +167,9 @@ def keep_key_mark(connection: Connection, key: bytes) -> None:
     """Note which master key the store's captures are sealed under. Raises NotReady if it is another one."""
     mark = hmac.digest(key, b"leadflow master key", "sha256").hex()
     table = tables.setting
-    row = {"key": "master_key_mark", "value_json": f'"{mark}"'}
+    row = {"key": KEY_MARK, "value_json": f'"{mark}"'}
     insert_ignore(connection, table, [row])
-    kept = connection.execute(select(table.c.value_json).where(table.c.key == "master_key_mark")).scalar_one()
+    kept = connection.execute(select(table.c.value_json).where(table.c.key == KEY_MARK)).scalar_one()
     if kept != row["value_json"]:
         raise NotReady(
             "This machine's master key is not the one that the store was sealed under. Copy master.key from the "

@@ -38,6 +38,8 @@ Part = Literal["doors", "stages", "sinks", "timers", "console"]
 SOURCES_S = 0.25
 """How long the doors go by the sources they know: asking the store at every request took a third of the loop's
 time, and nobody notices a quarter of a second after a change."""
+KEY_MARK = "master_key_mark"
+"""The setting of a cluster's store that tells its master key from another machine's."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 

@@ -15,12 +15,13 @@ from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from leadflow import pipeline
 from leadflow.backup import MASTER_KEY, SETTINGS, sync_folder
 from leadflow.clock import new_id
 from leadflow.cluster import Cluster, check_topics, cluster_host, open_cluster
+from leadflow.engine import KEY_MARK
 from leadflow.lock import LOCK
 from leadflow.moving import (
     HOSTS_OWN,
@@ -45,6 +46,7 @@ from store.bulk import Row, insert_ignore
 from store.company import CompanyCache
 from store.copy import CopyDiffers, Digest, Sum, compared, copy_all, copy_table, digest_of
 from store.database import Database, open_sqlite
+from store.dump import is_empty
 from store.migrate import migrate
 from store.relocation import put, standing
 from store.views import UNSETTLED
@@ -72,6 +74,12 @@ def move_back(folder: Path, settings: Settings, *, now_us: int, told: Told) -> M
     with ExitStack() as held:
         held.callback(locked(settings.data).close)
         source = held.enter_context(closing(open_quietly(str(settings.database_url))))
+        with source.read() as connection:
+            if is_empty(connection):
+                name = source.engine.url.database
+                raise CannotMove(
+                    f"There is no installation in the database {name}.", f"数据库 {name} 中没有安装数据。"
+                )
         if _is_here(source, folder, now_us):
             return Moved(None)
         _refuse_occupied(folder, settings)
@@ -303,8 +311,11 @@ def _begin_at_the_ends(doors: Database, store: Database) -> None:
         for stage in pipeline.stages(CompanyCache())
         for topic in (*stage.topics, REPLAY)
     ]
+    setting = tables.setting
     with store.write() as connection:
         insert_ignore(connection, tables.progress, rows)
+        # Where there is one machine, there is one key: nothing to tell it from.
+        connection.execute(delete(setting).where(setting.c.key == KEY_MARK))
 
 
 def _put_in_place(made: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ from leadflow.lock import AlreadyRunning, HostLock, take_lock
 from store import tables
 from store.copy import Changes, CopyDiffers, Digest, Row
 from store.database import Database, PostgresLimits, open_postgres, open_sqlite
+from store.migrate import migrate
 from store.relocation import put
 from stream.door_log import CAPTURES
 
@@ -78,8 +79,10 @@ def nothing_spooled(folder: Path) -> None:
     """Raise CannotMove if captures wait in a door's spool in this folder."""
     if not (folder / "doors.db").exists():
         return
-    with closing(open_sqlite(folder / "doors.db")) as spool, spool.read() as connection:
-        waiting = connection.execute(select(func.count()).select_from(tables.door_log)).scalar_one()
+    with closing(open_sqlite(folder / "doors.db")) as spool:
+        migrate(spool, "doors")
+        with spool.read() as connection:
+            waiting = connection.execute(select(func.count()).select_from(tables.door_log)).scalar_one()
     if waiting:
         raise CannotMove(
             f"{waiting} captures wait for the brokers in {folder}. Start the cluster's doors there once more, until "

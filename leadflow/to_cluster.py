@@ -72,11 +72,11 @@ def move_to_cluster(
     brokers or the database fail with; the same call then goes on.
     """
     _refuse_unfit(folder, settings)
-    nothing_spooled(settings.data)
     check_topics(settings)
     with ExitStack() as held:
         for one in (folder, settings.data):
             held.callback(locked(one).close)
+        nothing_spooled(settings.data)
         backups = backups_of(folder)
         files = held.enter_context(closing(open_files(folder, backups=backups, journal=journal, moving=True)))
         target = held.enter_context(closing(open_quietly(str(settings.database_url))))
@@ -240,9 +240,8 @@ class _Move:
             keep_key_mark(connection, master_key(self.settings.key_file))
             put(connection, "here", origin, now_us)
         with self.target.write() as connection:
-            connection.execute(
-                text("ANALYZE")
-            )  # else the first queries go by what the server knows of empty tables
+            # Else the first queries go by what the server knows of empty tables.
+            connection.execute(text("ANALYZE"))
 
 
 def _captures(files: Files) -> Iterator[Sequence[RowMapping]]:

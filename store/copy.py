@@ -92,6 +92,8 @@ def copy_table(
             rows = [dict(row) if change is None else change(dict(row)) for row in batch]
             with target.write() as writing:
                 insert_ignore(writing, into, rows)
+            if target.wal_is_full():
+                target.checkpoint()
             done += len(rows)
             copied(into.name, done)
 

@@ -37,7 +37,11 @@ from store.company import put_company
 from store.database import Database, open_postgres
 from store.relocation import NotHere
 from stream.breaker import Policy
+from stream.door_log import capture_event
+from stream.kafka.message import to_message
+from stream.kafka.producer import Sender
 from stream.kafka.topics import admin_client
+from stream.log import columns_of
 from tests.e2e.test_calls import MISSED, SOURCE, row
 from tests.support.cluster import PARTS, Site, renew_topics
 from tests.support.rig import empty, post, small_company
@@ -358,43 +362,43 @@ WHERE value LIKE '%{}' AND role = 'owner' AND holding.to_us IS NULL AND membersh
 """
 
 
-def test_nothing_is_written_over_and_nobody_may_be_at_work(
-    machine: Machine, settings: Settings, tmp_path: Path
-) -> None:
+def test_nobody_may_be_at_work_on_either_side(machine: Machine, settings: Settings) -> None:
     with pytest.raises(CannotMove, match="folder of its own"):
         moved(machine, settings.model_copy(update={"data": machine.folder}))
-    engine = machine.work()
-    lock = take_lock(machine.folder)
-    with pytest.raises(CannotMove, match="Stop it first"):
+    with closing(take_lock(machine.folder)), pytest.raises(CannotMove, match="Stop it first"):
         moved(machine, settings)
-    lock.close()
-    machine.stop(engine)
-    with closing(open_cluster(settings.model_copy(update={"data": machine.folder}))) as cluster:
-        with pytest.raises(NotReady, match="leadflow migrate"):
-            cluster_door(cluster)
-        empty(cluster.store)
+    with closing(open_postgres(str(settings.database_url), name="leadflow stages")) as database:
+        with database.write() as connection:
+            put_company(connection, small_company(), 0)
+        with pytest.raises(CannotMove, match="leadflow stages"):
+            moved(machine, settings)
 
-    database = open_postgres(str(settings.database_url), name="leadflow stages")
-    with database.write() as connection:
-        put_company(connection, small_company(), 0)
-    with pytest.raises(CannotMove, match="leadflow stages"):
-        moved(machine, settings)
-    database.close()
-    with pytest.raises(CannotMove, match="something else in the database"):
-        moved(machine, settings)
-    again = open_postgres(str(settings.database_url))
-    empty(again)
-    again.close()
 
+def test_an_old_folder_is_no_spool(machine: Machine, settings: Settings) -> None:
+    cluster = open_cluster(settings.model_copy(update={"data": machine.folder}))
+    with closing(cluster), pytest.raises(NotReady, match="leadflow migrate"):
+        cluster_door(cluster)
+
+
+def test_what_was_begun_before_the_installation_worked_on_is_refused(
+    machine: Machine, settings: Settings
+) -> None:
     killed(move_to_cluster, machine.folder, settings, "decision")
     machine.stop(machine.work(post(made="since", phone=KNOWN, at_us=wall_clock_us())))
     with pytest.raises(CannotMove, match="worked on since"):
         moved(machine, settings)
-    again = open_postgres(str(settings.database_url))
-    empty(again)
-    again.close()
-    renew_topics(admin_client(str(settings.kafka)), PARTS)
 
+
+def test_nothing_is_written_over(machine: Machine, settings: Settings, tmp_path: Path) -> None:
+    sender = Sender(str(settings.kafka), "somebody-else")
+    event = capture_event(machine.captures[0], "key")
+    sender.send([to_message("captures", columns_of(event), b"as a door sends it, without a sequence")])
+    sender.close()
+    with pytest.raises(CannotMove, match="topic captures"):
+        moved(machine, settings)
+
+    emptied(settings)
+    renew_topics(admin_client(str(settings.kafka)), PARTS)
     other = Machine(tmp_path / "other", tmp_path / "none.csv")
     other.stop(other.work(post(made="other", phone="13811112222"), company=company(other.calls)))
     with pytest.raises(CannotMove, match="another master key"):
@@ -404,8 +408,11 @@ def test_nothing_is_written_over_and_nobody_may_be_at_work(
         moved(machine, settings)
     with pytest.raises(CannotMove, match="something in"):
         move_back(machine.folder, settings, now_us=wall_clock_us(), told=lambda _name, _count: None)
-    again = open_postgres(str(settings.database_url))
-    empty(again)
-    again.close()
+    emptied(settings)
     with pytest.raises(CannotMove, match="topic captures"):
         moved(machine, settings)
+
+
+def emptied(settings: Settings) -> None:
+    with closing(open_postgres(str(settings.database_url))) as database:
+        empty(database)
