@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(LEADFLOW_WHEELS),--no-index --find-links $(LEADFLOW_WHEELS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run cluster demo-cluster test lint format lock screenshots system clean
+.PHONY: run cluster demo-cluster test chaos lint format lock screenshots system clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/leadflow demo
@@ -23,6 +23,13 @@ demo-cluster:
 
 test: system lint
 	$(BIN)/python -m pytest $(ARGS)
+
+# The storm of the suite at full size, from another beginning each time; SEED=N repeats one. Ends with 1 if a lead is
+# lost, done twice, without owner or out of order.
+LEADS ?= 50000
+SEED ?= $(shell date +%s)
+chaos: system $(VENV)/dev.stamp
+	LEADFLOW_TEST_LEADS=$(LEADS) LEADFLOW_TEST_SEED=$(SEED) $(BIN)/python -m pytest -s tests/cluster/test_storm.py
 
 system:
 	@sh tools/system.sh

@@ -1,6 +1,6 @@
 """How fast the cluster is, beside a Faust agent that does nothing and one that writes with an ORM, a lead at a time.
 
-    python bench/cluster.py [--leads N] [--rounds N] [--rate R] [--seconds S] [--json]
+    python bench/cluster.py [--leads N] [--rounds N] [--workers N …] [--rate R] [--seconds S] [--json]
 
 Real Kafka, real PostgreSQL, parts as processes, all on this machine. Each stage finds its topic full and nobody else at
 work, and is timed from its first commit to its last; the peers read with the same agent and are timed alike.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.event import listen
 
 from bench.faust_peers import doing_nothing, naive
 from bench.latency import measure_posted
@@ -26,16 +27,16 @@ from bench.measure import in_process, median, report, rounded, spread
 from bench.workload import captures, company
 from leadflow import pipeline
 from leadflow.clock import wall_clock_us
-from leadflow.cluster import cluster_outbox
+from leadflow.cluster import cluster_outbox, cluster_stage
 from schemas.capture import Capture
 from store.company import CompanyCache
 from store.database import open_postgres
 from store.migrate import migrate
+from stream.log import Place
 from tests.support.cluster import Site
 from tools.servers import kafka, postgres
 
 STAGES = {str(one.name): one.topics[0] for one in pipeline.stages(CompanyCache())}
-WORKERS = (1, 2, 4)
 GIVE_UP_S = 600.0
 LOOK_S = 0.01
 
@@ -48,6 +49,9 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=10_000)
     parser.add_argument("--naive-leads", type=int, default=1_000, help="for the ORM, which is slow")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--workers", type=int, nargs="*", default=[1, 2, 4], help="how many processes, in turn"
+    )
     parser.add_argument("--rate", type=float, default=200, help="leads a second for the latency")
     parser.add_argument("--seconds", type=float, default=30, help="of open-loop load; 0 leaves it out")
     parser.add_argument("--json", action="store_true")
@@ -59,7 +63,8 @@ def main() -> None:
     ):
         bench = Bench(Path(place), address, url)
         result = bench.stages(args.leads, min(args.naive_leads, args.leads), args.rounds)
-        result |= bench.workers(args.leads)
+        result |= bench.round_trips(args.leads)
+        result |= bench.workers(args.leads, args.workers)
         if args.seconds:
             result |= bench.latency(args.rate, args.seconds)
             result |= bench.failover(args.rate / 2)
@@ -71,6 +76,7 @@ class Bench:
 
     def __init__(self, folder: Path, address: str, url: str) -> None:
         self._folder, self._address, self._url = folder, address, url
+        self._brokers = folder / "broker"
         self._numbers = itertools.count()
 
     def stages(self, leads: int, naive_leads: int, rounds: int) -> dict[str, Any]:
@@ -82,7 +88,7 @@ class Bench:
         costs: dict[str, Any] = {}
         for number in range(rounds):
             with self._installed(parts=1) as site:
-                wal = _wal(site)
+                wal, kept = _wal(site), _bytes(self._brokers)
                 door = site.door()
                 for group in _groups(leads):
                     site.accept(door, group)
@@ -90,7 +96,10 @@ class Bench:
                 for name in STAGES:
                     speeds[name].append(_drain(site, name, leads))
                     _forward(site)
-                costs = {"wal_bytes_per_lead": rounded((_wal(site) - wal) / leads)}
+                costs = {
+                    "wal_bytes_per_lead": rounded((_wal(site) - wal) / leads),
+                    "kafka_bytes_per_lead": rounded((_bytes(self._brokers) - kept) / leads),
+                }
                 # The slowest of the first round stays the one that is compared.
                 slowest = min(speeds, key=lambda name: speeds[name][0])
                 idle = in_process(
@@ -125,23 +134,47 @@ class Bench:
             result |= {name: median(values), f"{name}_spread": spread(values)}
         return result | costs
 
-    def workers(self, leads: int) -> dict[str, Any]:
-        """Return the leads a second of the whole path with 1, 2 and 4 processes of every stage, on 8 partitions."""
+    def workers(self, leads: int, counts: Sequence[int]) -> dict[str, Any]:
+        """Return the leads a second of the whole path with so many processes of every stage, on 8 partitions."""
         found = []
-        for count in WORKERS:
+        for count in counts:
             with self._installed(parts=8) as site:
-                door = site.door()
-                for group in _groups(leads):
-                    site.accept(door, group)
                 site.part("timers", "timers")
-                started = time.perf_counter()
                 for number in range(count):
                     site.workers(f"w{number}")
-                _reach(site, "assignments", 1)
-                started, first = time.perf_counter(), _assigned(site)
+                door = site.door()
+                waiting = _groups(leads)
+                site.accept(door, next(waiting))
+                started = time.perf_counter()
+                for group in waiting:
+                    site.accept(door, group)
                 _reach(site, "assignments", leads)
-                found.append(rounded((leads - first) / (time.perf_counter() - started)))
-        return {"workers_1_2_4": found}
+                found.append(rounded(leads / (time.perf_counter() - started)))
+        return {f"workers_{'_'.join(map(str, counts))}": found} if counts else {}
+
+    def round_trips(self, leads: int) -> dict[str, Any]:
+        """Return the statements a batch of each stage sends to PostgreSQL, and those a lead at full batches."""
+        with self._installed(parts=1) as site:
+            door = site.door()
+            for group in _groups(leads):
+                site.accept(door, group)
+            sent: list[str] = []
+            engine = site.cluster.store.engine
+            listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+            listen(engine, "begin", lambda _connection: sent.append("BEGIN"))
+            listen(engine, "commit", lambda _connection: sent.append("COMMIT"))
+            batches: dict[str, float] = {}
+            whole = 0
+            for name, topic in STAGES.items():
+                host = cluster_stage(site.cluster, name, name).worker.host
+                sent.clear()
+                count = 0
+                while host.run_place(Place(topic, 0)):
+                    count += 1
+                whole += len(sent)
+                batches[name] = rounded(len(sent) / count)
+                _forward(site)
+            return {"round_trips_per_batch": batches, "round_trips_per_lead": rounded(whole / leads)}
 
     def latency(self, rate: float, seconds: float) -> dict[str, Any]:
         """Return percentiles from the moment a lead was due until its assignment is committed."""
@@ -159,10 +192,10 @@ class Bench:
             dying = site.workers("w1")
             site.workers("w2")
             sent = 0
-            for capture in _paced(rate, 30.0):
+            for capture in _paced(rate, 20.0):
                 site.accept(door, [capture])
                 sent += 1
-                if sent == int(rate * 10):
+                if sent == int(rate * 5):
                     dying.kill()
             _reach(site, "assignments", sent)
             waits = site.ask(_WAITS)
@@ -243,6 +276,14 @@ def _reach(site: Site, topic: str, wanted: int) -> None:
 
 def _wal(site: Site) -> int:
     return int(site.ask("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")[0][0])
+
+
+def _bytes(broker: Path) -> int:
+    """Return what the broker keeps of our topics, compressed as it is; its own topics have names with `__`.
+
+    0 for brokers of somebody else, whose disks we do not see.
+    """
+    return sum(one.stat().st_size for one in broker.glob("log/[!_]*/*.log"))
 
 
 def _administrate(url: str, statement: str) -> None:

@@ -32,22 +32,19 @@ class Peer:
         self.done = Event()
         self._wanted, self._work = wanted, work
         self._taken = 0
-        self._began: tuple[float, int] | None = None
+        self._began = 0.0
         self.per_s = 0.0
 
     def take(self, events: Sequence[Any]) -> None:
-        """Count a batch. The clock starts when the first one is done, as it does for a stage."""
+        """Count a batch. The clock starts when the first one is there: its way here is a gift to the peer."""
         if self.done.is_set():
             return
+        self._began = self._began or time.perf_counter()
         count = min(len(events), self._wanted - self._taken)
         self._work(self._taken, count)
         self._taken += count
-        now = time.perf_counter()
-        if self._began is None:
-            self._began = (now, self._taken)
-        elif self._taken == self._wanted:
-            started, first = self._began
-            self.per_s = (self._taken - first) / (now - started)
+        if self._taken == self._wanted:
+            self.per_s = self._taken / (time.perf_counter() - self._began)
             self.done.set()
 
     def assigned(self, _places: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -24,6 +25,7 @@ from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import KEY_MARK, Part, Sources, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_postgres import KeptPostgres
+from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.settings import Settings
 from schemas.capture import Capture
@@ -201,6 +203,7 @@ def cluster_door(cluster: Cluster) -> KafkaDoor:
         new_id=new_id,
         store=cluster.store,
         sender=lambda: Sender(cluster.address, name),
+        free_bytes=lambda: shutil.disk_usage(cluster.folder).free,
         probe_token=cluster.keys.probe_token,
     )
 
@@ -232,8 +235,14 @@ def cluster_stage(
     `timed` hears how long each batch took, in seconds. Raises KeyError for a stage that does not exist.
     """
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
-    host = cluster_host(cluster, stage, policy, clock)
-    worker = StageWorker(host, cluster.reader, Opener(cluster.keys), timed)
+    worker = StageWorker(
+        cluster_host(cluster, stage, policy, clock),
+        cluster.reader,
+        Opener(cluster.keys),
+        store=cluster.store,
+        clock=wall_clock_us,
+        timed=timed,
+    )
     return stage_app(worker, cluster.address, member, cluster.folder / "faust")
 
 
@@ -262,8 +271,9 @@ class ClusterEngine:
         self._clockwork: Clockwork | None = None
         self._dispatch: Dispatcher | None = None
         member = f"{socket.gethostname()}-{settings.data.name}"
+        names: tuple[StageName, ...] = ()
         if part == "stages":
-            names = stages or tuple(one.name for one in pipeline.stages(self.companies))
+            names = tuple(stages) or tuple(one.name for one in pipeline.stages(self.companies))
             apps = [
                 cluster_stage(
                     cluster,
@@ -290,6 +300,7 @@ class ClusterEngine:
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
             )
+        self._life = Life(cluster.store, f"{part}-{member}", part, names, self.unwell)
 
     @cached_property
     def door(self) -> KafkaDoor:
@@ -315,9 +326,11 @@ class ClusterEngine:
         for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
             if one is not None:
                 one.start()
+        self._life.start()
 
     def stop(self) -> None:
         """Finish what is at hand, and let go."""
+        self._life.stop(is_missed=self.broke_down)
         for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
             if one is not None:
                 one.stop()
@@ -384,6 +397,7 @@ class Clockwork:
         # The brokers keep their own copies; of the log in the store only the outbox reads.
         self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
         self._forgetting = Forgetting(cluster.store, policy)
+        self._burying = Burying(cluster.store)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -406,6 +420,7 @@ class Clockwork:
                 now_us = wall_clock_us()
                 self._retention.turn(now_us)
                 self._forgetting.turn(now_us)
+                self._burying.turn()
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

@@ -28,6 +28,7 @@ from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
 from store.acts_erase import Erasure, begin_journal, erase_keys
+from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import is_behind, migrate
@@ -36,12 +37,12 @@ from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
-from stream.host import Stage, StageHost
+from stream.host import Stage, StageHost, TopicReplaced
 from stream.log import LogReader, SqlLog, SqlReader
 from stream.retention import KEEP_US, Retention
 from stream.seal import KeyRing, master_key
 from stream.timers import fire_due
-from stream.watch import Forgetting, StageStopped
+from stream.watch import Forgetting, StageStopped, tell_standing
 
 log = structlog.get_logger()
 
@@ -277,6 +278,16 @@ class Embedded:
         """Return how many events wait for each stage."""
         return [(host.stage.name, host.backlog()) for host in self.hosts]
 
+    def _tell(self, error: Exception) -> None:
+        """Have a person told, if the store can still take it, that the stages stand until somebody restarts them."""
+        code, subject = type(error).__name__, WHOLE_STAGE
+        if isinstance(error, TopicReplaced):
+            code, subject = "topic_replaced", error.topic
+        try:
+            tell_standing(self.files.store, WHOLE_STAGE, subject, code, wall_clock_us())
+        except DBAPIError as failure:
+            log.error("alarms_failed", error=type(failure.orig).__name__)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -290,6 +301,7 @@ class Embedded:
                 # Going on could skip events; the doors stay open and /readyz says why nothing moves.
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error("stages_stopped", error=type(error).__name__)
+                self._tell(error)
                 return
             self._turned_s = time.monotonic()
             if not done:

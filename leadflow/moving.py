@@ -21,8 +21,9 @@ from stream.door_log import CAPTURES
 Told = Callable[[str, int], None]
 """Hears what is under way, and how many of it went so far."""
 
-HOSTS_OWN = ("progress", "pii_key", "relocation")
-"""Tables that are not copied as they are: how far stages are differs by the topics they read, keys lie elsewhere."""
+HOSTS_OWN = ("progress", "pii_key", "process", "relocation")
+"""Tables that are not copied as they are: how far stages are differs by the topics they read, keys lie elsewhere, and the
+processes are others."""
 NO_LIMITS = PostgresLimits(statement_s=0, idle_s=0)
 """A large table takes its time to be read, and nobody waits for it meanwhile."""
 

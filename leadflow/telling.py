@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from leadflow.clock import wall_clock_us
+from leadflow.life import who_is_missing
 from leadflow.settings import Settings
 from sinks.alarms import Alarms, Ways
 from sinks.heartbeat import Heartbeat
@@ -22,11 +23,16 @@ def tellers(
 ) -> list[Alarms | Heartbeat]:
     """Return what is to be started and stopped with the process; `trouble` says why this process is not well, if so.
 
-    The heartbeat also falls silent while a stage stands, whichever process runs it, or the store does not answer.
+    The heartbeat also falls silent while a stage stands, whichever process runs it, while nobody runs a part of the
+    cluster, or the store does not answer.
     """
+    missing = who_is_missing(store) if settings.kafka else _nobody
 
     def all_trouble() -> str | None:
-        return trouble() or _stopped(store)
+        try:
+            return trouble() or _stopped(store) or missing()
+        except DBAPIError as error:
+            return f"the store does not answer: {type(error.orig).__name__}"
 
     ways = Ways(
         settings.alarm_mail, settings.alarm_webhook, settings.alarm_webhook_secret, settings.public_url
@@ -38,10 +44,11 @@ def tellers(
     return found
 
 
+def _nobody() -> None:
+    """On one machine there is one process, so nobody is missing."""
+
+
 def _stopped(store: Database) -> str | None:
-    try:
-        with store.read() as connection:
-            found = [row["stage"] for row in open_breakers(connection) if row["state"] == "stopped"]
-    except DBAPIError as error:
-        return f"the store does not answer: {type(error.orig).__name__}"
+    with store.read() as connection:
+        found = [row["stage"] for row in open_breakers(connection) if row["state"] == "stopped"]
     return f"stopped: {', '.join(found)}" if found else None

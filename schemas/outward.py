@@ -59,14 +59,18 @@ class Assigned(Frozen):
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
 
 
+AlarmKind = Literal["source_held", "destination_held", "stage_stopped", "stage_stands", "process_gone"]
+
+
 class Alarm(Frozen):
-    """Something needs a person: a source or a destination that is held, or a stage that stopped."""
+    """Something needs a person: a source or a destination is held, a stage stopped or stands, a process is gone."""
 
     alarm_id: str
-    what: Literal["source_held", "destination_held", "stage_stopped"]
-    stage: str
+    what: AlarmKind
+    stage: str = Field(description="The stage, `*` for all; of a process its part, such as `stages`")
     source: str | None = Field(
-        description="The source; of a destination its sink and person, `sinks.crm`, `sinks.mail/wu-ting`; else None"
+        description="The source; of a destination its sink and person, `sinks.crm`, `sinks.mail/wu-ting`; of a stage "
+        "that stands the topic; of a process its name; else None"
     )
     since: AwareDatetime
     tried: int = Field(description="Lately, of this source; of a stage: the sources that were heard of")

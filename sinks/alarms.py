@@ -24,7 +24,7 @@ from sinks.port import Answer, Later, Outside, Recipient, Taken
 from sinks.registry import BadSink, sinks_of
 from sinks.webhook import post_to, signed
 from store import alarms
-from store.breakers import DELIVER, WHOLE_STAGE
+from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import Database
 
@@ -131,12 +131,11 @@ class Alarms:
 
 def alarm_of(row: Mapping[str, Any], public_url: str | None) -> Alarm:
     """Return what is told of an alarm's row. Pure."""
-    is_stage, is_destination = row["source_id"] == WHOLE_STAGE, row["stage"] == DELIVER
     return Alarm(
         alarm_id=row["alarm_id"],
-        what="stage_stopped" if is_stage else "destination_held" if is_destination else "source_held",
+        what=row["what"],
         stage=row["stage"],
-        source=None if is_stage else row["source_id"],
+        source=None if row["source_id"] == WHOLE_STAGE else row["source_id"],
         since=utc(row["at_us"]),
         tried=row["tried"],
         refused=row["refused"],
@@ -192,8 +191,8 @@ def _name(alarm: Alarm, company: Company) -> str:
 
 
 _STAGES: Mapping[Language, Mapping[str, str]] = {
-    "zh": {"parse": "解析", "resolve": "识别客户", "route": "分配"},
-    "en": {"parse": "parse", "resolve": "resolve", "route": "route"},
+    "zh": {"parse": "解析", "resolve": "识别客户", "route": "分配", "deliver": "送出", WHOLE_STAGE: "全部"},
+    "en": {WHOLE_STAGE: "(all)"},
 }
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "zh": {
@@ -211,6 +210,13 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "stage_stopped": "近期有内容的 {tried} 个接入渠道中有 {refused} 个同时在「{stage}」环节失败（最近一次：{code}），"
         "问题不在某个发送方，因此该环节已停止。内容照常接收，没有遗漏。\n\n"
         "处理办法：排除原因（公司文件、更新、环境）后运行：leadflow breaker reset --all",
+        "stage_stands subject": "「{stage}」环节停住，不会自行恢复（{code}）",
+        "stage_stands": "「{stage}」环节停住（{code}）：继续下去可能漏掉内容。内容照常接收，没有遗漏。\n\n"
+        "处理办法：\n1. /readyz 和日志写明原因；topic_replaced 表示它读取的主题被重建、恢复或截断，见 docs/operations.md 的 "
+        "A topic was replaced；\n2. 排除原因；\n3. 重启该进程，除非它已自行恢复。",
+        "process_gone subject": "进程 {id} 失联",
+        "process_gone": "集群中的进程 {id}（leadflow {stage}）一分钟没有消息，也没有正常退出。没有遗漏：它的工作由同类进程"
+        "接手；如果没有同类进程，就等它回来。\n\n处理办法：查看那台机器和该进程的日志，然后重新启动它。",
     },
     "en": {
         "source_held subject": "{source} is held: {refused} of {tried} could not be handled",
@@ -229,5 +235,14 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "one: {code}). That is no sender's doing, so the stage has stopped. The doors stay open, and nothing was "
         "skipped.\n\nWhat to do: put the cause right (the company's files, an update, the machine), then run: "
         "leadflow breaker reset --all",
+        "stage_stands subject": "The stage {stage} stands, and will not go on by itself ({code})",
+        "stage_stands": "The stage {stage} stands ({code}): going on could leave something out. The doors stay open, and "
+        "nothing was skipped.\n\nWhat to do:\n1. /readyz and the log say why; topic_replaced is a topic that was "
+        "recreated, restored or cut, see 'A topic was replaced' in docs/operations.md;\n2. put the cause right;\n3. restart "
+        "the process, unless it goes on by itself.",
+        "process_gone subject": "The process {id} is gone",
+        "process_gone": "The cluster's process {id} (leadflow {stage}) has not been heard of for a minute, and did not say "
+        "that it ends. Nothing is lost: others of its kind do its work, or it waits until there is one.\n\nWhat to do: look "
+        "at that machine and the log of the process, and start it again.",
     },
 }

@@ -7,10 +7,38 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from schemas.ids import make_id
+from schemas.outward import AlarmKind
 from store import tables
 from store.bulk import insert_ignore
 
 _alarm, _way = tables.alarm, tables.alarm_way
+
+
+def raise_alarm(
+    connection: Connection,
+    what: AlarmKind,
+    stage: str,
+    source_id: str,
+    at_us: int,
+    *,
+    tried: int = 0,
+    refused: int = 0,
+    code: str | None = None,
+    within_us: int = 1,
+) -> None:
+    """Have a person told, in the transaction of what is told. The same again `within_us` is not told again."""
+    alarm = {
+        "alarm_id": make_id("alm", what, stage, source_id, at_us // within_us),
+        "what": what,
+        "stage": stage,
+        "source_id": source_id,
+        "at_us": at_us,
+        "tried": tried,
+        "refused": refused,
+        "code": code,
+    }
+    insert_ignore(connection, _alarm, [alarm])
 
 
 def due(

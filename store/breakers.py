@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from schemas.ids import make_id
+from schemas.outward import AlarmKind
 from store import tables
 from store.acts import ActRefused, Command, Plan
+from store.alarms import raise_alarm
 from store.bulk import OneOf, Prepared, insert_ignore, listed
 from store.effects import Effect
 
@@ -145,9 +146,13 @@ def put_breaker(
         insert_ignore(connection, _breaker, [{**key, **values}])
     since_us = connection.execute(select(_breaker.c.since_us).where(known)).scalar_one_or_none()
     if since_us == opening.since_us:
-        alarm_id = make_id("alm", stage, source_id, since_us)
-        alarm = {**key, **values, "alarm_id": alarm_id, "at_us": since_us}
-        insert_ignore(connection, tables.alarm, [alarm])
+        what: AlarmKind = "source_held"
+        if source_id == WHOLE_STAGE:
+            what = "stage_stopped"
+        elif stage == DELIVER:
+            what = "destination_held"
+        counts = {"tried": opening.tried, "refused": opening.refused}
+        raise_alarm(connection, what, stage, source_id, since_us, code=opening.code, **counts)
 
 
 def destination_key(sink_id: str, dest: str) -> str:

@@ -123,7 +123,8 @@ class Database:
 
         A reader who is not done yet (a backup, an export into a pager) keeps the WAL from being emptied. Writers
         do not wait for that: they go on, and the next checkpoint is due after another `wal_limit` bytes. With
-        `wait` the reader is waited for, 10 s at most: for what must be gone from the disk.
+        `wait` the reader is waited for, 10 s at most: for what must be gone from the disk. Raises OperationalError
+        when the disk is full; the WAL then stays as it is, and nothing is lost.
         """
         if self._wal is None or self._turn is None:
             return True
@@ -132,8 +133,12 @@ class Database:
             try:
                 say: Any = raw.driver_connection
                 say.execute(f"PRAGMA busy_timeout={_BUSY_MS if wait else 0}")
-                busy, _, _ = say.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                say.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+                try:
+                    busy, _, _ = say.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    say.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            except sqlite_module().OperationalError as error:
+                raise OperationalError("wal_checkpoint", None, error) from error
             finally:
                 raw.close()
             still = self._wal.stat().st_size if busy else 0

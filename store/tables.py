@@ -284,6 +284,7 @@ alarm = Table(
     "alarm",
     state,
     _id("alarm_id", key=True),
+    _id("what"),
     _id("stage"),
     _id("source_id"),
     _us("at_us"),
@@ -302,6 +303,17 @@ alarm_way = Table(
     _id("code", null=True),
     CheckConstraint("way IN ('mail', 'webhook')", name="way"),
 )
+process = Table(
+    "process",
+    state,
+    _id("process_id", key=True),
+    _id("part"),
+    Column("stages", Text, nullable=False, comment="which ones it runs, with spaces between"),
+    Column("trouble", Text, comment="why it does not move"),
+    Column("beat_us", BigInteger, nullable=False, comment="by the store's own clock"),
+    Column("has_left", Boolean, nullable=False, comment="it ended as it was told to"),
+)
+"""The processes of a cluster that were heard of lately. Empty on one machine."""
 
 # --- who it is ----------------------------------------------------------------------------------------
 #

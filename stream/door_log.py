@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import Table, select
+from sqlalchemy.exc import OperationalError
 
 from schemas.capture import Capture
 from schemas.events import Event, type_of
@@ -28,6 +30,8 @@ from stream.crash import crash_point
 from stream.log import SqlLog
 from stream.seal import KeyRing
 
+log = structlog.get_logger()
+
 CAPTURES = "captures"
 PROBE_HEADER = "x-leadflow-probe"
 """Marks what `leadflow doctor` sends; its value is known to this process and its owner alone."""
@@ -37,7 +41,7 @@ _GROUP_MAX_BYTES = 16 * 1024 * 1024
 
 
 class Overloaded(RuntimeError):
-    """More is waiting to be written than the bound allows; the sender should try again later."""
+    """Nothing can be written now: more waits than the bound allows, or the disk takes nothing. Try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,8 @@ class DoorLog:
     async def durable(self, captures: Sequence[Capture]) -> None:
         """Return once the captures are on the disk.
 
-        Raises Overloaded when too many bytes wait, and the database's error if the commit fails; nothing of
-        its group is then on disk.
+        Raises Overloaded when too many bytes wait or the disk takes nothing, and the database's error if the commit
+        fails for a fault of ours; nothing of its group is then on disk.
         """
         done = asyncio.get_running_loop().create_future()
         self._queue(captures, (), done)
@@ -165,7 +169,7 @@ class DoorLog:
             self._commit(group)
             if self._database.wal_is_full():
                 crash_point("WAL checkpoint")
-                self._database.checkpoint()
+                self._checkpoint()
 
     def _take_group(self) -> list[Waiting]:
         size = taken = 0
@@ -178,9 +182,20 @@ class DoorLog:
         self._waiting_bytes -= size
         return group
 
+    def _checkpoint(self) -> None:
+        """Empty the WAL; on a full disk it stays until there is room. What is in it is durable as it is."""
+        try:
+            self._database.checkpoint()
+        except OperationalError as error:
+            log.error("door_checkpoint_failed", error=type(error.orig).__name__)
+
     def _commit(self, group: list[Waiting]) -> None:
         try:
             self._write(group)
+        except OperationalError as error:
+            log.error("door_cannot_write", error=type(error.orig).__name__)
+            _tell(group, Overloaded(f"the disk takes nothing: {type(error.orig).__name__}"))
+            return
         except Exception as error:
             # Each sender hears that its capture was not taken; the thread goes on with the next group.
             _tell(group, error)

@@ -18,18 +18,17 @@ from typing import Any
 import faust
 import structlog
 from faust.types import EventT, StreamT
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from stream.host import Gap, StageHost, TopicReplaced
+from store.database import Database
+from stream.host import BATCH_SHARED, Gap, StageHost, TopicReplaced
 from stream.kafka.producer import BrokersAway
 from stream.kafka.reader import KafkaReader, Opener
 from stream.log import Place
-from stream.watch import StageStopped
+from stream.watch import StageStopped, tell_standing
 
 log = structlog.get_logger()
 
-BATCH = 500
-"""Events in one transaction at most: past some hundred the fsync no longer counts, and acts of people wait longer."""
 WITHIN_S = 0.02
 """How long an agent waits for a batch to fill; three stages in a row add at most three of these to a lead's way."""
 SWEEP_S = 1.0
@@ -71,9 +70,14 @@ class StageWorker:
         host: StageHost[Any, Any],
         reader: KafkaReader,
         opener: Opener,
+        *,
+        store: Database,
+        clock: Callable[[], int],
         timed: Callable[[str, float], None] = lambda _stage, _seconds: None,
     ) -> None:
         self.host = host
+        self._store = store
+        self._clock = clock
         self._timed = timed
         self.trouble: str | None = None
         self.shares = Shares()
@@ -184,7 +188,11 @@ class StageWorker:
             except (DBAPIError, BrokersAway) as error:
                 what = type(error.orig).__name__ if isinstance(error, DBAPIError) else str(error)
                 self._say(f"stage {self.host.stage.name} waits: {what}", error)
-            except (TopicReplaced, StageStopped) as error:
+            except TopicReplaced as error:
+                if self.trouble != str(error):
+                    self._tell(error)
+                self._say(str(error), error)
+            except StageStopped as error:
                 self._say(str(error), error)
             except Exception as error:
                 self._say(f"stage {self.host.stage.name} waits: {type(error).__name__}", error)
@@ -193,6 +201,12 @@ class StageWorker:
             self.shares.retries += 1
             self._stopping.wait(pause)
             pause = min(pause * 2, RETRY_MOST_S)
+
+    def _tell(self, error: TopicReplaced) -> None:
+        try:
+            tell_standing(self._store, self.host.stage.name, error.topic, "topic_replaced", self._clock())
+        except SQLAlchemyError as failure:  # no exception may leave an agent; /readyz says it all the same
+            log.error("alarms_failed", error=type(failure).__name__)
 
     def _say(self, what: str, error: BaseException) -> None:
         if self.trouble != what:
@@ -248,7 +262,7 @@ def stage_app(worker: StageWorker, address: str, member: str, datadir: Path) -> 
 
     @app.agent(app.topic(*topics, key_serializer="raw", value_serializer="raw"), name=f"leadflow.{member}")
     async def take(stream: StreamT[Any]) -> None:
-        async for events in stream.take_events(BATCH, within=WITHIN_S):  # type: ignore[attr-defined]
+        async for events in stream.take_events(BATCH_SHARED, within=WITHIN_S):  # type: ignore[attr-defined]
             await asyncio.to_thread(worker.take, events)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]

@@ -37,9 +37,13 @@ F = TypeVar("F")
 log = structlog.get_logger()
 
 LOCK_TARGET_S = 0.020
-"""How long a batch may hold the store's write lock. Acts of people wait behind it: 20 ms is not noticed;
+"""How long a batch may hold SQLite's one write lock. Acts of people wait behind it: 20 ms is not noticed;
 much less, and the fsync of each commit outweighs the work."""
 BATCH_MIN, BATCH_MAX = 8, 1_000
+BATCH_SHARED = 500
+"""Events in a batch on PostgreSQL, however long it takes: a batch keeps out only who is at the same customers and teams,
+and where the server is far away or slow it is its fixed number of round trips that costs, so small ones cost more.
+Past some hundred the fsync no longer counts."""
 REPLAY = "replay"
 """The topic on which people have refused events decided on once more; every stage reads it for its own."""
 
@@ -63,6 +67,10 @@ _DONE = Prepared(
 
 class TopicReplaced(RuntimeError):
     """The topic is not the one this stage read before: recreated or restored. Going on would skip events."""
+
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(why)
+        self.topic = topic
 
 
 class Gap(RuntimeError):
@@ -159,7 +167,8 @@ class StageHost(Generic[P, F]):
         policy: Policy | None = None,
     ) -> None:
         self.stage = stage
-        self.metrics = HostMetrics(batch_limit=min(100, batch_max))
+        first = 100 if store.dialect == "sqlite" else BATCH_SHARED
+        self.metrics = HostMetrics(batch_limit=min(first, batch_max))
         self._readers = readers
         self._store = store
         self._out = out
@@ -212,11 +221,8 @@ class StageHost(Generic[P, F]):
 
     def run_place(self, place: Place) -> int:
         """Read and handle the next batch of one partition; return how many events were done. As `run_once`."""
-        head = self._readers[place.topic].head(place)
-        mark = self._known.get(place) or self._mark(place)
-        if mark is None:
-            mark = self._begin(place, head)
-        self._check(place, head, mark)
+        mark = self._known.get(place) or self._mark_or_begin(place)
+        head = self._verified(place, mark)
         self._known[place] = mark
         if mark.next_off == head.end:
             return 0
@@ -240,8 +246,7 @@ class StageHost(Generic[P, F]):
 
     def verify(self, place: Place) -> None:
         """Make sure that a partition is the one this stage has read so far. Raises TopicReplaced."""
-        head = self._readers[place.topic].head(place)
-        self._check(place, head, self._mark(place) or self._begin(place, head))
+        self._verified(place, self._mark_or_begin(place))
 
     def verify_topics(self) -> dict[Place, int]:
         """Make sure that every topic this stage has read is the one it was, whoever reads its partitions now.
@@ -254,7 +259,7 @@ class StageHost(Generic[P, F]):
             rows = connection.execute(select(table).where(table.c.stage == self.stage.name)).all()
         for row in {row.topic: row for row in rows}.values():
             place = Place(row.topic, row.part)
-            self._check(place, self._readers[row.topic].head(place), Mark(row.topic_id, row.next_off, -1))
+            self._verified(place, Mark(row.topic_id, row.next_off, -1))
         return {Place(row.topic, row.part): row.next_off for row in rows}
 
     def backlog(self, places: Iterable[Place] | None = None) -> int:
@@ -280,26 +285,34 @@ class StageHost(Generic[P, F]):
     def _alone(self) -> tuple[str, ...]:
         return (*self.stage.one_by_one, REPLAY)
 
-    def _begin(self, place: Place, head: Head) -> Mark:
+    def _mark_or_begin(self, place: Place) -> Mark:
+        if (mark := self._mark(place)) is not None:
+            return mark
+        topic_id = self._readers[place.topic].head(place).topic_id
         row = {
             "stage": self.stage.name,
             "topic": place.topic,
             "part": place.part,
-            "topic_id": head.topic_id,
+            "topic_id": topic_id,
             "next_off": 0,
             "sequence": -1,
         }
         with self._store.write() as connection:
             insert_ignore(connection, tables.progress, [row])
-        return self._mark(place) or Mark(head.topic_id, 0, -1)
+        return self._mark(place) or Mark(topic_id, 0, -1)
 
-    def _check(self, place: Place, head: Head, mark: Mark) -> None:
+    def _verified(self, place: Place, mark: Mark) -> Head:
+        """Return what is kept of a partition, looked at after the mark was: another worker may go on meanwhile, and
+        would be beyond an end that was read before. Raises TopicReplaced.
+        """
+        head = self._readers[place.topic].head(place)
         if head.topic_id == mark.topic_id and head.start <= mark.next_off <= head.end:
-            return
+            return head
         raise TopicReplaced(
+            place.topic,
             f"topic {place.topic!r} (partition {place.part}) read by stage {self.stage.name!r} was recreated, restored "
             f"or cut (identity {mark.topic_id} → {head.topic_id}, kept {head.start} to {head.end}, next "
-            f"{mark.next_off}). Nothing was skipped; see 'A topic was replaced' in docs/operations.md."
+            f"{mark.next_off}). Nothing was skipped; see 'A topic was replaced' in docs/operations.md.",
         )
 
     def _process(self, events: list[Logged], read_at: int | None = None) -> int:
@@ -528,8 +541,10 @@ class StageHost(Generic[P, F]):
         return {Place(row.topic, row.part): Mark(row.topic_id, row.next_off, row.sequence) for row in rows}
 
     def _pace(self, count: int, held_s: float) -> None:
-        """Move the batch size towards what fits into LOCK_TARGET_S: halve fast, grow slowly."""
+        """Move the batch size towards what fits into LOCK_TARGET_S: halve fast, grow slowly; on SQLite only."""
         self.metrics.held_s += held_s
+        if self._store.dialect != "sqlite":
+            return
         limit = self.metrics.batch_limit
         if held_s > LOCK_TARGET_S * 1.5:
             limit //= 2

@@ -16,6 +16,7 @@ from schemas.events import Event
 from schemas.results import Refused
 from schemas.results import Stage as StageName
 from store import breakers
+from store.alarms import raise_alarm
 from store.breakers import WHOLE_STAGE, Bucket
 from store.database import Database
 from stream.breaker import Count, Policy, Sources, fails, judge, survey
@@ -28,6 +29,8 @@ FORGET_US = 600_000_000
 
 BUCKET_US = 60_000_000
 """Counts are kept by the minute: a window of an hour is then at most a minute longer than said."""
+
+_HOUR_US = 3_600_000_000
 
 
 class StageStopped(RuntimeError):
@@ -175,6 +178,12 @@ def stop_stage(store: Database, verdict: MostSourcesFail, at_us: int) -> None:
         stopped = breakers.Opening("stopped", at_us, heard, failing, verdict.code)
         breakers.put_breaker(connection, verdict.stage, WHOLE_STAGE, stopped)
     log.error("stage_stopped", stage=verdict.stage, failing=failing, code=verdict.code)
+
+
+def tell_standing(store: Database, stage: str, subject: str, code: str, at_us: int) -> None:
+    """Have a person told that a stage stands and will not go on by itself; once an hour, however many find it so."""
+    with store.write() as connection:
+        raise_alarm(connection, "stage_stands", stage, subject, at_us, code=code, within_us=_HOUR_US)
 
 
 def _source_of(logged: Logged) -> str | None:

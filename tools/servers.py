@@ -214,15 +214,22 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would: the postmaster, and with it every session."""
-        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
-        sessions = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-        for one in (str(pid), *sessions.stdout.split()):
-            with suppress(ProcessLookupError):
-                os.kill(int(one), signal.SIGKILL)
+        noted = self.folder / "postmaster.pid"
+        if noted.exists():
+            pid = noted.read_text().split()[0]
+            sessions = subprocess.run(["pgrep", "-P", pid], capture_output=True, text=True, check=False)
+            for one in (pid, *sessions.stdout.split()):
+                with suppress(ProcessLookupError):
+                    os.kill(int(one), signal.SIGKILL)
         # Where nobody reaps orphans the dead postmaster would pass for a running one.
         for left in ("postmaster.pid", ".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
             (self.folder / left).unlink(missing_ok=True)
         self._runs = False
+
+    def runs(self) -> bool:
+        """Tell whether it takes connections; a server whose disk is full may have ended by itself."""
+        with socket.socket(socket.AF_UNIX) as line:
+            return line.connect_ex(str(self.folder / ".s.PGSQL.5432")) == 0
 
     def stop(self) -> None:
         """Stop it as its operator would, if it was not killed."""

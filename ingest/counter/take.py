@@ -66,7 +66,7 @@ class Take:
             await self.log.durable([capture])
         except Overloaded:
             busy = _not(
-                503, "overloaded", "Too much is waiting to be written.", "Try again in a few seconds."
+                503, "overloaded", "It cannot be written at the moment.", "Try again in a few seconds."
             )
             return replace(busy, posted=posted)
         return capture

@@ -93,7 +93,7 @@ class CallDoor:
             await self.log.durable(captures)
         except Overloaded:
             return problem(
-                503, "overloaded", "Too much is waiting to be written; try again in a few seconds."
+                503, "overloaded", "It cannot be written at the moment; try again in a few seconds."
             )
         crash_point("answered")
         return JSONResponse({"accepted": len(captures)}, status_code=202)

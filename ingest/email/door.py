@@ -61,7 +61,7 @@ class MailDoor:
         try:
             await self.log.durable(captures)
         except Overloaded:
-            return "451 4.3.1 Too much is waiting to be written; try again later"
+            return "451 4.3.1 It cannot be written at the moment; try again later"
         except Exception:
             # Whatever the disk said, the sender keeps the mail and tries again.
             return "451 4.3.0 The mail could not be stored; try again later"

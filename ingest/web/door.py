@@ -73,7 +73,7 @@ class WebDoor:
             await self.log.durable([capture])
         except Overloaded:
             response = problem(
-                503, "overloaded", "Too much is waiting to be written.", "Try again in a few seconds."
+                503, "overloaded", "It cannot be written at the moment.", "Try again in a few seconds."
             )
             response.headers["retry-after"] = "5"
             return response

@@ -46,6 +46,9 @@ class SpoolLimits:
     """A day of a busy site's forms and mails; the disk behind it must have more."""
     max_age_s: float = 24 * 3_600.0
     """After a day nobody can say any more that a lead is being dealt with."""
+    min_free_bytes: int = 64 * 1024**2
+    """Left free on the disk: to take out of the spool what was sent on, its file must be written to as well. That needs
+    the WAL's 8 MB and the overwritten rows of one forwarding: FORWARD_BYTES, or a single mail of up to 34 MB sealed."""
 
 
 class KafkaDoor(DoorLog):
@@ -61,6 +64,7 @@ class KafkaDoor(DoorLog):
         new_id: Callable[[], str],
         store: Database,
         sender: Callable[[], Sending],
+        free_bytes: Callable[[], int],
         limits: SpoolLimits | None = None,
         probe_token: str = "",
     ) -> None:
@@ -68,12 +72,15 @@ class KafkaDoor(DoorLog):
         self._store = store
         self._sender = sender()
         self._forwarder_sender = sender()
+        self._free_bytes = free_bytes
         self._limits = limits or SpoolLimits()
         self._spooling = threading.Lock()
         """Held while the spool is written or found empty: nothing new may overtake what waits in it."""
         self._is_empty = False
         self.spooled_bytes = 0
         self.oldest_us: int | None = None
+        self._sent_off = -1
+        """The last of the spool that is with the brokers, though a full disk may keep it from being taken out."""
         self._more = threading.Event()
         self._stopping = threading.Event()
         self._forwarder = threading.Thread(target=self._forward, name="spool", daemon=True)
@@ -134,6 +141,8 @@ class KafkaDoor(DoorLog):
     def _refuse_beyond_limits(self, size: int) -> None:
         if self.spooled_bytes + size > self._limits.max_bytes:
             raise Overloaded(f"{self.spooled_bytes} bytes wait for the brokers on this machine")
+        if self._free_bytes() - size < self._limits.min_free_bytes:
+            raise Overloaded("the disk of the spool is full")
         if self.oldest_us is not None:
             age_s = (self._clock() - self.oldest_us) / _SECOND_US
             if age_s > self._limits.max_age_s:
@@ -183,7 +192,9 @@ class KafkaDoor(DoorLog):
             ]
         with self._store.write() as connection:
             insert_ignore(connection, tables.pii_key, keys)
-        self._forwarder_sender.send([to_message(CAPTURES, row, row["sealed"]) for row in rows])
+        if unsent := [row for row in rows if row["off"] > self._sent_off]:
+            self._forwarder_sender.send([to_message(CAPTURES, row, row["sealed"]) for row in unsent])
+            self._sent_off = rows[-1]["off"]
         crash_point("forwarded, unrecorded")
         with self._database.write() as connection:
             connection.execute(delete(table).where(table.c.topic == CAPTURES, table.c.off <= rows[-1]["off"]))

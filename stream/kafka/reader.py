@@ -137,8 +137,9 @@ class KafkaReader:
                 self._close()
                 if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:
                     raise TopicReplaced(
+                        place.topic,
                         f"topic {place.topic!r} has no partition {place.part}, which the group was given when it had "
-                        "more: it was recreated with fewer. See 'A topic was replaced' in docs/operations.md."
+                        "more: it was recreated with fewer. See 'A topic was replaced' in docs/operations.md.",
                     ) from None
                 raise BrokersAway(str(error.args[0])) from None
         return Head(self._ids[place.topic], end, start)

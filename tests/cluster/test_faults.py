@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -58,6 +59,25 @@ def test_two_forwarders_of_which_one_dies(site: Site) -> None:
     site.assert_sound(captures)
 
 
+def test_a_zombie_beside_its_successor(site: Site) -> None:
+    """A worker stands still for longer than its session, wakes up, and goes on with what it had."""
+    door = site.door()
+    site.outbox()
+    captures = posts(400)
+    zombie = site.workers("a")
+    site.accept(door, captures[:200])
+    site.wait(lambda: site.count("capture") > 20, "the first batches")
+    zombie.send(signal.SIGSTOP)
+    site.accept(door, captures[200:])
+    site.workers("b")
+    site.wait(lambda: site.count("task") >= 400, "every task, by the successor", 120)
+    zombie.send(signal.SIGCONT)
+    more = posts(100, first=1_000)
+    site.accept(door, more)
+    site.wait(lambda: site.count("task") >= 500, "the tasks of both")
+    site.assert_sound([*captures, *more])
+
+
 def test_offsets_reset_to_the_beginning(site: Site) -> None:
     door = site.door()
     site.outbox()
@@ -87,6 +107,9 @@ def test_a_topic_deleted_and_recreated_stops_the_stage_with_an_alarm(site: Site)
     site.accept(door_after, posts(5, first=900))
     site.wait(lambda: "was recreated" in worker.well()[1], "the alarm", 30)
     assert site.count("capture") == 50, "nothing of the new topic was taken for the old one's"
+    site.wait(lambda: site.count("alarm") > 0, "a person is told")
+    told = site.ask("SELECT what, stage, source_id, code FROM alarm")
+    assert told == [("stage_stands", "parse", "captures", "topic_replaced")], "once"
     assert worker.alive
 
 
@@ -121,21 +144,6 @@ def test_poison_among_many(site: Site) -> None:
     }
     assert places == {(b"captures", b"1", b"0"), (b"captures", b"2", b"0")}
     assert {one["__connect.errors.stage"] for one in told} == {b"parse"}
-
-
-def test_workers_that_join_and_leave_while_leads_pass(site: Site) -> None:
-    door = site.door()
-    site.outbox()
-    captures = posts(1_500)
-    site.workers("w0")
-    storm = [site.part("stages", f"w{number}") for number in (1, 2)]
-    for number in range(5):
-        site.accept(door, captures[number * 300 : (number + 1) * 300])
-        leaving = storm.pop(0)
-        leaving.kill() if number % 2 else leaving.stop()
-        storm.append(site.part("stages", f"w{number + 3}"))
-    site.wait(lambda: site.count("task") >= 1_500, "every task", 120)
-    site.assert_sound(captures)
 
 
 def test_two_leads_of_one_customer_in_the_same_instant(site: Site) -> None:

@@ -17,10 +17,14 @@ from sinks.alarms import Alarms, Ways
 from sinks.heartbeat import Heartbeat
 from sinks.ladder import STEPS_US
 from sinks.port import outside
+from store import tables
+from store.alarms import raise_alarm
 from store.company import CompanyCache
+from store.database import open_sqlite
 from stream.breaker import Policy
-from stream.watch import StageStopped
+from stream.watch import StageStopped, tell_standing
 from tests.support.listener import Listener
+from tests.support.live import Live
 from tests.support.postbox import Postbox
 from tests.support.receiver import SECRET, Receiver
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig
@@ -117,9 +121,51 @@ def test_a_stage_that_stopped_is_told(rig: Rig, postbox: Postbox) -> None:
     with pytest.raises(StageStopped):
         rig.run()
     assert alarms_of(rig, Clock()).turn() == 2
+    # Both are of one moment, and come in either order.
+    texts = {mail["Subject"]: text_of(mail) for _, mail in postbox.came}
+    subject = "The stage parse has stopped: 2 of 3 sources fail at once"
+    assert "leadflow breaker reset --all" in texts[subject]
+
+
+def test_a_stage_that_stands_is_told_once_an_hour_whoever_finds_it_so(rig: Rig, postbox: Postbox) -> None:
+    for at_us in (MONDAY_10, MONDAY_10 + MINUTE, MONDAY_10 + HOUR):
+        tell_standing(rig.store, "parse", "captures", "topic_replaced", at_us)
+    tell_standing(rig.store, "*", "*", "KeyError", MONDAY_10)
+    assert alarms_of(rig, Clock()).turn() == 3
     subjects = [mail["Subject"] for _, mail in postbox.came]
-    assert subjects[1] == "The stage parse has stopped: 2 of 3 sources fail at once"
-    assert "leadflow breaker reset --all" in text_of(postbox.came[1][1])
+    assert sorted(subjects) == [
+        "The stage (all) stands, and will not go on by itself (KeyError)",
+        "The stage parse stands, and will not go on by itself (topic_replaced)",
+        "The stage parse stands, and will not go on by itself (topic_replaced)",
+    ]
+
+
+def test_a_process_that_is_gone_is_told_in_the_recipients_language(
+    rig: Rig, postbox: Postbox, receiver: Receiver
+) -> None:
+    with rig.store.write() as connection:
+        raise_alarm(connection, "process_gone", "stages", "stages-host-a", MONDAY_10)
+    assert alarms_of(rig, Clock(), mail=OPS, webhook=receiver.url, secret=SECRET).turn() == 2
+    ((_, mail),) = postbox.came
+    assert mail["Subject"] == "进程 stages-host-a 失联"
+    (post,) = receiver.taken
+    alarm = Alarm.model_validate_json(orjson.dumps(post.content["data"]))
+    assert (alarm.what, alarm.stage, alarm.source) == ("process_gone", "stages", "stages-host-a")
+
+
+def test_the_stages_of_one_machine_that_stand_for_good_are_told(tmp_path: Path) -> None:
+    """The doors' file was put back without the store's: going on would skip, so nothing goes on until somebody looks."""
+    live = Live(tmp_path / "data")
+    live.start()
+    live.stop()
+    doors = open_sqlite(tmp_path / "data" / "doors.db")
+    with doors.write() as connection:
+        connection.execute(tables.door_head.update().values(topic_id="another"))
+    doors.close()
+    live.start(statuses=(503,))
+    told = live.query("SELECT what, stage, source_id, code FROM alarm")
+    live.stop()
+    assert told == [("stage_stands", "*", "captures", "topic_replaced")]
 
 
 def test_what_failed_comes_again_by_itself_and_what_arrived_does_not(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -203,6 +203,45 @@ def test_a_replaced_or_cut_topic_stops_the_stage(
     for look in (host.run_place, host.verify):
         with pytest.raises(TopicReplaced):
             look(Place("leads", 0))
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+@pytest.mark.parametrize("look", ["run_place", "verify", "verify_topics"])
+def test_a_host_overtaken_while_it_looks_sees_no_other_topic(
+    rig: Rig, host: StageHost[Any, Any], topic: Partitions, look: str, has_begun: bool
+) -> None:
+    """Another worker does what came since the end was read: the place is beyond that end, and all is well."""
+    place = Place("leads", 0)
+    topic.put(0, "first")
+    if has_begun:
+        host.run_place(place)
+    overtaken = Overtaken(topic, lambda: host.run_place(place))
+    readers = dict.fromkeys(("leads", "replay"), overtaken)
+    slow = StageHost(Noting(), readers, rig.store, rig.files.store_log, lambda one: one.time_us)
+    match look:
+        case "run_place":
+            slow.run_place(place)
+        case "verify":
+            slow.verify(place)
+        case _:
+            slow.verify_topics()
+    host.run_place(place)
+    assert noted(rig) == [one.event.id for one in topic.parts[0]]
+
+
+class Overtaken:
+    """A topic that grows, and whose new event another worker does, right after somebody has looked at its end."""
+
+    def __init__(self, topic: Partitions, overtake: Callable[[], object]) -> None:
+        self._topic = topic
+        self._overtake = overtake
+        self.read = topic.read
+
+    def head(self, place: Place) -> Head:
+        found = self._topic.head(place)
+        self._topic.put(0, f"later {len(self._topic.parts[0])}")
+        self._overtake()
+        return found
 
 
 def test_two_hosts_that_share_all_partitions_do_each_event_once(

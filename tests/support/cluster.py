@@ -164,9 +164,13 @@ class Site:
 
     def part(self, part: str, member: str, *options: str, **environment: str) -> Process:
         """Start a part and wait until it is ready, or has died at the crash point that `environment` names."""
+        return self.begin(part, member, *options, **environment).ready()
+
+    def begin(self, part: str, member: str, *options: str, **environment: str) -> Process:
+        """Start a part, and do not wait for it."""
         process = Process(self.settings, part, member, *options, **environment)
         self._running.append(process)
-        return process.ready()
+        return process
 
     def accept(self, door: KafkaDoor, captures: Iterable[Capture]) -> None:
         """Give captures to a door, and return once it would answer."""

@@ -1,10 +1,11 @@
-"""A line to PostgreSQL that can be cut in the middle of a COMMIT: before it arrives, or before its answer does."""
+"""Lines to PostgreSQL: one that can be cut in the middle of a COMMIT, and one by TCP that takes its time."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +81,47 @@ class CommitCutter:
             pass
         finally:
             _shut(client, server)
+
+
+class TcpLine:
+    """A port of this machine behind which PostgreSQL answers, each time `delay_s` later than it would."""
+
+    def __init__(self, server_folder: Path, delay_s: float = 0.0) -> None:
+        self.delay_s = delay_s
+        self._server = str(server_folder / ".s.PGSQL.5432")
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, of_socket: str) -> str:
+        """Return the URL of this line for that of the server's socket."""
+        return f"{of_socket.split('?', maxsplit=1)[0]}?host=127.0.0.1&port={self.port}"
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server)
+            for one, other, late in ((client, server, True), (server, client, False)):
+                threading.Thread(target=self._pass_on, args=(one, other, late), daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket, late: bool) -> None:
+        try:
+            while data := one.recv(65_536):
+                if late:
+                    time.sleep(self.delay_s)
+                other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            _shut(one, other)
 
 
 def _shut(*sockets: socket.socket) -> None:

@@ -62,6 +62,7 @@ def upgrade() -> None:
     op.create_table(
         "alarm",
         sa.Column("alarm_id", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("source_id", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
@@ -584,6 +585,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_pii_key_capture_id", ["capture_id"], unique=False)
 
     op.create_table(
+        "process",
+        sa.Column("process_id", sa.Text(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("stages", sa.Text(), nullable=False, comment="which ones it runs, with spaces between"),
+        sa.Column("trouble", sa.Text(), nullable=True, comment="why it does not move"),
+        sa.Column("beat_us", sa.BigInteger(), nullable=False, comment="by the store's own clock"),
+        sa.Column("has_left", sa.Boolean(), nullable=False, comment="it ended as it was told to"),
+        sa.PrimaryKeyConstraint("process_id", name=op.f("pk_process")),
+    )
+    op.create_table(
         "product",
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("line_id", sa.Text(), nullable=False),
@@ -910,6 +921,7 @@ def downgrade() -> None:
     op.drop_table("progress")
     op.drop_table("product_line")
     op.drop_table("product")
+    op.drop_table("process")
     with op.batch_alter_table("pii_key", schema=None) as batch_op:
         batch_op.drop_index("ix_pii_key_capture_id")
 
