@@ -231,6 +231,9 @@ def test_the_cluster_goes_on_where_the_machine_stopped_and_back_again(
     told = leadflow(settings, "migrate", str(machine.folder))
     assert "lead\t151\t" in told
     assert "the same on both sides" in told
+    assert "此前已迁移完成" in leadflow(settings, "migrate", str(machine.folder), LC_ALL="zh_CN.UTF-8")
+    alone = settings.model_copy(update={"data": machine.folder})
+    assert "此数据已迁出" in leadflow(alone, "run", code=2, LC_ALL="zh_CN.UTF-8")
     site = Site(tmp_path, str(settings.kafka), str(settings.database_url), moved=True)
     try:
         works_on(site, machine)
@@ -259,7 +262,7 @@ def test_the_cluster_goes_on_where_the_machine_stopped_and_back_again(
     goes_on(Machine(folder, machine.calls), raw)
 
 
-def leadflow(settings: Settings, *arguments: str) -> str:
+def leadflow(settings: Settings, *arguments: str, code: int = 0, **more: str) -> str:
     """Run the command line of the cluster's machine and return what it printed."""
     variables = {
         "LEADFLOW_DATA": str(settings.data),
@@ -268,9 +271,9 @@ def leadflow(settings: Settings, *arguments: str) -> str:
     }
     command = [sys.executable, "-m", "leadflow.cli", *arguments]
     done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+        command, env={**os.environ, **variables, **more}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 
 
