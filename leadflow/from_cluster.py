@@ -15,6 +15,7 @@ from heapq import merge
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Row as SqlRow
 from sqlalchemy import delete, select, update
 
 from leadflow import pipeline
@@ -111,15 +112,11 @@ def _is_here(source: Database, folder: Path, now_us: int) -> bool:
         left = standing(connection)
     if left is None or left.state != "gone":
         return False
-    if (folder / "store.db").exists():
-        store = open_sqlite(folder / "store.db")
-        with store.read() as connection:
-            there = standing(connection)
-        store.close()
-        if there is not None and there.origin == left.origin:
-            if there.state == "coming":
-                _open(folder, left.origin, now_us)
-            return True
+    there = _standing_in(folder)
+    if there is not None and there.origin == left.origin:
+        if there.state == "coming":
+            _open(folder, left.origin, now_us)
+        return True
     raise CannotMove(
         "This cluster was moved back into another folder before.", "此集群此前已迁回另一个文件夹。"
     )
@@ -133,18 +130,22 @@ def _refuse_occupied(folder: Path, settings: Settings) -> None:
         )
     if not folder.exists():
         return
-    if (folder / "store.db").exists():
-        store = open_sqlite(folder / "store.db")
-        with store.read() as connection:
-            there = standing(connection)
-        store.close()
-        if there is not None and there.state == "coming":
-            return  # a copy that was finished and never opened: it is made anew
+    there = _standing_in(folder)
+    if there is not None and there.state == "coming":
+        return  # a copy that was finished and never opened: it is made anew
     if {one.name for one in folder.iterdir()} - {SETTINGS, LOCK}:
         raise CannotMove(
             f"There is something in {folder}, and nothing is written over. Name another folder.",
             f"{folder} 不是空文件夹，不会覆盖。请换一个文件夹。",
         )
+
+
+def _standing_in(folder: Path) -> SqlRow[Any] | None:
+    """Return where the store in a folder says it is; None if there is none, or it was never moved."""
+    if not (folder / "store.db").exists():
+        return None
+    with closing(open_sqlite(folder / "store.db")) as store, store.read() as connection:
+        return standing(connection)
 
 
 def _work_off(cluster: Cluster, settings: Settings) -> None:
