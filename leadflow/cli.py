@@ -14,6 +14,7 @@ from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_init import init
+from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
 from leadflow.cli_service import service
 from leadflow.cli_token import token
@@ -26,6 +27,7 @@ dead = typer.Typer(no_args_is_help=True, help="What needs repair: list, show, re
 app.command()(init)
 app.command()(backup)
 app.command()(restore)
+app.command()(migrate)
 for part in (doors, stages, sinks, timers, console):
     app.command()(part)
 app.add_typer(topics, name="topics")
@@ -41,11 +43,14 @@ def run() -> None:
     """Run doors, stages and console in one process, until stopped."""
     from leadflow.lock import AlreadyRunning
     from leadflow.server import run_host
+    from store.relocation import NotHere
 
     try:
         run_host(settings())
     except AlreadyRunning as running:
         fail(str(running))
+    except NotHere as elsewhere:
+        fail(elsewhere.en, elsewhere.zh)
 
 
 @app.command()

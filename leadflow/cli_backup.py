@@ -97,6 +97,7 @@ def restore(
     from leadflow.archive import BadBackup
     from leadflow.logs import set_up_logs
     from leadflow.restore import Wanted
+    from store.relocation import NotHere
 
     here = settings()
     set_up_logs(here.log_json)
@@ -111,6 +112,8 @@ def restore(
         done = _restored(wanted, here, check)
     except BadBackup as bad:
         fail(bad.en, bad.zh)
+    except NotHere as elsewhere:
+        fail(elsewhere.en, elsewhere.zh)
     except DBAPIError as error:
         fail(f"The database failed: {error.orig}", f"数据库出错：{error.orig}")
     except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
@@ -24,6 +24,7 @@ from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import (
+    KEY_MARK,
     Part,
     Sources,
     drop_keys_to_erase,
@@ -47,12 +48,13 @@ from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
 from store.dump import is_empty
 from store.migrate import migrate
+from store.relocation import NotHere, refuse_elsewhere
 from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, fetch_keys
 from stream.faust_app import AppThread, StageApp, StageWorker, stage_app
-from stream.host import StageHost
+from stream.host import Stage, StageHost
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import FORWARD, Outbox
 from stream.kafka.producer import Sender
@@ -134,6 +136,14 @@ def open_cluster(settings: Settings, role: str = "") -> Cluster:
     name = f"leadflow {role}".rstrip()
     settings.data.mkdir(parents=True, exist_ok=True)
     store = open_postgres(settings.database_url, settings.database_limits, name)
+    try:
+        return _brought_up_to_date(settings, settings.kafka, store)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _brought_up_to_date(settings: Settings, brokers: str, store: Database) -> Cluster:
     with store.read() as connection:
         is_new = is_empty(connection)
     if is_new and not settings.erasures.exists():
@@ -149,14 +159,18 @@ def open_cluster(settings: Settings, role: str = "") -> Cluster:
     store_log = SqlLog(tables.log, tables.topic_head, keys)
     with store.write() as connection:
         store_log.create(connection, pipeline.STORE_TOPICS, new_id())
-    _check_master_key(store, key)
+        try:
+            refuse_elsewhere(connection)
+        except NotHere as elsewhere:
+            raise NotReady(str(elsewhere)) from None
+        keep_key_mark(connection, key)
     opener = Opener(keys)
-    reader = KafkaReader(settings.kafka, opener, [one.name for one in topics_of(settings.partitions)])
+    reader = KafkaReader(brokers, opener, [one.name for one in topics_of(settings.partitions)])
     cluster = Cluster(
         store,
         store_log,
         keys,
-        settings.kafka,
+        brokers,
         settings.data,
         settings.erasures,
         reader,
@@ -172,16 +186,13 @@ def check_topics(settings: Settings) -> None:
         raise NotReady(f"Topics are missing: {', '.join(gone)}. Make them with: leadflow topics apply")
 
 
-def _check_master_key(store: Database, key: bytes) -> None:
-    """Compare this machine's master key with the one that the store's captures are sealed under."""
+def keep_key_mark(connection: Connection, key: bytes) -> None:
+    """Note which master key the store's captures are sealed under. Raises NotReady if it is another one."""
     mark = hmac.digest(key, b"leadflow master key", "sha256").hex()
     table = tables.setting
-    row = {"key": "master_key_mark", "value_json": f'"{mark}"'}
-    with store.write() as connection:
-        insert_ignore(connection, table, [row])
-        kept = connection.execute(
-            select(table.c.value_json).where(table.c.key == "master_key_mark")
-        ).scalar_one()
+    row = {"key": KEY_MARK, "value_json": f'"{mark}"'}
+    insert_ignore(connection, table, [row])
+    kept = connection.execute(select(table.c.value_json).where(table.c.key == KEY_MARK)).scalar_one()
     if kept != row["value_json"]:
         raise NotReady(
             "This machine's master key is not the one that the store was sealed under. Copy master.key from the "
@@ -190,7 +201,15 @@ def _check_master_key(store: Database, key: bytes) -> None:
 
 
 def cluster_door(cluster: Cluster) -> KafkaDoor:
-    """Return the door of this process; its spool is `doors.db` in the data folder."""
+    """Return the door of this process; its spool is `doors.db` in the data folder.
+
+    Raises NotReady for the folder of an embedded installation, whose captures would all go out from there.
+    """
+    if (cluster.folder / "store.db").exists():
+        raise NotReady(
+            f"{cluster.folder} holds an installation of one machine. Move it: set LEADFLOW_DATA to another folder, then "
+            f"leadflow migrate {cluster.folder}"
+        )
     spool = open_sqlite(cluster.folder / "doors.db")
     migrate(spool, "doors")
     spool_log = SqlLog(tables.door_log, tables.door_head, cluster.keys)
@@ -210,6 +229,19 @@ def cluster_door(cluster: Cluster) -> KafkaDoor:
     )
 
 
+def cluster_host(
+    cluster: Cluster,
+    stage: Stage[Any, Any],
+    policy: Policy | None = None,
+    clock: Callable[[Event], int] = wall_clock_of,
+) -> StageHost[Any, Any]:
+    """Return what runs a stage over the brokers' topics, each event decided at the time that `clock` says (µs, UTC)."""
+    readers: Mapping[str, LogReader] = dict.fromkeys(
+        (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
+    )
+    return StageHost(stage, readers, cluster.store, cluster.store_log, clock, policy=policy)
+
+
 def cluster_stage(
     cluster: Cluster,
     name: str,
@@ -224,14 +256,8 @@ def cluster_stage(
     `timed` hears how long each batch took, in seconds. Raises KeyError for a stage that does not exist.
     """
     stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
-    readers: Mapping[str, LogReader] = dict.fromkeys(
-        (*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader
-    )
-    host: StageHost[Any, Any] = StageHost(
-        stage, readers, cluster.store, cluster.store_log, clock, policy=policy
-    )
     worker = StageWorker(
-        host,
+        cluster_host(cluster, stage, policy, clock),
         cluster.reader,
         Opener(cluster.keys),
         store=cluster.store,

@@ -32,11 +32,12 @@ from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
 from store.migrate import is_behind, migrate
+from store.relocation import NotHere, refuse_elsewhere
 from store.views import capture_place
 from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, fetch_keys
-from stream.host import StageHost, TopicReplaced
+from stream.host import Stage, StageHost, TopicReplaced
 from stream.log import LogReader, SqlLog, SqlReader
 from stream.retention import KEEP_US, Retention
 from stream.seal import KeyRing, master_key
@@ -106,11 +107,12 @@ def open_files(
     *,
     backups: Path | None = None,
     journal: Path | None = None,
+    moving: bool = False,
 ) -> Files:
-    """Open a data folder, making or migrating what is needed. Raises what names the fix.
+    """Open a data folder, making or migrating what is needed. Raises what names the fix; NotHere for one that was left.
 
     `backups` is where a backup goes before tables are changed (none is made without it), `journal` the erasure
-    journal, if it does not lie beside the folder.
+    journal, if it does not lie beside the folder. `moving`: it is opened to be moved, wherever it is by now.
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_new = not (folder / "store.db").exists()
@@ -125,6 +127,14 @@ def open_files(
         log.info("backup_made", file=made.path.name, why="migration")
     migrate(doors, "doors")
     migrate(store, "state")
+    if not moving:
+        try:
+            with store.read() as connection:
+                refuse_elsewhere(connection)
+        except NotHere:
+            doors.close()
+            store.close()
+            raise
     files = _files(folder, doors, store, journal)
     with doors.write() as connection:
         files.door_log.create(connection, pipeline.DOOR_TOPICS, new_id())
@@ -158,6 +168,20 @@ def _files(folder: Path, doors: Database, store: Database, journal: Path | None 
     )
 
 
+def stage_hosts(
+    files: Files, stages: Sequence[Stage[Any, Any]], policy: Policy | None = None
+) -> list[StageHost[Any, Any]]:
+    """Return what runs these stages over a data folder, each event decided at the time it is."""
+    readers: dict[str, LogReader] = dict.fromkeys(
+        pipeline.DOOR_TOPICS, SqlReader(files.doors, files.door_log)
+    )
+    readers |= dict.fromkeys(pipeline.STORE_TOPICS, SqlReader(files.store, files.store_log))
+    return [
+        StageHost(stage, readers, files.store, files.store_log, wall_clock_of, policy=policy)
+        for stage in stages
+    ]
+
+
 class Embedded:
     """Everything but HTTP: the doors' log, the stages, the timers and the dispatch, started and stopped here."""
 
@@ -180,15 +204,8 @@ class Embedded:
             new_id=new_id,
             probe_token=probe_token,
         )
-        doors = SqlReader(files.doors, files.door_log)
-        store = SqlReader(files.store, files.store_log)
-        readers: dict[str, LogReader] = dict.fromkeys(pipeline.DOOR_TOPICS, doors)
-        readers |= dict.fromkeys(pipeline.STORE_TOPICS, store)
         stages = pipeline.stages(self.companies)
-        self.hosts: list[StageHost[Any, Any]] = [
-            StageHost(stage, readers, files.store, files.store_log, wall_clock_of, policy=policy)
-            for stage in stages
-        ]
+        self.hosts = stage_hosts(files, stages, policy)
         self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)

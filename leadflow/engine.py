@@ -44,6 +44,8 @@ time, and nobody notices a quarter of a second after a change."""
 STORE_S = 0.5
 """How long a request waits for the store to name the sources; one that is slow answers far sooner, one that is silent
 costs every visitor of that moment this, once in some ten seconds."""
+KEY_MARK = "master_key_mark"
+"""The setting of a cluster's store that tells its master key from another machine's."""
 MAILED_LINK_US = 7 * 24 * 3_600 * 1_000_000
 """How long the link in a mail opens: over a holiday, and not for ever in a mailbox."""
 _AT_ONCE = 500

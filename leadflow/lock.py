@@ -13,6 +13,8 @@ from typing import IO
 
 import orjson
 
+LOCK = "host.lock"
+
 
 class AlreadyRunning(RuntimeError):
     """A host runs on this data folder; its address is in `url`."""
@@ -39,7 +41,7 @@ class HostLock:
 def take_lock(folder: Path, url: str = "", *, smtp_port: int = 0, probe_token: str = "") -> HostLock:
     """Become the one who writes in this folder, and say where and how to be asked. Raises AlreadyRunning."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.fdopen(os.open(folder / "host.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    file = os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

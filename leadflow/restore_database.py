@@ -16,7 +16,7 @@ from sqlalchemy import delete, text
 from leadflow.archive import BadBackup, journal_of
 from leadflow.backup import compare, scratch, unpack_into, write_private
 from leadflow.clock import new_id
-from leadflow.engine import erase_again
+from leadflow.engine import KEY_MARK, erase_again
 from leadflow.kept_postgres import DUMP, KeptPostgres, contents_of, not_dumped
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store import tables
@@ -179,4 +179,4 @@ def _give_up_keys(database: Database) -> None:
     """Treat every capture as erased, and let the store take a new master key."""
     with database.write() as connection:
         connection.execute(delete(tables.pii_key))
-        connection.execute(delete(tables.setting).where(tables.setting.c.key == "master_key_mark"))
+        connection.execute(delete(tables.setting).where(tables.setting.c.key == KEY_MARK))

@@ -13,11 +13,9 @@ from leadflow.archive import BadBackup, journal_of
 from leadflow.backup import MASTER_KEY, SETTINGS, compare, scratch, sync_folder, unpack_into, write_private
 from leadflow.embedded import open_files
 from leadflow.kept_folder import look_at_folder
-from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.lock import LOCK, AlreadyRunning, take_lock
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store.database import sqlite_module
-
-_LOCK = "host.lock"
 
 
 def restore(wanted: Wanted, folder: Path, journal: Path) -> Restored:
@@ -56,7 +54,7 @@ def _restored(wanted: Wanted, folder: Path, beside: Path, *, keep: bool) -> Rest
 
 
 def _refuse_occupied(folder: Path, journal: Path) -> None:
-    if (folder / _LOCK).exists():
+    if (folder / LOCK).exists():
         try:
             take_lock(folder).close()
         except AlreadyRunning as running:
@@ -65,7 +63,7 @@ def _refuse_occupied(folder: Path, journal: Path) -> None:
                 f"Leadflow 正在 {folder} 上运行，请先停止。备份只能恢复到空文件夹。",
             ) from None
     there = {one.name for one in folder.iterdir()} if folder.exists() else set()
-    if there - {_LOCK, SETTINGS}:
+    if there - {LOCK, SETTINGS}:
         raise BadBackup(
             f"There is something in {folder}, and nothing is written over. Move it away first "
             f"(mv {folder} {folder}.before) and leave {journal} where it is.",
@@ -88,7 +86,7 @@ def _put_in_place(data: Path, journal: Path, folder: Path, beside: Path) -> None
         write_private(beside, journal.read_bytes())
     if (folder / SETTINGS).exists():  # this machine's own go before those of the one that was backed up
         shutil.copyfile(folder / SETTINGS, data / SETTINGS)
-    for name in (SETTINGS, _LOCK):
+    for name in (SETTINGS, LOCK):
         (folder / name).unlink(missing_ok=True)
     os.rename(data, folder)  # onto an empty folder, or none
     sync_folder(folder.parent)

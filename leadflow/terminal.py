@@ -119,6 +119,7 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
     """Have something done by the running host, else here; a refusal ends with 2."""
     from leadflow.operate import operate as do
     from store.acts import ActRefused
+    from store.relocation import NotHere
 
     here = settings()
     if not make and not here.is_cluster:
@@ -128,6 +129,8 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
     except ActRefused as refused:
         zh = REFUSED_ZH.get(refused.code)
         fail(str(refused), f"{zh}（{refused.code}）" if zh else None)
+    except NotHere as elsewhere:
+        fail(elsewhere.en, elsewhere.zh)
     except OSError as error:
         fail(
             f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.",

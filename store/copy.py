@@ -1,7 +1,8 @@
 """Copying every row from one database into another, and telling by count and digest that both hold the same.
 
 Tables go in the order of their foreign keys, rows in batches of one transaction each. A row that is there already is left
-alone, so a copy that was cut off is simply begun again. Nobody may write meanwhile; the digests would tell.
+alone, so a copy that was cut off is simply begun again. Nobody may write meanwhile; the digests would tell. What has to be
+said in other words on the other side (where in a log an event is) is changed on the way, and compared as changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from sqlalchemy import Connection, CursorResult, MetaData, Table, select
 
 from store.bulk import insert_ignore
 from store.database import Database
+
+Row = dict[str, Any]
+Changes = Mapping[str, Callable[[Row], Row]]
+"""By the name of a table: what becomes of a row of it on the way."""
 
 _BATCH = 1_000
 """Rows in one transaction: SQLite and PostgreSQL both spend little on the commit by then, and 1,000 large mails still
@@ -45,41 +50,78 @@ def copy_all(
     metadata: MetaData,
     *,
     leave_out: Iterable[str] = (),
+    changes: Changes | None = None,
     copied: Callable[[str, int], None] = lambda _name, _rows: None,
 ) -> dict[str, Digest]:
     """Copy every table of the metadata into a database that has them, and return what both now hold.
 
     `copied` hears of each batch: the table, and how many of its rows went so far. Raises CopyDiffers.
     """
-    names = set(leave_out)
+    names, changed = set(leave_out), changes or {}
     wanted = [table for table in metadata.sorted_tables if table.name not in names]
     for table in wanted:
-        _copy(source, target, table, copied)
-    pairs = {table.name: (digest_of(source, table), digest_of(target, table)) for table in wanted}
+        copy_table(source, target, table, table, change=changed.get(table.name), copied=copied)
+    return compared(
+        {
+            table.name: (digest_of(source, table, changed.get(table.name)), digest_of(target, table))
+            for table in wanted
+        }
+    )
+
+
+def compared(pairs: Mapping[str, tuple[Digest, Digest]]) -> dict[str, Digest]:
+    """Return what both sides hold. Raises CopyDiffers if any of it is not the same."""
     if differing := {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}:
         raise CopyDiffers(differing)
     return {name: pair[0] for name, pair in pairs.items()}
 
 
-def digest_of(database: Database, table: Table) -> Digest:
-    """Return what a table holds. The order of rows, which differs between databases, does not matter."""
-    count = total = 0
-    with database.read() as connection, _rows_of(connection, table) as found:
-        for row in found:
-            count += 1
-            total += int.from_bytes(sha256(_bytes_of(row)).digest(), "big")
-    return Digest(count, f"{total % 2**256:064x}")
-
-
-def _copy(source: Database, target: Database, table: Table, copied: Callable[[str, int], None]) -> None:
+def copy_table(
+    source: Database,
+    target: Database,
+    table: Table,
+    into: Table,
+    *,
+    change: Callable[[Row], Row] | None = None,
+    copied: Callable[[str, int], None] = lambda _name, _rows: None,
+) -> None:
+    """Copy the rows of one table into another of the same columns."""
     done = 0
     with source.read() as connection, _rows_of(connection, table) as found:
         for batch in found.mappings().partitions():
-            rows: list[Mapping[str, Any]] = [dict(row) for row in batch]
+            rows = [dict(row) if change is None else change(dict(row)) for row in batch]
             with target.write() as writing:
-                insert_ignore(writing, table, rows)
+                insert_ignore(writing, into, rows)
+            if target.wal_is_full():
+                target.checkpoint()
             done += len(rows)
-            copied(table.name, done)
+            copied(into.name, done)
+
+
+def digest_of(database: Database, table: Table, change: Callable[[Row], Row] | None = None) -> Digest:
+    """Return what a table holds, or would hold with its rows changed. Their order does not matter."""
+    total = Sum()
+    with database.read() as connection, _rows_of(connection, table) as found:
+        for row in found:
+            total.add(tuple(row) if change is None else change(dict(row._mapping)).values())
+    return total.digest
+
+
+class Sum:
+    """The digest of rows that are seen one after the other, in any order."""
+
+    def __init__(self) -> None:
+        self._rows = self._total = 0
+
+    def add(self, row: Iterable[Any]) -> None:
+        """Count a row in."""
+        self._rows += 1
+        self._total += int.from_bytes(sha256(_bytes_of(row)).digest(), "big")
+
+    @property
+    def digest(self) -> Digest:
+        """What was seen so far."""
+        return Digest(self._rows, f"{self._total % 2**256:064x}")
 
 
 def _rows_of(connection: Connection, table: Table) -> CursorResult[Any]:

@@ -647,6 +647,17 @@ config_version = Table(
     Column("version", BigInteger, nullable=False),
 )
 setting = Table("setting", state, _id("key", key=True), Column("value_json", Text, nullable=False))
+relocation = Table(
+    "relocation",
+    state,
+    Column("one", Integer, primary_key=True),
+    _id("state"),
+    Column("origin", Text, nullable=False, comment="the identity of the captures' topic where it comes from"),
+    _us("since_us"),
+    CheckConstraint("one = 1", name="one"),
+    CheckConstraint("state IN ('coming', 'here', 'gone')", name="state"),
+)
+"""Whether this store is being moved to, was moved here, or was moved away; empty where nothing was ever moved."""
 source = Table(
     "source",
     state,

@@ -231,11 +231,16 @@ class StageApp:
         await self.app.stop()
 
 
+def group_of(stage: str) -> str:
+    """Return the consumer group of a stage's workers."""
+    return f"leadflow-{stage}"
+
+
 def stage_app(worker: StageWorker, address: str, member: str, datadir: Path) -> StageApp:
     """Return the Faust app of a stage. `member` names this process in the group, also after a restart of it."""
     topics = worker.host.topics
     app = faust.App(
-        f"leadflow-{worker.host.stage.name}",
+        group_of(worker.host.stage.name),
         broker=f"kafka://{address}",
         broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=HEARTBEAT_S,

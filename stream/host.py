@@ -31,7 +31,7 @@ from stream.breaker import Policy
 from stream.crash import crash_point
 from stream.door_log import CAPTURES
 from stream.letters import dead_letter, held_letter, letter_id, settled_letter
-from stream.log import Head, Logged, LogReader, Place, SqlLog
+from stream.log import KEPT_NO_LONGER, Head, Logged, LogReader, Place, SqlLog
 from stream.watch import MostSourcesFail, StageStopped, Watch, stop_stage
 
 P = TypeVar("P")
@@ -408,8 +408,12 @@ class StageHost(Generic[P, F]):
         replay = logged.event.read(Replay)
         if replay.stage != self.stage.name:
             return replace(logged, opened=False)
-        (original,) = self._readers[replay.topic].read(Place(replay.topic, replay.part), replay.off, 1)
-        return replace(original, attempt=replay.attempt)
+        found = self._readers[replay.topic].read(Place(replay.topic, replay.part), replay.off, 1)
+        if (
+            not found or found[0].off != replay.off
+        ):  # kept no longer; a broker then gives the next one there is
+            return replace(logged, gone=True)
+        return replace(found[0], attempt=replay.attempt)
 
     def _prepare(self, events: list[Logged]) -> P:
         return self.stage.prepare([logged for logged in events if _readable(logged)])
@@ -454,6 +458,15 @@ class StageHost(Generic[P, F]):
                     code="no_event",
                     message=f"The message at this place of the topic is no event of Leadflow: {logged.fault}",
                     hint="Find out who else writes to this topic; only Leadflow may. The message stays where it is.",
+                )
+            )
+        if logged.gone:
+            return Step(
+                refused=Refused(
+                    stage=self.stage.name,
+                    code="no_raw_bytes",
+                    message="What was to be decided on once more is kept no longer by its topic.",
+                    hint="Ask the sender for it again, then discard this; and have topics keep events for longer.",
                 )
             )
         return self.stage.decide(logged, facts, at_us) if logged.opened else Step()
@@ -501,8 +514,8 @@ class StageHost(Generic[P, F]):
         """Read the events of held letters, those of a partition in few steps: from a broker each may take 0.2 s."""
         found: list[Logged] = []
         for place, rows in groupby(letters, key=lambda row: Place(row.topic, row.part)):
-            offs = {row.off for row in rows}
-            next_off, last = min(offs), max(offs)
+            offs = {row.off for row in rows} - {KEPT_NO_LONGER}
+            next_off, last = min(offs, default=0), max(offs, default=-1)
             while next_off <= last:
                 events = self._readers[place.topic].read(place, next_off, min(last - next_off + 1, BATCH_MAX))
                 if not events:
@@ -593,7 +606,7 @@ class StageHost(Generic[P, F]):
 
 
 def _readable(logged: Logged) -> bool:
-    return logged.opened and logged.fault is None
+    return logged.opened and logged.fault is None and not logged.gone
 
 
 def where_it_broke(error: BaseException) -> str:

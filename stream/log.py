@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import BigInteger, Connection, Row, RowMapping, Table, bindparam, select, update
+from sqlalchemy import BigInteger, Connection, Row, RowMapping, Table, bindparam, func, select, update
 
 from schemas.events import Event
 from store.bulk import Prepared, insert_ignore
 from store.database import Database
 from stream.seal import Erased, KeyRing
+
+KEPT_NO_LONGER = -1
+"""The offset, in a dead letter, of an event that nothing held any more when the installation was moved."""
 
 
 class Place(NamedTuple):
@@ -44,6 +48,8 @@ class Logged:
     """Why the message at this offset is no event of ours; `event` then only names the place."""
     held: bool = False
     """True when it waited among the dead letters until its source's breaker was reset."""
+    gone: bool = False
+    """True for a request to decide once more on an event that its topic keeps no longer."""
 
     @property
     def place(self) -> Place:
@@ -147,6 +153,18 @@ class SqlLog:
         """Return up to `limit` rows from `from_off` on as they lie there, sealed."""
         found = self._select(connection, of_topic=topic, from_off=from_off, to_off=from_off + limit)
         return found.mappings().all()
+
+    def fitting(self, connection: Connection, topic: str, from_off: int, at_most: int, max_bytes: int) -> int:
+        """Return how many rows from `from_off` on go together: one at least, else no more than `max_bytes`."""
+        table = self._table
+        sizes = (
+            select(func.length(table.c.sealed))
+            .where(table.c.topic == topic, table.c.part == 0, table.c.off >= from_off)
+            .order_by(table.c.off)
+            .limit(at_most)
+        )
+        sums = accumulate(connection.execute(sizes).scalars())
+        return max(1, sum(1 for total in sums if total <= max_bytes))
 
     def head(self, connection: Connection, topic: str) -> Head:
         """Return the topic's identity, its next offset and its first one. Raises LookupError if it is unknown."""

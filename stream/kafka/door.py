@@ -10,11 +10,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import tables
@@ -180,18 +179,6 @@ class KafkaDoor(DoorLog):
                 log.error("spool_waits", error=type(error).__name__)
                 self._stopping.wait(RETRY_S)
 
-    def _at_once(self, connection: Connection, first: int) -> int:
-        """Return how many of the oldest captures go together."""
-        table = tables.door_log
-        oldest = (
-            select(func.length(table.c.sealed))
-            .where(table.c.topic == CAPTURES, table.c.off >= first)
-            .order_by(table.c.off)
-            .limit(FORWARD_AT_ONCE)
-        )
-        sums = accumulate(connection.execute(oldest).scalars())
-        return max(1, sum(1 for total in sums if total <= FORWARD_BYTES))
-
     def _forward_once(self) -> int:
         """Send the oldest of the spool on, then take it out; return how many, 0 when it is empty."""
         table = tables.door_log
@@ -203,7 +190,8 @@ class KafkaDoor(DoorLog):
                 self._is_empty, self.spooled_bytes, self.oldest_us = True, 0, None
                 return 0
         with self._database.read() as connection:
-            rows = self._log.rows(connection, CAPTURES, first, self._at_once(connection, first))
+            together = self._log.fitting(connection, CAPTURES, first, FORWARD_AT_ONCE, FORWARD_BYTES)
+            rows = self._log.rows(connection, CAPTURES, first, together)
             wanted = [(row["key_id"],) for row in rows if row["key_id"]]
             key = tables.door_key
             keys: list[dict[str, Any]] = [

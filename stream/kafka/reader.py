@@ -19,11 +19,17 @@ from stream.seal import Erased, KeyRing
 
 READ_S = 10.0
 """How long one read may take before the brokers count as away."""
+_READ_BYTES = 64 * 1024 * 1024
+"""One read ends here: mails of 25 MiB by the hundred would fill the memory."""
 IDENTITY_S = 1.0
 """How long a topic's identity is believed: a recreated topic is noticed within a second, and at every repeat."""
 
 _NOT_THERE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 """How the client says that an offset lies outside what is kept."""
+
+
+Received = tuple[Place, int, Headers, bytes]
+"""A message as it was read: partition, offset, headers, value."""
 
 
 class Opener:
@@ -32,7 +38,7 @@ class Opener:
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
 
-    def open_all(self, messages: Sequence[tuple[Place, int, Headers, bytes]]) -> list[Logged]:
+    def open_all(self, messages: Sequence[Received]) -> list[Logged]:
         """Return the events of messages given as (place, offset, headers, value); keys are fetched all at once."""
         read = [self._event(place, off, headers, value) for place, off, headers, value in messages]
         self._keys.load(
@@ -83,20 +89,26 @@ class KafkaReader:
 
     def read(self, place: Place, from_off: int, limit: int) -> list[Logged]:
         """Return up to `limit` events from `from_off` on, or from the first that is kept. Raises BrokersAway."""
+        return self._opener.open_all(self.messages(place, from_off, limit))
+
+    def messages(self, place: Place, from_off: int, limit: int) -> list[Received]:
+        """Return the same as `read`, as it lies there: sealed."""
         found: list[Any] = []
+        size = 0
         give_up = time.monotonic() + READ_S
         with self._lock:
             consumer = self._open()
             try:
                 consumer.assign([TopicPartition(place.topic, place.part, from_off)])
                 at_end = False
-                while len(found) < limit and not at_end:
+                while len(found) < limit and size < _READ_BYTES and not at_end:
                     if time.monotonic() > give_up:
                         raise BrokersAway(f"{place.topic}[{place.part}] could not be read in {READ_S:.0f} s")
                     for message in consumer.consume(min(limit - len(found), 500), 0.2):
                         error = message.error()
                         if error is None:
                             found.append(message)
+                            size += len(message)
                         elif error.code() == KafkaError._PARTITION_EOF:
                             at_end = True
                         elif error.code() in _NOT_THERE:
@@ -110,9 +122,7 @@ class KafkaReader:
             except KafkaException as error:
                 self._close()
                 raise BrokersAway(str(error.args[0])) from None
-        return self._opener.open_all(
-            [(place, one.offset(), one.headers() or [], one.value() or b"") for one in found]
-        )
+        return [(place, one.offset(), one.headers() or [], one.value() or b"") for one in found]
 
     def head(self, place: Place) -> Head:
         """Return the topic's identity and what is kept of a partition.
@@ -180,6 +190,8 @@ class KafkaReader:
                     "enable.partition.eof": True,
                     "auto.offset.reset": "error",
                     "queued.max.messages.kbytes": 16_384,
+                    # A fetch at a partition's end waits for more, by default 500 ms, and the next read behind it.
+                    "fetch.wait.max.ms": 10,
                     "log_level": 0,
                 }
             )

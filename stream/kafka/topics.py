@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from stream.kafka.producer import MESSAGE_MAX_BYTES
 ANSWER_S = 15.0
 """How long an administrator's request may take; a broker that was just started needs some seconds."""
 
+_HEARD_S = 0.05
 _DAY_MS = 24 * 3_600 * 1_000
 
 
@@ -112,6 +114,9 @@ def apply(
     if new:
         for made in admin.create_topics(new, operation_timeout=ANSWER_S).values():
             made.result(ANSWER_S)
+        give_up = time.monotonic() + ANSWER_S
+        while missing(admin, topics) and time.monotonic() < give_up:
+            time.sleep(_HEARD_S)  # made, and not yet heard of by the broker that is asked
     grown = [
         NewPartitions(one.name, one.partitions)
         for one in topics

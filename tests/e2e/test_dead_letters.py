@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import delete
 
 from enrich.resolve import resolve
+from store import tables
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import replay
 from store.company import put_company
@@ -98,4 +100,23 @@ def test_a_fault_in_parse_is_on_record_once_after_its_replay(
     act(rig, dead["dead_id"])
     rig.run()
     assert [row["result"] for row in rig.rows("capture")] == ["lead"]
+    assert len(rig.rows("task")) == 1
+
+
+def test_a_replay_of_what_the_log_keeps_no_longer_is_refused_and_stops_nobody(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("enrich.gateway.resolve", broken)
+        rig.feed([post(made="1", phone="13812345678")])
+        rig.run()
+    with rig.store.write() as connection:
+        connection.execute(delete(tables.log).where(tables.log.c.topic == "leads"))
+    act(rig, rig.rows("dead")[0]["dead_id"])
+    rig.feed([post(made="2", phone="13987654321")])
+    rig.run()
+    assert sorted(one["code"] for one in rig.rows("dead")) == ["bug", "no_raw_bytes"]
     assert len(rig.rows("task")) == 1

@@ -121,7 +121,7 @@ class Process:
 
 
 class Site:
-    """Fresh topics and an empty store; what was started is stopped at the end."""
+    """Fresh topics and an empty store (`moved`: those that are there); what was started is stopped at the end."""
 
     def __init__(
         self,
@@ -130,15 +130,19 @@ class Site:
         database_url: str,
         company: Company | None = None,
         parts: int = PARTS,
+        *,
+        moved: bool = False,
     ) -> None:
         self.settings = Settings(
             data=folder / "one", kafka=brokers, database_url=database_url, partitions=parts
         )
         self.admin: AdminClient = admin_client(brokers)
-        renew_topics(self.admin, parts)
+        if not moved:
+            renew_topics(self.admin, parts)
         self.cluster = open_cluster(self.settings)
-        with self.cluster.store.write() as connection:
-            put_company(connection, company or small_company(), 0)
+        if not moved:
+            with self.cluster.store.write() as connection:
+                put_company(connection, company or small_company(), 0)
         self._running: list[Process | KafkaDoor | Outbox] = []
 
     def use(self, database_url: str) -> None:

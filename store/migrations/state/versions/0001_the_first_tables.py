@@ -644,6 +644,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stage", "topic", "part", name=op.f("pk_progress")),
     )
     op.create_table(
+        "relocation",
+        sa.Column("one", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column(
+            "origin",
+            sa.Text(),
+            nullable=False,
+            comment="the identity of the captures' topic where it comes from",
+        ),
+        sa.Column("since_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("state IN ('coming', 'here', 'gone')", name=op.f("ck_relocation_state")),
+        sa.CheckConstraint("one = 1", name=op.f("ck_relocation_one")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_relocation")),
+    )
+    op.create_table(
         "setting",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value_json", sa.Text(), nullable=False),
@@ -924,6 +939,7 @@ def downgrade() -> None:
     op.drop_table("source")
     op.drop_table("sink")
     op.drop_table("setting")
+    op.drop_table("relocation")
     op.drop_table("progress")
     op.drop_table("product_line")
     op.drop_table("product")
