@@ -1,7 +1,7 @@
 """Rows of a SQL log on a topic: put there once, found again by their sequence, compared byte by byte.
 
-For moving an installation. Each message carries the offset of its row as `ce_sequence` and its log as `ce_logid`, so that whoever was cut off
-finds what is there already, and a stage that is past that number would skip it.
+For moving an installation. Each message carries the offset of its row as `ce_sequence` and its log as `ce_logid`, so
+that whoever was cut off finds what is there already, and a stage that is past that number would skip it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from store.database import Database
-from tests.support.cluster import Site
-from tools.servers import kafka
+from tests.support.cluster import Site, started
+from tools.servers import PostgresServer, kafka, throw_away
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,11 @@ def site(tmp_path: Path, brokers: str, database_url: str) -> Iterator[Site]:
     made = Site(tmp_path, brokers, database_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[PostgresServer, str]]:
+    """A PostgreSQL of the test's own, to be killed or silenced, with our tables; and its URL."""
+    made = PostgresServer(throw_away())
+    yield made, started(made)
+    made.stop()

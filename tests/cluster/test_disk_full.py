@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.database import open_postgres
-from store.migrate import migrate
-from tests.support.cluster import Site, posts
+from tests.support.cluster import Site, posts, started
 from tests.support.disk import MIB, SmallDisk, small_disk
 from tests.support.live import Live
 from tests.support.visitors import company_with_mail, mailed, posted
@@ -90,10 +88,7 @@ def test_the_stores_disk_fills_up(
 ) -> None:
     """PostgreSQL refuses, or stops: stages wait and say so; with room (and its restart) they go on."""
     server, disk = small_postgres
-    url = server.start()
-    store = open_postgres(url)
-    migrate(store, "state")
-    store.close()
+    url = started(server)
     site = Site(tmp_path, brokers, url)
     try:
         door = site.door()

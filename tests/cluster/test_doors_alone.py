@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from store.database import open_postgres
-from store.migrate import migrate
 from tests.support.cluster import Site
 from tests.support.proxy import TcpLine
 from tests.support.silence import silence
 from tests.support.visitors import company_with_mail, mailed, posted
-from tools.servers import PostgresServer, free_port, throw_away
+from tools.servers import PostgresServer, free_port
 
 AWAY_S = 2.0
 """How long a visitor may wait while the database is known to be away: for the disk, and for a look whether it is back."""
 SILENT_S = 8.0
 """How long the first one may wait when it falls silent: 5 s for the keys of what it wrote, 0.5 s for the sources."""
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[PostgresServer, str]]:
-    made = PostgresServer(throw_away())
-    url = made.start()
-    store = open_postgres(url)
-    migrate(store, "state")
-    store.close()
-    yield made, url
-    made.stop()
 
 
 def test_the_database_killed_under_the_doors(

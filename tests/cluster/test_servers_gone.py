@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from store.database import open_postgres
-from store.migrate import migrate
 from stream.door_log import Overloaded
 from stream.kafka.door import SpoolLimits
-from tests.support.cluster import Site, posts
+from tests.support.cluster import Site, posts, started
 from tests.support.proxy import CommitCutter
 from tools.servers import KafkaServer, PostgresServer, throw_away
 
@@ -82,10 +80,7 @@ def test_a_spool_that_is_full_says_no(own_site: Site, broker: KafkaServer) -> No
 
 def test_the_database_killed(tmp_path: Path, brokers: str) -> None:
     server = PostgresServer(throw_away())
-    url = server.start()
-    store = open_postgres(url)
-    migrate(store, "state")
-    store.close()
+    url = started(server)
     site = Site(tmp_path, brokers, url)
     try:
         door = site.door()
@@ -112,10 +107,7 @@ def test_the_database_killed(tmp_path: Path, brokers: str) -> None:
 def test_the_line_cut_in_the_middle_of_a_commit(tmp_path: Path, brokers: str, cut: str) -> None:
     """Nobody tells the worker whether its batch is done: it reads that from the database."""
     server = PostgresServer(throw_away())
-    url = server.start()
-    store = open_postgres(url)
-    migrate(store, "state")
-    store.close()
+    url = started(server)
     proxy = CommitCutter(tmp_path / "line", server.folder)
     site = Site(tmp_path, brokers, url)
     try:

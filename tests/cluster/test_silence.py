@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from store.database import open_postgres
-from store.migrate import migrate
 from tests.support.cluster import Site, posts
 from tests.support.proxy import TcpLine
 from tests.support.silence import silence
-from tools.servers import KafkaServer, PostgresServer, throw_away
+from tools.servers import KafkaServer, PostgresServer
 
 DOOR_S = 12.0
 """How long the first visitor waits whose capture meets silent brokers; whoever comes later only waits for the disk."""
 NOTICED_S = 40.0
 """How long a stage may take to say that its database is silent: 25 s for a line that was in use, 10 s for a new one."""
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[PostgresServer, str]]:
-    made = PostgresServer(throw_away())
-    url = made.start()
-    store = open_postgres(url)
-    migrate(store, "state")
-    store.close()
-    yield made, url
-    made.stop()
 
 
 def test_silent_brokers(tmp_path: Path, database_url: str) -> None:

@@ -25,12 +25,14 @@ from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.company import Company
 from store.company import put_company
+from store.database import open_postgres
+from store.migrate import migrate
 from store.views import orphans
 from stream.kafka.door import KafkaDoor
 from stream.kafka.outbox import Outbox
 from stream.kafka.topics import ANSWER_S, admin_client, apply, topics_of
 from tests.support.rig import post, small_company
-from tools.servers import free_port
+from tools.servers import PostgresServer, free_port
 
 PARTS = 4
 
@@ -273,6 +275,15 @@ UNION ALL SELECT 'ledger', person_id FROM (
     SELECT person_id, sum(delta) AS given FROM ledger GROUP BY team_id, period, person_id
     EXCEPT SELECT person_id, received FROM ledger_total) AS apart
 """
+
+
+def started(server: PostgresServer) -> str:
+    """Start a PostgreSQL and make our tables in it; return its URL."""
+    url = server.start()
+    store = open_postgres(url)
+    migrate(store, "state")
+    store.close()
+    return url
 
 
 def renew_topics(admin: AdminClient, parts: int) -> None:
