@@ -18,7 +18,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends postgresql-client-17 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin leadflow \
-    && install -d -o leadflow -g leadflow -m 0700 /var/lib/leadflow /var/lib/leadflow-shared /var/lib/leadflow-backups
+    && install -d -o leadflow -g leadflow -m 0700 /var/lib/leadflow /var/lib/leadflow-shared /var/lib/leadflow-bodies \
+        /var/lib/leadflow-backups
 COPY --from=build /opt/leadflow /opt/leadflow
 ENV PATH=/opt/leadflow/bin:$PATH \
     PYTHONUNBUFFERED=1 \

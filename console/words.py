@@ -267,8 +267,10 @@ DEAD: Mapping[str, tuple[str, str]] = {
         N_("Restore the database and the keys again, then replay."),
     ),
     "no_raw_bytes": (
-        N_("It was held for longer than its topic keeps what came in, so it cannot be tried any more."),
-        N_("Ask the sender for it again, then discard this."),
+        N_("Its raw bytes are no longer where they were kept: its topic, or the store of large bodies."),
+        N_(
+            "If that store can be put back, replay it then. Else ask the sender for it again, and discard this."
+        ),
     ),
     "unknown_format": (
         N_("There is no reader for this format."),

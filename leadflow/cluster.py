@@ -51,6 +51,7 @@ from store.migrate import migrate
 from store.relocation import NotHere, refuse_elsewhere
 from store.views import capture_place
 from stream.breaker import Policy
+from stream.content import Content, NoFolder
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, fetch_keys
 from stream.faust_app import AppThread, StageApp, StageWorker, stage_app
@@ -84,6 +85,7 @@ class Cluster:
     folder: Path
     journal: Path
     reader: KafkaReader
+    content: Content
 
     def capture(self, capture_id: str) -> Capture | None:
         """Return a capture with its raw bytes; None if it is unknown or was erased. Raises BrokersAway."""
@@ -144,6 +146,7 @@ def open_cluster(settings: Settings, role: str = "") -> Cluster:
 
 
 def _brought_up_to_date(settings: Settings, brokers: str, store: Database) -> Cluster:
+    content = _content_of(settings)
     with store.read() as connection:
         is_new = is_empty(connection)
     if is_new and not settings.erasures.exists():
@@ -164,7 +167,7 @@ def _brought_up_to_date(settings: Settings, brokers: str, store: Database) -> Cl
         except NotHere as elsewhere:
             raise NotReady(str(elsewhere)) from None
         keep_key_mark(connection, key)
-    opener = Opener(keys)
+    opener = Opener(keys, content)
     reader = KafkaReader(brokers, opener, [one.name for one in topics_of(settings.partitions)])
     cluster = Cluster(
         store,
@@ -174,6 +177,7 @@ def _brought_up_to_date(settings: Settings, brokers: str, store: Database) -> Cl
         settings.data,
         settings.erasures,
         reader,
+        content,
     )
     erase_again(cluster)
     return cluster
@@ -224,6 +228,7 @@ def cluster_door(cluster: Cluster) -> KafkaDoor:
         new_id=new_id,
         store=cluster.store,
         sender=lambda: Sender(cluster.address, name),
+        content=cluster.content,
         free_bytes=lambda: shutil.disk_usage(cluster.folder).free,
         probe_token=cluster.keys.probe_token,
     )
@@ -259,7 +264,7 @@ def cluster_stage(
     worker = StageWorker(
         cluster_host(cluster, stage, policy, clock),
         cluster.reader,
-        Opener(cluster.keys),
+        Opener(cluster.keys, cluster.content),
         store=cluster.store,
         clock=wall_clock_us,
         timed=timed,
@@ -447,3 +452,10 @@ class Clockwork:
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"
                 log.error("timers_wait", error=type(error).__name__)
+
+
+def _content_of(settings: Settings) -> Content:
+    try:
+        return Content(settings.content)
+    except NoFolder as error:
+        raise NotReady(f"LEADFLOW_CONTENT: {error}") from None

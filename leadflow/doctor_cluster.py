@@ -16,6 +16,7 @@ from leadflow.settings import Settings
 from leadflow.terminal import tell
 from store.company import CompanyCache
 from store.database import Database
+from stream.content import Content, ContentAway, ContentGone
 from stream.host import StageHost
 from stream.kafka.producer import BrokersAway
 from stream.kafka.topics import admin_client, plan, topics_of
@@ -79,6 +80,8 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         waiting < MANY, tell(f"{waiting} events wait in the outbox", f"发件箱中有 {waiting} 条等待"), fix
     )
+    if cluster.content.url is not None:
+        yield examine_content(cluster.content)
     readers = dict.fromkeys((*pipeline.DOOR_TOPICS, *pipeline.STORE_TOPICS), cluster.reader)
     partitions = {one.name: one.partitions for one in topics_of(settings.partitions)}
     for stage in pipeline.stages(CompanyCache()):
@@ -96,6 +99,16 @@ def _inside(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
         )
     door = Doorway(settings.doors_url or settings.local_url, settings.smtp_port, cluster.keys.probe_token)
     yield from behind_doors(cluster, door, settings)
+
+
+def examine_content(content: Content) -> Finding:
+    """Return whether the store of large bodies takes an object and gives it back."""
+    try:
+        content.check()
+    except (ContentAway, ContentGone) as error:
+        fix = tell("see LEADFLOW_CONTENT", "请检查 LEADFLOW_CONTENT")
+        return Finding(False, tell(f"large bodies: {error}", f"大正文存储出错：{error}"), fix)
+    return Finding(True, tell(f"large bodies lie in {content.url}", f"大正文存于 {content.url}"))
 
 
 def examine_parts(store: Database) -> Finding:

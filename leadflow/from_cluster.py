@@ -51,6 +51,7 @@ from store.dump import is_empty
 from store.migrate import migrate
 from store.relocation import put, standing
 from store.views import UNSETTLED
+from stream.content import Content, ContentGone
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, StageHost, TopicReplaced
 from stream.kafka.message import NoEvent, Numbered, foreign, from_message
@@ -93,12 +94,17 @@ def move_back(folder: Path, settings: Settings, *, now_us: int, told: Told) -> M
         )
         _work_off(cluster, settings)
         made.mkdir(mode=0o700, parents=True)
-        move = _Return(source, cluster.reader, made, told)
+        move = _Return(source, cluster.reader, cluster.content, made, told)
         origin = cluster.reader.head(Place(CAPTURES)).topic_id
         try:
             digests = move.make(settings.data / "doors.db", origin, now_us)
         except CopyDiffers as found:
             raise differs(found) from None
+        except ContentGone as missing:
+            raise CannotMove(
+                f"A capture cannot be moved: {missing}. Put the store of large bodies back first.",
+                f"有一条接收内容无法迁移：{missing}。请先恢复大正文存储。",
+            ) from None
         put_there()
         _put_in_place(made, folder)
         mark_gone(source, origin, now_us)  # first: at no instant may both be worked on
@@ -170,6 +176,7 @@ def _turn(host: StageHost[Any, Any], reader: KafkaReader) -> int:
 class _Return:
     source: Database
     reader: KafkaReader
+    content: Content
     made: Path
     told: Told
 
@@ -215,7 +222,7 @@ class _Return:
             rows = []
             for place, off, headers, value in messages:
                 new_off = places[place.part, off] = len(places)
-                event, _ = _event_of((place, off, headers, value))
+                event, _ = _event_of((place, off, headers, self.content.value(headers, value)))
                 rows.append(_log_row(CAPTURES, new_off, event))
                 total.add(rows[-1][column.name] for column in table.columns)
             with doors.write() as connection:

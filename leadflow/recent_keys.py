@@ -10,6 +10,7 @@ from store import tables
 from store.bulk import insert_ignore
 from store.database import Database
 from store.put_back import without_reason
+from stream.content import Content
 from stream.kafka.keys import KEYS, keys_since
 from stream.kafka.producer import BrokersAway
 from stream.kafka.reader import KafkaReader, Opener
@@ -23,7 +24,7 @@ CLOCKS_US = 3_600_000_000
 @contextmanager
 def keys_at(address: str) -> Iterator[KafkaReader]:
     """Yield what reads the keys at these brokers. Raises BadBackup when they do not answer, at any time."""
-    reader = KafkaReader(address, Opener(KeyRing(bytes(32), lambda _ids: {})), [KEYS])
+    reader = KafkaReader(address, Opener(KeyRing(bytes(32), lambda _ids: {}), Content(None)), [KEYS])
     try:
         reader.head(Place(KEYS))
         yield reader

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     database_idle_s: float = Field(
         20.0, gt=0, description="Seconds after which a transaction in which nothing happens is cut off"
     )
+    content: str | None = Field(
+        None,
+        pattern=r"^(file:///|s3://)\S+$",
+        description="Where bodies over 256 KB lie for all machines: file:///folder or s3://bucket/prefix; else in the brokers",
+    )
     doors_url: str | None = Field(
         None,
         pattern=r"^https?://[^/?#\s]+$",

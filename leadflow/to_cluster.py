@@ -48,6 +48,7 @@ from store.dump import count
 from store.migrate import migrate
 from store.relocation import put, standing
 from store.views import UNSETTLED
+from stream.content import Content
 from stream.door_log import CAPTURES
 from stream.faust_app import group_of
 from stream.host import StageHost, TopicReplaced
@@ -89,7 +90,9 @@ def move_to_cluster(
         _work_off(hosts)
         put_there()
         topics = [one.name for one in topics_of(settings.partitions)]
-        reader = held.enter_context(closing(KafkaReader(str(settings.kafka), Opener(files.keys), topics)))
+        reader = held.enter_context(
+            closing(KafkaReader(str(settings.kafka), Opener(files.keys, Content(None)), topics))
+        )
         move = _Move(files, target, reader, settings, told)
         try:
             digests = move.copied(move.sent())

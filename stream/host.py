@@ -465,8 +465,8 @@ class StageHost(Generic[P, F]):
                 refused=Refused(
                     stage=self.stage.name,
                     code="no_raw_bytes",
-                    message="What was to be decided on once more is kept no longer by its topic.",
-                    hint="Ask the sender for it again, then discard this; and have topics keep events for longer.",
+                    message="What was to be decided on is kept no longer: by its topic, or by the store of large bodies.",
+                    hint="If that store can be put back, replay this then. Else ask the sender for it again, and discard this.",
                 )
             )
         return self.stage.decide(logged, facts, at_us) if logged.opened else Step()

@@ -49,7 +49,7 @@ class Logged:
     held: bool = False
     """True when it waited among the dead letters until its source's breaker was reset."""
     gone: bool = False
-    """True for a request to decide once more on an event that its topic keeps no longer."""
+    """True when what it says is kept no longer: by its topic, when it is to be decided on once more, or beside it."""
 
     @property
     def place(self) -> Place:

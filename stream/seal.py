@@ -135,6 +135,11 @@ class KeyRing:
                 f"event {event_id} does not open under its key: altered, or another master key"
             ) from None
 
+    def need(self, key_id: str | None) -> None:
+        """Raise Erased if the key is gone."""
+        if key_id is not None:
+            self._cipher(key_id)
+
     def _cipher(self, key_id: str) -> AESGCM:
         with self._lock:
             cipher = self._keys.get(key_id)

@@ -61,6 +61,8 @@ def up() -> int:
             "LEADFLOW_DATABASE_URL": url,
             "LEADFLOW_MASTER_KEY": str((FOLDER / "master.key").absolute()),
         }
+        (bodies := (FOLDER / "bodies").absolute()).mkdir(exist_ok=True)
+        environment.setdefault("LEADFLOW_CONTENT", bodies.as_uri())
         parts = [_Part(name, number, environment) for number, name in enumerate(PARTS, 1)]
         doors = parts[0]
         environment["LEADFLOW_DOORS_URL"] = doors.url

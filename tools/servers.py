@@ -24,7 +24,6 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 ROOT = Path(__file__).parent.parent
-JARS = ROOT / "build" / "kafka"
 
 _PROPERTIES = """
 process.roles=broker,controller
@@ -138,19 +137,70 @@ class KafkaServer:
 
 def kafka_jars() -> Path:
     """Return the folder of the broker's jars, fetched by Maven on the first call."""
-    if not any(JARS.glob("kafka_2.13-*.jar")):
+    return _jars("kafka", "A real Kafka broker", " (or LEADFLOW_KAFKA=host:port of one that runs)")
+
+
+def _jars(name: str, what: str, instead: str = "") -> Path:
+    found = ROOT / "build" / name
+    if not found.exists():
         if shutil.which("mvn") is None or shutil.which("java") is None:
             raise RuntimeError(
-                "A real Kafka broker needs Java 17 and Maven here (or LEADFLOW_KAFKA=host:port of one that runs). "
+                f"{what} needs Java 17 and Maven here{instead}. "
                 "Fix (as root): apt-get install default-jre-headless maven"
             )
-        half = JARS.with_name(f"kafka-{uuid.uuid4().hex[:8]}")
-        fetch = ["mvn", "-q", "-B", "-f", str(ROOT / "tools" / "kafka" / "pom.xml")]
+        half = found.with_name(f"{name}-{uuid.uuid4().hex[:8]}")
+        fetch = ["mvn", "-q", "-B", "-f", str(ROOT / "tools" / name / "pom.xml")]
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}", "-DincludeScope=runtime"]
         subprocess.run([*fetch, *goal], check=True)
-        shutil.rmtree(JARS, ignore_errors=True)
-        half.rename(JARS)
-    return JARS
+        half.rename(found)
+    return found
+
+
+class S3Server:
+    """A real server of the S3 protocol (S3Proxy over a folder), with one bucket; it may be stopped and started again."""
+
+    def __init__(self, folder: Path, bucket: str) -> None:
+        self.port = free_port()
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "leadflow",
+            "AWS_SECRET_ACCESS_KEY": uuid.uuid4().hex,
+            "AWS_REGION": "us-east-1",
+        }
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "data" / bucket).mkdir(parents=True)
+        properties = {
+            "s3proxy.endpoint": self.environment["AWS_ENDPOINT_URL"],
+            "s3proxy.authorization": "aws-v2-or-v4",
+            "s3proxy.identity": self.environment["AWS_ACCESS_KEY_ID"],
+            "s3proxy.credential": self.environment["AWS_SECRET_ACCESS_KEY"],
+            "jclouds.provider": "filesystem-nio2",
+            "jclouds.filesystem.basedir": str(folder / "data"),
+        }
+        (folder / "s3proxy.conf").write_text("\n".join(f"{key}={value}" for key, value in properties.items()))
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections. Raises RuntimeError."""
+        jars = _jars("s3proxy", "A real S3 server")
+        command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+        command += ["org.gaul.s3proxy.Main", "--properties", str(self._folder / "s3proxy.conf")]
+        with (self._folder / "output.log").open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up and self._process.poll() is None:
+            with socket.socket() as line:
+                if line.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise RuntimeError(f"S3Proxy did not start: {(self._folder / 'output.log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
 
 @contextmanager

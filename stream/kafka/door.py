@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store import tables
 from store.bulk import insert_ignore, keys_in
 from store.database import Database
+from stream.content import Content
 from stream.crash import crash_point
 from stream.door_log import CAPTURES, DoorLog, Overloaded, Waiting
 from stream.kafka.keys import keys_message
@@ -70,6 +71,7 @@ class KafkaDoor(DoorLog):
         store: Database,
         sender: Callable[[], Sending],
         free_bytes: Callable[[], int],
+        content: Content,
         limits: SpoolLimits | None = None,
         probe_token: str = "",
     ) -> None:
@@ -78,6 +80,7 @@ class KafkaDoor(DoorLog):
         self._sender = sender()
         self._forwarder_sender = sender()
         self._free_bytes = free_bytes
+        self._content = content
         self._limits = limits or SpoolLimits()
         self._spooling = threading.Lock()
         """Held while the spool is written or found empty: nothing new may overtake what waits in it."""
@@ -160,7 +163,9 @@ class KafkaDoor(DoorLog):
         self._keeper.submit(self._keep, keys).result(KEYS_S)
         crash_point("before fsync")
         messages = [
-            to_message(CAPTURES, columns_of(one), self._keys.seal(one.key_id, one.id, one.data))
+            self._content.beside(
+                to_message(CAPTURES, columns_of(one), self._keys.seal(one.key_id, one.id, one.data))
+            )
             for one in events
         ]
         self._sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)
@@ -202,7 +207,7 @@ class KafkaDoor(DoorLog):
             ]
         self._keep(keys)
         if unsent := [row for row in rows if row["off"] > self._sent_off]:
-            messages = [to_message(CAPTURES, row, row["sealed"]) for row in unsent]
+            messages = [self._content.beside(to_message(CAPTURES, row, row["sealed"])) for row in unsent]
             self._forwarder_sender.send([keys_message(keys, self._clock()), *messages] if keys else messages)
             self._sent_off = rows[-1]["off"]
         crash_point("forwarded, unrecorded")

@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.events import Event
+from stream.content import Content, ContentGone
 from stream.host import TopicReplaced
 from stream.kafka.message import Headers, NoEvent, Numbered, foreign, from_message
 from stream.kafka.producer import BrokersAway
@@ -35,18 +36,20 @@ Received = tuple[Place, int, Headers, bytes]
 class Opener:
     """Turns messages into events: opens what is sealed, and names what is no event."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, content: Content) -> None:
         self._keys = keys
+        self._content = content
 
     def open_all(self, messages: Sequence[Received]) -> list[Logged]:
-        """Return the events of messages given as (place, offset, headers, value); keys are fetched all at once."""
+        """Return the events of messages given as (place, offset, headers, value); keys are fetched all at once.
+
+        Raises ContentAway.
+        """
         read = [self._event(place, off, headers, value) for place, off, headers, value in messages]
         self._keys.load(
             event.key_id for event, _, fault in read if fault is None and event.key_id is not None
         )
-        return [
-            self._logged(place, off, *one) for (place, off, _, _), one in zip(messages, read, strict=True)
-        ]
+        return [self._logged(message, *one) for message, one in zip(messages, read, strict=True)]
 
     def _event(
         self, place: Place, off: int, headers: Headers, value: bytes
@@ -57,20 +60,32 @@ class Opener:
             return foreign(place.topic, place.part, off), None, str(error)
 
     def _logged(
-        self, place: Place, off: int, event: Event, numbered: Numbered | None, fault: str | None
+        self, message: Received, event: Event, numbered: Numbered | None, fault: str | None
     ) -> Logged:
-        opened = True
+        place, off, headers, value = message
+        opened, gone = True, False
         if fault is None:
             try:
-                data = self._keys.open(event.key_id, event.id, event.data)
+                self._keys.need(event.key_id)  # the body of the erased is not asked for
+                data = self._keys.open(event.key_id, event.id, self._content.value(headers, value))
             except Erased:
                 data, opened = b"", False
+            except ContentGone:
+                data, gone = b"", True
             except ValueError as error:
                 fault, data = str(error), b""
             event = event.model_copy(update={"data": data})
         log_id, sequence = numbered or (None, None)
         return Logged(
-            place.topic, place.part, off, event, opened, sequence=sequence, log_id=log_id, fault=fault
+            place.topic,
+            place.part,
+            off,
+            event,
+            opened,
+            sequence=sequence,
+            log_id=log_id,
+            fault=fault,
+            gone=gone,
         )
 
 

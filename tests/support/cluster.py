@@ -51,6 +51,7 @@ class Process:
             "LEADFLOW_DATABASE_URL": str(settings.database_url),
             "LEADFLOW_PARTITIONS": str(settings.partitions),
             "LEADFLOW_HTTP_PORT": str(self.port),
+            **({"LEADFLOW_CONTENT": settings.content} if settings.content else {}),
             **environment,
         }
         command = [sys.executable, "-m", "leadflow.cli", part, *options]
@@ -133,10 +134,11 @@ class Site:
         company: Company | None = None,
         parts: int = PARTS,
         *,
+        content: str | None = None,
         moved: bool = False,
     ) -> None:
         self.settings = Settings(
-            data=folder / "one", kafka=brokers, database_url=database_url, partitions=parts
+            data=folder / "one", kafka=brokers, database_url=database_url, partitions=parts, content=content
         )
         self.admin: AdminClient = admin_client(brokers)
         if not moved:
