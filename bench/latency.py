@@ -43,6 +43,8 @@ _GIVE_UP_S = 120.0
 class Sent:
     """What the sender saw: receipts by intended moment, lateness of its own, and commits of assignments."""
 
+    answered: int = 0
+    """All leads that were acknowledged; what follows leaves out those of the warm-up."""
     intended_us: dict[str, int] = field(default_factory=dict)
     late_ms: list[float] = field(default_factory=list)
     accept_ms: list[float] = field(default_factory=list)
@@ -107,9 +109,14 @@ def _figures(sent: Sent, durations: list[float]) -> dict[str, Any]:
     }
 
 
-def measure_posted(port: int, url: str, rate: float, seconds: float) -> dict[str, Any]:
-    """Return percentiles of a running cluster: its door's port, its PostgreSQL, leads a second, and for how long."""
-    sent = in_process(_load, port, url, rate, seconds)
+def measure_posted(
+    port: int, url: str, rate: float, seconds: float, warm_up_s: float = 0.0
+) -> dict[str, Any]:
+    """Return percentiles of a running cluster: its door's port, its PostgreSQL, leads a second, and for how long.
+
+    Leads of the warm-up before it are sent alike and not counted.
+    """
+    sent = in_process(_load, port, url, rate, seconds, warm_up_s)
     with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False)) as connection:
         rows = connection.execute(_ASSIGNED).fetchall()
         origin: dict[str, str] = dict(connection.execute(_ORIGIN).fetchall())
@@ -119,7 +126,7 @@ def measure_posted(port: int, url: str, rate: float, seconds: float) -> dict[str
         for capture_id, at_us in zip(order, _moments(sent.committed, len(order)), strict=True)
         if capture_id in sent.intended_us
     ]
-    return {"rate": rate, **_figures(sent, durations)}
+    return {"rate": rate, "warm_up_s": warm_up_s, **_figures(sent, durations)}
 
 
 _ASSIGNED = "SELECT sealed FROM log WHERE topic = 'assignments' ORDER BY off"
@@ -142,15 +149,15 @@ def _moments(committed: list[tuple[int, int]], count: int) -> list[int]:
     return moments
 
 
-def _load(port: int, store: str, rate: float, seconds: float) -> Sent:
+def _load(port: int, store: str, rate: float, seconds: float, warm_up_s: float = 0.0) -> Sent:
     sent = Sent()
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(store, sent.committed, stop))
     watcher.start()
     try:
-        asyncio.run(_send(port, rate, seconds, sent))
+        asyncio.run(_send(port, rate, seconds, warm_up_s, sent))
         last = time.monotonic()
-        while not sent.committed or sent.committed[-1][1] < len(sent.intended_us):
+        while not sent.committed or sent.committed[-1][1] < sent.answered:
             if time.monotonic() - last > _GIVE_UP_S:
                 raise TimeoutError("the stages did not catch up")
             time.sleep(_WATCH_S)
@@ -161,8 +168,9 @@ def _load(port: int, store: str, rate: float, seconds: float) -> Sent:
     return sent
 
 
-async def _send(port: int, rate: float, seconds: float, sent: Sent) -> None:
+async def _send(port: int, rate: float, seconds: float, warm_up_s: float, sent: Sent) -> None:
     rng = random.Random(7)
+    seconds += warm_up_s
     requests = [http_request(body) for body in islice(bodies(7), int(rate * seconds * 1.2) + 50)]
     idle: list[HttpClient] = []
     tasks: set[asyncio.Task[None]] = set()
@@ -173,8 +181,10 @@ async def _send(port: int, rate: float, seconds: float, sent: Sent) -> None:
             break
         if (wait := due - time.time()) > 0:
             await asyncio.sleep(wait)
-        sent.late_ms.append((time.time() - due) * 1_000)
-        tasks.add(task := asyncio.create_task(_one(port, idle, request, (due, sent))))
+        is_counted = due >= start + warm_up_s
+        if is_counted:
+            sent.late_ms.append((time.time() - due) * 1_000)
+        tasks.add(task := asyncio.create_task(_one(port, idle, request, (due, is_counted, sent))))
         task.add_done_callback(tasks.discard)
         due += rng.expovariate(rate)
     async with asyncio.timeout(_GIVE_UP_S):
@@ -183,8 +193,8 @@ async def _send(port: int, rate: float, seconds: float, sent: Sent) -> None:
         client.close()
 
 
-async def _one(port: int, idle: list[HttpClient], request: bytes, case: tuple[float, Sent]) -> None:
-    due, sent = case
+async def _one(port: int, idle: list[HttpClient], request: bytes, case: tuple[float, bool, Sent]) -> None:
+    due, is_counted, sent = case
     client = idle.pop() if idle else await HttpClient.connect(port)
     while client.closed:  # kept for too long, and given up by the server
         client = idle.pop() if idle else await HttpClient.connect(port)
@@ -192,6 +202,9 @@ async def _one(port: int, idle: list[HttpClient], request: bytes, case: tuple[fl
     idle.append(client)
     if status != 202:
         raise AssertionError(f"the door answered {status}")
+    sent.answered += 1
+    if not is_counted:
+        return
     sent.accept_ms.append((time.time() - due) * 1_000)
     sent.intended_us[orjson.loads(answer)["receipt"]] = int(due * 1e6)
 

@@ -50,7 +50,7 @@ def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> 
         return connection.exec_driver_sql(_sqlite_insert(table), values).rowcount
     key = itemgetter(*(column.name for column in table.primary_key.columns))
     ordered = sorted(rows, key=key)
-    arrays = {f"c{i}": [row.get(name) for row in ordered] for i, name in enumerate(columns)}
+    arrays = {f"c{i}": _array([row.get(name) for row in ordered]) for i, name in enumerate(columns)}
     return connection.exec_driver_sql(_postgres_insert(table), arrays).rowcount
 
 
@@ -71,6 +71,29 @@ def _postgres_insert(table: Table) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     arrays = ", ".join(f"%(c{i})s::{_array_type(c.type)}" for i, c in enumerate(table.columns))
     return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
+
+
+def _array(values: Sequence[object]) -> str:
+    """Return the values of a column as an array literal, which the driver takes ten times as long to make of a list.
+
+    By https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO: elements are quoted, and then all that needs
+    escaping is the quote and the backslash. Where nothing is escaped JSON says the same, `null` included.
+    """
+    if not any(isinstance(value, bytes) for value in values):
+        written = orjson.dumps(values).decode()
+        if "\\" not in written:
+            return f"{{{written[1:-1]}}}"
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return '"\\\\x' + value.hex() + '"'
+    return str(value)  # a number, or true and false
 
 
 def _array_type(column_type: object) -> str:
@@ -100,8 +123,8 @@ def update_rows(
             touched += connection.exec_driver_sql(sql, given).rowcount
             continue
         ordered = list(group)
-        arrays = {f"k{i}": [key[name] for key, _ in ordered] for i, name in enumerate(keys)}
-        arrays |= {f"v{i}": [values[name] for _, values in ordered] for i, name in enumerate(names)}
+        arrays = {f"k{i}": _array([key[name] for key, _ in ordered]) for i, name in enumerate(keys)}
+        arrays |= {f"v{i}": _array([values[name] for _, values in ordered]) for i, name in enumerate(names)}
         sql = _postgres_update(table, keys, names, only_open)
         touched += connection.exec_driver_sql(sql, arrays).rowcount
     return touched
@@ -143,7 +166,7 @@ def keys_in(
         clause = text(f"{left} IN (SELECT {parts} FROM json_each(:keys_in))")
         return clause.bindparams(keys_in=orjson.dumps(listed).decode())  # type: ignore[return-value]
     names = ", ".join(f"CAST(:k{i} AS text[])" for i in range(len(columns)))
-    values = {f"k{i}": [key[i] for key in listed] for i in range(len(columns))}
+    values = {f"k{i}": _array([key[i] for key in listed]) for i in range(len(columns))}
     return text(f"{left} IN (SELECT * FROM unnest({names}))").bindparams(**values)  # type: ignore[return-value]
 
 

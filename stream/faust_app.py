@@ -17,6 +17,7 @@ from typing import Any
 
 import faust
 import structlog
+import uvloop
 from faust.types import EventT, StreamT
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -282,6 +283,8 @@ class AppThread:
     def __init__(self, apps: Sequence[StageApp], on_crash: Callable[[str], None]) -> None:
         self.apps = tuple(apps)
         self._on_crash = on_crash
+        # As the process's policy, since Faust's consumer makes a thread and a loop for itself.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
         self._watch: asyncio.Task[None] | None = None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from store import tables
-from store.bulk import update_rows
+from store.bulk import insert_ignore, keys_in, update_rows
 from store.contention import TRIES, Conflict, until_alone
 from store.database import Database
 from store.effects import Close, Count, Effect, Insert, Update, Writes
@@ -75,6 +75,51 @@ def test_a_timer_may_be_set_by_anybody(store: Database) -> None:
     write(store, timer(5))
     write(store, timer(5), timer(6))
     assert rows(store, "timer", "due_us") == [(5,), (6,)]
+
+
+ODD = [
+    "",
+    "NULL",
+    "null",
+    '"',
+    "\\",
+    '\\"',
+    "{a,b}",
+    "a, b",
+    " ",
+    "\n\t\r",
+    "\u3000",
+    "张伟",
+    "👩‍👧",
+    "%s %(c0)s",
+    "'",
+]
+"""Texts that mean something in an array literal, a statement, or a placeholder."""
+
+
+def test_any_text_comes_back_as_it_was_given(store: Database) -> None:
+    table = tables.unlisted
+    given = [{"kind": "k", "value": text, "lead_id": f"lead_{text}", "at_us": 1} for text in ODD]
+    with store.write() as connection:
+        assert insert_ignore(connection, table, given) == len(ODD)
+        changes = [({"kind": "k", "value": text, "lead_id": f"lead_{text}"}, {"at_us": 2}) for text in ODD]
+        assert update_rows(connection, table, changes) == len(ODD)
+        asked = select(table.c.value).where(keys_in(connection, ["value"], [(text,) for text in ODD]))
+        assert set(connection.execute(asked).scalars()) == set(ODD)
+    found = rows(store, "unlisted", "value", "lead_id", "at_us")
+    assert set(found) == {(text, f"lead_{text}", 2) for text in ODD}
+
+
+def test_bytes_come_back_as_they_were_given(store: Database) -> None:
+    table = tables.pii_key
+    wrapped = [bytes(range(256)), b"", b'\\x00"{}']
+    given = [
+        {"key_id": f"key_{number}", "capture_id": "cap_1", "wrapped": one}
+        for number, one in enumerate(wrapped)
+    ]
+    with store.write() as connection:
+        insert_ignore(connection, table, given)
+    assert [row[0] for row in rows(store, "pii_key", "wrapped")] == wrapped
 
 
 def test_counts_add_up_over_transactions(store: Database) -> None:
