@@ -28,6 +28,7 @@ from ingest.email.door import MAX_MAIL_BYTES
 from leadflow.embedded import Embedded, open_files, read_files
 from leadflow.server import serve, serve_app
 from leadflow.settings import Settings
+from tools.servers import free_port
 
 _READY_S = 30.0
 _ROOT = Path(__file__).parent.parent
@@ -100,7 +101,7 @@ class Server:
 @contextmanager
 def served(kind: str, folder: Path | None = None) -> Iterator[Server]:
     """Run a server in a process of its own while the block lasts: one of these, or `run`, the product as it is."""
-    port, smtp_port = _free_port(), _free_port()
+    port, smtp_port = free_port(), free_port()
     command = [sys.executable, "-m", "leadflow.cli", "run"]
     if kind != "run":
         command = [sys.executable, "-m", "bench.served", kind]
@@ -126,12 +127,6 @@ def assigned(folder: Path) -> int:
             return files.store_log.head(connection, "assignments")[1]
     finally:
         files.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ for the tests, which empty what they use, LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -288,7 +289,13 @@ class PostgresServer:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nobody uses at the moment.
+
+    From below those that systems give to outgoing connections (Linux: 32768 and up), one of which would else take it
+    before a process has started that listens there.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
