@@ -63,6 +63,12 @@ class View:
         """Return the text for a code of a table in `words`, such as ("ORIGINS", "plan")."""
         return words.word(getattr(words, table), code, self.gettext)
 
+    def junk(self, junk: Mapping[str, Any]) -> str:
+        """Return how much a lead looks like junk and by what, from its row's `more`."""
+        _ = self.gettext
+        signs = _(", ").join(self.word("JUNK", sign) for sign in junk["signs"])
+        return _("Looks like junk, %(score)s of 100: %(signs)s") % {"score": junk["score"], "signs": signs}
+
     def choices(self, which: ChoiceList) -> list[tuple[str, str]]:
         """Return a list of the company to choose from, as (code, name)."""
         return [(one.code, self._named(one)) for one in self.company.choices_of(which)]

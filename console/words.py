@@ -59,6 +59,7 @@ COLUMNS = {
     "language": N_("language"),
     "call_missed": N_("missed call"),
     "new_customer": N_("new customer"),
+    "junk": N_("looks like junk"),
 }
 """What a rule may ask about."""
 
@@ -140,6 +141,19 @@ NOTES = {
     "role_mailbox": N_("a department's mailbox; not used"),
     "bad_check_digit": N_("wrong check digit; not used"),
 }
+
+JUNK = {
+    "link_in_name": N_("a web address where a name should stand"),
+    "spam_words": N_("words of spam"),
+    "test_entry": N_("a test entry"),
+    "disposable_mail": N_("a throw-away mailbox"),
+    "mashed_keys": N_("keys mashed at random"),
+    "many_links": N_("many links"),
+    "offers_to_us": N_("wants to sell us something"),
+    "same_everywhere": N_("the same text in every field"),
+    "no_way_back": N_("only placeholders to reach them by"),
+}
+"""Signs that a lead is junk (`enrich.junk`)."""
 
 UNLISTED = {
     "utm": N_("Campaign in the address (UTM)"),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
+from enrich.junk import junk_of
 from enrich.normalise import normalise
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
@@ -18,7 +19,7 @@ from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead
-from schemas.resolved import CONTACT_KINDS, Identifier, ResolvedLead
+from schemas.resolved import CONTACT_KINDS, Identifier, Junk, ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.work import Replay
 from store import tables
@@ -49,6 +50,7 @@ class Understood:
     lead: Lead
     identifiers: tuple[Identifier, ...]
     terms: Classified
+    junk: Junk
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,9 @@ def _understood(lead: Lead, company: Company) -> Understood:
     # A probe must neither find a real customer nor be found by one.
     identifiers = identifiers_of(fields) if lead.purpose != "probe" else ()
     lead = lead.model_copy(update={"fields": fields})
-    return Understood(lead, identifiers, classify(lead, region_of(fields), company))
+    return Understood(
+        lead, identifiers, classify(lead, region_of(fields), company), junk_of(lead, identifiers)
+    )
 
 
 def _kind(lead: Lead, answer: Resolution) -> LeadKind:
@@ -192,6 +196,8 @@ def _lead_rows(understood: Understood, answer: Resolution, at_us: int) -> Iterab
         include={"hints", "consent", "call", "mail", "visit", "flags", "repeats"},
         exclude_none=True,
     )
+    if understood.junk.signs:
+        more["junk"] = understood.junk.model_dump(mode="json")
     yield Insert(
         "lead",
         {
@@ -321,6 +327,7 @@ def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str
         region=terms.region,
         campaign_id=terms.campaign_id,
         product_line=terms.product_line,
+        junk=understood.junk,
         joined_lead_id=lead.joins,
     )
     return event_of(

@@ -45,12 +45,7 @@ def _lines(view: View, step: Step) -> Iterator[str]:
             if hint:
                 yield hint
         case "read":
-            yield f"{row['lead_id']} · {view.word('KINDS', row['kind'])}"
-            for field in row["fields"]:
-                value = field.get("value")
-                same = value is None or value == field["received"]
-                text = field["received"] if same else f"{field['received']} → {value}"
-                yield f"{view.word('FIELDS', field['name'])}: {text}  ({field['origin']})"
+            yield from _read(view, row)
         case "recognised":
             yield f"{row['customer_id']} · {row['contact_id']}"
             yield from (_evidence(view, one) for one in row["evidence"])
@@ -73,6 +68,17 @@ def _lines(view: View, step: Step) -> Iterator[str]:
             )
         case _:
             yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
+
+
+def _read(view: View, row: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{row['lead_id']} · {view.word('KINDS', row['kind'])}"
+    for field in row["fields"]:
+        value = field.get("value")
+        same = value is None or value == field["received"]
+        text = field["received"] if same else f"{field['received']} → {value}"
+        yield f"{view.word('FIELDS', field['name'])}: {text}  ({field['origin']})"
+    if "junk" in row["more"]:
+        yield view.junk(row["more"]["junk"])
 
 
 def _evidence(view: View, one: Mapping[str, Any]) -> str:

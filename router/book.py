@@ -26,7 +26,7 @@ from schemas.work import Condition
 
 FACTS = (
     "channel", "source", "campaign", "product_line", "territory", "province", "city", "customer_kind", "language",
-    "call_missed", "new_customer",
+    "call_missed", "new_customer", "junk",
 )  # fmt: skip
 """What a rule may ask about a resolved lead; every fact is text, empty when unknown."""
 

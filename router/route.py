@@ -130,6 +130,7 @@ def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
         "language": lead.language or "",
         "call_missed": "yes" if is_missed(lead) else "no",
         "new_customer": "yes" if resolved.new_customer else "no",
+        "junk": str(resolved.junk.score),
     }
 
 

@@ -48,6 +48,26 @@ class Region(Frozen):
     basis: Literal["address", "company", "landline", "mobile", "none"]
 
 
+JunkSign = Literal[
+    "link_in_name",
+    "spam_words",
+    "test_entry",
+    "disposable_mail",
+    "mashed_keys",
+    "many_links",
+    "offers_to_us",
+    "same_everywhere",
+    "no_way_back",
+]
+
+
+class Junk(Frozen):
+    """How much a lead looks like junk, and by which signs (enrich.junk)."""
+
+    score: int = Field(0, ge=0, le=100)
+    signs: tuple[JunkSign, ...] = ()
+
+
 class ResolvedLead(Frozen):
     """A lead with its contact and customer."""
 
@@ -61,4 +81,5 @@ class ResolvedLead(Frozen):
     region: Region | None = None
     campaign_id: str | None = None
     product_line: str | None = None
+    junk: Junk = Junk()
     joined_lead_id: str | None = Field(None, description="The lead that this one corrects or continues")
