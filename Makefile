@@ -24,13 +24,15 @@ demo-cluster:
 test: system lint
 	$(BIN)/python -m pytest $(ARGS)
 
-# The storm and the poison of the suite at full size, from another beginning each time; SEED=N repeats one. Ends with 1
-# if a lead is lost, done twice, without owner or out of order.
+# The storm, the poison and the brokers' absence (in seconds) of the suite at full size, from another beginning each
+# time; SEED=N repeats one. Ends with 1 if a lead is lost, done twice, without owner or out of order.
 LEADS ?= 50000
+AWAY ?= 180
 SEED ?= $(shell date +%s)
 chaos: system $(VENV)/dev.stamp
-	LEADFLOW_TEST_LEADS=$(LEADS) LEADFLOW_TEST_SEED=$(SEED) $(BIN)/python -m pytest -s \
-		tests/cluster/test_storm.py tests/cluster/test_faults.py -k "storm or poison"
+	LEADFLOW_TEST_LEADS=$(LEADS) LEADFLOW_TEST_SEED=$(SEED) LEADFLOW_TEST_AWAY_S=$(AWAY) $(BIN)/python -m pytest -s \
+		tests/cluster/test_storm.py tests/cluster/test_faults.py tests/cluster/test_servers_gone.py \
+		-k "storm or poison or away"
 
 system:
 	@sh tools/system.sh

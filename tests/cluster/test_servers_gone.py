@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from stream.kafka.door import SpoolLimits
 from tests.support.cluster import Site, posts, started
 from tests.support.proxy import CommitCutter
 from tools.servers import KafkaServer, PostgresServer, throw_away
+
+AWAY_S = float(os.environ.get("LEADFLOW_TEST_AWAY_S", "3"))
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def own_site(tmp_path: Path, broker: KafkaServer, database_url: str) -> Iterator
     made.close()
 
 
+@pytest.mark.timeout(AWAY_S + 300)
 def test_brokers_killed_and_away(own_site: Site, broker: KafkaServer) -> None:
     """The door goes on, by its spool, and empties it in order; no retry of the sender is needed."""
     site = own_site
@@ -44,7 +48,7 @@ def test_brokers_killed_and_away(own_site: Site, broker: KafkaServer) -> None:
         site.accept(door, captures[first : first + 10])
         assert time.monotonic() - started < 12, "a visitor waits for the brokers once, and then for the disk"
     assert door.spooled_bytes > 0
-    time.sleep(3)
+    time.sleep(AWAY_S)
     broker.start()
     site.accept(door, captures[100:])
     site.wait(lambda: site.count("task") >= 150, "every task", 120)
