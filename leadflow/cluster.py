@@ -88,13 +88,13 @@ class Cluster:
     content: Content
 
     def capture(self, capture_id: str) -> Capture | None:
-        """Return a capture with its raw bytes; None if it is unknown or was erased. Raises BrokersAway."""
+        """Return a capture with its raw bytes; None if it is unknown, was erased, or lost its body. Raises BrokersAway."""
         with self.store.read() as connection:
             place = capture_place(connection, capture_id)
         if place is None:
             return None
         found = self.reader.read(Place(CAPTURES, place[0]), place[1], 1)
-        if not found or not found[0].opened or found[0].event.subject != capture_id:
+        if not found or not found[0].is_readable or found[0].event.subject != capture_id:
             return None
         # Another process may have erased it, and the key still be in this one's memory.
         key_id = found[0].event.key_id

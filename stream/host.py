@@ -416,10 +416,10 @@ class StageHost(Generic[P, F]):
         return replace(found[0], attempt=replay.attempt)
 
     def _prepare(self, events: list[Logged]) -> P:
-        return self.stage.prepare([logged for logged in events if _readable(logged)])
+        return self.stage.prepare([logged for logged in events if logged.is_readable])
 
     def _gather(self, connection: Connection, prepared: P, events: list[Logged], times: list[int]) -> F:
-        readable = [logged for logged in events if _readable(logged)]
+        readable = [logged for logged in events if logged.is_readable]
         return self.stage.gather(connection, prepared, readable, times)
 
     def _keyless(self, connection: Connection, events: list[Logged]) -> set[str]:
@@ -603,10 +603,6 @@ class StageHost(Generic[P, F]):
         elif held_s < LOCK_TARGET_S and count >= limit:
             limit += max(8, limit // 8)
         self.metrics.batch_limit = max(min(BATCH_MIN, self._batch_max), min(self._batch_max, limit))
-
-
-def _readable(logged: Logged) -> bool:
-    return logged.opened and logged.fault is None and not logged.gone
 
 
 def where_it_broke(error: BaseException) -> str:

@@ -56,6 +56,11 @@ class Logged:
         """The partition it is in."""
         return Place(self.topic, self.part)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether `event.data` is what was said: not erased, nobody else's, and still there."""
+        return self.opened and self.fault is None and not self.gone
+
 
 class LogReader(Protocol):
     """Reads partitions in order."""

@@ -116,6 +116,26 @@ def test_a_body_that_is_gone_becomes_a_letter_and_nothing_waits_behind_it(
         site.close()
 
 
+def test_a_body_that_was_lost_later_leaves_the_rest_of_the_story(
+    tmp_path: Path, brokers: str, database_url: str
+) -> None:
+    bodies = tmp_path / "bodies"
+    bodies.mkdir()
+    site = Site(tmp_path, brokers, database_url, content=f"file://{bodies}")
+    try:
+        door = site.door()
+        site.outbox()
+        site.workers()
+        large = large_post("large")
+        site.accept(door, [large])
+        site.wait(lambda: site.count("task") == 1, "a task")
+        (kept,) = (bodies / "captures").iterdir()
+        kept.unlink()
+        assert site.cluster.capture(large.capture_id) is None
+    finally:
+        site.close()
+
+
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, brokers: str, database_url: str) -> None:
     site = Site(tmp_path, brokers, database_url)
     try:
