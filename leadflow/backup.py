@@ -31,6 +31,7 @@ from leadflow.archive import (
     unpack,
     write_archive,
 )
+from store.files import sync
 
 MASTER_KEY = "master.key"
 SETTINGS = "leadflow.toml"
@@ -88,7 +89,7 @@ def make_backup(kept: Kept, *, into: Path, why: Why, now_us: int, with_key: bool
         check(kept, manifest, place / "restored", key)
         path = into / name_of(manifest)
         os.rename(made, path)
-    sync_folder(into)
+    sync(into)
     return Made(path, manifest, time.monotonic() - began)
 
 
@@ -154,15 +155,6 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(into: Path) -> None:

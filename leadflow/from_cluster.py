@@ -19,7 +19,7 @@ from sqlalchemy import Row as SqlRow
 from sqlalchemy import delete, select, update
 
 from leadflow import pipeline
-from leadflow.backup import MASTER_KEY, SETTINGS, sync_folder
+from leadflow.backup import MASTER_KEY, SETTINGS
 from leadflow.clock import new_id
 from leadflow.cluster import Cluster, check_topics, cluster_host, open_cluster
 from leadflow.engine import KEY_MARK
@@ -48,6 +48,7 @@ from store.company import CompanyCache
 from store.copy import CopyDiffers, Digest, Sum, compared, copy_all, copy_table, digest_of
 from store.database import Database, open_sqlite
 from store.dump import is_empty
+from store.files import sync
 from store.migrate import migrate
 from store.relocation import put, standing
 from store.views import UNSETTLED
@@ -331,7 +332,7 @@ def _put_in_place(made: Path, folder: Path) -> None:
         shutil.copyfile(folder / SETTINGS, made / SETTINGS)
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(made, folder)
-    sync_folder(folder.parent)
+    sync(folder.parent)
 
 
 def _open(folder: Path, origin: str, now_us: int) -> None:

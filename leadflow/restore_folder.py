@@ -10,12 +10,13 @@ import shutil
 from pathlib import Path
 
 from leadflow.archive import BadBackup, journal_of
-from leadflow.backup import MASTER_KEY, SETTINGS, compare, scratch, sync_folder, unpack_into, write_private
+from leadflow.backup import MASTER_KEY, SETTINGS, compare, scratch, unpack_into, write_private
 from leadflow.embedded import open_files
 from leadflow.kept_folder import look_at_folder
 from leadflow.lock import LOCK, AlreadyRunning, take_lock
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store.database import sqlite_module
+from store.files import sync
 
 
 def restore(wanted: Wanted, folder: Path, journal: Path) -> Restored:
@@ -89,4 +90,4 @@ def _put_in_place(data: Path, journal: Path, folder: Path, beside: Path) -> None
     for name in (SETTINGS, LOCK):
         (folder / name).unlink(missing_ok=True)
     os.rename(data, folder)  # onto an empty folder, or none
-    sync_folder(folder.parent)
+    sync(folder.parent)

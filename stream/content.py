@@ -7,7 +7,6 @@ sealed like everything on the topics: when its key is erased, nobody can read it
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
+from store.files import sync
 from stream.kafka.message import Headers, Message
 from stream.kafka.producer import BrokersAway
 
@@ -103,14 +103,6 @@ class Content:
             if self._folder is not None:  # the library renames into place, but does not wait for the disk
                 path = self._folder / name
                 for one in (path, path.parent, self._folder):
-                    _sync(one)
+                    sync(one)
         except (BaseError, OSError) as error:
             raise ContentAway(f"the store of large bodies fails: {type(error).__name__}") from None
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

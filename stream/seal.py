@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from store.files import sync
+
 _NONCE = 12
 _CACHED_KEYS = 20_000
 """Keys kept in memory: some 4 MB, and a backlog of 20,000 leads is worked off without reading one twice."""
@@ -47,11 +49,7 @@ def master_key(path: Path) -> bytes:
         file.write(key)
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
     return key
 
 
