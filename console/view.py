@@ -69,6 +69,13 @@ class View:
         signs = _(", ").join(self.word("JUNK", sign) for sign in junk["signs"])
         return _("Looks like junk, %(score)s of 100: %(signs)s") % {"score": junk["score"], "signs": signs}
 
+    def score(self, row: Mapping[str, Any]) -> str:
+        """Return a lead's score with the rows of points that counted, from its row."""
+        _ = self.gettext
+        counted = _(", ").join(f"{one['name']} {one['points']:+d}" for one in row["more"]["score"])
+        told = {"score": row["score"], "grade": row["grade"], "points": counted}
+        return _("Score %(score)s of 100, grade %(grade)s: %(points)s") % told
+
     def choices(self, which: ChoiceList) -> list[tuple[str, str]]:
         """Return a list of the company to choose from, as (code, name)."""
         return [(one.code, self._named(one)) for one in self.company.choices_of(which)]

@@ -60,6 +60,15 @@ COLUMNS = {
     "call_missed": N_("missed call"),
     "new_customer": N_("new customer"),
     "junk": N_("looks like junk"),
+    "product": N_("product"),
+    "industry": N_("industry"),
+    "has_name": N_("name given"),
+    "has_company": N_("company given"),
+    "has_phone": N_("telephone given"),
+    "has_email": N_("mail given"),
+    "message_length": N_("characters of the message"),
+    "score": N_("score"),
+    "grade": N_("grade"),
 }
 """What a rule may ask about."""
 
@@ -68,7 +77,10 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "customer_kind": {"person": N_("private customer"), "company": N_("company customer")},
     "language": {"zh": N_("Chinese"), "en": N_("English")},
     "call_missed": {"yes": N_("yes"), "no": N_("no")},
-    "new_customer": {"yes": N_("yes"), "no": N_("no")},
+    **{
+        fact: {"yes": N_("yes"), "no": N_("no")}
+        for fact in ("new_customer", "has_name", "has_company", "has_phone", "has_email")
+    },
 }
 
 PASSED_OVER = {

@@ -13,14 +13,17 @@ from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
 from enrich.normalise import normalise
+from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
 from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
+from schemas.facts import facts_of
 from schemas.lead import Lead
-from schemas.resolved import CONTACT_KINDS, Identifier, Junk, ResolvedLead
+from schemas.resolved import CONTACT_KINDS, Identifier, Junk, ResolvedLead, Score
 from schemas.results import Stage as StageName
+from schemas.score import DEFAULT_POINTS, Points, read_points, score_of
 from schemas.work import Replay
 from store import tables
 from store.bulk import OneOf, Prepared, listed
@@ -62,11 +65,20 @@ class Batch:
     leads: dict[str, Understood]
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A company, and its table of points."""
+
+    company: Company
+    points: tuple[Points, ...]
+
+
 @dataclass
 class ResolveFacts:
     """What is known, and what this batch has added to it so far."""
 
     leads: dict[str, Understood]
+    scoring: Scoring
     bound: dict[Key, str] = field(default_factory=dict)
     status: dict[Key, str] = field(default_factory=dict)
     primary: dict[str, str] = field(default_factory=dict)
@@ -95,6 +107,7 @@ class ResolveStage:
 
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
+        self._scoring: Scoring | None = None
 
     def prepare(self, events: Sequence[Logged]) -> Batch:
         """Normalise the leads, and find the terms of the company last seen in them."""
@@ -107,14 +120,20 @@ class ResolveStage:
         company = self._companies.get(connection)
         if prepared.company is not company:
             prepared = _prepared(prepared.received, company)
-        facts, customers = _read_known(connection, prepared.leads)
+        scoring = self._scoring_of(company)
+        facts, customers = _read_known(connection, prepared.leads, scoring)
         if lock_customers(connection, customers):
-            facts, found = _read_known(connection, prepared.leads)
+            facts, found = _read_known(connection, prepared.leads, scoring)
             if not found <= customers:
                 raise Conflict("customer")
             customers = found
         _read_customers(connection, facts, customers)
         return facts
+
+    def _scoring_of(self, company: Company) -> Scoring:
+        if self._scoring is None or self._scoring.company is not company:
+            self._scoring = Scoring(company, read_points(company.score_csv or DEFAULT_POINTS))
+        return self._scoring
 
     def decide(self, logged: Logged, facts: ResolveFacts, at_us: int) -> Step:
         """Tie one lead to its contact and customer; what is no enquiry and from nobody known makes nobody."""
@@ -129,17 +148,19 @@ class ResolveStage:
         answer = resolve(lead, understood.identifiers, facts.known)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
-            return Step(effects=tuple(_lead_rows(understood, answer, at_us)))
+            return Step(effects=tuple(_lead_rows(understood, answer, Score(), at_us)))
         customer_id = facts.alias.get(answer.customer_id, answer.customer_id)
         last_us = max(facts.touched.get(customer_id, 0), facts.related_us.get(answer.contact_id, 0))
         at_us = max(at_us, last_us + 1)
+        resolved = _resolved(understood, answer, customer_id)
+        score = _score(resolved, facts.scoring)
         effects = [
-            *_lead_rows(understood, answer, at_us),
+            *_lead_rows(understood, answer, score, at_us),
             *_identity_rows(lead, answer, facts, at_us),
         ]
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
-        news = _resolved(event, understood, (answer, customer_id), at_us)
+        news = _news(event, resolved.model_copy(update={"score": score}), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
 
 
@@ -189,7 +210,14 @@ def _kind(lead: Lead, answer: Resolution) -> LeadKind:
     return lead.kind
 
 
-def _lead_rows(understood: Understood, answer: Resolution, at_us: int) -> Iterable[Effect]:
+def _score(resolved: ResolvedLead, scoring: Scoring) -> Score:
+    """Return the score of a lead; what is no enquiry has none."""
+    if resolved.lead.kind != "enquiry":
+        return Score()
+    return score_of(facts_of(resolved, scoring.company), scoring.points, scoring.company.grades)
+
+
+def _lead_rows(understood: Understood, answer: Resolution, score: Score, at_us: int) -> Iterable[Effect]:
     lead, terms = understood.lead, understood.terms
     more = lead.model_dump(
         mode="json",
@@ -198,6 +226,10 @@ def _lead_rows(understood: Understood, answer: Resolution, at_us: int) -> Iterab
     )
     if understood.junk.signs:
         more["junk"] = understood.junk.model_dump(mode="json")
+    if score.counted:
+        more["score"] = [one.model_dump() for one in score.counted]
+    if carriers := carriers_of(lead.fields):
+        more["carriers"] = carriers
     yield Insert(
         "lead",
         {
@@ -213,6 +245,10 @@ def _lead_rows(understood: Understood, answer: Resolution, at_us: int) -> Iterab
             "resolved_us": at_us,
             "campaign_id": terms.campaign_id,
             "product_line": terms.product_line,
+            "product": terms.product,
+            "industry": terms.industry,
+            "score": score.points if score.counted else None,
+            "grade": score.grade if score.counted else None,
             "language": lead.language,
             "province": terms.region.province if terms.region else None,
             "city": terms.region.city if terms.region else None,
@@ -312,11 +348,10 @@ def _remember(facts: ResolveFacts, lead: Lead, answer: Resolution, at_us: int) -
     facts.joined[lead.lead_id] = (answer.contact_id, answer.customer_id)
 
 
-def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str], at_us: int) -> Event:
-    """Return the news for route: `found` is the answer, and the customer under its present name."""
-    answer, customer_id = found
+def _resolved(understood: Understood, answer: Resolution, customer_id: str) -> ResolvedLead:
+    """Return the lead as route gets it, but for its score; `customer_id` is the customer's present name."""
     lead, terms = understood.lead, understood.terms
-    resolved = ResolvedLead(
+    return ResolvedLead(
         lead=lead,
         contact_id=answer.contact_id,
         customer_id=customer_id,
@@ -327,15 +362,20 @@ def _resolved(event: Event, understood: Understood, found: tuple[Resolution, str
         region=terms.region,
         campaign_id=terms.campaign_id,
         product_line=terms.product_line,
+        product=terms.product,
+        industry=terms.industry,
         junk=understood.junk,
         joined_lead_id=lead.joins,
     )
+
+
+def _news(event: Event, resolved: ResolvedLead, at_us: int) -> Event:
     return event_of(
         resolved,
         source="/stages/resolve",
-        source_id=lead.source_id,
-        subject=lead.lead_id,
-        key=customer_id,
+        source_id=resolved.lead.source_id,
+        subject=resolved.lead.lead_id,
+        key=resolved.customer_id,
         time_us=at_us,
         trace_id=event.trace_id,
         purpose=event.purpose,
@@ -376,9 +416,11 @@ _NAMED_BY = Prepared(
 )
 
 
-def _read_known(connection: Connection, leads: dict[str, Understood]) -> tuple[ResolveFacts, set[str]]:
+def _read_known(
+    connection: Connection, leads: dict[str, Understood], scoring: Scoring
+) -> tuple[ResolveFacts, set[str]]:
     """Return what is known of whom these leads name, but for the customers themselves, and who these are."""
-    facts = ResolveFacts(leads)
+    facts = ResolveFacts(leads, scoring)
     keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
     _read_bindings(connection, facts, keys)
     _read_leads(connection, facts)

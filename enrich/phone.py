@@ -7,11 +7,14 @@ Google's libphonenumber. Numbering plan: MIIT, Telecom Network Numbering Plan (�
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import phonenumbers
-from phonenumbers import PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberType, carrier
+
+from schemas.lead import FieldValue
 
 LineKind = Literal["mobile", "landline", "service", "unknown"]
 
@@ -62,6 +65,21 @@ def parse_phone(received: str, country: str = "CN") -> Phone | None:
     if country == "CN" and (known := _chinese(compact)):
         return Phone(known.e164, known.line, extension)
     return _by_library(compact, country, extension)
+
+
+def carriers_of(fields: Iterable[FieldValue]) -> list[str]:
+    """Return the carriers (运营商) that the mobile numbers among these normalised fields were given out by.
+
+    By prefix (libphonenumber's table), in English: a number may have been taken to another carrier since
+    (携号转网), so this says little and decides nothing.
+    """
+    found = dict[str, None]()
+    for field in fields:
+        if field.name == "phone" and field.value and field.value.startswith("+861"):
+            number = PhoneNumber(country_code=86, national_number=int(field.value[3:].partition(";")[0]))
+            found[carrier.name_for_number(number, "en")] = None
+    found.pop("", None)
+    return list(found)
 
 
 def _is_chinese(text: str) -> bool:

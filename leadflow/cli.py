@@ -16,6 +16,7 @@ from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_init import init
 from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
+from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_token import token
 from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
@@ -28,7 +29,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console):
+for part in (doors, stages, sinks, timers, console, segments):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")

@@ -79,6 +79,8 @@ def _read(view: View, row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{view.word('FIELDS', field['name'])}: {text}  ({field['origin']})"
     if "junk" in row["more"]:
         yield view.junk(row["more"]["junk"])
+    if "score" in row["more"]:
+        yield view.score(row)
 
 
 def _evidence(view: View, one: Mapping[str, Any]) -> str:

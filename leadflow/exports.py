@@ -39,6 +39,11 @@ def leads(connection: Connection) -> Iterator[dict[str, Any]]:
             "customer_id": row.customer_id,
             "joined_lead_id": row.joined_lead_id,
             **{name: first.get(name) for name in _FIRST},
+            "province": row.province,
+            "product_line": row.product_line,
+            "industry": row.industry,
+            "score": row.score,
+            "grade": row.grade,
             "language": row.language,
             "trace_id": row.trace_id,
         }

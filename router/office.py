@@ -121,7 +121,7 @@ class OfficeCache:
 
 
 def office_of(company: Company) -> Office:
-    """Read a company's calendars and rule book. Raises BookError or CalendarError, which name the fix."""
+    """Read a company's calendars and rule book. Raises TableError or CalendarError, which name the fix."""
     members: dict[str, list[Member]] = {}
     for member in company.members:
         members.setdefault(member.unit_id, []).append(member)

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from router.book import Found
 from router.office import Office
 from router.strategy import weighted_turn
-from schemas.company import Company, territory_for
+from schemas.facts import facts_of, is_missed
 from schemas.lead import Lead
 from schemas.resolved import ResolvedLead
 from schemas.work import HolderKind, Reason, TaskOrigin
@@ -112,31 +112,6 @@ def drain(
     )
     chosen = weighted_turn(able, received, tie_of(decision_id))
     return Routing(Holder("person", chosen.person_id), reason, office.company.first_response_minutes, team_id)
-
-
-def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
-    """Return what a rule may ask about, all as text; empty where unknown."""
-    lead, region = resolved.lead, resolved.region
-    territory = territory_for(company, region.province, region.city) if region else None
-    return {
-        "channel": lead.channel,
-        "source": lead.source_id,
-        "campaign": resolved.campaign_id or "",
-        "product_line": resolved.product_line or "",
-        "territory": territory.territory_id if territory else "",
-        "province": region.province if region else "",
-        "city": (region.city or "") if region else "",
-        "customer_kind": resolved.customer_kind,
-        "language": lead.language or "",
-        "call_missed": "yes" if is_missed(lead) else "no",
-        "new_customer": "yes" if resolved.new_customer else "no",
-        "junk": str(resolved.junk.score),
-    }
-
-
-def is_missed(lead: Lead) -> bool:
-    """Tell whether the lead is an inbound call that nobody answered."""
-    return lead.call is not None and lead.call.direction == "inbound" and not lead.call.answered
 
 
 def has_talked(lead: Lead) -> bool:

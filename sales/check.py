@@ -15,6 +15,8 @@ from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
 from schemas.outcomes import OutcomeCode
+from schemas.score import read_points
+from schemas.segments import read_segments
 from schemas.sinks import SinkSettings
 from schemas.sources import SourceSettings
 from worktime import CalendarError, parse_calendar
@@ -65,6 +67,8 @@ def check(
         *_sources(company, formats),
         *_sinks(company, sinks),
         *_book(company, read_book, now_us),
+        *_table("score.csv", company.score_csv, read_points),
+        *_table("segments.csv", company.segments_csv, read_segments),
         *_teams(company, now_us),
     ]
 
@@ -312,16 +316,22 @@ def _misfits(
 _LINE = re.compile(r"^line (\d+)(?:, column '(\w+)')?: (.*)$", re.DOTALL)
 
 
+def _table(file: str, text: str | None, read: ReadBook) -> Iterator[Problem]:
+    if text is None:
+        return
+    try:
+        read(text)
+    except ValueError as error:
+        match = _LINE.match(str(error))
+        line, column, detail = (int(match[1]), match[2], match[3]) if match else (None, None, str(error))
+        yield problem("table", file, line=line, column=column, detail=detail)
+
+
 def _book(company: Company, read_book: ReadBook | None, now_us: int | None) -> Iterator[Problem]:
     if company.book_csv is None:
         return
     if read_book is not None:
-        try:
-            read_book(company.book_csv)
-        except ValueError as error:
-            match = _LINE.match(str(error))
-            line, column, detail = (int(match[1]), match[2], match[3]) if match else (None, None, str(error))
-            yield problem("book", _RULES, line=line, column=column, detail=detail)
+        yield from _table(_RULES, company.book_csv, read_book)
     receiving = {one.unit_id for one in _current(company, now_us) if one.share > 0}
     for line, rule, team in rules_of(company.book_csv):
         if team not in company.units:

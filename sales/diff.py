@@ -13,6 +13,7 @@ from sales.layout import (
     ABSENCES,
     CAMPAIGNS,
     CHOICES,
+    INDUSTRIES,
     LINES,
     MEMBERS,
     PEOPLE,
@@ -106,7 +107,7 @@ def _things(company: Company) -> dict[tuple[str, str], _Thing]:
         *(
             _Thing("setting", key, ("", ""), {"": str(value)})
             for key in SETTINGS
-            if (value := getattr(company, key)) is not None
+            if key not in _TABLES and (value := getattr(company, key)) is not None
         ),
         *_models("unit", UNITS.key, company.units.values(), company),
         *_models("person", PEOPLE.key, company.people.values(), company),
@@ -114,9 +115,15 @@ def _things(company: Company) -> dict[tuple[str, str], _Thing]:
         *_models("absence", ABSENCES.key, company.absences, company),
         *_models("line", LINES.key, company.lines.values(), company),
         *_models("product", PRODUCTS.key, company.products.values(), company),
+        *_models("industry", INDUSTRIES.key, company.industries.values(), company),
         *_models("campaign", CAMPAIGNS.key, company.campaigns.values(), company),
         *_models("territory", TERRITORIES.key, company.territories.values(), company),
         *_models("choice", CHOICES.key, company.choices, company),
+        *(
+            thing
+            for key, what in _TABLES.items()
+            for thing in _rows(getattr(company, key) or "", what).values()
+        ),
         *(_Thing("calendar", key, ("", ""), _flat(value)) for key, value in company.calendars.items()),
     ]
     for enabled, sources in (("yes", company.sources), ("no", company.sources_off)):
@@ -177,7 +184,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def _book_changes(old: Company, new: Company) -> Iterator[Change]:
     if new.book_csv is None or old.book_csv == new.book_csv:
         return
-    before, after = _rules(old.book_csv or ""), _rules(new.book_csv)
+    before, after = _rows(old.book_csv or "", "rule"), _rows(new.book_csv, "rule")
     changes = [
         *(_changed(thing, before[key], thing) for key, thing in after.items() if key in before),
         *(Change("added", "rule", key) for key in after if key not in before),
@@ -201,16 +208,17 @@ def _reordered(before: list[str], after: list[str]) -> bool:
     return [key for key in before if key in after] != [key for key in after if key in before]
 
 
-def _rules(text: str) -> dict[str, _Thing]:
+def _rows(text: str, what: str) -> dict[str, _Thing]:
+    """Return the rows of a decision table by name; `what` is both the column of the names and their kind."""
     found = {}
     for position, row in enumerate(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))), start=1):
-        name = str(row.get("rule") or position)
+        name = str(row.get(what) or position)
         cells = {
             str(column): value
             for column, value in row.items()
-            if column not in (None, "rule") and isinstance(value, str) and value
+            if column not in (None, what) and isinstance(value, str) and value
         }
-        found[name] = _Thing("rule", name, ("", ""), cells)
+        found[name] = _Thing(what, name, ("", ""), cells)
     return found
 
 
@@ -220,6 +228,8 @@ def _field_text(one: FieldChange, language: Language) -> str:
     return " ".join(part for part in (name, arrow) if part)
 
 
+_TABLES = {"score_csv": "point", "segments_csv": "segment"}
+"""Settings that are whole tables: told row by row."""
 _KIND: dict[str, dict[Language, str]] = {
     "added": {"zh": "新增 ", "en": "new "},
     "removed": {"zh": "删除 ", "en": "removed "},
@@ -233,12 +243,15 @@ _WHAT: dict[str, dict[Language, str]] = {
     "absence": {"zh": "请假", "en": "absence"},
     "line": {"zh": "产品线", "en": "product line"},
     "product": {"zh": "产品", "en": "product"},
+    "industry": {"zh": "行业", "en": "industry"},
     "campaign": {"zh": "市场活动", "en": "campaign"},
     "territory": {"zh": "片区", "en": "territory"},
     "choice": {"zh": "选项", "en": "choice"},
     "source": {"zh": "接入渠道", "en": "source"},
     "sink": {"zh": "推送渠道", "en": "sink"},
     "calendar": {"zh": "工作日历", "en": "calendar"},
+    "point": {"zh": "评分项", "en": "row of points"},
+    "segment": {"zh": "客群", "en": "segment"},
     "rule": {"zh": "规则", "en": "rule"},
     "book": {"zh": "分配规则", "en": "rule book"},
 }
@@ -268,6 +281,7 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "enabled": ("启用", "switched on"),
     "position": ("顺序", "position"),
     "text": ("文字", "text"),
+    "points": ("分数", "points"),
     "then_team": ("分给", "goes to"),
     "then_respond_within": ("首次响应分钟", "respond within minutes"),
 }

@@ -2,7 +2,10 @@
 
     company.toml      name, zone, language; sources, sinks and calendars, which have keys of their own
     units.csv people.csv members.csv absences.csv lines.csv products.csv campaigns.csv territories.csv
-    choices.csv       outcomes and reasons; without it the built-in lists hold
+    choices.csv       outcomes and reasons; without it the built-in lists hold, as for
+    industries.csv    the industries to tell apart, and
+    score.csv         the points of the lead score (schemas.score)
+    segments.csv      customer segments (schemas.segments)
     rules.csv         the rule book (router.book); without it the one in force stays
 
 What is a list is a table that a spreadsheet program opens and a diff shows line by line; what is nested is
@@ -19,7 +22,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -29,6 +32,7 @@ from sales.layout import (
     ABSENCES,
     CAMPAIGNS,
     CHOICES,
+    INDUSTRIES,
     LINES,
     MEMBERS,
     PEOPLE,
@@ -52,6 +56,7 @@ from schemas.company import (
     Campaign,
     Choice,
     Company,
+    Industry,
     Member,
     Person,
     Product,
@@ -60,10 +65,11 @@ from schemas.company import (
     Unit,
     book_version,
 )
+from schemas.lead import FieldName
 from worktime import CalendarError, calendar_dict, parse_calendar
 from worktime.localtime import zone_of
 
-COMPANY, RULES = "company.toml", "rules.csv"
+COMPANY, RULES, SCORE, SEGMENTS = "company.toml", "rules.csv", "score.csv", "segments.csv"
 _MAX_BYTES = 64 * 1024 * 1024
 """A company of 100,000 people is 10 MB; a zip that unpacks to more is none."""
 
@@ -104,11 +110,16 @@ def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes
     zone = zone_of(company.zone)
     files = {COMPANY: _company_toml(company, secrets).encode()}
     for table, rows in _rows(company).items():
-        if rows or table is not CHOICES:
+        if rows or table not in (CHOICES, INDUSTRIES):
             header = [column.name for column in table.columns]
             files[table.file] = write_csv(header, (record_text(table, row, zone) for row in rows))
-    if company.book_csv is not None:
-        files[RULES] = b"\xef\xbb\xbf" + company.book_csv.encode()
+    for name, text in (
+        (RULES, company.book_csv),
+        (SCORE, company.score_csv),
+        (SEGMENTS, company.segments_csv),
+    ):
+        if text is not None:
+            files[name] = b"\xef\xbb\xbf" + text.encode()
     return files
 
 
@@ -202,7 +213,7 @@ class Reading:
     zone: ZoneInfo = field(default_factory=lambda: zone_of("Asia/Shanghai"))
 
     def company(self) -> Company:
-        known = {*TABLES, COMPANY, RULES}
+        known = {*TABLES, COMPANY, RULES, SCORE, SEGMENTS}
         self.problems += [
             problem("file_unknown", name, known=suggest(name, known))
             for name in self.contents
@@ -218,6 +229,7 @@ class Reading:
             absences=tuple(Absence(**row) for row in self._rows(ABSENCES)),
             lines=self._by_id(LINES, ProductLine),
             products=self._by_id(PRODUCTS, Product),
+            industries=self._by_id(INDUSTRIES, Industry),
             campaigns=self._by_id(CAMPAIGNS, _campaign),
             territories=self._by_id(TERRITORIES, Territory),
             choices=tuple(Choice(**row) for row in self._rows(CHOICES)),
@@ -250,14 +262,17 @@ class Reading:
         return {row[table.key[0]]: make(**row) for row in self._rows(table)}
 
     def _book(self) -> dict[str, str]:
-        if (data := self.contents.get(RULES)) is None:
-            return {}
-        try:
-            text = decode(data, RULES).replace("\r\n", "\n")
-        except CompanyError as error:
-            self.problems += error.problems
-            return {}
-        return {"book_csv": text, "book_version": book_version(text)}
+        found = {}
+        for field_name, name in (("book_csv", RULES), ("score_csv", SCORE), ("segments_csv", SEGMENTS)):
+            if (data := self.contents.get(name)) is None:
+                continue
+            try:
+                found[field_name] = decode(data, name).replace("\r\n", "\n")
+            except CompanyError as error:
+                self.problems += error.problems
+        if "book_csv" in found:
+            found["book_version"] = book_version(found["book_csv"])
+        return found
 
     def _settings(self) -> dict[str, Any]:
         data = self._toml()
@@ -360,6 +375,23 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[object], bool], str, str]] = {
         "a whole number of minutes, such as 30",
         "分钟数（整数），如 30",
     ),
+    "grades": (
+        "grades",
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and len(value) == 3
+            and all(type(one) is int for one in value)
+            and 100 >= value[0] > value[1] > value[2] > 0
+        ),
+        "the least points for A, B and C, such as [70, 40, 15]",
+        "A、B、C 级的最低分，如 [70, 40, 15]",
+    ),
+    "required": (
+        "required",
+        lambda value: isinstance(value, (list, tuple)) and set(value) <= set(get_args(FieldName)),
+        'a list of fields, such as ["full_name", "phone", "company"]',
+        '字段列表，如 ["full_name", "phone", "company"]',
+    ),
 }
 """Key in company.toml: field of Company, what fits, and how to say so."""
 
@@ -396,6 +428,7 @@ def _rows(company: Company) -> dict[Table, list[dict[str, Any]]]:
         ABSENCES: [_values(one) for one in company.absences],
         LINES: dumped(company.lines),
         PRODUCTS: dumped(company.products),
+        INDUSTRIES: dumped(company.industries),
         CAMPAIGNS: campaigns,
         TERRITORIES: dumped(company.territories),
         CHOICES: [_values(one) for one in company.choices],

@@ -143,6 +143,15 @@ PRODUCTS = _table(
     *_NAMES,
     Column("aliases", "aliases", LIST, names=("别名",)),
 )
+INDUSTRIES = _table(
+    "industries.csv",
+    "行业",
+    "industry",
+    "industry_id",
+    Column("industry", "industry_id", CODE, required=True, names=("代码",)),
+    *_NAMES,
+    Column("aliases", "aliases", LIST, names=("别名", "关键词")),
+)
 CAMPAIGNS = _table(
     "campaigns.csv",
     "市场活动",
@@ -182,6 +191,7 @@ TABLES: Mapping[str, Table] = {
         ABSENCES,
         LINES,
         PRODUCTS,
+        INDUSTRIES,
         CAMPAIGNS,
         TERRITORIES,
         CHOICES,

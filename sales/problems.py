@@ -295,9 +295,9 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         ),
         "zh": ("本版本没有 {value} 这种推送渠道", "请写其中之一：{known}；或停用：enabled = false"),
     },
-    "book": {
-        "en": ("{detail}", "correct the rule book"),
-        "zh": ("分配规则有误：{detail}", "请更正"),
+    "table": {
+        "en": ("{detail}", "correct that row"),
+        "zh": ("表格有误：{detail}", "请更正"),
     },
     "place_unmapped": {
         "en": ("no territory has {value}", "add it to the column places, or leave it to the default queue"),

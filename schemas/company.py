@@ -11,13 +11,14 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field, field_validator
 
 from schemas.base import Frozen, Language, Micros
-from schemas.lead import CampaignHint
+from schemas.lead import CampaignHint, FieldName
 
+T = TypeVar("T")
 UnitKind = Literal["company", "branch", "department", "team"]
 AliasKind = Literal["utm", "click", "tag", "dialled", "list", "heard"]
 ALIAS_KINDS: tuple[AliasKind, ...] = get_args(AliasKind)
@@ -87,6 +88,15 @@ class Product(Frozen):
 
     product_id: str
     line_id: str
+    name_zh: str
+    name_en: str
+    aliases: tuple[str, ...] = ()
+
+
+class Industry(Frozen):
+    """An industry that customers are in, with the words by which a company's name or message shows it."""
+
+    industry_id: str
     name_zh: str
     name_en: str
     aliases: tuple[str, ...] = ()
@@ -198,6 +208,37 @@ BUILT_IN_CHOICES: tuple[Choice, ...] = (
 """What a company that has no list of its own chooses from."""
 
 
+def _industry(industry_id: str, name_zh: str, name_en: str, words: str) -> Industry:
+    return Industry(industry_id=industry_id, name_zh=name_zh, name_en=name_en, aliases=tuple(words.split()))
+
+
+BUILT_IN_INDUSTRIES: tuple[Industry, ...] = (
+    _industry("food", "食品饮料", "Food and drink", "食品 饮料 粮油 乳业 乳品 酒业 酿酒 啤酒 调味品 肉业 foods beverage beverages dairy brewery"),
+    _industry("farming", "农林牧渔", "Farming", "农业 种业 牧业 养殖 饲料 林业 渔业 水产 farming farms agriculture agricultural"),
+    _industry("chemistry", "化工", "Chemicals", "化学 涂料 塑料 橡胶 化纤 石化 chemical plastics rubber petrochemical"),
+    _industry("pharma", "医药", "Pharmaceuticals", "药业 制药 生物制药 药房 中药 pharma pharmaceutical pharmacy"),
+    _industry("health", "医疗", "Health care", "医院 诊所 医疗器械 口腔 hospital clinic medical healthcare"),
+    _industry("metal", "金属制品", "Metals", "钢铁 钢材 铝业 铜业 五金 冶金 铸造 steel metals foundry aluminium"),
+    _industry("machinery", "机械设备", "Machinery", "机械 机电 重工 装备 机床 自动化设备 数控 machinery machines equipment"),
+    _industry("electronics", "电子电气", "Electronics", "电子 电气 电器 半导体 光电 芯片 集成电路 electronics electronic semiconductor electric"),
+    _industry("automotive", "汽车", "Automotive", "汽车零部件 车业 汽配 新能源汽车 automotive automobile autoparts"),
+    _industry("textile", "纺织服装", "Textiles", "纺织 服装 服饰 印染 针织 鞋业 textile textiles garment apparel"),
+    _industry("paper", "造纸印刷包装", "Paper and packaging", "造纸 纸业 印刷 包装 paper printing packaging"),
+    _industry("furniture", "家具建材", "Furniture and building materials", "家具 家居 建材 陶瓷 水泥 玻璃 门窗 furniture ceramics cement"),
+    _industry("building", "建筑工程", "Construction", "建筑 建设 工程 装饰 土木 construction builders"),
+    _industry("energy", "能源", "Energy", "电力 能源 光伏 风电 煤业 煤矿 石油 燃气 energy solar power mining"),
+    _industry("logistics", "物流仓储", "Logistics", "物流 仓储 货运 快递 供应链 运输 港务 logistics warehousing freight shipping"),
+    _industry("trade", "批发零售", "Wholesale and retail", "贸易 商贸 进出口 百货 超市 零售 批发 trading wholesale retail supermarket"),
+    _industry("it", "信息技术", "Information technology", "软件 信息技术 网络科技 互联网 云计算 大数据 software internet"),
+    _industry("education", "教育", "Education", "学校 大学 学院 中学 小学 幼儿园 培训 university school college education"),
+    _industry("finance", "金融", "Finance", "银行 保险 证券 基金 担保 bank insurance securities"),
+    _industry("catering", "餐饮酒店", "Hotels and restaurants", "餐饮 酒店 宾馆 饭店 餐厅 hotel hotels restaurant catering"),
+    _industry("property", "房地产", "Property", "地产 房产 物业 置业 realty property"),
+    _industry("public", "政府与公用事业", "Public sector", "政府 管委会 研究院 研究所 水务 government council ministry"),
+)  # fmt: skip
+"""What a company without a list of its own tells apart, after the sections of GB/T 4754-2017."""
+
+
 class Company(Frozen):
     """Everything that decisions need of the company, at one version."""
 
@@ -214,6 +255,16 @@ class Company(Frozen):
     absences: tuple[Absence, ...] = ()
     lines: dict[str, ProductLine] = Field(default_factory=dict)
     products: dict[str, Product] = Field(default_factory=dict)
+    industries: dict[str, Industry] = Field(
+        default_factory=dict, description="The company's own; see `industries_of`"
+    )
+    score_csv: str | None = Field(None, description="The company's own table of points; see schemas.score")
+    segments_csv: str | None = Field(None, description="Customer segments; see schemas.segments")
+    grades: tuple[int, int, int] = Field((70, 40, 15), description="Least points for grade A, B and C")
+    required: tuple[FieldName, ...] = Field(
+        ("full_name", "phone", "company", "city", "product"),
+        description="What should be known of every customer; gaps are questions for the next contact",
+    )
     campaigns: dict[str, Campaign] = Field(default_factory=dict)
     territories: dict[str, Territory] = Field(default_factory=dict)
     choices: tuple[Choice, ...] = Field((), description="The company's own lists; see `choices_of`")
@@ -241,6 +292,10 @@ class Company(Frozen):
     @classmethod
     def _by_list(cls, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
         return tuple(sorted(choices, key=lambda one: get_args(ChoiceList).index(one.list)))
+
+    def industries_of(self) -> tuple[Industry, ...]:
+        """Return the industries to tell apart: the company's own, else the built-in ones."""
+        return tuple(self.industries.values()) or BUILT_IN_INDUSTRIES
 
     def choices_of(self, which: ChoiceList) -> tuple[Choice, ...]:
         """Return a list to choose from, in its order: the company's own, else the built-in one."""
@@ -284,19 +339,20 @@ def campaign_for(
     return told, tuple(unknown.values())
 
 
-def product_line_for(company: Company, text: str) -> str | None:
-    """Return the product line that a text asks for: the longest of all names and aliases found in it.
+def asked_for(company: Company, text: str) -> tuple[str | None, str | None]:
+    """Return the product line and the product that a text asks for: the longest of all names found in it.
 
-    Latin names count as whole words, Chinese ones wherever they stand. Of two equally long the first.
+    Latin names count as whole words, Chinese ones wherever they stand. Of two equally long the first. A line
+    that is named as such leaves the product open.
     """
-    index = _index(company)
-    if index.products is None:
-        return None
-    best = ""
-    for match in index.products.finditer(_plain(text[:_MAX_TEXT])):
-        if len(match[0]) > len(best):
-            best = match[0]
-    return index.lines[best] if best else None
+    words = _index(company).products
+    return words.longest(text) or (None, None)
+
+
+def industry_for(company: Company, texts: Iterable[str]) -> str | None:
+    """Return the industry that the first of these texts shows which shows any, by its longest name found."""
+    words = _index(company).industries
+    return next((found for text in texts if (found := words.longest(text)) is not None), None)
 
 
 def territory_for(company: Company, province: str | None, city: str | None) -> Territory | None:
@@ -345,11 +401,29 @@ _PLACE_ENDING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class _Words(Generic[T]):
+    """Names to be found in texts, each with what it stands for."""
+
+    pattern: re.Pattern[str] | None
+    meaning: dict[str, T]
+
+    def longest(self, text: str) -> T | None:
+        """Return what the longest name in a text stands for, of two equally long the first; None without any."""
+        if self.pattern is None:
+            return None
+        best = ""
+        for match in self.pattern.finditer(_plain(text[:_MAX_TEXT])):
+            if len(match[0]) > len(best):
+                best = match[0]
+        return self.meaning[best] if best else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Index:
     company: Company
     campaigns: dict[tuple[str, str], str]
-    products: re.Pattern[str] | None
-    lines: dict[str, str]
+    products: _Words[tuple[str, str | None]]
+    industries: _Words[str]
     places: dict[tuple[str, str], Territory]
 
 
@@ -367,16 +441,8 @@ def _index(company: Company) -> _Index:
 
 
 def _made_index(company: Company) -> _Index:
-    lines: dict[str, str] = {}
-    for line in company.lines.values():
-        for name in (line.name_zh, line.name_en, *line.aliases):
-            lines.setdefault(_plain(name), line.line_id)
-    for product in company.products.values():
-        for name in (product.name_zh, product.name_en, *product.aliases):
-            lines.setdefault(_plain(name), product.line_id)
-    lines.pop("", None)
-    # The longest alternative stands first, so that 电动搬运车 is not taken for 搬运车.
-    words = [_word(name) for name in sorted(lines, key=lambda name: (-len(name), name))]
+    lines = [(one, (one.line_id, None)) for one in company.lines.values()]
+    products = [(one, (one.line_id, one.product_id)) for one in company.products.values()]
     return _Index(
         company=company,
         campaigns={
@@ -384,14 +450,25 @@ def _made_index(company: Company) -> _Index:
             for campaign in company.campaigns.values()
             for alias in campaign.aliases
         },
-        products=re.compile("|".join(words)) if words else None,
-        lines=lines,
+        products=_words([*lines, *products]),
+        industries=_words((one, one.industry_id) for one in company.industries_of()),
         places={
             (place_key(place.province), place_key(place.city) if place.city else ""): territory
             for territory in company.territories.values()
             for place in territory.places
         },
     )
+
+
+def _words(named: Iterable[tuple[ProductLine | Product | Industry, T]]) -> _Words[T]:
+    meaning: dict[str, T] = {}
+    for one, stands_for in named:
+        for name in (one.name_zh, one.name_en, *one.aliases):
+            meaning.setdefault(_plain(name), stands_for)
+    meaning.pop("", None)
+    # The longest alternative stands first, so that 电动搬运车 is not taken for 搬运车.
+    words = [_word(name) for name in sorted(meaning, key=lambda name: (-len(name), name))]
+    return _Words(re.compile("|".join(words)) if words else None, meaning)
 
 
 def _word(name: str) -> str:

@@ -68,6 +68,24 @@ class Junk(Frozen):
     signs: tuple[JunkSign, ...] = ()
 
 
+Grade = Literal["A", "B", "C", "D"]
+
+
+class ScorePoint(Frozen):
+    """One row of the table of points that held for a lead."""
+
+    name: str
+    points: int
+
+
+class Score(Frozen):
+    """How promising a lead is by the company's table of points (schemas.score), and which rows counted."""
+
+    points: int = Field(0, ge=0, le=100)
+    grade: Grade = "D"
+    counted: tuple[ScorePoint, ...] = ()
+
+
 class ResolvedLead(Frozen):
     """A lead with its contact and customer."""
 
@@ -81,5 +99,8 @@ class ResolvedLead(Frozen):
     region: Region | None = None
     campaign_id: str | None = None
     product_line: str | None = None
+    product: str | None = Field(None, description="The product of the company's list that was asked for")
+    industry: str | None = None
     junk: Junk = Junk()
+    score: Score = Score()
     joined_lead_id: str | None = Field(None, description="The lead that this one corrects or continues")

@@ -16,6 +16,7 @@ from schemas.company import (
     Campaign,
     Choice,
     Company,
+    Industry,
     Member,
     Person,
     Place,
@@ -32,7 +33,10 @@ from store.bulk import Prepared, insert_ignore
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by table."""
 
-SETTINGS = ("name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes")
+SETTINGS = (
+    "name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes", "grades", "required",
+    "score_csv", "segments_csv",
+)  # fmt: skip
 """The keys of table `setting` that are the company's own; others there belong to others."""
 
 
@@ -106,6 +110,7 @@ def load_company(connection: Connection, version: int) -> Company:
         absences=tuple(Absence(**row) for row in rows("absence")),
         lines={row["line_id"]: ProductLine(**_with_aliases(row)) for row in rows("product_line")},
         products={row["product_id"]: Product(**_with_aliases(row)) for row in rows("product")},
+        industries={row["industry_id"]: Industry(**_with_aliases(row)) for row in rows("industry")},
         campaigns={
             row["campaign_id"]: Campaign(**row, aliases=tuple(aliases[row["campaign_id"]]))
             for row in rows("campaign")
@@ -175,6 +180,7 @@ def rows_of(company: Company) -> Rows:
         "absence": [absence.model_dump() for absence in company.absences],
         "product_line": [_without_aliases(line.model_dump()) for line in company.lines.values()],
         "product": [_without_aliases(product.model_dump()) for product in company.products.values()],
+        "industry": [_without_aliases(one.model_dump()) for one in company.industries.values()],
         "campaign": [one.model_dump(exclude={"aliases"}) for one in company.campaigns.values()],
         "campaign_alias": [
             {

@@ -18,8 +18,8 @@ from leadflow.cli import app
 from leadflow.exports import EXPORTS
 from leadflow.server import DOOR_PREFIXES
 from leadflow.settings import Settings
-from router.book import FACTS
 from sales.layout import TABLES
+from schemas.facts import SCORED_FACTS
 from schemas.sinks import SinkSettings
 from schemas.sources import SourceSettings
 from sinks.registry import SETTINGS as SINK_SETTINGS
@@ -149,7 +149,7 @@ def test_a_table_is_documented_with_its_columns(file: str) -> None:
 def test_the_rule_book_and_company_toml_are_documented() -> None:
     rules, company = section(FILES, "rules.csv"), section(FILES, "company.toml")
     keys = tomllib.loads((ROOT / "examples" / "demo" / "company.toml").read_text("utf-8")).keys()
-    assert [fact for fact in FACTS if f"`{fact}`" not in rules] == []
+    assert [fact for fact in SCORED_FACTS if f"`{fact}`" not in rules] == []
     assert [
         key for key in (*keys, *(one.name for one in fields(Calendar))) if f"`{key}`" not in company
     ] == []

@@ -14,9 +14,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from console import words
-from router.book import FACTS
 from schemas.base import Channel, LeadKind, Purpose
 from schemas.company import ALIAS_KINDS
+from schemas.facts import SCORED_FACTS
 from schemas.lead import FieldName
 from schemas.resolved import IdentifierKind
 from schemas.results import Stage
@@ -84,7 +84,7 @@ def test_no_chinese_stands_in_code_or_templates(room: str) -> None:
         ("IDENTIFIERS", get_args(IdentifierKind)),
         ("STEPS", get_args(Stage)),
         ("DECISIONS", get_args(Reason.model_fields["code"].annotation)),
-        ("COLUMNS", FACTS),
+        ("COLUMNS", SCORED_FACTS),
         ("UNLISTED", (*ALIAS_KINDS, "place")),
     ],
 )

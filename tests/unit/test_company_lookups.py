@@ -10,8 +10,8 @@ from schemas.company import (
     Product,
     ProductLine,
     Territory,
+    asked_for,
     campaign_for,
-    product_line_for,
     territory_for,
 )
 from schemas.lead import CampaignHint
@@ -102,7 +102,7 @@ def test_an_unknown_alias_comes_back_without_what_would_identify_a_person() -> N
     ],
 )
 def test_the_product_line_is_that_of_the_longest_name_in_the_text(text: str, wanted: str | None) -> None:
-    assert product_line_for(company(), text) == wanted
+    assert asked_for(company(), text)[0] == wanted
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_the_citys_own_territory_goes_before_the_provinces(
 
 
 def test_another_company_is_asked_its_own_lists() -> None:
-    assert product_line_for(company(), "地牛") == "pallet"
-    assert product_line_for(Company(version=2), "地牛") is None
+    assert asked_for(company(), "地牛") == ("pallet", None)
+    assert asked_for(Company(version=2), "地牛") == (None, None)
     other = company().model_copy(update={"lines": {}})
-    assert product_line_for(other, "地牛") is None
+    assert asked_for(other, "地牛") == (None, None)
 
 
 def test_a_list_of_the_companys_own_replaces_the_built_in_one_only() -> None:

@@ -382,6 +382,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identifier_status")),
     )
     op.create_table(
+        "industry",
+        sa.Column("industry_id", sa.Text(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("aliases_json", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("industry_id", name=op.f("pk_industry")),
+    )
+    op.create_table(
         "joined",
         sa.Column("join_id", sa.Text(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False, comment="0 a person said so, 1 the machine"),
@@ -432,6 +440,10 @@ def upgrade() -> None:
         sa.Column("resolved_us", sa.BigInteger(), nullable=False),
         sa.Column("campaign_id", sa.Text(), nullable=True),
         sa.Column("product_line", sa.Text(), nullable=True),
+        sa.Column("product", sa.Text(), nullable=True),
+        sa.Column("industry", sa.Text(), nullable=True),
+        sa.Column("score", sa.Integer(), nullable=True, comment="0 to 100; none of what is no enquiry"),
+        sa.Column("grade", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("province", sa.Text(), nullable=True),
         sa.Column("city", sa.Text(), nullable=True),
@@ -986,6 +998,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_joined_a")
 
     op.drop_table("joined")
+    op.drop_table("industry")
     op.drop_table("identifier_status")
     op.drop_table("evidence")
     op.drop_table("erased")

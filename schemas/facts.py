@@ -1,0 +1,62 @@
+"""What a table of the company may ask about a lead once it is known whose it is: all facts are text."""
+
+from __future__ import annotations
+
+from schemas.company import Company, territory_for
+from schemas.lead import FieldName, Lead
+from schemas.resolved import ResolvedLead
+
+FACTS = (
+    "channel", "source", "campaign", "product_line", "product", "industry", "territory", "province", "city",
+    "customer_kind", "language", "call_missed", "new_customer", "junk",
+    "has_name", "has_company", "has_phone", "has_email", "message_length",
+)  # fmt: skip
+"""What the lead score may ask about; a fact is empty where it is unknown."""
+
+SCORED_FACTS = (*FACTS, "score", "grade")
+"""What the rule book may ask about: all that, and what the lead score made of it."""
+
+
+def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
+    """Return the facts of a resolved lead by name, those of the score included."""
+    lead, region = resolved.lead, resolved.region
+    territory = territory_for(company, region.province, region.city) if region else None
+    said = {field.name for field in lead.fields if field.value}
+    message = next((field.value for field in lead.fields if field.name == "message" and field.value), "")
+    return {
+        "channel": lead.channel,
+        "source": lead.source_id,
+        "campaign": resolved.campaign_id or "",
+        "product_line": resolved.product_line or "",
+        "product": resolved.product or "",
+        "industry": resolved.industry or "",
+        "territory": territory.territory_id if territory else "",
+        "province": region.province if region else "",
+        "city": (region.city or "") if region else "",
+        "customer_kind": resolved.customer_kind,
+        "language": lead.language or "",
+        "call_missed": _yes(is_missed(lead)),
+        "new_customer": _yes(resolved.new_customer),
+        "junk": str(resolved.junk.score),
+        **{fact: _yes(name in said) for fact, name in _SAID.items()},
+        "message_length": str(len(message)),
+        "score": str(resolved.score.points),
+        "grade": resolved.score.grade,
+    }
+
+
+def is_missed(lead: Lead) -> bool:
+    """Tell whether the lead is an inbound call that nobody answered."""
+    return lead.call is not None and lead.call.direction == "inbound" and not lead.call.answered
+
+
+_SAID: dict[str, FieldName] = {
+    "has_name": "full_name",
+    "has_company": "company",
+    "has_phone": "phone",
+    "has_email": "email",
+}
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
