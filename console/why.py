@@ -63,9 +63,18 @@ class Teller:
     def _outcome(self, reason: Reason, holder_id: str, received: int | None) -> str:
         _ = self.gettext
         values = {"person": self.name(holder_id), "team": self.name(reason.team_id), "received": received}
+        said = {
+            "sticky_owner": _("%(person)s has this customer already"),
+            "default_queue": _("No rule matched; it went to the default queue"),
+            "claimed": _("%(person)s took it out of the waiting queue of %(team)s"),
+            "returned": _("Returned to the waiting queue of %(team)s"),
+            "owner_left": _("Its owner has left; it waits for %(team)s to share it out"),
+            "moved": _("Moved to %(person)s"),
+            "merged": _("Two customers are one since then; %(person)s has it"),
+            "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
+            "probe": _("A self-test; no figure counts it"),
+        }
         match reason.code:
-            case "sticky_owner":
-                return _("%(person)s has this customer already") % values
             case "weighted_turn" if reason.rule_id is None:
                 return _("taken out of the waiting queue of %(team)s; ") % values + self._turn(
                     reason, holder_id, values
@@ -77,18 +86,7 @@ class Teller:
                 if not reason.passed_over:
                     return nobody
                 return _("%(nobody)s (%(who)s)") % {"nobody": nobody, "who": self.passed_over(reason)}
-            case "default_queue":
-                return _("No rule matched; it went to the default queue")
-            case "claimed":
-                return _("%(person)s took it out of the waiting queue of %(team)s") % values
-            case "returned":
-                return _("Returned to the waiting queue of %(team)s") % values
-            case "owner_left":
-                return _("Its owner has left; it waits for %(team)s to share it out") % values
-            case "moved":
-                return _("Moved to %(person)s") % values
-            case _:
-                return _("A self-test; no figure counts it")
+        return said[reason.code] % values
 
     def _turn(self, reason: Reason, person_id: str, values: Mapping[str, object]) -> str:
         _ = self.gettext

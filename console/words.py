@@ -108,6 +108,8 @@ DECISIONS = {
     "moved": N_("Moved"),
     "returned": N_("Returned"),
     "owner_left": N_("Handed over"),
+    "merged": N_("Merged"),
+    "parted": N_("Parted"),
     "probe": N_("Self-test"),
 }
 

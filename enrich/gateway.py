@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
@@ -95,7 +95,13 @@ class ResolveFacts:
 
     @property
     def known(self) -> Known:
-        return Known(self.bound, self.status, self.primary, self.kinds, self.named_by, self.joined)
+        return Known(
+            self.bound, self.status, self.primary, self.kinds, self.named_by, self.joined, self.alias
+        )
+
+    def now(self, any_id: str) -> str:
+        """Return the present id of a customer or contact."""
+        return self.alias.get(any_id, any_id)
 
 
 class ResolveStage:
@@ -149,7 +155,7 @@ class ResolveStage:
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
             return Step(effects=tuple(_lead_rows(understood, answer, Score(), at_us)))
-        customer_id = facts.alias.get(answer.customer_id, answer.customer_id)
+        customer_id = facts.now(answer.customer_id)
         last_us = max(facts.touched.get(customer_id, 0), facts.related_us.get(answer.contact_id, 0))
         at_us = max(at_us, last_us + 1)
         resolved = _resolved(understood, answer, customer_id)
@@ -303,8 +309,7 @@ def _identity_rows(lead: Lead, answer: Resolution, facts: ResolveFacts, at_us: i
         changes: dict[str, Any] = {"touched_us": at_us}
         if answer.becomes_company:
             changes["kind"] = "company"
-        name = facts.alias.get(customer_id, customer_id)
-        yield Update("customer", {"customer_id": name}, changes)
+        yield Update("customer", {"customer_id": facts.now(customer_id)}, changes)
     for one, target_id in answer.bind:
         yield Insert(
             "binding",
@@ -338,13 +343,13 @@ def _remember(facts: ResolveFacts, lead: Lead, answer: Resolution, at_us: int) -
     for one, target_id in answer.bind:
         facts.bound[one.kind, one.value] = target_id
         if one.kind not in CONTACT_KINDS:
-            facts.named_by.setdefault(target_id, set()).add(one.kind)
+            facts.named_by.setdefault(facts.now(target_id), set()).add(one.kind)
     if (answer.contact_id, answer.customer_id) not in facts.related:
         facts.related.add((answer.contact_id, answer.customer_id))
         facts.primary[answer.contact_id] = answer.customer_id
         facts.related_us[answer.contact_id] = at_us
     if answer.new_customer or answer.becomes_company:
-        facts.kinds[answer.customer_id] = answer.customer_kind
+        facts.kinds[facts.now(answer.customer_id)] = answer.customer_kind
     facts.joined[lead.lead_id] = (answer.contact_id, answer.customer_id)
 
 
@@ -401,8 +406,15 @@ _RELATIONS = Prepared(
         OneOf(["contact_id"], "of_contacts"), tables.contact_customer.c.to_us.is_(None)
     )
 )
+_MERGED = tables.alias.alias("merged")
 _ALIASES = Prepared(
-    select(tables.alias.c.old_id, tables.alias.c.now_id).where(OneOf(["old_id"], "of_customers"))
+    select(tables.alias.c.old_id, tables.alias.c.now_id).where(
+        or_(
+            OneOf(["old_id"], "of_ids"),
+            OneOf(["now_id"], "of_ids"),
+            tables.alias.c.now_id.in_(select(_MERGED.c.now_id).where(OneOf(["merged.old_id"], "of_ids"))),
+        )
+    )
 )
 _CUSTOMERS = Prepared(
     select(tables.customer.c.customer_id, tables.customer.c.kind, tables.customer.c.touched_us).where(
@@ -429,7 +441,7 @@ def _read_known(
     _read_relations(connection, facts, contacts)
     customers = {target for target in facts.bound.values() if target.startswith("cus_")}
     customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
-    return facts, customers | _read_aliases(connection, facts, customers)
+    return facts, customers | _read_aliases(connection, facts, contacts | customers)
 
 
 def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) -> None:
@@ -464,20 +476,20 @@ def _read_relations(connection: Connection, facts: ResolveFacts, contacts: set[s
             facts.primary[row.contact_id] = row.customer_id
 
 
-def _read_aliases(connection: Connection, facts: ResolveFacts, customers: set[str]) -> set[str]:
-    """Learn which of these customers go by another name since a merge; return those names."""
-    if customers:
-        for row in _ALIASES(connection, of_customers=listed((customer,) for customer in customers)):
+def _read_aliases(connection: Connection, facts: ResolveFacts, ids: set[str]) -> set[str]:
+    """Learn what was merged with these contacts and customers; return the present ids of the customers."""
+    if ids:
+        for row in _ALIASES(connection, of_ids=listed((one,) for one in ids)):
             facts.alias[row.old_id] = row.now_id
-    return set(facts.alias.values())
+    return {name for name in facts.alias.values() if name.startswith("cus_")}
 
 
 def _read_customers(connection: Connection, facts: ResolveFacts, customers: set[str]) -> None:
     if not customers:
         return
-    wanted = listed((customer,) for customer in customers)
-    for row in _CUSTOMERS(connection, of_customers=wanted):
+    for row in _CUSTOMERS(connection, of_customers=listed((customer,) for customer in customers)):
         facts.kinds[row.customer_id] = row.kind
         facts.touched[row.customer_id] = row.touched_us
-    for row in _NAMED_BY(connection, of_customers=wanted):
-        facts.named_by.setdefault(row.target_id, set()).add(row.kind)
+    atoms = customers | facts.alias.keys()
+    for row in _NAMED_BY(connection, of_customers=listed((atom,) for atom in atoms)):
+        facts.named_by.setdefault(facts.now(row.target_id), set()).add(row.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.ids import child_id
@@ -31,6 +31,12 @@ class Known:
     """Customer to the kinds of company identifiers that point at it."""
     joined: Mapping[str, tuple[str, str]]
     """Lead id to (contact, customer), for leads that a later capture may join."""
+    alias: Mapping[str, str] = field(default_factory=dict)
+    """What was merged to its present id; `kinds` and `named_by` go by that."""
+
+    def now(self, any_id: str) -> str:
+        """Return the present id."""
+        return self.alias.get(any_id, any_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,11 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
         customer_id, new_customer = known.bound[_key(company_hit)], False
     elif mainly is not None and _may_be(mainly, usable, known):
         customer_id, new_customer = mainly, False
-        becomes_company = says_company and known.kinds.get(mainly) == "person"
+        becomes_company = says_company and known.kinds.get(known.now(mainly)) == "person"
     else:
         customer_id, new_customer = child_id("cus", lead.lead_id), True
     if not new_customer and not becomes_company:
-        kind = "company" if known.kinds.get(customer_id) == "company" else "person"
+        kind = "company" if known.kinds.get(known.now(customer_id)) == "company" else "person"
 
     used = {_key(hit) for hit in (contact_hit, company_hit) if hit is not None}
     return Resolution(
@@ -121,7 +127,7 @@ def _may_be(mainly: str, usable: list[Identifier], known: Known) -> bool:
     kind is another company: the person has moved, or buys for two.
     """
     kinds = {one.kind for one in usable if one.kind not in CONTACT_KINDS and one.kind != "landline"}
-    return kinds.isdisjoint(known.named_by.get(mainly, ()))
+    return kinds.isdisjoint(known.named_by.get(known.now(mainly), ()))
 
 
 def _evidence(
@@ -135,7 +141,7 @@ def _evidence(
         note = known.status[key]
     elif target is None:
         note = "new"
-    elif target not in (contact_id, customer_id):
+    elif known.now(target) not in (known.now(contact_id), known.now(customer_id)):
         note = "conflict"
     else:
         note = None

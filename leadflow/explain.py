@@ -52,6 +52,10 @@ def _lines(view: View, step: Step) -> Iterator[str]:
         case "decided":
             yield f"{view.word('DECISIONS', row['code'])} → {view.name(row['holder_id'])} · {row['decision_id']}"
             yield view.teller.sentence(view.reason(row), row["holder_id"])
+            if act := row["act"]:
+                yield f"– {view.name(act['actor'])}: {act['verb']}" + (
+                    f" · {act['reason']}" if act["reason"] else ""
+                )
             for person_id, why in view.reason(row).passed_over:
                 yield f"– {view.name(person_id)}: {view.word('PASSED_OVER', why)}"
         case "task":

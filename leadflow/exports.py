@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from store import tables
+from store.present import present, with_alias
 
 _FIRST = ("full_name", "company", "phone", "email", "city", "region", "product", "message")
 
@@ -17,10 +18,10 @@ _FIRST = ("full_name", "company", "phone", "email", "city", "region", "product",
 def leads(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield leads: channel, kind, source, times, fields as normalised, customer and trace."""
     lead, member = tables.lead, tables.membership
-    present = (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None)
+    open_now = (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None)
     rows = connection.execute(
-        select(lead, _now(member.c.customer_id).label("customer_id"))
-        .select_from(lead.outerjoin(member, present).outerjoin(*_alias_of(member.c.customer_id)))
+        select(lead, present(member.c.customer_id).label("customer_id"))
+        .select_from(with_alias(lead.outerjoin(member, open_now), member.c.customer_id))
         .where(lead.c.purpose != "probe")
         .order_by(lead.c.accepted_us, lead.c.lead_id)
     )
@@ -53,6 +54,9 @@ def customers(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield customers, open and closed, with their holder."""
     customer, holding = tables.customer, tables.holding
     owner = (holding.c.customer_id == customer.c.customer_id) & (holding.c.role == "owner")
+    merged: dict[str, list[str]] = {}
+    for was in connection.execute(select(tables.alias).order_by(tables.alias.c.old_id)):
+        merged.setdefault(was.now_id, []).append(was.old_id)
     rows = connection.execute(
         select(customer, holding.c.holder_kind, holding.c.holder_id, holding.c.from_us)
         .join(holding, owner & holding.c.to_us.is_(None))
@@ -62,6 +66,7 @@ def customers(connection: Connection) -> Iterator[dict[str, Any]]:
     for row in rows:
         yield {
             "customer_id": row.customer_id,
+            "merged_ids": merged.get(row.customer_id, []),
             "kind": row.kind,
             "state": row.state,
             "since": moment(row.born_us),
@@ -75,7 +80,8 @@ def assignments(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield who was given what and why: by route, with rule and conditions, and by people's acts."""
     decision, customer = tables.decision, tables.customer
     rows = connection.execute(
-        select(decision)
+        select(decision, present(decision.c.subject_id).label("customer_id"))
+        .select_from(with_alias(decision, decision.c.subject_id))
         .join(customer, customer.c.customer_id == decision.c.subject_id)
         .where(decision.c.stage.in_(("route", "act")), customer.c.purpose != "probe")
         .order_by(decision.c.decided_us, decision.c.decision_id)
@@ -83,7 +89,7 @@ def assignments(connection: Connection) -> Iterator[dict[str, Any]]:
     for row in rows:
         yield {
             "decision_id": row.decision_id,
-            "customer_id": row.subject_id,
+            "customer_id": row.customer_id,
             "lead_id": row.lead_id,
             "decided": moment(row.decided_us),
             "code": row.code,
@@ -96,7 +102,13 @@ def tasks(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield tasks, each with what came of it."""
     task, customer, outcome = tables.task, tables.customer, tables.outcome
     rows = connection.execute(
-        select(task, outcome.c.code.label("outcome"), outcome.c.reason.label("outcome_reason"))
+        select(
+            task,
+            present(task.c.customer_id).label("present_id"),
+            outcome.c.code.label("outcome"),
+            outcome.c.reason.label("outcome_reason"),
+        )
+        .select_from(with_alias(task, task.c.customer_id))
         .join(customer, customer.c.customer_id == task.c.customer_id)
         .outerjoin(outcome, outcome.c.task_id == task.c.task_id)
         .where(customer.c.purpose != "probe")
@@ -105,7 +117,7 @@ def tasks(connection: Connection) -> Iterator[dict[str, Any]]:
     for row in rows:
         yield {
             "task_id": row.task_id,
-            "customer_id": row.customer_id,
+            "customer_id": row.present_id,
             "lead_id": row.lead_id,
             "origin": row.origin,
             "holder_kind": row.holder_kind,
@@ -143,7 +155,10 @@ def deliveries(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield what goes out, went out, or could not: by sink and destination, with the id that repeats carry."""
     table = tables.delivery
     for row in connection.execute(
-        select(table).where(table.c.purpose != "probe").order_by(table.c.decided_us, table.c.delivery_id)
+        select(table, present(table.c.customer_id).label("present_id"))
+        .select_from(with_alias(table, table.c.customer_id))
+        .where(table.c.purpose != "probe")
+        .order_by(table.c.decided_us, table.c.delivery_id)
     ):
         yield {
             "delivery_id": row.delivery_id,
@@ -158,7 +173,7 @@ def deliveries(connection: Connection) -> Iterator[dict[str, Any]]:
             "decided": moment(row.decided_us),
             "event_id": row.event_id,
             "decision_id": row.decision_id,
-            "customer_id": row.customer_id,
+            "customer_id": row.present_id,
             "lead_id": row.lead_id,
             "trace_id": row.trace_id,
         }
@@ -179,11 +194,3 @@ def moment(at_us: int | None) -> str | None:
     if at_us is None:
         return None
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).isoformat()
-
-
-def _now(customer_id: Any) -> Any:
-    return func.coalesce(tables.alias.c.now_id, customer_id)
-
-
-def _alias_of(customer_id: Any) -> tuple[Any, Any]:
-    return tables.alias, tables.alias.c.old_id == customer_id

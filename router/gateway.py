@@ -21,8 +21,10 @@ from schemas.work import Assignment, Reroute, Task, TaskOrigin
 from store import tables
 from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
+from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
 from store.locks import lock_customers, lock_teams, share_company
+from store.present import present, with_alias
 from stream.host import Step
 from stream.log import Logged
 
@@ -40,6 +42,8 @@ class RouteFacts:
 
     office: Office
     resolved: dict[str, ResolvedLead]
+    customers: dict[str, str] = field(default_factory=dict)
+    """Lead to its customer's present id: it may have been merged or parted since it was resolved."""
     holders: dict[str, Holder] = field(default_factory=dict)
     routed: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -85,7 +89,8 @@ class RouteStage:
         """
         share_company(connection)
         facts = RouteFacts(self._offices.get(self._companies.get(connection)), prepared)
-        customers = {one.event.key for one in events if one.topic == "resolved"}
+        facts.customers = _read_customers(connection, prepared)
+        customers = set(facts.customers.values())
         drained = [
             reroute.team_id
             for one in events
@@ -95,6 +100,10 @@ class RouteStage:
             facts.queue = _read_queue(connection, team_id)
             customers |= set(facts.queue)
         locked = lock_customers(connection, customers)
+        if locked:
+            facts.customers = _read_customers(connection, prepared)
+            if not customers.issuperset(facts.customers.values()):
+                raise Conflict("alias")
         for team_id in drained:
             waiting = _read_queue(connection, team_id) if locked else facts.queue
             facts.queue = [one for one in waiting if one in customers][:DRAIN_AT_ONCE]
@@ -118,7 +127,8 @@ class RouteStage:
 
 def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     resolved = facts.resolved[event.id]
-    lead, customer_id = resolved.lead, resolved.customer_id
+    lead = resolved.lead
+    customer_id = facts.customers[lead.lead_id]
     if (event.id, customer_id) in facts.done:
         return Step()
     facts.done.add((event.id, customer_id))
@@ -360,6 +370,11 @@ _HOLDERS = Prepared(
         tables.holding.c.to_us.is_(None),
     )
 )
+_PRESENT = Prepared(
+    select(tables.membership.c.lead_id, present(tables.membership.c.customer_id).label("customer_id"))
+    .select_from(with_alias(tables.membership, tables.membership.c.customer_id))
+    .where(OneOf(["membership.lead_id"], "of_leads"), tables.membership.c.to_us.is_(None))
+)
 _TASKS = Prepared(
     select(tables.task.c.task_id, tables.task.c.customer_id, tables.task.c.origin)
     .where(OneOf(["customer_id"], "of_customers"), tables.task.c.state == "open")
@@ -379,7 +394,7 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
     """Find the rule of every lead that does not stay where its customer is; return those there are."""
     for event_id in (one.event.id for one in events if one.topic == "resolved"):
         resolved = facts.resolved[event_id]
-        holder = facts.holders.get(resolved.customer_id)
+        holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
         if holder is not None and stays(resolved, holder, facts.office) is None:
             facts.rules[event_id] = rule_for(resolved, facts.office)
     return [found for found in facts.rules.values() if found is not None]
@@ -388,6 +403,14 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
 def _read_done(connection: Connection, facts: RouteFacts, event_ids: Sequence[str]) -> None:
     for row in _DONE(connection, of_events=listed((one,) for one in event_ids)):
         facts.done.add((row.event_id, row.subject_id))
+
+
+def _read_customers(connection: Connection, resolved: dict[str, ResolvedLead]) -> dict[str, str]:
+    found = {one.lead.lead_id: one.customer_id for one in resolved.values()}
+    if found:
+        for row in _PRESENT(connection, of_leads=listed((lead_id,) for lead_id in found)):
+            found[row.lead_id] = row.customer_id
+    return found
 
 
 def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Literal
 
-Kind = Literal["cap", "evt", "lead", "con", "cus", "dec", "task", "act", "dead", "acc", "dlv", "alm"]
+Kind = Literal[
+    "cap", "evt", "lead", "con", "cus", "dec", "task", "act", "dead", "acc", "dlv", "alm", "join", "rev"
+]
 
 _HASH_BYTES = 15
 """120 bits: no collision to be expected below 10^17 ids, and 24 characters that survive any URL."""

@@ -33,6 +33,8 @@ class Reason(Frozen):
         "moved",
         "returned",
         "owner_left",
+        "merged",
+        "parted",
         "probe",
     ]
     book_version: str | None = None

@@ -45,6 +45,15 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
     return None
 
 
+def also_told(assignment: Assignment, company: Company) -> str | None:
+    """Return who else is to be told: whoever had a customer until it was merged or parted, and can be written to."""
+    before = assignment.previous_holder_id
+    if assignment.reason.code not in ("merged", "parted") or before in (None, assignment.holder_id):
+        return None
+    person = company.people.get(str(before))
+    return person.person_id if person and person.state == "active" and person.email else None
+
+
 def units_of(assignment: Assignment, company: Company) -> list[str]:
     """Return the units that an assignment concerns, nearest first: queue or team, its parents, the owner's own."""
     near = [assignment.reason.team_id] if assignment.reason.team_id else []

@@ -15,7 +15,7 @@ from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.sinks import SinkSettings
 from schemas.work import Assignment
-from sinks.choose import recipient_of, wants
+from sinks.choose import also_told, recipient_of, wants
 from sinks.port import AnyKind
 from sinks.registry import BadSink, sinks_of
 from store import tables
@@ -99,16 +99,18 @@ class DeliverStage:
             kind, settings = sink
             if not wants(settings, assignment, facts.company, lead):
                 continue
-            dest = settings.sink_id
+            dests = [settings.sink_id]
             if kind.abilities.to_people:
                 if assignment.reason.code == "claimed":
                     continue  # whoever took it knows
                 person_id = recipient_of(assignment, facts.company)
                 if person_id is None:
                     refused = _nobody(settings)
-                    continue
-                dest = person_id
-            effects.append(_delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us))
+                told = (person_id, also_told(assignment, facts.company))
+                dests = list(dict.fromkeys(one for one in told if one is not None))
+            effects += [
+                _delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us) for dest in dests
+            ]
         return Step(tuple(effects), refused)
 
 

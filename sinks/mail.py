@@ -74,6 +74,7 @@ def render(sink: Mail, message: Message) -> Letter | None:
     words = _WORDS[person.language]
     lines = _lines(message, person.language)
     is_new = assigned.lead is None or assigned.lead.kind == "enquiry"
+    is_new = is_new and assigned.why not in ("merged", "parted")
     subject = words["subject" if is_new else "news"].format(
         who=_who(assigned) or words["nobody"], company=message.company
     )
@@ -265,6 +266,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "moved": "改派",
         "returned": "被退回",
         "owner_left": "原负责人离职，已移交",
+        "merged": "两个客户合并为一个",
+        "parted": "误合并的客户已拆分，各归原来的分配",
     },
     "en": {
         "sticky_owner": "the customer has this owner already",
@@ -275,6 +278,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "moved": "moved",
         "returned": "returned",
         "owner_left": "its owner has left",
+        "merged": "two customers were found to be one",
+        "parted": "one customer was found to be two; each went back to whom its own leads were given",
     },
 }
 _FIELDS: dict[Language, dict[str, str]] = {

@@ -15,6 +15,7 @@ from sinks.net import utc
 from sinks.port import Recipient
 from store import tables
 from store.bulk import keys_in
+from store.present import atoms_of
 
 Row = Mapping[str, Any]
 
@@ -136,12 +137,13 @@ def _task(tasks: Sequence[Row], lead_id: str | None) -> AssignedTask | None:
 
 def _tasks(connection: Connection, customers: set[str]) -> dict[str, list[Row]]:
     task = tables.task
-    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
+    atoms = atoms_of(connection, customers)
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in atoms])
     found: dict[str, list[Row]] = {}
     for row in connection.execute(
         select(task).where(wanted).order_by(task.c.created_us, task.c.task_id)
     ).mappings():
-        found.setdefault(row["customer_id"], []).append(dict(row))
+        found.setdefault(atoms[row["customer_id"]], []).append(dict(row))
     return found
 
 

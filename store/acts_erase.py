@@ -156,11 +156,14 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     of_captures = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
+    _forget_statuses(connection, erasure)
     for table in (tables.lead, tables.lead_identifier, tables.evidence, tables.mail_thread, tables.unlisted):
         connection.execute(delete(table).where(of_leads))
     connection.execute(delete(tables.part).where(of_captures))
     connection.execute(delete(tables.binding).where(keys_in(connection, ["target_id"], targets)))
     connection.execute(delete(tables.binding).where(of_leads))
+    for column in ("a", "b"):
+        connection.execute(delete(tables.review).where(keys_in(connection, [column], targets)))
     connection.execute(update(tables.capture).where(of_captures).values(detail_json=None))
     connection.execute(update(tables.outcome).where(of_customers).values(note=None))
     ended = {"state": "cancelled", "ended_us": now_us}
@@ -174,6 +177,24 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     still = tables.holding.c.to_us.is_(None)
     connection.execute(update(tables.holding).where(of_customers, still).values(to_us=now_us))
     connection.execute(update(tables.customer).where(of_customers).values(state="closed"))
+
+
+def _forget_statuses(connection: Connection, erasure: Erasure) -> None:
+    """Delete what is known of identifiers that nobody else gave: their values are the person's."""
+    identifier, status = tables.lead_identifier, tables.identifier_status
+    of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
+    leads = set(erasure.leads)
+    given = connection.execute(select(identifier.c.kind, identifier.c.value).where(of_leads).distinct()).all()
+    wanted = keys_in(connection, ["kind", "value"], [tuple(row) for row in given])
+    others = {
+        (row.kind, row.value)
+        for row in connection.execute(
+            select(identifier.c.kind, identifier.c.value, identifier.c.lead_id).where(wanted)
+        )
+        if row.lead_id not in leads
+    }
+    own = [(row.kind, row.value) for row in given if (row.kind, row.value) not in others]
+    connection.execute(delete(status).where(keys_in(connection, ["kind", "value"], own)))
 
 
 def erase_customer(erasure: Erasure, secret: bytes) -> Plan:

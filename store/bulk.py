@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -150,6 +151,13 @@ def _postgres_update(table: Table, keys: tuple[str, ...], names: tuple[str, ...]
         f'UPDATE "{table.name}" SET {sets} FROM unnest({arrays}) AS given ({", ".join(short for short, _ in given)}) '
         f"WHERE {where}{still}"
     )
+
+
+def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
+    """Delete the rows with these keys, which all name the same (text) columns."""
+    columns = list(keys[0])
+    wanted = keys_in(connection, columns, [[key[name] for name in columns] for key in keys])
+    connection.execute(delete(table).where(wanted))
 
 
 def keys_in(

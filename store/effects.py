@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Table
 
 from schemas.events import Event
 from store import tables
-from store.bulk import insert_ignore, update_rows
+from store.bulk import delete_rows, insert_ignore, update_rows
 from store.contention import Conflict
 
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
-    "membership", "contact_customer", "evidence", "joined", "parted", "decision", "holding", "ledger", "task",
+    "membership", "contact_customer", "evidence", "joined", "parted", "review", "identifier_status", "decision", "holding", "ledger", "task",
     "outcome", "act", "access", "erased", "key_to_erase", "timer", "delivery", "dead",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
@@ -31,10 +31,11 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
     "membership": ("lead_id",),
     "contact_customer": ("contact_id", "customer_id"),
     "holding": ("customer_id", "role"),
+    "joined": ("join_id",),
 }
 
 
-ANYBODYS = frozenset({"delivery", "dead", "erased", "key_to_erase"})
+ANYBODYS = frozenset({"delivery", "dead", "erased", "key_to_erase", "review", "identifier_status", "parted"})
 """Tables in which it does not matter who put a row there: that it is there says all."""
 
 
@@ -68,6 +69,14 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """Takes the row with this primary key away: only what follows from other rows, or what a person takes back."""
+
+    table: str
+    key: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Adds to a person's received leads in a team and period (`ledger_total`)."""
 
@@ -85,7 +94,7 @@ class Emit:
     event: Event
 
 
-Effect = Insert | Close | Update | Count | Emit
+Effect = Insert | Close | Update | Delete | Count | Emit
 
 
 class Writes:
@@ -97,6 +106,7 @@ class Writes:
         self._open: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {}
         self._closes: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         self._updates: dict[tuple[str, tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._deletes: dict[str, list[dict[str, Any]]] = {}
         self._counts: dict[tuple[str, str, str], int] = {}
         self.emitted: dict[str, list[Event]] = {}
 
@@ -110,6 +120,8 @@ class Writes:
                     self._close(effect)
                 case Update():
                     self._update(effect)
+                case Delete():
+                    self._deletes.setdefault(effect.table, []).append(effect.key)
                 case Count():
                     key = (effect.team_id, effect.period, effect.person_id)
                     self._counts[key] = self._counts.get(key, 0) + effect.delta
@@ -153,6 +165,8 @@ class Writes:
             changes = self._closes.get(name, ())
             if update_rows(connection, _table(name), changes, only_open=True) < len(changes):
                 raise Conflict(name)
+        for name, keys in sorted(self._deletes.items()):
+            delete_rows(connection, _table(name), keys)
         for name in INSERT_ORDER:
             rows = self._inserts[name]
             if name == "timer":

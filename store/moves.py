@@ -45,6 +45,8 @@ class Move:
     at_us: int
     lead_id: str | None = None
     trace_id: str | None = None
+    present_id: str | None = None
+    """What the customer is called from now on, if not as before."""
 
     @property
     def decision_id(self) -> str:
@@ -72,18 +74,18 @@ def held_customer(connection: Connection, customer_id: str) -> Held | None:
 
 def give(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[Effect]:
     """Return the effects that give a customer and its open tasks to a holder, and say why."""
+    return [
+        Close("holding", (move.held.customer_id, "owner"), move.at_us),
+        *begin(move, kind, holder_id, reason),
+    ]
+
+
+def begin(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[Effect]:
+    """Return the effects that give a customer whom nobody has (any more) to a holder, and say why.
+
+    `held` then says who was the last to have it.
+    """
     held, to = move.held, {"holder_kind": kind, "holder_id": holder_id}
-    decision = {
-        "decision_id": move.decision_id,
-        "stage": "act",
-        "event_id": move.command.act_id,
-        "subject_id": held.customer_id,
-        "lead_id": move.lead_id,
-        "trace_id": move.trace,
-        "decided_us": move.at_us,
-        "code": reason.code,
-        "reason_json": reason.model_dump_json(),
-    }
     holding = {
         "customer_id": held.customer_id,
         "role": "owner",
@@ -92,20 +94,40 @@ def give(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[E
         **to,
     }
     return [
-        Insert("decision", decision),
-        Close("holding", (held.customer_id, "owner"), move.at_us),
+        decided(move, reason),
         Insert("holding", holding),
         *(Update("task", {"task_id": task_id}, dict(to)) for task_id in held.open_tasks),
         Update("customer", {"customer_id": held.customer_id}, {"routed_us": move.at_us}),
-        Emit("assignments", _news(move, kind, holder_id, reason)),
+        tell(move, kind, holder_id, reason),
     ]
+
+
+def decided(move: Move, reason: Reason) -> Insert:
+    """Return the decision that a move is recorded as."""
+    row = {
+        "decision_id": move.decision_id,
+        "stage": "act",
+        "event_id": move.command.act_id,
+        "subject_id": move.held.customer_id,
+        "lead_id": move.lead_id,
+        "trace_id": move.trace,
+        "decided_us": move.at_us,
+        "code": reason.code,
+        "reason_json": reason.model_dump_json(),
+    }
+    return Insert("decision", row)
+
+
+def tell(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> Emit:
+    """Return the news of who has a customer, and who had it."""
+    return Emit("assignments", _news(move, kind, holder_id, reason))
 
 
 def _news(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> Event:
     assignment = Assignment(
         decision_id=move.decision_id,
         lead_id=move.lead_id,
-        customer_id=move.held.customer_id,
+        customer_id=move.present_id or move.held.customer_id,
         holder_kind=kind,
         holder_id=holder_id,
         previous_holder_id=move.held.holder_id,
@@ -115,8 +137,8 @@ def _news(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> Event
     return event_of(
         assignment,
         source=f"/acts/{move.command.verb}",
-        subject=move.held.customer_id,
-        key=move.held.customer_id,
+        subject=move.present_id or move.held.customer_id,
+        key=move.present_id or move.held.customer_id,
         time_us=move.at_us,
         trace_id=move.trace,
         purpose=move.held.purpose,

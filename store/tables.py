@@ -431,6 +431,28 @@ parted = Table(
     _id("act_id"),
     CheckConstraint("a < b", name="ordered"),
 )
+review = Table(
+    "review",
+    state,
+    _id("review_id", key=True),
+    Column("kind", Text, nullable=False, comment="pair: are a and b one; leads: do these leads belong to a"),
+    _id("a"),
+    _id("b", null=True),
+    Column("leads_json", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence_json", Text, nullable=False),
+    Column("millibits", Integer, nullable=True, comment="thousandths of a bit for one, prior included"),
+    Column("state", Text, nullable=False),
+    _us("made_us"),
+    _us("answered_us", null=True),
+    _id("act_id", null=True),
+    CheckConstraint("kind IN ('pair', 'leads')", name="kind"),
+    CheckConstraint("state IN ('open', 'same', 'apart', 'skipped')", name="state"),
+    Index("ix_review_state", "state", "made_us"),
+    Index("ix_review_a", "a"),
+    Index("ix_review_b", "b"),
+)
+"""What a person should look at: pairs that may be one, and leads that may be somebody else's."""
 
 # --- who has it ---------------------------------------------------------------------------------------
 

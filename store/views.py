@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or
 
 from store import tables
 from store.bulk import keys_in
+from store.present import Span, atoms_of, known_as, present, present_ids, read_together, within
+
+Row = dict[str, Any]
 
 ORPHAN_AFTER_US = 60 * 1_000_000
 """In intake for longer than this, a customer counts as without owner: route normally takes milliseconds."""
@@ -163,6 +166,7 @@ def _items(stuck_before_us: int) -> Any:
 def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
     capture, origin, lead = tables.capture, tables.lead_capture, tables.lead
     membership, holding, customer = tables.membership, tables.holding, tables.customer
+    alias, now_id = tables.alias, present(tables.membership.c.customer_id)
     stands_in_the_way = exists().where(
         open_dead.c.trace_id == capture.c.trace_id, open_dead.c.stage.in_(("resolve", "route"))
     )
@@ -182,11 +186,12 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
             origin.join(capture, capture.c.capture_id == origin.c.capture_id)
             .outerjoin(lead, lead.c.lead_id == origin.c.lead_id)
             .outerjoin(membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None)))
-            .outerjoin(customer, customer.c.customer_id == membership.c.customer_id)
+            .outerjoin(alias, alias.c.old_id == membership.c.customer_id)
+            .outerjoin(customer, customer.c.customer_id == now_id)
             .outerjoin(
                 holding,
                 and_(
-                    holding.c.customer_id == membership.c.customer_id,
+                    holding.c.customer_id == now_id,
                     holding.c.role == "owner",
                     holding.c.to_us.is_(None),
                 ),
@@ -248,6 +253,7 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
     team's leads on that day so far.
     """
     lead, membership, holding, task = tables.lead, tables.membership, tables.holding, tables.task
+    alias, now_id = tables.alias, present(tables.membership.c.customer_id)
     newest = (
         select(lead)
         .where(lead.c.purpose != "probe", lead.c.kind.in_(FEED_KINDS))
@@ -263,7 +269,7 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
             newest.c.accepted_us,
             newest.c.fields_json,
             newest.c.trace_id,
-            membership.c.customer_id,
+            now_id.label("customer_id"),
             holding.c.holder_kind,
             holding.c.holder_id,
             holding.c.decision_id,
@@ -271,10 +277,12 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
         .select_from(
             newest.outerjoin(
                 membership, and_(membership.c.lead_id == newest.c.lead_id, membership.c.to_us.is_(None))
-            ).outerjoin(
+            )
+            .outerjoin(alias, alias.c.old_id == membership.c.customer_id)
+            .outerjoin(
                 holding,
                 and_(
-                    holding.c.customer_id == membership.c.customer_id,
+                    holding.c.customer_id == now_id,
                     holding.c.role == "owner",
                     holding.c.to_us.is_(None),
                 ),
@@ -284,10 +292,9 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
     )
     found = [_readable(dict(row._mapping)) for row in rows]
     tasks: dict[str, dict[str, Any]] = {}
-    # By customer, which has an index; each of a lead's tasks belongs to its customer.
-    listed = keys_in(
-        connection, ["customer_id"], [(row["customer_id"],) for row in found if row["customer_id"]]
-    )
+    # By customer, which has an index; each of a lead's tasks belongs to its customer, or to one merged into it.
+    names = {row["customer_id"] for row in found if row["customer_id"]}
+    listed = keys_in(connection, ["customer_id"], [(one,) for one in atoms_of(connection, names)])
     for one in connection.execute(select(task).where(listed).order_by(task.c.created_us)).mappings():
         tasks.setdefault(str(one["lead_id"]), dict(one))
     for row in found:
@@ -338,6 +345,7 @@ def news(connection: Connection, person_id: str, since_us: int, limit: int = 20)
     Answers, calls that were answered, corrections: touches, which make no task and which the owner should know.
     """
     lead, membership, holding = tables.lead, tables.membership, tables.holding
+    alias, now_id = tables.alias, present(tables.membership.c.customer_id)
     rows = connection.execute(
         select(
             lead.c.lead_id,
@@ -345,13 +353,14 @@ def news(connection: Connection, person_id: str, since_us: int, limit: int = 20)
             lead.c.kind,
             lead.c.accepted_us,
             lead.c.fields_json,
-            membership.c.customer_id,
+            now_id.label("customer_id"),
         )
         .join(membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None)))
+        .outerjoin(alias, alias.c.old_id == membership.c.customer_id)
         .join(
             holding,
             and_(
-                holding.c.customer_id == membership.c.customer_id,
+                holding.c.customer_id == now_id,
                 holding.c.role == "owner",
                 holding.c.to_us.is_(None),
             ),
@@ -369,11 +378,12 @@ def news(connection: Connection, person_id: str, since_us: int, limit: int = 20)
 
 
 def _last_outcomes(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the newest outcome of each of these customers that has one."""
+    """Return the newest outcome of each of these customers that has one, as themselves or before a merge."""
     outcome = tables.outcome
-    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(customers)])
+    atoms = atoms_of(connection, customers)
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(atoms)])
     ordered = select(outcome).where(wanted).order_by(outcome.c.recorded_us, outcome.c.outcome_id)
-    return {row["customer_id"]: dict(row) for row in connection.execute(ordered).mappings()}
+    return {atoms[row["customer_id"]]: dict(row) for row in connection.execute(ordered).mappings()}
 
 
 def inboxes(connection: Connection, now_us: int) -> list[dict[str, Any]]:
@@ -423,14 +433,22 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
         "evidence": _rows(connection, tables.evidence, "lead_id", leads),
         "dead": _rows(connection, tables.dead, "dead_id", dead),
     }
-    customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
+    known = _known_as(connection, told["memberships"])
+    _under_present_ids(connection, told["memberships"])
+    customers = set(known)
     decisions = [
         row
         for row in _rows(connection, tables.decision, "subject_id", customers)
-        if row["lead_id"] is None or row["lead_id"] in leads
+        if row["lead_id"] in leads
+        or (row["lead_id"] is None and within(row["decided_us"], known[row["subject_id"]]))
     ]
     first_us = min((row["accepted_us"] for row in told["leads"]), default=0)
-    told["decisions"] = [_readable(row) for row in decisions if row["decided_us"] >= first_us]
+    told["holdings"] = _rows(connection, tables.holding, "customer_id", customers)
+    told["decisions"] = [
+        _readable(row)
+        for row in decisions
+        if row["decided_us"] >= first_us and _concerns(row, known, told["holdings"])
+    ]
     acts = {
         row["act_id"]: row
         for row in _rows(connection, tables.act, "act_id", {row["event_id"] for row in decisions})
@@ -438,22 +456,53 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
     for row in told["decisions"]:
         row["act"] = acts.get(row["event_id"])
         row["received"] = _received_before(connection, row)
-    told["holdings"] = _rows(connection, tables.holding, "customer_id", customers)
     told["tasks"] = [
         row
         for row in _rows(connection, tables.task, "customer_id", customers)
-        if row["lead_id"] is None or row["lead_id"] in leads
+        if row["lead_id"] in leads
+        or (row["lead_id"] is None and within(row["created_us"], known[row["customer_id"]]))
     ]
     told["deliveries"] = [
         row
         for row in _rows(connection, tables.delivery, "customer_id", customers)
-        if row["lead_id"] is None or row["lead_id"] in leads
+        if row["lead_id"] in leads
+        or (row["lead_id"] is None and within(row["decided_us"], known[row["customer_id"]]))
     ]
     tasks = {row["task_id"] for row in told["tasks"]}
     told["outcomes"] = [
         row for row in _rows(connection, tables.outcome, "customer_id", customers) if row["task_id"] in tasks
     ]
     return told
+
+
+def _known_as(connection: Connection, memberships: Iterable[Row]) -> dict[str, list[Span]]:
+    """Return as which customers leads were known, and when; the moment that ended it is told with what it ended."""
+    start: dict[str, list[Span]] = {}
+    for row in memberships:
+        start.setdefault(row["customer_id"], []).append((row["from_us"], row["to_us"]))
+    found = known_as(start, read_together(connection, start))
+    return {
+        one: [(begin, None if end is None else end + 1) for begin, end in during]
+        for one, during in found.items()
+    }
+
+
+def _concerns(decided: Row, known: Mapping[str, list[Span]], holdings: Iterable[Row]) -> bool:
+    """Tell whether a decision is told in this story: a merge or a parting is recorded for each side, and told once."""
+    if decided["code"] not in ("merged", "parted"):
+        return True
+    name, at_us = decided["subject_id"], decided["decided_us"]
+    return within(at_us + 1, known[name]) and any(
+        row["customer_id"] == name and within(at_us, [(row["from_us"], row["to_us"])])
+        for row in holdings
+        if row["role"] == "owner"
+    )
+
+
+def _under_present_ids(connection: Connection, memberships: Sequence[Row]) -> None:
+    now = present_ids(connection, {row[one] for row in memberships for one in ("customer_id", "contact_id")})
+    for row in memberships:
+        row |= {one: now[row[one]] for one in ("customer_id", "contact_id")}
 
 
 def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], set[str]]:

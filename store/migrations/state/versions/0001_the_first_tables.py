@@ -671,6 +671,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("one", name=op.f("pk_relocation")),
     )
     op.create_table(
+        "review",
+        sa.Column("review_id", sa.Text(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Text(),
+            nullable=False,
+            comment="pair: are a and b one; leads: do these leads belong to a",
+        ),
+        sa.Column("a", sa.Text(), nullable=False),
+        sa.Column("b", sa.Text(), nullable=True),
+        sa.Column("leads_json", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("evidence_json", sa.Text(), nullable=False),
+        sa.Column(
+            "millibits", sa.Integer(), nullable=True, comment="thousandths of a bit for one, prior included"
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("answered_us", sa.BigInteger(), nullable=True),
+        sa.Column("act_id", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('pair', 'leads')", name=op.f("ck_review_kind")),
+        sa.CheckConstraint("state IN ('open', 'same', 'apart', 'skipped')", name=op.f("ck_review_state")),
+        sa.PrimaryKeyConstraint("review_id", name=op.f("pk_review")),
+    )
+    with op.batch_alter_table("review", schema=None) as batch_op:
+        batch_op.create_index("ix_review_a", ["a"], unique=False)
+        batch_op.create_index("ix_review_b", ["b"], unique=False)
+        batch_op.create_index("ix_review_state", ["state", "made_us"], unique=False)
+
+    op.create_table(
         "setting",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value_json", sa.Text(), nullable=False),
@@ -951,6 +981,12 @@ def downgrade() -> None:
     op.drop_table("source")
     op.drop_table("sink")
     op.drop_table("setting")
+    with op.batch_alter_table("review", schema=None) as batch_op:
+        batch_op.drop_index("ix_review_state")
+        batch_op.drop_index("ix_review_b")
+        batch_op.drop_index("ix_review_a")
+
+    op.drop_table("review")
     op.drop_table("relocation")
     op.drop_table("progress")
     op.drop_table("product_line")
