@@ -1,0 +1,290 @@
+"""The match model: what each level of each comparison is worth, in bits, and the sum for two records.
+
+Fellegi & Sunter (1969): the weight of a pair is log2 of the prior odds that two records are one, plus for each
+comparison log2(m / u): how much oftener its level is met among records of one person (m) than among records of
+two (u). What is missing on either side weighs nothing. Docs: docs/matching.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from math import inf, log2
+from typing import Any, Literal, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from enrich.match.companies import Company
+from enrich.match.compare import COMPARISONS, MISSING
+from enrich.match.names import Name
+from enrich.match.record import Record
+
+Level = Literal["contact", "customer"]
+"""The question asked: are these one person, or one customer (the company they buy for)?"""
+
+FORMAT = "leadflow.match_model.v1"
+
+
+class Odds(NamedTuple):
+    """How often a level is met among pairs of one person (m), and of two (u)."""
+
+    m: float
+    u: float
+
+
+def term(text: str) -> int:
+    """Return the number under which the frequency of a word is kept: of 32 bits, so that no word can be read back."""
+    return crc32(text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """The share of records that have a surname, a given name or a company's brand, by `term`."""
+
+    family: Mapping[int, float] = field(default_factory=dict)
+    given: Mapping[int, float] = field(default_factory=dict)
+    company: Mapping[int, float] = field(default_factory=dict)
+    family_unseen: float = 1e-4
+    given_unseen: float = 1e-4
+    company_unseen: float = 1e-6
+    least_name: float = 4e-5
+    """No name counts as rarer than this: a name alone, however rare, makes nobody the same."""
+
+    def of_name(self, name: Name) -> float:
+        """Return the share of people who have a name: its surname's times its given name's."""
+        family = self.family.get(term(name.family), self.family_unseen)
+        given = self.given.get(term(name.given), self.given_unseen)
+        return max(family * given, self.least_name)
+
+    def of_company(self, company: Company) -> float:
+        """Return the share of records whose company has this brand."""
+        return self.company.get(term(company.brand), self.company_unseen)
+
+    def of_record(self, comparison: str, record: Record) -> float:
+        """Return the frequency that counts for a record: that of the commonest of its values."""
+        if comparison == "name":
+            return max(map(self.of_name, record.names))
+        return max(map(self.of_company, record.companies))
+
+
+@dataclass(frozen=True, slots=True)
+class LevelModel:
+    """The model of one question."""
+
+    prior: float
+    """The probability that two records taken at random are one."""
+    odds: Mapping[str, tuple[Odds, ...]]
+    """By comparison, in the order of its levels."""
+    frequency_weight: Mapping[str, float] = field(default_factory=dict)
+    """How far the rarity of a value counts where it is the same, 0 to 1, by comparison."""
+    shared_most_bits: float | None = None
+    """Prior and shared evidence come to no more than this together; None: no such limit."""
+
+    bits: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    """By comparison and level; the last entry, 0, is that of MISSING (-1)."""
+    _own: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    _shared: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    _by_frequency: tuple[tuple[bool, ...], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        bits = tuple((*(log2(one.m / one.u) for one in self.odds[c.name]), 0.0) for c in COMPARISONS)
+        is_shared = tuple(
+            (*(name in c.shared and row[i] > 0 for i, name in enumerate(c.levels)), False)
+            for c, row in zip(COMPARISONS, bits, strict=True)
+        )
+        put = object.__setattr__
+        put(self, "bits", bits)
+        put(
+            self,
+            "_own",
+            tuple(
+                tuple(0.0 if s else x for x, s in zip(*r, strict=True))
+                for r in zip(bits, is_shared, strict=True)
+            ),
+        )
+        put(
+            self,
+            "_shared",
+            tuple(
+                tuple(x if s else 0.0 for x, s in zip(*r, strict=True))
+                for r in zip(bits, is_shared, strict=True)
+            ),
+        )
+        put(
+            self,
+            "_by_frequency",
+            tuple(
+                (
+                    *(name in c.frequent and self.frequency_weight.get(c.name, 0) > 0 for name in c.levels),
+                    False,
+                )
+                for c in COMPARISONS
+            ),
+        )
+
+    @property
+    def prior_bits(self) -> float:
+        """log2 of the prior odds."""
+        return log2(self.prior / (1 - self.prior))
+
+
+class Evidence(NamedTuple):
+    """What one comparison of a pair brings: level (-1 missing), bits, and whether people share such a thing."""
+
+    comparison: str
+    level: int
+    bits: float
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """Both questions' models, and how frequent names and companies are."""
+
+    contact: LevelModel
+    customer: LevelModel
+    frequencies: Frequencies = field(default_factory=Frequencies)
+    made_from: str = ""
+    """One sentence: stated values, or what it was trained on."""
+
+    def levels(self, a: Record, b: Record) -> tuple[int, ...]:
+        """Return the level of every comparison, in the order of `COMPARISONS`; -1 where one says nothing."""
+        return tuple([comparison.level(a, b) for comparison in COMPARISONS])
+
+    def weigh(self, a: Record, b: Record, level: Level = "contact") -> float:
+        """Return how likely two records are one, as log2 odds in bits, prior included.
+
+        What colleagues or a household share (company, its mail domain, its switchboard, address, area) is one
+        fact and not five: with the prior it comes to no more than `shared_most_bits`, so that something of the
+        person must decide. The customer question is the contact question unless both sides name a company.
+        """
+        model = self.of(a, b, level)
+        own, shared = model.prior_bits, 0.0
+        for index, comparison in enumerate(COMPARISONS):
+            found = comparison.level(a, b)
+            if found == MISSING:
+                continue
+            if model._by_frequency[index][found]:
+                bits = self._bits(model, index, found, a, b)
+                if model._shared[index][found]:
+                    shared += max(bits, 0.0)
+                else:
+                    own += bits
+            else:
+                own += model._own[index][found]
+                shared += model._shared[index][found]
+        return own + min(shared, _room(model))
+
+    def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
+        """Return what each comparison brings, before what is shared is limited."""
+        model = self.of(a, b, level)
+        return tuple(
+            Evidence(
+                comparison.name,
+                found,
+                self._bits(model, index, found, a, b),
+                bool(model._shared[index][found]),
+            )
+            for index, (comparison, found) in enumerate(zip(COMPARISONS, self.levels(a, b), strict=True))
+        )
+
+    def sum_of(self, a: Record, b: Record, level: Level = "contact") -> float:
+        """Return prior and evidence without the limit on what is shared: what Splink computes of this model."""
+        return self.of(a, b, level).prior_bits + sum(one.bits for one in self.evidence(a, b, level))
+
+    def of(self, a: Record, b: Record, level: Level) -> LevelModel:
+        """Return the model that answers the question for two records."""
+        return self.customer if level == "customer" and a.names_company and b.names_company else self.contact
+
+    def with_prior(self, prior: float) -> MatchModel:
+        """Return the model with another probability that two records are one, for both questions."""
+        return replace(
+            self, contact=_with_prior(self.contact, prior), customer=_with_prior(self.customer, prior)
+        )
+
+    def _bits(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> float:
+        bits = model.bits[index][found]
+        if not model._by_frequency[index][found]:
+            return bits
+        name = COMPARISONS[index].name
+        frequency = max(self.frequencies.of_record(name, a), self.frequencies.of_record(name, b))
+        return bits + model.frequency_weight[name] * log2(model.odds[name][found].u / frequency)
+
+    def dump(self) -> bytes:
+        """Return the model as JSON."""
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "made_from": self.made_from,
+                "contact": _dumped(self.contact),
+                "customer": _dumped(self.customer),
+                "frequencies": {
+                    name: {f"{key:08x}": share for key, share in sorted(value.items())}
+                    if isinstance(value, Mapping)
+                    else value
+                    for name in Frequencies.__dataclass_fields__
+                    if (value := getattr(self.frequencies, name)) is not None
+                },
+            },
+            option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
+        )
+
+
+class NotAModel(ValueError):
+    """The file is no match model of this version."""
+
+
+def load_model(content: bytes) -> MatchModel:
+    """Read a model from JSON; NotAModel says what is wrong with it."""
+    try:
+        read: dict[str, Any] = orjson.loads(content)
+        if read.get("format") != FORMAT:
+            raise NotAModel(f"format is {read.get('format')!r}, not {FORMAT!r}")
+        tables = {
+            name: {int(key, 16): share for key, share in value.items()} if isinstance(value, dict) else value
+            for name, value in read["frequencies"].items()
+        }
+        return MatchModel(
+            _loaded(read["contact"]), _loaded(read["customer"]), Frequencies(**tables), read["made_from"]
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ZeroDivisionError) as wrong:
+        raise NotAModel(f"{type(wrong).__name__}: {wrong}") from wrong
+
+
+@cache
+def default_model() -> MatchModel:
+    """Return the model that comes with Leadflow, which works before anything was trained."""
+    return load_model(files("enrich").joinpath("data", "match_model.json").read_bytes())
+
+
+def _room(model: LevelModel) -> float:
+    return inf if model.shared_most_bits is None else max(0.0, model.shared_most_bits - model.prior_bits)
+
+
+def _with_prior(model: LevelModel, prior: float) -> LevelModel:
+    return LevelModel(prior, model.odds, model.frequency_weight, model.shared_most_bits)
+
+
+def _dumped(model: LevelModel) -> dict[str, Any]:
+    return {
+        "prior": model.prior,
+        "shared_most_bits": model.shared_most_bits,
+        "frequency_weight": dict(model.frequency_weight),
+        "comparisons": {
+            c.name: {
+                level: {"m": odds.m, "u": odds.u}
+                for level, odds in zip(c.levels, model.odds[c.name], strict=True)
+            }
+            for c in COMPARISONS
+        },
+    }
+
+
+def _loaded(read: dict[str, Any]) -> LevelModel:
+    odds = {
+        c.name: tuple(Odds(**read["comparisons"][c.name][level]) for level in c.levels) for c in COMPARISONS
+    }
+    return LevelModel(read["prior"], odds, read["frequency_weight"], read["shared_most_bits"])
