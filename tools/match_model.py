@@ -87,7 +87,8 @@ CONTACT: Stated = {
     "other": {"same": (0.2, 0.002), "alike": (0.2, 0.01)},
 }
 
-CUSTOMER: Stated = CONTACT | {
+CUSTOMER: Stated = {
+    **CONTACT,
     "name": {
         "exact": (0.2, 0.0008),
         "written_otherwise": (0.01, 0.00015),

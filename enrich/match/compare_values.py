@@ -18,7 +18,7 @@ same_exchange: two landlines that differ in the last two digits only."""
 def phone_pair(x: Phone, y: Phone) -> int:
     """Return the level of two numbers."""
     if x.digits == y.digits and (x.e164 == y.e164 or x.line == "unknown" or y.line == "unknown"):
-        if x.line == "landline" or x.line == "service" or y.line == "landline":
+        if "landline" in (x.line, y.line) or x.line == "service":
             return 1 if x.extension and x.extension == y.extension else 3
         return 0
     if x.base and x.base == y.base:

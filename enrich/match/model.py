@@ -243,7 +243,7 @@ def load_model(content: bytes) -> MatchModel:
         read: dict[str, Any] = orjson.loads(content)
         if read.get("format") != FORMAT:
             raise NotAModel(f"format is {read.get('format')!r}, not {FORMAT!r}")
-        tables = {
+        tables: dict[str, Any] = {
             name: {int(key, 16): share for key, share in value.items()} if isinstance(value, dict) else value
             for name, value in read["frequencies"].items()
         }
