@@ -7,7 +7,7 @@ two (u). What is missing on either side weighs nothing. Docs: docs/matching.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -87,43 +87,24 @@ class LevelModel:
     """By comparison and level; the last entry, 0, is that of MISSING (-1)."""
     _own: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
     _shared: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    _is_shared: tuple[tuple[bool, ...], ...] = field(init=False, repr=False)
     _by_frequency: tuple[tuple[bool, ...], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         bits = tuple((*(log2(one.m / one.u) for one in self.odds[c.name]), 0.0) for c in COMPARISONS)
-        is_shared = tuple(
-            (*(name in c.shared and row[i] > 0 for i, name in enumerate(c.levels)), False)
-            for c, row in zip(COMPARISONS, bits, strict=True)
-        )
-        put = object.__setattr__
+        is_shared = tuple((*(level in c.shared for level in c.levels), False) for c in COMPARISONS)
+        both = [tuple(zip(*rows, strict=True)) for rows in zip(bits, is_shared, strict=True)]
+        put = object.__setattr__  # derived once, and frozen from then on
         put(self, "bits", bits)
-        put(
-            self,
-            "_own",
-            tuple(
-                tuple(0.0 if s else x for x, s in zip(*r, strict=True))
-                for r in zip(bits, is_shared, strict=True)
-            ),
+        put(self, "_is_shared", is_shared)
+        put(self, "_own", tuple(tuple(0.0 if s and x > 0 else x for x, s in row) for row in both))
+        put(self, "_shared", tuple(tuple(x if s and x > 0 else 0.0 for x, s in row) for row in both))
+        counts = [self.frequency_weight.get(c.name, 0) > 0 for c in COMPARISONS]
+        by = (
+            (*(level in c.frequent and counted for level in c.levels), False)
+            for c, counted in zip(COMPARISONS, counts, strict=True)
         )
-        put(
-            self,
-            "_shared",
-            tuple(
-                tuple(x if s else 0.0 for x, s in zip(*r, strict=True))
-                for r in zip(bits, is_shared, strict=True)
-            ),
-        )
-        put(
-            self,
-            "_by_frequency",
-            tuple(
-                (
-                    *(name in c.frequent and self.frequency_weight.get(c.name, 0) > 0 for name in c.levels),
-                    False,
-                )
-                for c in COMPARISONS
-            ),
-        )
+        put(self, "_by_frequency", tuple(by))
 
     @property
     def prior_bits(self) -> float:
@@ -138,6 +119,8 @@ class Evidence(NamedTuple):
     level: int
     bits: float
     shared: bool
+    frequency: float | None = None
+    """The share of records with this value, where the value's rarity counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +151,11 @@ class MatchModel:
             if found == MISSING:
                 continue
             if model._by_frequency[index][found]:
-                bits = self._bits(model, index, found, a, b)
-                if model._shared[index][found]:
-                    shared += max(bits, 0.0)
+                one = self._evidence(model, index, found, a, b)
+                if one.shared:
+                    shared += one.bits
                 else:
-                    own += bits
+                    own += one.bits
             else:
                 own += model._own[index][found]
                 shared += model._shared[index][found]
@@ -181,15 +164,13 @@ class MatchModel:
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
         """Return what each comparison brings, before what is shared is limited."""
         model = self.of(a, b, level)
-        return tuple(
-            Evidence(
-                comparison.name,
-                found,
-                self._bits(model, index, found, a, b),
-                bool(model._shared[index][found]),
-            )
-            for index, (comparison, found) in enumerate(zip(COMPARISONS, self.levels(a, b), strict=True))
-        )
+        found = zip(COMPARISONS, self.levels(a, b), strict=True)
+        return tuple(self._evidence(model, index, at, a, b) for index, (_, at) in enumerate(found))
+
+    def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
+        """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
+        shared = sum(one.bits for one in evidence if one.shared)
+        return min(0.0, _room(model) - shared)
 
     def sum_of(self, a: Record, b: Record, level: Level = "contact") -> float:
         """Return prior and evidence without the limit on what is shared: what Splink computes of this model."""
@@ -205,13 +186,13 @@ class MatchModel:
             self, contact=_with_prior(self.contact, prior), customer=_with_prior(self.customer, prior)
         )
 
-    def _bits(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> float:
-        bits = model.bits[index][found]
-        if not model._by_frequency[index][found]:
-            return bits
-        name = COMPARISONS[index].name
+    def _evidence(self, model: LevelModel, index: int, at: int, a: Record, b: Record) -> Evidence:
+        name, bits = COMPARISONS[index].name, model.bits[index][at]
+        if not model._by_frequency[index][at]:
+            return Evidence(name, at, bits, bool(model._shared[index][at]))
         frequency = max(self.frequencies.of_record(name, a), self.frequencies.of_record(name, b))
-        return bits + model.frequency_weight[name] * log2(model.odds[name][found].u / frequency)
+        bits += model.frequency_weight[name] * log2(model.odds[name][at].u / frequency)
+        return Evidence(name, at, bits, bits > 0 and model._is_shared[index][at], frequency)
 
     def dump(self) -> bytes:
         """Return the model as JSON."""

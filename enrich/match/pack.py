@@ -54,7 +54,12 @@ def unpack(packed: bytes) -> Record:
         tuple([Name(t, k, f, g, tuple(forms), s, tuple(sp), c) for t, k, f, g, forms, s, sp, c in names]),
         tuple([Phone(*one) for one in phones]),
         tuple([Email(*one) for one in emails]),
-        tuple([Company(*one[:6], frozenset(one[6]), *one[7:]) for one in companies]),
+        tuple(
+            [
+                Company(text, core, brand, place, branch, sound, frozenset(words), initials, chinese)
+                for text, core, brand, place, branch, sound, words, initials, chinese in companies
+            ]
+        ),
         tuple([Address(text, frozenset(words), frozenset(numbers)) for text, words, numbers in addresses]),
         tuple(cities),
         tuple(regions),

@@ -1,0 +1,248 @@
+"""Fitting the match model to somebody's own records, without labels, by Splink (the extra `train`).
+
+u comes from random pairs, m by expectation maximisation over several blocking rules, the prior from rules that
+hardly err. What was seen too seldom keeps its stated value: that counts as up to `STATED_COUNTS` observations.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from enrich.match.compare import COMPARISONS
+from enrich.match.model import Frequencies, LevelModel, MatchModel, Odds, default_model, term
+from enrich.match.record import Record
+
+if TYPE_CHECKING:
+    from splink import DuckDBAPI, Linker
+
+STATED_COUNTS = 5
+"""A stated value weighs like as many observations of its level: a level met a hundred times is learnt, one met
+twice is not."""
+LEAST_PAIRS = 50
+"""A blocking rule with fewer pairs teaches nothing."""
+LEAST_TERMS = 5
+"""A name or brand is kept (as a number) if at least so many different people or companies have it: no single
+person can be told from the model file."""
+RECALL = 0.6
+"""The share of true pairs that the rules behind the prior are taken to find."""
+START = 0.1
+"""The share of one person's pairs among those of a blocking rule, to begin with; it is learnt."""
+
+_TEACH = ("email", "phone", "name", "national_id", "birth_date", "address")
+_SURE = (("name", "birth_date"), ("name", "phone"), ("name", "email"), ("email", "phone"), ("national_id",))
+
+
+class TrainingUnavailable(RuntimeError):
+    """Training needs Splink. Fix: pip install 'leadflow[train]'"""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted model, and what it was fitted on."""
+
+    model: MatchModel
+    records: int
+    random_pairs: int
+    blocked_pairs: Mapping[str, int]
+    """By blocking rule; rules that found too few pairs are left out."""
+
+
+def train(
+    records: Sequence[Record], base: MatchModel | None = None, *, max_pairs: int = 1_000_000, seed: int = 1
+) -> Trained:
+    """Fit the model to records, beginning from `base` (the default model).
+
+    Raises TrainingUnavailable without Splink. Of the customer question only u and the prior are learnt: which
+    pairs are one company without being one person cannot be told without labels.
+    """
+    base = base or default_model()
+    model = replace(base, frequencies=observed_frequencies(records, base.frequencies))
+    if len(records) < 2:
+        return Trained(model, len(records), 0, {})
+    with _quiet():
+        splink = _Splink(records, max_pairs, seed)
+        contact = splink.learn_u(model, model.contact)
+        contact, blocked = splink.learn_m(model, contact)
+        contact = replace_prior(contact, splink.prior(model, contact, _SURE))
+        customer = splink.learn_u(model, model.customer)
+        customer = replace_prior(customer, splink.prior(model, customer, (("company",),)))
+    pairs = sum(blocked.values())
+    made_from = (
+        f"Trained on {len(records):,} records: u from {splink.random_pairs:,} random pairs, "
+        f"m from {pairs:,} pairs blocked by {', '.join(blocked) or 'nothing'}."
+    )
+    fitted = MatchModel(contact, customer, model.frequencies, made_from)
+    return Trained(fitted, len(records), splink.random_pairs, blocked)
+
+
+def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Frequencies:
+    """Return the stated frequencies, with those of the records for what occurs often enough in them.
+
+    Counted are different full names and different company names, not records: somebody who writes ten times
+    does not make their name common.
+    """
+    names = {(name.family, name.given, name.text) for record in records for name in record.names}
+    companies = {(company.brand, company.text) for record in records for company in record.companies}
+    return replace(
+        stated,
+        family={**stated.family, **_shares(Counter(family for family, _, _ in names if family))},
+        given={**stated.given, **_shares(Counter(given for _, given, _ in names if given))},
+        company={**stated.company, **_shares(Counter(brand for brand, _ in companies))},
+    )
+
+
+def _shares(counts: Counter[str]) -> dict[int, float]:
+    total = counts.total()
+    return {term(text): count / total for text, count in counts.items() if count >= LEAST_TERMS}
+
+
+def replace_prior(model: LevelModel, prior: float | None) -> LevelModel:
+    """Return the model with another prior, or as it is for None."""
+    if prior is None:
+        return model
+    return LevelModel(prior, model.odds, model.frequency_weight, model.shared_most_bits)
+
+
+class _Splink:
+    """One DuckDB with the records in it, and the steps of Splink on them."""
+
+    def __init__(self, records: Sequence[Record], max_pairs: int, seed: int) -> None:
+        try:
+            import duckdb
+            import numpy  # noqa: F401  # DuckDB's functions in Python need it
+            from splink import DuckDBAPI
+
+            from enrich.match import splink_settings
+        except ImportError as missing:
+            raise TrainingUnavailable from missing
+        self._settings = splink_settings
+        self._records = records
+        self._max_pairs = max_pairs
+        self._seed = seed
+        connection = duckdb.connect()
+        self._api: DuckDBAPI = DuckDBAPI(connection)
+        splink_settings.register_comparisons(connection, records)
+        table = splink_settings.table_of(records)
+        self._input = self._api.register(table)
+        self._filled = {c.name: 1 - table[c.name].null_count / len(records) for c in COMPARISONS}
+        self._values = {c.name: table[c.name].to_pylist() for c in COMPARISONS}
+        self.random_pairs = min(max_pairs, len(records) * (len(records) - 1) // 2)
+
+    def learn_u(self, model: MatchModel, level: LevelModel) -> LevelModel:
+        """Return the level's model with u of random pairs."""
+        linker = self._linker(model, level)
+        linker.training.estimate_u_using_random_sampling(
+            self._max_pairs, seed=self._seed, min_count_per_level=None, num_chunks=1
+        )
+        learnt = _probabilities(linker, "u")
+        odds = {}
+        for comparison in COMPARISONS:
+            name, row = comparison.name, level.odds[comparison.name]
+            seen = self.random_pairs * self._filled[name] ** 2
+            us = _mixed([one.u for one in row], learnt[name], seen)
+            odds[name] = tuple(Odds(one.m, u) for one, u in zip(row, us, strict=True))
+        return LevelModel(level.prior, odds, level.frequency_weight, level.shared_most_bits)
+
+    def learn_m(self, model: MatchModel, level: LevelModel) -> tuple[LevelModel, dict[str, int]]:
+        """Return the level's model with m of expectation maximisation, and the pairs it saw by rule."""
+        linker = self._linker(model, replace_prior(level, START))
+        blocked: dict[str, int] = {}
+        matches = dict.fromkeys((c.name for c in COMPARISONS), 0.0)
+        from splink import block_on
+
+        for rule in _TEACH:
+            if (pairs := self._pairs((rule,))) < LEAST_PAIRS:
+                continue
+            session = linker.training.estimate_parameters_using_expectation_maximisation(
+                block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
+            )
+            blocked[rule] = min(pairs, self._max_pairs)
+            found = session.core_model_settings.probability_two_random_records_match * blocked[rule]
+            for name in matches:
+                matches[name] += found * self._filled[name] ** 2 if name != rule else 0.0
+        learnt = _probabilities(linker, "m")
+        odds = {}
+        for comparison in COMPARISONS:
+            name, row = comparison.name, level.odds[comparison.name]
+            ms = _mixed([one.m for one in row], learnt[name], matches[name])
+            odds[name] = tuple(Odds(m, one.u) for one, m in zip(row, ms, strict=True))
+        return LevelModel(level.prior, odds, level.frequency_weight, level.shared_most_bits), blocked
+
+    def prior(
+        self, model: MatchModel, level: LevelModel, rules: Sequence[tuple[str, ...]]
+    ) -> float | None:
+        """Return the probability that two random records are one, by rules that hardly err; None if they find none."""
+        from splink import block_on
+
+        usable = [rule for rule in rules if self._pairs(rule)]
+        most = max((self._pairs(rule) for rule in usable), default=0)
+        if not most or most > RECALL * len(self._records) * (len(self._records) - 1) / 2:
+            return None
+        linker = self._linker(model, level)
+        linker.training.estimate_probability_two_random_records_match(
+            [block_on(*rule) for rule in usable], recall=RECALL
+        )
+        found = float(linker.misc.save_model_to_json()["probability_two_random_records_match"])
+        return min(max(found, 1e-9), 0.5)
+
+    def _linker(self, model: MatchModel, level: LevelModel) -> Linker:
+        from splink import Linker
+
+        linker = Linker(self._input, self._settings.settings_of(model, level))
+        for name in ("name", "company"):
+            table = self._settings.frequencies_of(model, name, self._records)
+            linker.table_management.register_term_frequency_lookup(self._api.register(table), name)
+        return linker
+
+    def _pairs(self, rule: tuple[str, ...]) -> int:
+        groups = Counter(
+            values
+            for values in zip(*(self._values[name] for name in rule), strict=True)
+            if None not in values
+        )
+        return sum(count * (count - 1) // 2 for count in groups.values())
+
+
+def _mixed(stated: Sequence[float], learnt: Sequence[float | None], seen: float) -> list[float]:
+    """Return the learnt shares of levels, the stated ones counting as some observations more; they add up to 1."""
+    counts = [
+        (0.0 if share is None else share * seen) + min(before * seen, STATED_COUNTS)
+        if seen > 0 and any(one is not None for one in learnt)
+        else before
+        for before, share in zip(stated, learnt, strict=True)
+    ]
+    total = sum(counts)
+    return [max(count / total, 1e-12) for count in counts]
+
+
+def _probabilities(linker: Linker, kind: str) -> dict[str, list[float | None]]:
+    """Return the learnt m or u by comparison and level; None for a level that was not seen."""
+    found: dict[str, list[float | None]] = {}
+    for comparison in linker.misc.save_model_to_json()["comparisons"]:
+        levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
+        found[comparison["output_column_name"]] = [_number(one.get(f"{kind}_probability")) for one in levels]
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Splink tells its steps at length; what matters is in `Trained`."""
+    logger = logging.getLogger("splink")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
