@@ -21,7 +21,7 @@ def train(
     ] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Which random pairs")] = 1,
 ) -> None:
-    """Fit the match model to a file without labels (needs leadflow[train]), and write it as JSON."""
+    """Fit the match model to a file without labels (needs the extra train), and write it as JSON."""
     from enrich.match.train import TrainingUnavailable
     from enrich.match.train import train as fit
     from leadflow.match_files import FileRefused, read_maps, read_rows

@@ -20,13 +20,16 @@ Maps = Annotated[list[str] | None, typer.Option("--map", help="What a column hol
 IdColumn = Annotated[
     str | None, typer.Option(help="Column with the ids; without it the number of the row, from 1")
 ]
-ModelFile = Annotated[Path | None, typer.Option("--model", help="A trained model; without it the default one")]
+ModelFile = Annotated[
+    Path | None, typer.Option("--model", help="A trained model; without it the default one")
+]
 Question = Annotated[str, typer.Option("--level", help="contact or customer")]
 
 
 def why(
     one: Id,
     other: Id,
+    *,
     file: File,
     map_: Maps = None,
     id_column: IdColumn = None,
@@ -34,7 +37,7 @@ def why(
     level: Question = "contact",
 ) -> None:
     """Print why two records are one or not: prior, a line a comparison with both values, and the sum in bits."""
-    story = _story((one, other), file, map_, id_column, model, level)
+    story = _story(model, level, *_records((one, other), file, map_, id_column))
     for line in story.text(language()):
         typer.echo(line)
 
@@ -42,6 +45,7 @@ def why(
 def why_not(
     one: Id,
     other: Id,
+    *,
     file: File,
     map_: Maps = None,
     id_column: IdColumn = None,
@@ -49,19 +53,12 @@ def why_not(
     level: Question = "contact",
 ) -> None:
     """Print what keeps two records apart: the same sum, then what speaks against, the heaviest first."""
-    story = _story((one, other), file, map_, id_column, model, level)
+    story = _story(model, level, *_records((one, other), file, map_, id_column))
     for line in (*story.text(language()), *story.against(language())):
         typer.echo(line)
 
 
-def _story(
-    ids: tuple[str, str],
-    file: Path,
-    maps: list[str] | None,
-    id_column: str | None,
-    model_file: Path | None,
-    level: str,
-) -> Story:
+def _story(model: Path | None, level: str, one: Record, other: Record) -> Story:
     from enrich.match.story import story_of
 
     if level not in ("contact", "customer"):
@@ -70,8 +67,7 @@ def _story(
             f"--level 只能是 contact 或 customer，没有 {level!r}。",
         )
     question: Level = "customer" if level == "customer" else "contact"
-    one, other = _records(ids, file, maps, id_column)
-    return story_of(model_from(model_file), one, other, question)
+    return story_of(model_from(model), one, other, question)
 
 
 def _records(

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 
 from enrich.match.compare import COMPARISONS, MISSING, Comparison
 from enrich.match.model import LevelModel, MatchModel
@@ -26,18 +27,31 @@ def register_comparisons(connection: duckdb.DuckDBPyConnection, records: Sequenc
             _vectorised(comparison, records),
             ["BIGINT", "BIGINT"],
             "BIGINT",
-            type="arrow",
+            type=PythonUDFType.ARROW,
         )
 
 
 def _vectorised(comparison: Comparison, records: Sequence[Record]) -> Any:
     level = comparison.level
+    known: dict[int, int] = {}
 
     def levels(left: Any, right: Any) -> Any:
-        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-        return pa.array([level(records[i], records[j]) for i, j in pairs], pa.int64())
+        """Splink asks for each level in turn, a few thousand pairs at a time: the answer is kept as long."""
+        if len(known) > _KEPT:
+            known.clear()
+        found = []
+        for i, j in zip(left.to_pylist(), right.to_pylist(), strict=True):
+            pair = i << 32 | j
+            at = known.get(pair)
+            if at is None:
+                at = known[pair] = level(records[i], records[j])
+            found.append(at)
+        return pa.array(found, pa.int64())
 
     return levels
+
+
+_KEPT = 20_000
 
 
 def table_of(records: Sequence[Record]) -> pa.Table:
@@ -82,13 +96,8 @@ def value_of(comparison: str, record: Record) -> str | None:
     return "|".join(texts) or None
 
 
-def settings_of(
-    model: MatchModel, level: LevelModel, *, without: frozenset[str] = frozenset(), untrained: bool = False
-) -> dict[str, Any]:
-    """Return Splink's settings: prior, and of each comparison the levels with m and u.
-
-    `without` leaves comparisons out; `untrained` leaves m and u for Splink to find, beginning from its own.
-    """
+def settings_of(level: LevelModel) -> dict[str, Any]:
+    """Return Splink's settings of a model: prior, and of each comparison the levels with m and u."""
     return {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": level.prior,
@@ -99,15 +108,14 @@ def settings_of(
         "comparisons": [
             {
                 "output_column_name": comparison.name,
-                "comparison_levels": list(_levels(comparison, level, untrained=untrained)),
+                "comparison_levels": list(_levels(comparison, level)),
             }
             for comparison in COMPARISONS
-            if comparison.name not in without
         ],
     }
 
 
-def _levels(comparison: Comparison, model: LevelModel, *, untrained: bool) -> Iterable[dict[str, Any]]:
+def _levels(comparison: Comparison, model: LevelModel) -> Iterable[dict[str, Any]]:
     name = comparison.name
     call = f"level_{name}(unique_id_l, unique_id_r)"
     yield {
@@ -120,10 +128,9 @@ def _levels(comparison: Comparison, model: LevelModel, *, untrained: bool) -> It
         described: dict[str, Any] = {
             "sql_condition": f"{call} = {index}" if index < last else "ELSE",
             "label_for_charts": level,
+            "m_probability": model.odds[name][index].m,
+            "u_probability": model.odds[name][index].u,
         }
-        if not untrained:
-            odds = model.odds[name][index]
-            described |= {"m_probability": odds.m, "u_probability": odds.u}
         weight = model.frequency_weight.get(name, 0.0)
         if level in comparison.frequent and weight > 0:
             described |= {

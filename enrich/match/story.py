@@ -48,7 +48,7 @@ class Story:
     @property
     def probability(self) -> float:
         """The same as a probability."""
-        return 1 / (1 + 2.0 ** min(1000.0, -self.total))
+        return 1.0 / (1.0 + 2.0 ** min(1000.0, -self.total))
 
     def text(self, language: Language = "en") -> tuple[str, ...]:
         """Return the waterfall as lines of text, bits first, in the order of the sum."""
@@ -58,7 +58,11 @@ class Story:
         """Return what keeps the two apart: how much is missing to even odds, and what speaks against, worst first."""
         zh = language == "zh"
         if self.total >= 0:
-            return ("两条记录更可能为同一对象，没有理由分开" if zh else "They are more likely one than not: nothing keeps them apart",)
+            return (
+                "两条记录更可能为同一对象，没有理由分开"
+                if zh
+                else "They are more likely one than not: nothing keeps them apart",
+            )
         short = f"{-self.total:.2f}"
         rows = [f"距各半概率还差 {short} 比特" if zh else f"{short} bits short of even odds"]
         for line in sorted((one for one in self.lines if one.bits < 0), key=lambda one: one.bits):
@@ -98,7 +102,9 @@ def _texts(comparison: str, record: Record) -> list[str]:
         case "name":
             return [name.text for name in record.names]
         case "phone":
-            return [phone.e164 + (f" x{phone.extension}" if phone.extension else "") for phone in record.phones]
+            return [
+                phone.e164 + (f" x{phone.extension}" if phone.extension else "") for phone in record.phones
+            ]
         case "email":
             return [email.address for email in record.emails]
         case "company":

@@ -1,7 +1,8 @@
 """Fitting the match model to somebody's own records, without labels, by Splink (the extra `train`).
 
-u comes from random pairs, m by expectation maximisation over several blocking rules, the prior from rules that
-hardly err. What was seen too seldom keeps its stated value: that counts as up to `STATED_COUNTS` observations.
+u comes from random pairs, m by expectation maximisation over several blocking rules, the prior from how many
+matches a rule holds and how many of all matches it should hold. What was seen too seldom keeps its stated value:
+that counts as up to `STATED_COUNTS` observations.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from enrich.match.compare import COMPARISONS
@@ -28,13 +30,13 @@ LEAST_PAIRS = 50
 LEAST_TERMS = 5
 """A name or brand is kept (as a number) if at least so many different people or companies have it: no single
 person can be told from the model file."""
-RECALL = 0.6
-"""The share of true pairs that the rules behind the prior are taken to find."""
+ROUNDS = 2
+"""Random pairs of few records hold pairs of one person, which are taken off u once m and prior are known; the second
+round is with that u."""
 START = 0.1
 """The share of one person's pairs among those of a blocking rule, to begin with; it is learnt."""
 
 _TEACH = ("email", "phone", "name", "national_id", "birth_date", "address")
-_SURE = (("name", "birth_date"), ("name", "phone"), ("name", "email"), ("email", "phone"), ("national_id",))
 
 
 class TrainingUnavailable(RuntimeError):
@@ -69,11 +71,14 @@ def train(
         return Trained(model, len(records), 0, {})
     with _quiet():
         splink = _Splink(records, max_pairs, seed)
-        contact = splink.learn_u(model, model.contact)
-        contact, blocked = splink.learn_m(model, contact)
-        contact = replace_prior(contact, splink.prior(model, contact, _SURE))
-        customer = splink.learn_u(model, model.customer)
-        customer = replace_prior(customer, splink.prior(model, customer, (("company",),)))
+        raw_u = splink.random_u(model)
+        contact, blocked = model.contact, dict[str, int]()
+        for _ in range(ROUNDS):
+            contact = splink.with_u(raw_u, contact, model.contact)
+            contact, blocked = splink.with_m(model, contact, model.contact)
+        contact = splink.with_u(raw_u, contact, model.contact)
+        customer = replace_prior(model.customer, splink.customer_prior(model.customer))
+        customer = splink.with_u(raw_u, customer, model.customer)
     pairs = sum(blocked.values())
     made_from = (
         f"Trained on {len(records):,} records: u from {splink.random_pairs:,} random pairs, "
@@ -128,6 +133,7 @@ class _Splink:
         self._max_pairs = max_pairs
         self._seed = seed
         connection = duckdb.connect()
+        connection.execute("SET enable_progress_bar = false")
         self._api: DuckDBAPI = DuckDBAPI(connection)
         splink_settings.register_comparisons(connection, records)
         table = splink_settings.table_of(records)
@@ -136,78 +142,78 @@ class _Splink:
         self._values = {c.name: table[c.name].to_pylist() for c in COMPARISONS}
         self.random_pairs = min(max_pairs, len(records) * (len(records) - 1) // 2)
 
-    def learn_u(self, model: MatchModel, level: LevelModel) -> LevelModel:
-        """Return the level's model with u of random pairs."""
-        linker = self._linker(model, level)
+    def random_u(self, model: MatchModel) -> dict[str, list[float | None]]:
+        """Return how often random pairs reach each level, by comparison; None for one that was not seen."""
+        linker = self._linker(model, model.contact)
         linker.training.estimate_u_using_random_sampling(
             self._max_pairs, seed=self._seed, min_count_per_level=None, num_chunks=1
         )
-        learnt = _probabilities(linker, "u")
+        return _probabilities(linker, "u")
+
+    def with_u(
+        self, raw: Mapping[str, list[float | None]], level: LevelModel, stated: LevelModel
+    ) -> LevelModel:
+        """Return the model with u of random pairs, less the pairs of one person among them."""
         odds = {}
         for comparison in COMPARISONS:
             name, row = comparison.name, level.odds[comparison.name]
             seen = self.random_pairs * self._filled[name] ** 2
-            us = _mixed([one.u for one in row], learnt[name], seen)
+            of_two = [
+                share if share is None else max(0.0, share - level.prior * one.m)
+                for share, one in zip(raw[name], row, strict=True)
+            ]
+            us = _mixed([one.u for one in stated.odds[name]], of_two, seen)
             odds[name] = tuple(Odds(one.m, u) for one, u in zip(row, us, strict=True))
         return LevelModel(level.prior, odds, level.frequency_weight, level.shared_most_bits)
 
-    def learn_m(self, model: MatchModel, level: LevelModel) -> tuple[LevelModel, dict[str, int]]:
-        """Return the level's model with m of expectation maximisation, and the pairs it saw by rule."""
-        linker = self._linker(model, replace_prior(level, START))
-        blocked: dict[str, int] = {}
-        matches = dict.fromkeys((c.name for c in COMPARISONS), 0.0)
+    def with_m(
+        self, model: MatchModel, level: LevelModel, stated: LevelModel
+    ) -> tuple[LevelModel, dict[str, int]]:
+        """Return the model with m and prior of expectation maximisation, and the pairs it saw by rule."""
         from splink import block_on
 
+        linker = self._linker(model, replace_prior(level, START))
+        blocked: dict[str, int] = {}
+        matches: dict[str, float] = {}
         for rule in _TEACH:
-            if (pairs := self._pairs((rule,))) < LEAST_PAIRS:
-                continue
-            session = linker.training.estimate_parameters_using_expectation_maximisation(
-                block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
-            )
-            blocked[rule] = min(pairs, self._max_pairs)
-            found = session.core_model_settings.probability_two_random_records_match * blocked[rule]
-            for name in matches:
-                matches[name] += found * self._filled[name] ** 2 if name != rule else 0.0
+            if (pairs := self._pairs(rule)) >= LEAST_PAIRS:
+                session = linker.training.estimate_parameters_using_expectation_maximisation(
+                    block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
+                )
+                share = session.core_model_settings.probability_two_random_records_match
+                blocked[rule], matches[rule] = pairs, share * pairs
         learnt = _probabilities(linker, "m")
         odds = {}
         for comparison in COMPARISONS:
             name, row = comparison.name, level.odds[comparison.name]
-            ms = _mixed([one.m for one in row], learnt[name], matches[name])
+            seen = sum(found for rule, found in matches.items() if rule != name) * self._filled[name] ** 2
+            ms = _mixed([one.m for one in stated.odds[name]], learnt[name], seen)
             odds[name] = tuple(Odds(m, one.u) for one, m in zip(row, ms, strict=True))
-        return LevelModel(level.prior, odds, level.frequency_weight, level.shared_most_bits), blocked
+        found = [self._prior(count, rule, odds[rule][0].m) for rule, count in matches.items() if count >= 1]
+        prior = median(found) if found else stated.prior
+        return LevelModel(prior, odds, level.frequency_weight, level.shared_most_bits), blocked
 
-    def prior(
-        self, model: MatchModel, level: LevelModel, rules: Sequence[tuple[str, ...]]
-    ) -> float | None:
-        """Return the probability that two random records are one, by rules that hardly err; None if they find none."""
-        from splink import block_on
+    def customer_prior(self, level: LevelModel) -> float | None:
+        """Return the probability that two random records are of one company, by how many name it alike."""
+        pairs = self._pairs("company")
+        return self._prior(pairs, "company", level.odds["company"][0].m) if pairs >= LEAST_PAIRS else None
 
-        usable = [rule for rule in rules if self._pairs(rule)]
-        most = max((self._pairs(rule) for rule in usable), default=0)
-        if not most or most > RECALL * len(self._records) * (len(self._records) - 1) / 2:
-            return None
-        linker = self._linker(model, level)
-        linker.training.estimate_probability_two_random_records_match(
-            [block_on(*rule) for rule in usable], recall=RECALL
-        )
-        found = float(linker.misc.save_model_to_json()["probability_two_random_records_match"])
-        return min(max(found, 1e-9), 0.5)
+    def _prior(self, matches: float, rule: str, of_all: float) -> float:
+        """Return the prior if a rule holds so many matches, and this share of all that state a value for it."""
+        every: float = len(self._records) * (len(self._records) - 1) / 2 * self._filled[rule] ** 2
+        return min(max(matches / of_all / every, 1e-9), 0.5)
 
     def _linker(self, model: MatchModel, level: LevelModel) -> Linker:
         from splink import Linker
 
-        linker = Linker(self._input, self._settings.settings_of(model, level))
+        linker = Linker(self._input, self._settings.settings_of(level), log_level=None)
         for name in ("name", "company"):
             table = self._settings.frequencies_of(model, name, self._records)
             linker.table_management.register_term_frequency_lookup(self._api.register(table), name)
         return linker
 
-    def _pairs(self, rule: tuple[str, ...]) -> int:
-        groups = Counter(
-            values
-            for values in zip(*(self._values[name] for name in rule), strict=True)
-            if None not in values
-        )
+    def _pairs(self, rule: str) -> int:
+        groups = Counter(value for value in self._values[rule] if value is not None)
         return sum(count * (count - 1) // 2 for count in groups.values())
 
 
