@@ -183,7 +183,7 @@ class MatchModel:
     def with_prior(self, prior: float) -> MatchModel:
         """Return the model with another probability that two records are one, for both questions."""
         return replace(
-            self, contact=_with_prior(self.contact, prior), customer=_with_prior(self.customer, prior)
+            self, contact=replace(self.contact, prior=prior), customer=replace(self.customer, prior=prior)
         )
 
     def _evidence(self, model: LevelModel, index: int, at: int, a: Record, b: Record) -> Evidence:
@@ -243,10 +243,6 @@ def default_model() -> MatchModel:
 
 def _room(model: LevelModel) -> float:
     return inf if model.shared_most_bits is None else max(0.0, model.shared_most_bits - model.prior_bits)
-
-
-def _with_prior(model: LevelModel, prior: float) -> LevelModel:
-    return LevelModel(prior, model.odds, model.frequency_weight, model.shared_most_bits)
 
 
 def _dumped(model: LevelModel) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def value_of(comparison: str, record: Record) -> str | None:
     return "|".join(texts) or None
 
 
-def settings_of(level: LevelModel) -> dict[str, Any]:
-    """Return Splink's settings of a model: prior, and of each comparison the levels with m and u."""
+def settings_of(level: LevelModel, *, with_u: bool = True) -> dict[str, Any]:
+    """Return Splink's settings of a model: prior, and of each comparison the levels with m, and u unless to be found."""
     return {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": level.prior,
@@ -108,14 +108,14 @@ def settings_of(level: LevelModel) -> dict[str, Any]:
         "comparisons": [
             {
                 "output_column_name": comparison.name,
-                "comparison_levels": list(_levels(comparison, level)),
+                "comparison_levels": list(_levels(comparison, level, with_u=with_u)),
             }
             for comparison in COMPARISONS
         ],
     }
 
 
-def _levels(comparison: Comparison, model: LevelModel) -> Iterable[dict[str, Any]]:
+def _levels(comparison: Comparison, model: LevelModel, *, with_u: bool) -> Iterable[dict[str, Any]]:
     name = comparison.name
     call = f"level_{name}(unique_id_l, unique_id_r)"
     yield {
@@ -129,8 +129,9 @@ def _levels(comparison: Comparison, model: LevelModel) -> Iterable[dict[str, Any
             "sql_condition": f"{call} = {index}" if index < last else "ELSE",
             "label_for_charts": level,
             "m_probability": model.odds[name][index].m,
-            "u_probability": model.odds[name][index].u,
         }
+        if with_u:
+            described["u_probability"] = model.odds[name][index].u
         weight = model.frequency_weight.get(name, 0.0)
         if level in comparison.frequent and weight > 0:
             described |= {

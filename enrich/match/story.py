@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp2
 from typing import Literal
 
 from enrich.match.compare import COMPARISONS, MISSING
@@ -48,7 +49,7 @@ class Story:
     @property
     def probability(self) -> float:
         """The same as a probability."""
-        return 1.0 / (1.0 + 2.0 ** min(1000.0, -self.total))
+        return 1 / (1 + exp2(min(1000.0, -self.total)))
 
     def text(self, language: Language = "en") -> tuple[str, ...]:
         """Return the waterfall as lines of text, bits first, in the order of the sum."""

@@ -71,21 +71,22 @@ def train(
         return Trained(model, len(records), 0, {})
     with _quiet():
         splink = _Splink(records, max_pairs, seed)
-        raw_u = splink.random_u(model)
-        contact, blocked = model.contact, dict[str, int]()
+        random = splink.random_pairs_by_level(model)
+        contact = replace(model.contact, odds=fitted(model.contact, {}, random))
+        blocked: Mapping[str, int] = {}
         for _ in range(ROUNDS):
-            contact = splink.with_u(raw_u, contact, model.contact)
-            contact, blocked = splink.with_m(model, contact, model.contact)
-        contact = splink.with_u(raw_u, contact, model.contact)
-        customer = replace_prior(model.customer, splink.customer_prior(model.customer))
-        customer = splink.with_u(raw_u, customer, model.customer)
+            matches, prior, blocked = splink.matches_by_level(model, contact)
+            stated = replace(model.contact, prior=prior)
+            contact = replace(stated, odds=fitted(stated, matches, random))
+        customer = replace(model.customer, prior=splink.customer_prior(model.customer))
+        customer = replace(customer, odds=fitted(customer, {}, random))
     pairs = sum(blocked.values())
     made_from = (
         f"Trained on {len(records):,} records: u from {splink.random_pairs:,} random pairs, "
         f"m from {pairs:,} pairs blocked by {', '.join(blocked) or 'nothing'}."
     )
-    fitted = MatchModel(contact, customer, model.frequencies, made_from)
-    return Trained(fitted, len(records), splink.random_pairs, blocked)
+    whole = MatchModel(contact, customer, model.frequencies, made_from)
+    return Trained(whole, len(records), splink.random_pairs, blocked)
 
 
 def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Frequencies:
@@ -109,11 +110,40 @@ def _shares(counts: Counter[str]) -> dict[int, float]:
     return {term(text): count / total for text, count in counts.items() if count >= LEAST_TERMS}
 
 
-def replace_prior(model: LevelModel, prior: float | None) -> LevelModel:
-    """Return the model with another prior, or as it is for None."""
-    if prior is None:
-        return model
-    return LevelModel(prior, model.odds, model.frequency_weight, model.shared_most_bits)
+Counts = Mapping[str, Sequence[float]]
+"""By comparison, how many pairs were met at each level."""
+
+
+def fitted(stated: LevelModel, matches: Counts, random: Counts) -> dict[str, tuple[Odds, ...]]:
+    """Return m and u by how often matches and random pairs were met at each level.
+
+    Random pairs hold some of one person: they are taken off by the model's prior. A level that was met less
+    than `STATED_COUNTS` times on both sides keeps the bits that were stated.
+    """
+    odds = {}
+    for name, row in stated.odds.items():
+        ms = _mixed([one.m for one in row], matches.get(name, ()))
+        pairs = random.get(name, ())
+        of_one = [sum(pairs) * stated.prior * m for m in ms]
+        of_two = [max(0.0, count - one) for count, one in zip(pairs, of_one, strict=False)]
+        us = _mixed([one.u for one in row], of_two)
+        met = matches.get(name) or [0.0] * len(row)
+        seldom = [max(pair) < STATED_COUNTS for pair in zip(met, of_two or [0.0] * len(row), strict=True)]
+        odds[name] = tuple(
+            Odds(m, m / (one.m / one.u) if kept and matches else u)
+            for one, m, u, kept in zip(row, ms, us, seldom, strict=True)
+        )
+    return odds
+
+
+def _mixed(stated: Sequence[float], counts: Sequence[float]) -> list[float]:
+    """Return the shares of levels by how often each was met, the stated ones counting as some observations more."""
+    seen = sum(counts)
+    if seen < 1:
+        return list(stated)
+    both = [count + min(before * seen, STATED_COUNTS) for before, count in zip(stated, counts, strict=True)]
+    total = sum(both)
+    return [max(count / total, 1e-12) for count in both]
 
 
 class _Splink:
@@ -142,71 +172,68 @@ class _Splink:
         self._values = {c.name: table[c.name].to_pylist() for c in COMPARISONS}
         self.random_pairs = min(max_pairs, len(records) * (len(records) - 1) // 2)
 
-    def random_u(self, model: MatchModel) -> dict[str, list[float | None]]:
-        """Return how often random pairs reach each level, by comparison; None for one that was not seen."""
-        linker = self._linker(model, model.contact)
+    def random_pairs_by_level(self, model: MatchModel) -> dict[str, list[float]]:
+        """Return how many of the random pairs reach each level, by comparison."""
+        linker = self._linker(model, model.contact, with_u=False)
         linker.training.estimate_u_using_random_sampling(
             self._max_pairs, seed=self._seed, min_count_per_level=None, num_chunks=1
         )
-        return _probabilities(linker, "u")
-
-    def with_u(
-        self, raw: Mapping[str, list[float | None]], level: LevelModel, stated: LevelModel
-    ) -> LevelModel:
-        """Return the model with u of random pairs, less the pairs of one person among them."""
-        odds = {}
-        for comparison in COMPARISONS:
-            name, row = comparison.name, level.odds[comparison.name]
+        found = {}
+        for comparison in linker.misc.save_model_to_json()["comparisons"]:
+            name = comparison["output_column_name"]
+            levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
             seen = self.random_pairs * self._filled[name] ** 2
-            of_two = [
-                share if share is None else max(0.0, share - level.prior * one.m)
-                for share, one in zip(raw[name], row, strict=True)
-            ]
-            us = _mixed([one.u for one in stated.odds[name]], of_two, seen)
-            odds[name] = tuple(Odds(one.m, u) for one, u in zip(row, us, strict=True))
-        return LevelModel(level.prior, odds, level.frequency_weight, level.shared_most_bits)
+            found[name] = [seen * _share(one.get("u_probability")) for one in levels]
+        return found
 
-    def with_m(
-        self, model: MatchModel, level: LevelModel, stated: LevelModel
-    ) -> tuple[LevelModel, dict[str, int]]:
-        """Return the model with m and prior of expectation maximisation, and the pairs it saw by rule."""
+    def matches_by_level(
+        self, model: MatchModel, level: LevelModel
+    ) -> tuple[dict[str, list[float]], float, dict[str, int]]:
+        """Return how many matches reach each level, the prior, and the pairs of each blocking rule, by EM."""
         from splink import block_on
 
-        linker = self._linker(model, replace_prior(level, START))
+        linker = self._linker(model, replace(level, prior=START))
+        counts = {c.name: [0.0] * len(c.levels) for c in COMPARISONS}
         blocked: dict[str, int] = {}
         matches: dict[str, float] = {}
         for rule in _TEACH:
-            if (pairs := self._pairs(rule)) >= LEAST_PAIRS:
-                session = linker.training.estimate_parameters_using_expectation_maximisation(
-                    block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
-                )
-                share = session.core_model_settings.probability_two_random_records_match
-                blocked[rule], matches[rule] = pairs, share * pairs
-        learnt = _probabilities(linker, "m")
-        odds = {}
-        for comparison in COMPARISONS:
-            name, row = comparison.name, level.odds[comparison.name]
-            seen = sum(found for rule, found in matches.items() if rule != name) * self._filled[name] ** 2
-            ms = _mixed([one.m for one in stated.odds[name]], learnt[name], seen)
-            odds[name] = tuple(Odds(m, one.u) for one, m in zip(row, ms, strict=True))
-        found = [self._prior(count, rule, odds[rule][0].m) for rule, count in matches.items() if count >= 1]
-        prior = median(found) if found else stated.prior
-        return LevelModel(prior, odds, level.frequency_weight, level.shared_most_bits), blocked
+            if (pairs := self._pairs(rule)) < LEAST_PAIRS:
+                continue
+            learnt = linker.training.estimate_parameters_using_expectation_maximisation(
+                block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
+            ).core_model_settings
+            blocked[rule] = pairs
+            matches[rule] = learnt.probability_two_random_records_match * pairs
+            for comparison in learnt.comparisons:
+                name = comparison.output_column_name
+                weight = matches[rule] * self._filled[name] ** 2
+                for index, one in enumerate(
+                    one for one in comparison.comparison_levels if not one.is_null_level
+                ):
+                    counts[name][index] += weight * _share(one.m_probability)
+        priors = [
+            self._prior(found, rule, counts[rule][0] / sum(counts[rule]))
+            for rule, found in matches.items()
+            if counts[rule][0] >= 1
+        ]
+        return counts, median(priors) if priors else level.prior, blocked
 
-    def customer_prior(self, level: LevelModel) -> float | None:
+    def customer_prior(self, level: LevelModel) -> float:
         """Return the probability that two random records are of one company, by how many name it alike."""
         pairs = self._pairs("company")
-        return self._prior(pairs, "company", level.odds["company"][0].m) if pairs >= LEAST_PAIRS else None
+        return (
+            self._prior(pairs, "company", level.odds["company"][0].m) if pairs >= LEAST_PAIRS else level.prior
+        )
 
     def _prior(self, matches: float, rule: str, of_all: float) -> float:
         """Return the prior if a rule holds so many matches, and this share of all that state a value for it."""
         every: float = len(self._records) * (len(self._records) - 1) / 2 * self._filled[rule] ** 2
         return min(max(matches / of_all / every, 1e-9), 0.5)
 
-    def _linker(self, model: MatchModel, level: LevelModel) -> Linker:
+    def _linker(self, model: MatchModel, level: LevelModel, *, with_u: bool = True) -> Linker:
         from splink import Linker
 
-        linker = Linker(self._input, self._settings.settings_of(level), log_level=None)
+        linker = Linker(self._input, self._settings.settings_of(level, with_u=with_u), log_level=None)
         for name in ("name", "company"):
             table = self._settings.frequencies_of(model, name, self._records)
             linker.table_management.register_term_frequency_lookup(self._api.register(table), name)
@@ -217,29 +244,9 @@ class _Splink:
         return sum(count * (count - 1) // 2 for count in groups.values())
 
 
-def _mixed(stated: Sequence[float], learnt: Sequence[float | None], seen: float) -> list[float]:
-    """Return the learnt shares of levels, the stated ones counting as some observations more; they add up to 1."""
-    counts = [
-        (0.0 if share is None else share * seen) + min(before * seen, STATED_COUNTS)
-        if seen > 0 and any(one is not None for one in learnt)
-        else before
-        for before, share in zip(stated, learnt, strict=True)
-    ]
-    total = sum(counts)
-    return [max(count / total, 1e-12) for count in counts]
-
-
-def _probabilities(linker: Linker, kind: str) -> dict[str, list[float | None]]:
-    """Return the learnt m or u by comparison and level; None for a level that was not seen."""
-    found: dict[str, list[float | None]] = {}
-    for comparison in linker.misc.save_model_to_json()["comparisons"]:
-        levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
-        found[comparison["output_column_name"]] = [_number(one.get(f"{kind}_probability")) for one in levels]
-    return found
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+def _share(value: Any) -> float:
+    """Return a share as Splink gives it; what it did not observe is 0, or by its own rule 1e-6."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 @contextmanager
