@@ -13,7 +13,8 @@ from faker.providers.person.en_US import Provider as English
 from faker.providers.person.zh_CN import Provider as Chinese
 
 from enrich.match.compare import COMPARISONS
-from enrich.match.model import Frequencies, LevelModel, MatchModel, Odds, term
+from enrich.match.frequency import Frequencies, term
+from enrich.match.model import LevelModel, MatchModel, Odds
 
 PATH = Path("enrich/data/match_model.json")
 
@@ -118,11 +119,11 @@ CUSTOMER: Stated = {
         "same_domain": (0.35, 0.00005),
     },
     "company": {
-        "exact": (0.5, 0.0003),
-        "core": (0.17, 0.0003),
-        "romanised": (0.04, 0.0003),
+        "exact": (0.5, 0.00001),
+        "core": (0.17, 0.00002),
+        "romanised": (0.04, 0.0001),
         "brand": (0.08, 0.0015),
-        "typo": (0.05, 0.0003),
+        "typo": (0.05, 0.00005),
         "abbreviation": (0.03, 0.0005),
         "branch": (0.04, 0.001),
         "most_words": (0.04, 0.001),

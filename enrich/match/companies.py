@@ -12,14 +12,18 @@ from enrich.match.words import (
     CHINESE_LEGAL_FORMS,
     GENERIC_CHINESE,
     GENERIC_LATIN,
+    INSTITUTIONS,
     LEGAL_FORMS,
+    NO_COMPANY,
 )
 from enrich.places import by_english, by_name, letters, reach
+from enrich.region import BRANDS
 
 _BRACKETS = re.compile(r"[(（\[【〔]([^()（）\[\]【】〔〕]{0,40})[)）\]】〕]")
 _SINGLE = re.compile(r"\b(\w)[.\s&]+(?=\w\b)")
 _LEGAL_BY_LENGTH = tuple(sorted(CHINESE_LEGAL_FORMS, key=len, reverse=True))
 _GENERIC_BY_LENGTH = tuple(sorted(GENERIC_CHINESE, key=len, reverse=True))
+_GROUP_OF_PLACE = re.compile(r"(.{2,}集团)([\u4e00-\u9fff]{2,4})$")
 _MOST_WORDS = 16
 
 
@@ -48,7 +52,7 @@ class Company(NamedTuple):
 def company_of(received: str) -> Company | None:
     """Read a company's name; None where nothing in it tells one company from another (科技有限公司)."""
     text = fold(received)
-    if not text:
+    if not text or text in NO_COMPANY:
         return None
     return _chinese(text) if has_chinese(text) else _latin(text)
 
@@ -60,19 +64,25 @@ def _chinese(text: str) -> Company | None:
             place = inner.strip()
     bare = re.sub(r"[^\w]", "", _BRACKETS.sub(_unless_place, text))
     core, branch = _split_branch(bare)
-    start = _places_at_start(core)
-    place, core = core[:start] or place, core[start:]
-    for form in _LEGAL_BY_LENGTH:
-        if core.endswith(form) and len(core) > len(form):
-            core = core.removesuffix(form)
-            break
-    if core in _LEGAL_BY_LENGTH:
-        core = ""
+    core = _without_legal_form(core)
+    core = _GROUP_OF_PLACE.sub(_group, core)
+    if not core.endswith(INSTITUTIONS):
+        start = _places_at_start(core)
+        place, core = core[:start] or place, core[start:]
     brand = _without_generic(core)
     if not brand:
         return None
     pairs = frozenset(core[i : i + 2] for i in range(len(core) - 1)) - _GENERIC_PAIRS or frozenset({core})
     return Company(bare, core, brand, place, branch, spell(brand), pairs, "", True)
+
+
+def _without_legal_form(text: str) -> str:
+    return next((text.removesuffix(form) for form in _LEGAL_BY_LENGTH if text.endswith(form)), text)
+
+
+def _group(match: re.Match[str]) -> str:
+    """Take off the place from 移动通信集团广东."""
+    return match[1] if by_name(match[2]) else match[0]
 
 
 def _unless_place(match: re.Match[str]) -> str:
@@ -89,9 +99,12 @@ def _split_branch(bare: str) -> tuple[str, str]:
             end = bare.find(form)
             if end > 0 and end + len(form) < len(bare) and form != "集团":
                 return bare[: end + len(form)], bare[end + len(form) :]
-        for ending in BRANCH_ENDINGS:
-            if bare.endswith(ending) and len(bare) > len(ending) + 1:
-                return bare.removesuffix(ending), ending
+        ending = next(one for one in BRANCH_ENDINGS if bare.endswith(one))
+        whole = bare.removesuffix(ending)
+        for length in (4, 3, 2):  # 中石化上海分公司
+            if by_name(whole[-length:]):
+                return whole[:-length], whole[-length:] + ending
+        return whole, ending
     return bare, ""
 
 
@@ -100,7 +113,7 @@ def _places_at_start(text: str) -> int:
     start = 0
     for _ in range(3):
         for end in range(min(start + reach(text[start : start + 2]), len(text) - 2), start + 1, -1):
-            if by_name(text[start:end]):
+            if by_name(text[start:end]) and text[start:end] not in BRANDS:
                 start = end
                 break
         else:

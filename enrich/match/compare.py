@@ -136,9 +136,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("name", NAME_LEVELS, _name, frequent=frozenset({"exact", "written_otherwise"})),
     Comparison("phone", PHONE_LEVELS, _phone, frozenset({"same_landline", "same_exchange"})),
     Comparison("email", EMAIL_LEVELS, _email, frozenset({"same_role", "same_domain"})),
-    Comparison(
-        "company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frozenset({"exact", "core"})
-    ),
+    Comparison("company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frozenset({"exact"})),
     Comparison("address", ADDRESS_LEVELS, _address, frozenset(ADDRESS_LEVELS[:-1])),
     Comparison("area", AREA_LEVELS, area_level, frozenset(AREA_LEVELS[:-1])),
     Comparison("birth_date", BIRTH_LEVELS, _birth_date),

@@ -18,7 +18,8 @@ COMPANY_LEVELS = (
     "some_words",
     "else",
 )
-"""exact: the same name. core: the same without legal form and region. romanised: 大恒信息 = Daheng Info.
+"""exact: the same name. core: the same without legal form and region, or the beginning
+of the other beyond the brand (大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info.
 brand: the same once words that many share are off. branch: the core agrees, but branch or region differ.
 most_words, some_words: of the words that say something, 2 in 3 or 1 in 3 are common to both."""
 
@@ -39,7 +40,9 @@ def company_pair(x: Company, y: Company) -> int:
     if x.chinese != y.chinese:
         return ROMANISED if x.sound == y.sound else ELSE
     if x.brand == y.brand:
-        return BRANCH if _apart(x, y) else BRAND
+        if _apart(x, y):
+            return BRANCH
+        return CORE if _begins(x, y) else BRAND
     one, other = x.core, y.core
     if _is_typo(x, y):
         return TYPO
@@ -58,6 +61,11 @@ def company_pair(x: Company, y: Company) -> int:
 
 def _apart(x: Company, y: Company) -> bool:
     return x.branch != y.branch or bool(x.place and y.place and x.place != y.place)
+
+
+def _begins(x: Company, y: Company) -> bool:
+    short, long = (x, y) if len(x.core) < len(y.core) else (y, x)
+    return len(short.core) > len(short.brand) and long.core.startswith(short.core)
 
 
 def _is_typo(x: Company, y: Company) -> bool:
@@ -83,5 +91,9 @@ def _abbreviates(short: Company, long: Company) -> bool:
     brief, whole = short.brand, long.core
     if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2 or brief[0] != whole[0]:
         return False
-    signs = iter(whole)
-    return all(sign in signs for sign in brief)
+    at = 0
+    for sign in brief:
+        at = whole.find(sign, at) + 1
+        if not at:
+            return False
+    return True

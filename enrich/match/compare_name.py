@@ -47,7 +47,7 @@ _likeness = JaroWinkler.similarity
 def name_pair(x: Name, y: Name) -> int:
     """Return the level of two names."""
     if x.text == y.text:
-        return EXACT if x.family and x.given else PART
+        return EXACT if x.family and x.given and y.family and y.given else PART
     if x.key == y.key:
         return WRITTEN_OTHERWISE if x.given and y.given else PART
     if x.chinese:

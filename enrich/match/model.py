@@ -7,19 +7,17 @@ two (u). What is missing on either side weighs nothing. Docs: docs/matching.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from math import inf, log2
 from typing import Any, Literal, NamedTuple
-from zlib import crc32
 
 import orjson
 
-from enrich.match.companies import Company
 from enrich.match.compare import COMPARISONS, MISSING
-from enrich.match.names import Name
+from enrich.match.frequency import Frequencies
 from enrich.match.record import Record
 
 Level = Literal["contact", "customer"]
@@ -35,39 +33,17 @@ class Odds(NamedTuple):
     u: float
 
 
-def term(text: str) -> int:
-    """Return the number under which the frequency of a word is kept: of 32 bits, so that no word can be read back."""
-    return crc32(text.encode())
+class _Row(NamedTuple):
+    """A comparison as `weigh` runs through it; bits by level."""
 
-
-@dataclass(frozen=True, slots=True)
-class Frequencies:
-    """The share of records that have a surname, a given name or a company's brand, by `term`."""
-
-    family: Mapping[int, float] = field(default_factory=dict)
-    given: Mapping[int, float] = field(default_factory=dict)
-    company: Mapping[int, float] = field(default_factory=dict)
-    family_unseen: float = 1e-4
-    given_unseen: float = 1e-4
-    company_unseen: float = 1e-6
-    least_name: float = 4e-5
-    """No name counts as rarer than this: a name alone, however rare, makes nobody the same."""
-
-    def of_name(self, name: Name) -> float:
-        """Return the share of people who have a name: its surname's times its given name's."""
-        family = self.family.get(term(name.family), self.family_unseen)
-        given = self.given.get(term(name.given), self.given_unseen)
-        return max(family * given, self.least_name)
-
-    def of_company(self, company: Company) -> float:
-        """Return the share of records whose company has this brand."""
-        return self.company.get(term(company.brand), self.company_unseen)
-
-    def of_record(self, comparison: str, record: Record) -> float:
-        """Return the frequency that counts for a record: that of the commonest of its values."""
-        if comparison == "name":
-            return max(map(self.of_name, record.names))
-        return max(map(self.of_company, record.companies))
+    number: int
+    level: Callable[[Record, Record], int]
+    own: tuple[float, ...]
+    """Of the person alone."""
+    shared: tuple[float, ...] | None
+    """Of what a workplace or household has in common; None if no level is so."""
+    frequent: tuple[bool, ...] | None
+    """Levels whose bits depend on how frequent the value is; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +61,36 @@ class LevelModel:
 
     bits: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
     """By comparison and level; the last entry, 0, is that of MISSING (-1)."""
-    _own: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
-    _shared: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
-    _is_shared: tuple[tuple[bool, ...], ...] = field(init=False, repr=False)
-    _by_frequency: tuple[tuple[bool, ...], ...] = field(init=False, repr=False)
+    prior_bits: float = field(init=False, repr=False)
+    """log2 of the prior odds."""
+    room: float = field(init=False, repr=False)
+    """Bits that shared evidence can bring."""
+    rows: tuple[_Row, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         bits = tuple((*(log2(one.m / one.u) for one in self.odds[c.name]), 0.0) for c in COMPARISONS)
-        is_shared = tuple((*(level in c.shared for level in c.levels), False) for c in COMPARISONS)
-        both = [tuple(zip(*rows, strict=True)) for rows in zip(bits, is_shared, strict=True)]
+        prior = log2(self.prior / (1 - self.prior))
+        most = inf if self.shared_most_bits is None else self.shared_most_bits - prior
         put = object.__setattr__  # derived once, and frozen from then on
         put(self, "bits", bits)
-        put(self, "_is_shared", is_shared)
-        put(self, "_own", tuple(tuple(0.0 if s and x > 0 else x for x, s in row) for row in both))
-        put(self, "_shared", tuple(tuple(x if s and x > 0 else 0.0 for x, s in row) for row in both))
-        counts = [self.frequency_weight.get(c.name, 0) > 0 for c in COMPARISONS]
-        by = (
-            (*(level in c.frequent and counted for level in c.levels), False)
-            for c, counted in zip(COMPARISONS, counts, strict=True)
-        )
-        put(self, "_by_frequency", tuple(by))
+        put(self, "prior_bits", prior)
+        put(self, "room", max(0.0, most))
+        put(self, "rows", tuple(map(self._row, range(len(COMPARISONS)), bits)))
 
-    @property
-    def prior_bits(self) -> float:
-        """log2 of the prior odds."""
-        return log2(self.prior / (1 - self.prior))
+    def _row(self, index: int, bits: tuple[float, ...]) -> _Row:
+        comparison = COMPARISONS[index]
+        counts = self.frequency_weight.get(comparison.name, 0.0) > 0
+        shared = [level in comparison.shared for level in comparison.levels]
+        frequent = tuple(counts and level in comparison.frequent for level in comparison.levels)
+        return _Row(
+            index,
+            comparison.level,
+            tuple(0.0 if common and x > 0 else x for x, common in zip(bits, shared, strict=False)),
+            tuple(x if common and x > 0 else 0.0 for x, common in zip(bits, shared, strict=False))
+            if any(shared)
+            else None,
+            frequent if any(frequent) else None,
+        )
 
 
 class Evidence(NamedTuple):
@@ -145,21 +126,22 @@ class MatchModel:
         person must decide. The customer question is the contact question unless both sides name a company.
         """
         model = self.of(a, b, level)
-        own, shared = model.prior_bits, 0.0
-        for index, comparison in enumerate(COMPARISONS):
-            found = comparison.level(a, b)
-            if found == MISSING:
+        total, common = model.prior_bits, 0.0
+        for index, level_of, own, shared, frequent in model.rows:
+            found = level_of(a, b)
+            if found < 0:
                 continue
-            if model._by_frequency[index][found]:
-                one = self._evidence(model, index, found, a, b)
-                if one.shared:
-                    shared += one.bits
+            if frequent is not None and frequent[found]:
+                bits = self._rarity(model, index, found, a, b)[0]
+                if shared is not None and bits > 0:
+                    common += bits
                 else:
-                    own += one.bits
+                    total += bits
             else:
-                own += model._own[index][found]
-                shared += model._shared[index][found]
-        return own + min(shared, _room(model))
+                total += own[found]
+                if shared is not None:
+                    common += shared[found]
+        return total + min(common, model.room)
 
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
         """Return what each comparison brings, before what is shared is limited."""
@@ -170,7 +152,7 @@ class MatchModel:
     def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
         """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
         shared = sum(one.bits for one in evidence if one.shared)
-        return min(0.0, _room(model) - shared)
+        return min(0.0, model.room - shared)
 
     def sum_of(self, a: Record, b: Record, level: Level = "contact") -> float:
         """Return prior and evidence without the limit on what is shared: what Splink computes of this model."""
@@ -186,13 +168,22 @@ class MatchModel:
             self, contact=replace(self.contact, prior=prior), customer=replace(self.customer, prior=prior)
         )
 
-    def _evidence(self, model: LevelModel, index: int, at: int, a: Record, b: Record) -> Evidence:
-        name, bits = COMPARISONS[index].name, model.bits[index][at]
-        if not model._by_frequency[index][at]:
-            return Evidence(name, at, bits, bool(model._shared[index][at]))
-        frequency = max(self.frequencies.of_record(name, a), self.frequencies.of_record(name, b))
-        bits += model.frequency_weight[name] * log2(model.odds[name][at].u / frequency)
-        return Evidence(name, at, bits, bits > 0 and model._is_shared[index][at], frequency)
+    def _evidence(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> Evidence:
+        comparison, frequent = COMPARISONS[index], model.rows[index].frequent
+        if found == MISSING:
+            return Evidence(comparison.name, found, 0.0, False)
+        bits, frequency = model.bits[index][found], None
+        if frequent is not None and frequent[found]:
+            bits, frequency = self._rarity(model, index, found, a, b)
+        shared = bits > 0 and comparison.levels[found] in comparison.shared
+        return Evidence(comparison.name, found, bits, shared, frequency)
+
+    def _rarity(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> tuple[float, float]:
+        """Return the bits of a level that counts by how frequent the value is, and that frequency."""
+        name, of_record = COMPARISONS[index].name, self.frequencies.of_record
+        frequency = max(of_record(name, a), of_record(name, b))
+        surplus = log2(model.odds[name][found].u / frequency)
+        return model.bits[index][found] + model.frequency_weight[name] * surplus, frequency
 
     def dump(self) -> bytes:
         """Return the model as JSON."""
@@ -239,10 +230,6 @@ def load_model(content: bytes) -> MatchModel:
 def default_model() -> MatchModel:
     """Return the model that comes with Leadflow, which works before anything was trained."""
     return load_model(files("enrich").joinpath("data", "match_model.json").read_bytes())
-
-
-def _room(model: LevelModel) -> float:
-    return inf if model.shared_most_bits is None else max(0.0, model.shared_most_bits - model.prior_bits)
 
 
 def _dumped(model: LevelModel) -> dict[str, Any]:

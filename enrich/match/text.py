@@ -19,7 +19,6 @@ CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-_SPACES = re.compile(r"\s+")
 _INNER_SPACE = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -34,12 +33,12 @@ _PLACEHOLDER = frozenset(
 
 def fold(received: str) -> str:
     """Return a text in one width, case, script and spacing, without what cannot be seen; "" for a placeholder."""
-    text = received[: LONGEST * 2]
+    text = _UNREADABLE.sub("", received[: LONGEST * 2])
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _UNREADABLE.sub("", text))
+        text = unicodedata.normalize("NFKC", text)
         if CJK.search(text):
             text = _INNER_SPACE.sub("", _simplifier().convert(text))
-    text = _SPACES.sub(" ", _UNREADABLE.sub("", text)).strip().casefold()[:LONGEST].strip()
+    text = " ".join(text.split()).casefold()[:LONGEST].strip()
     return "" if text in _PLACEHOLDER or _is_one_sign(text) else text
 
 

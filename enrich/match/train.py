@@ -16,7 +16,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from enrich.match.compare import COMPARISONS
-from enrich.match.model import Frequencies, LevelModel, MatchModel, Odds, default_model, term
+from enrich.match.frequency import Frequencies, term
+from enrich.match.model import LevelModel, MatchModel, Odds, default_model
 from enrich.match.record import Record
 
 if TYPE_CHECKING:

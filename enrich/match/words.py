@@ -76,7 +76,23 @@ BRANCH_ENDINGS = (
     "事业部",
 )
 
+INSTITUTIONS = (
+    "大学", "学院", "学校", "中学", "小学", "幼儿园", "医院", "卫生院", "银行", "信用社", "委员会", "人民政府", "政府", "法院",
+    "检察院", "公安局", "税务局", "管理局", "局", "图书馆", "博物馆", "电视台", "报社", "机场", "供电公司", "自来水公司",
+)  # fmt: skip
+"""What a place has one of: there the place is the name (北京大学) and not where the company is."""
+
+NO_COMPANY = frozenset(
+    """
+    个体 个体户 个体工商户 个体经营 个体经营者 个人 私人 家庭 家庭用户 自由职业 自由职业者 学生 无业 待业 退休 无单位 无公司 没有公司
+    没有单位 暂无公司 单位 公司
+    """.split()
+) | {"self employed", "self-employed", "freelance", "freelancer", "private", "private person", "individual", "student",
+     "retired", "unemployed", "home", "personal", "n/a", "no company", "company", "my company"}  # fmt: skip
+"""What people write who buy for no company."""
+
 GENERIC_CHINESE = (
+    "计算机系统", "计算机科技", "计算机技术", "计算机网络", "计算机",
     "信息技术", "网络科技", "网络技术", "信息科技", "电子商务", "电子科技", "生物科技", "智能科技", "科技发展", "文化传媒", "国际贸易",
     "进出口", "供应链管理", "企业管理", "投资管理", "商务咨询", "管理咨询", "房地产开发", "物业管理", "人力资源", "机械设备", "自动化设备",
     "装饰工程", "建筑工程", "环保科技", "医疗器械", "汽车销售", "软件", "科技", "技术", "信息", "网络", "电子", "商务", "贸易", "商贸",
