@@ -93,7 +93,7 @@ BRANDS = frozenset(
 _WORD_ENGLISH = frozenset(
     "dali hami aksu altay ankang anshun jian luan taian huaian datong sanming ordos".split()
 )
-_LARGER = frozenset({Place("江苏", "苏州"), Place("福建", "福州")})
+LARGER = frozenset({Place("江苏", "苏州"), Place("福建", "福州")})
 """Meant by Suzhou and Fuzhou where nothing says 宿州 or 抚州: many times as many enquiries come from there."""
 
 
@@ -159,7 +159,7 @@ def _meant(names: Iterable[Candidates]) -> Place | None:
         return places[0]
     if len({place.province for place in places}) == 1:
         return Place(places[0].province, None)
-    return next((place for place in places if place in _LARGER and best == Strength.CITY), None)
+    return next((place for place in places if place in LARGER and best == Strength.CITY), None)
 
 
 def _both(known: Candidates, more: Candidates) -> Candidates:

@@ -43,7 +43,7 @@ class Company(NamedTuple):
     sound: str
     """The brand in Latin letters, for 大恒 and Daheng alike: daheng."""
     words: frozenset[str]
-    """Words of the core that say something; of a Chinese core its pairs of characters."""
+    """Words of the brand; of a Chinese one its pairs of characters."""
     initials: str
     """First letters of the words of a Latin core: ibm."""
     chinese: bool
@@ -72,7 +72,7 @@ def _chinese(text: str) -> Company | None:
     brand = _without_generic(core)
     if not brand:
         return None
-    pairs = frozenset(core[i : i + 2] for i in range(len(core) - 1)) - _GENERIC_PAIRS or frozenset({core})
+    pairs = frozenset(brand[i : i + 2] for i in range(len(brand) - 1)) or frozenset({brand})
     return Company(bare, core, brand, place, branch, spell(brand), pairs, "", True)
 
 
@@ -134,9 +134,6 @@ def _without_generic(core: str) -> str:
         else:
             break
     return brand
-
-
-_GENERIC_PAIRS = frozenset(word[i : i + 2] for word in GENERIC_CHINESE for i in range(len(word) - 1))
 
 
 def _latin(text: str) -> Company | None:

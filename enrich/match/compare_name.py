@@ -21,7 +21,7 @@ NAME_LEVELS = (
     "else",
 )
 """exact: 张伟 = 張偉. written_otherwise: other order of the words, other writing of the surname (萧 = 肖).
-romanised: 李娜 = Na Li. nickname: Bob = Robert, same surname. typo: one slip, or sounds the same (张伟, 章伟).
+romanised: 李娜 = Na Li. nickname: Bob = Robert, or a middle name left out; same surname. typo: one slip, or sounds the same (张伟, 章伟).
 one_character: Chinese, same surname, one sign of the given name differs. part: one has a word or part less.
 given: same given name, other surname. family: same surname, other given name."""
 
@@ -102,7 +102,7 @@ def _latin(x: Name, y: Name) -> int:
 
 def _given_names(x: Name, y: Name) -> int:
     if _meet(x.forms, y.forms):
-        return NICKNAME
+        return PART if _other_middle(x.given, y.given) else NICKNAME
     one, other = x.given, y.given
     distance = _distance(one, other, score_cutoff=2)
     shorter = min(len(one), len(other))
@@ -115,6 +115,12 @@ def _given_names(x: Name, y: Name) -> int:
     if (distance <= 2 and shorter >= 5) or _likeness(one, other, score_cutoff=0.88):
         return TWO_TYPOS
     return FAMILY
+
+
+def _other_middle(one: str, other: str) -> bool:
+    """Mary Ann, Mary Jane: both have a middle name, and it is not the same, nor its initial."""
+    xs, ys = one.split()[1:], other.split()[1:]
+    return bool(xs and ys) and not (xs[0].startswith(ys[0]) or ys[0].startswith(xs[0]))
 
 
 def _partial(x: Name, y: Name) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rapidfuzz.distance import OSA
 
+from enrich.identifiers import FREE_MAIL
 from enrich.match.record import Record
 from enrich.match.values import Address, BirthDate, Email, Phone
 
@@ -46,7 +47,8 @@ def email_pair(x: Email, y: Email) -> int:
     if role:
         return 6
     if x.local == y.local and x.telling:
-        if _distance(x.domain, y.domain, score_cutoff=2) <= 2:
+        both_known = x.domain in FREE_MAIL and y.domain in FREE_MAIL  # 163.com, 126.com
+        if not both_known and _distance(x.domain, y.domain, score_cutoff=2) <= 2:
             return 1
         return 2 if x.kind == "own" and y.kind == "own" else 3
     return 6

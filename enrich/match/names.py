@@ -62,8 +62,9 @@ def _clean(received: str) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    words = re.sub(r"['’]", "", plain_letters(text)).replace("-", " ").replace(",", " ").split()
-    return [word for word in words[:_MOST_WORDS] if word not in TITLES]
+    words = re.sub(r"['’]", "", plain_letters(text)).replace(",", " ").split()
+    kept = (word.strip("-") for word in words[:_MOST_WORDS])
+    return [word for word in kept if word and word not in TITLES]
 
 
 def _chinese(text: str, family: str, given: str) -> Name | None:
@@ -79,19 +80,22 @@ def _chinese(text: str, family: str, given: str) -> Name | None:
 
 
 def _latin(given: list[str], family: list[str]) -> Name | None:
-    words = [*given, *family]
-    if not words:
+    """A hyphen parts two given names (Jian-Guo), and joins a double surname (Muñoz-Pérez)."""
+    if not given and not family:
         return None
-    joined, last = "".join(given), "".join(family)
+    first = "-".join(given).split("-") if given else []
+    words = [*first, *"-".join(family).split("-")] if family else first
+    joined, last = "".join(first), "".join(family).replace("-", "")
     key = " ".join(sorted(words))
     spellings = {key, " ".join(sorted(part for part in (joined, last) if part))}
     if len(words) > 2:  # Wang Jian Guo
         spellings.add(" ".join(sorted((words[0], "".join(words[1:])))))
-    spelt = tuple(
-        sorted(
-            spelling.replace("lv", "lu").replace("lyu", "lu").replace("nv", "nu") for spelling in spellings
-        )
-    )
+    spelt = tuple(sorted(map(_as_pinyin, spellings)))
     return Name(
-        " ".join(words), key, last, " ".join(given), full_forms(given[0]) if given else (), "", spelt, False
+        " ".join(words), key, last, " ".join(first), full_forms(first[0]) if first else (), "", spelt, False
     )
+
+
+def _as_pinyin(spelling: str) -> str:
+    """Write ü as u, whichever of lü, lv and lyu was typed."""
+    return spelling.replace("lyu", "lu").replace("lv", "lu").replace("nyu", "nu").replace("nv", "nu")

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from rapidfuzz.distance import OSA
+
 from enrich.identifiers import FREE_MAIL, is_example_domain, is_placeholder_phone, is_role_mailbox
 from enrich.junk import is_disposable
 from enrich.match.text import CJK, LONGEST, fold, has_chinese, plain_letters, words_of
@@ -13,6 +15,7 @@ from enrich.match.words import FREE_LOCAL, ROAD_WORDS
 from enrich.normalise import normal_email
 from enrich.phone import LineKind, parse_phone
 from enrich.places import by_english, by_name, letters
+from enrich.region import LARGER
 
 _DIGITS = re.compile(r"\D+")
 _NOT_ALNUM = re.compile(r"[^0-9a-z]+")
@@ -67,22 +70,28 @@ def email_of(received: str) -> Email | None:
     if address is None:
         return None
     local, _, domain = address.partition("@")
-    if (
-        is_example_domain(domain)
-        or is_disposable(address)
-        or local in ("test", "none", "null", "example", "demo")
-    ):
+    free = domain in FREE_MAIL or _is_free_mistyped(domain)
+    if is_example_domain(domain) or local in _NOBODY or (not free and is_disposable(address)):
         return None
     if domain == "googlemail.com":
         domain = "gmail.com"
     if domain == "gmail.com":
         local = local.replace(".", "")
     local = local.partition("+")[0] or local
-    free = domain in FREE_MAIL
     if is_role_mailbox(local) and not free:
         return Email(f"{local}@{domain}", local, domain, "role", False)
     telling = len(local) >= 5 and local not in FREE_LOCAL
     return Email(f"{local}@{domain}", local, domain, "free" if free else "own", telling)
+
+
+_NOBODY = frozenset({"test", "none", "null", "example", "demo"})
+_MISTYPED = tuple(domain for domain in sorted(FREE_MAIL) if len(domain) >= 9)
+"""Long enough that what is one slip away is a slip: gmial.com, and not 164.com."""
+
+
+@lru_cache(maxsize=8192)
+def _is_free_mistyped(domain: str) -> bool:
+    return any(OSA.distance(domain, known, score_cutoff=1) <= 1 for known in _MISTYPED)
 
 
 class BirthDate(NamedTuple):
@@ -178,8 +187,9 @@ def area_of(received: str) -> str | None:
     if not text:
         return None
     candidates = by_name(text) if CJK.search(text) else by_english(letters(text))
-    if candidates and len(candidates) == 1:
-        place = next(iter(candidates))
+    places = [place for place in candidates or () if len(candidates or ()) == 1 or place in LARGER]
+    if len(places) == 1:
+        place = places[0]
         return f"{place.province}/{place.city or ''}"
     return " ".join(words_of(plain_letters(text))) or None
 
