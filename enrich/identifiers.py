@@ -63,7 +63,7 @@ def _of_phone(value: str, name: str) -> Iterator[Identifier]:
     phone = parse_phone(value)
     if phone is None or phone.line in ("service", "unknown"):
         return
-    if phone.e164 in _PLACEHOLDER_PHONE or _SAME_DIGITS.search(phone.e164):
+    if is_placeholder_phone(phone.e164):
         kind = "mobile" if phone.line == "mobile" else "landline"
         yield Identifier(kind=kind, value=phone.e164, trust="none", reason="placeholder")
     elif phone.line == "mobile":
@@ -73,12 +73,27 @@ def _of_phone(value: str, name: str) -> Iterator[Identifier]:
         yield Identifier(kind="landline", value=phone.e164)
 
 
+def is_placeholder_phone(e164: str) -> bool:
+    """Tell whether a number is one that people type to get past a field: 13800138000, 88888888."""
+    return e164 in _PLACEHOLDER_PHONE or _SAME_DIGITS.search(e164) is not None
+
+
+def is_role_mailbox(local: str) -> bool:
+    """Tell whether the part before the @ is a function that many people share, or nobody's: info, test."""
+    return local in _ROLE_MAILBOX
+
+
+def is_example_domain(domain: str) -> bool:
+    """Tell whether a domain is one of those that stand in examples."""
+    return domain in _EXAMPLE_DOMAIN
+
+
 def _of_email(value: str) -> Iterator[Identifier]:
     local, _, domain = value.partition("@")
-    if domain in _EXAMPLE_DOMAIN:
+    if is_example_domain(domain):
         yield Identifier(kind="email", value=value, trust="none", reason="placeholder")
         return
-    if local in _ROLE_MAILBOX:
+    if is_role_mailbox(local):
         yield Identifier(kind="email", value=value, trust="none", reason="role_mailbox")
     else:
         yield Identifier(kind="email", value=value)

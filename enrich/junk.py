@@ -75,7 +75,7 @@ def _signs(lead: Lead, identifiers: Sequence[Identifier]) -> Iterator[JunkSign]:
         yield "spam_words"
     if any(len(one) <= _TEST_LENGTH and _TEST.fullmatch(one) for one in (*names, *texts)):
         yield "test_entry"
-    if any(one.kind == "email" and _is_disposable(one.value) for one in identifiers):
+    if any(one.kind == "email" and is_disposable(one.value) for one in identifiers):
         yield "disposable_mail"
     if any(_MASHED.fullmatch(name) for name in names):
         yield "mashed_keys"
@@ -99,7 +99,7 @@ def _of(lead: Lead, wanted: tuple[FieldName, ...]) -> list[str]:
     return [one for one in found if one]
 
 
-def _is_disposable(address: str) -> bool:
+def is_disposable(address: str) -> bool:
     """Tell whether a mailbox is of a service whose addresses last for minutes, or of a domain below one."""
     domain = address.rpartition("@")[2]
     while domain.count(".") > 1 and domain not in blocklist:

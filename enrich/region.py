@@ -83,7 +83,7 @@ _HOUSE_WORD = frozenset("plaza square building tower mansion hotel".split())
 _DIRECTION = frozenset("east west north south middle central e w n s m nd th dong xi nan bei zhong".split())
 
 # Common words and names of firms: not where a company is, unless with an ending (安康市).
-_BRAND = frozenset(
+BRANDS = frozenset(
     """
     阿里 兴安 海西 海北 来宾 安康 吉安 安顺 和田 广安 大同 三明 兴平 新泰 德兴 文昌 东兴 福安 瑞安 建德 天长 明光
     高平 兴宁 玉树 海林 富锦 华亭 龙泉 东阳 阳春 永康 永城 长治 平安 北安 安达 安国 兴义 兴仁 仁怀 临海 海安 安陆
@@ -93,7 +93,7 @@ _BRAND = frozenset(
 _WORD_ENGLISH = frozenset(
     "dali hami aksu altay ankang anshun jian luan taian huaian datong sanming ordos".split()
 )
-_LARGER = frozenset({Place("江苏", "苏州"), Place("福建", "福州")})
+LARGER = frozenset({Place("江苏", "苏州"), Place("福建", "福州")})
 """Meant by Suzhou and Fuzhou where nothing says 宿州 or 抚州: many times as many enquiries come from there."""
 
 
@@ -159,7 +159,7 @@ def _meant(names: Iterable[Candidates]) -> Place | None:
         return places[0]
     if len({place.province for place in places}) == 1:
         return Place(places[0].province, None)
-    return next((place for place in places if place in _LARGER and best == Strength.CITY), None)
+    return next((place for place in places if place in LARGER and best == Strength.CITY), None)
 
 
 def _both(known: Candidates, more: Candidates) -> Candidates:
@@ -213,7 +213,7 @@ def _chinese_names(text: str, weakest: Strength, *, company: bool = False) -> It
         if not start and end < len(text):
             limit = min(limit, Strength.SHORT_COUNTY)
         kept = {place: strength for place, strength in candidates.items() if strength <= limit}
-        if not kept or (company and name in _BRAND):
+        if not kept or (company and name in BRANDS):
             return
         yield kept
         start = end

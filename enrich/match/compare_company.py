@@ -1,0 +1,99 @@
+"""How alike two names of companies are."""
+
+from __future__ import annotations
+
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from enrich.match.companies import Company
+
+COMPANY_LEVELS = (
+    "exact",
+    "core",
+    "romanised",
+    "brand",
+    "typo",
+    "abbreviation",
+    "branch",
+    "most_words",
+    "some_words",
+    "else",
+)
+"""exact: the same name. core: the same without legal form and region, or the beginning
+of the other beyond the brand (大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info.
+brand: the same once words that many share are off. branch: the core agrees, but branch or region differ.
+most_words, some_words: of the words that say something, 2 in 3 or 1 in 3 are common to both."""
+
+EXACT, CORE, ROMANISED, BRAND, TYPO, ABBREVIATION, BRANCH, MOST_WORDS, SOME_WORDS, ELSE = range(
+    len(COMPANY_LEVELS)
+)
+
+_distance = OSA.distance
+_likeness = JaroWinkler.similarity
+
+
+def company_pair(x: Company, y: Company) -> int:
+    """Return the level of two company names."""
+    if x.text == y.text:
+        return EXACT
+    if x.core == y.core:
+        return BRANCH if _apart(x, y) else CORE
+    if x.chinese != y.chinese:
+        return ROMANISED if x.sound == y.sound else ELSE
+    if x.brand == y.brand:
+        if _apart(x, y):
+            return BRANCH
+        return CORE if _begins(x, y) else BRAND
+    one, other = x.core, y.core
+    if _is_typo(x, y):
+        return TYPO
+    if _abbreviates(x, y) or _abbreviates(y, x):
+        return ABBREVIATION
+    common = len(x.words & y.words)
+    if common:
+        fewer = min(len(x.words), len(y.words))
+        more = max(len(x.words), len(y.words))
+        if common * 3 >= more * 2 or (common == fewer and fewer > 1):
+            return MOST_WORDS
+        if common * 3 >= more:
+            return SOME_WORDS
+    return TYPO if min(len(one), len(other)) >= 8 and _likeness(one, other, score_cutoff=0.95) else ELSE
+
+
+def _apart(x: Company, y: Company) -> bool:
+    return x.branch != y.branch or bool(x.place and y.place and x.place != y.place)
+
+
+def _begins(x: Company, y: Company) -> bool:
+    short, long = (x, y) if len(x.core) < len(y.core) else (y, x)
+    return len(short.core) > len(short.brand) and long.core.startswith(short.core)
+
+
+def _is_typo(x: Company, y: Company) -> bool:
+    one, other = x.core, y.core
+    least = 4 if x.chinese else 6
+    if min(len(one), len(other)) < least:
+        return False
+    if (
+        x.chinese
+        and len(x.brand) == len(y.brand)
+        and x.brand != y.brand
+        and x.sound != y.sound
+        and len(x.brand) < 3
+    ):
+        return False  # 大恒信息, 永恒信息: the brand is what tells them apart
+    return bool(_distance(one, other, score_cutoff=1) <= 1)
+
+
+def _abbreviates(short: Company, long: Company) -> bool:
+    """中石化 of 中国石油化工, ibm of international business machines."""
+    if not short.chinese:
+        return len(short.core) >= 3 and (short.core == long.initials)
+    brief, whole = short.brand, long.core
+    if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2 or brief[0] != whole[0]:
+        return False
+    at = 0
+    for sign in brief:
+        at = whole.find(sign, at) + 1
+        if not at:
+            return False
+    return True

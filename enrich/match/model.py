@@ -1,0 +1,254 @@
+"""The match model: what each level of each comparison is worth, in bits, and the sum for two records.
+
+Fellegi & Sunter (1969): the weight of a pair is log2 of the prior odds that two records are one, plus for each
+comparison log2(m / u): how much oftener its level is met among records of one person (m) than among records of
+two (u). What is missing on either side weighs nothing. Docs: docs/matching.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from math import inf, log2
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from enrich.match.compare import COMPARISONS, MISSING
+from enrich.match.frequency import Frequencies
+from enrich.match.record import Record
+
+Level = Literal["contact", "customer"]
+"""The question asked: are these one person, or one customer (the company they buy for)?"""
+
+FORMAT = "leadflow.match_model.v1"
+
+
+class Odds(NamedTuple):
+    """How often a level is met among pairs of one person (m), and of two (u)."""
+
+    m: float
+    u: float
+
+
+class _Row(NamedTuple):
+    """A comparison as `weigh` runs through it; bits by level."""
+
+    number: int
+    level: Callable[[Record, Record], int]
+    own: tuple[float, ...]
+    """Of the person alone."""
+    shared: tuple[float, ...] | None
+    """Of what a workplace or household has in common; None if no level is so."""
+    frequent: tuple[bool, ...] | None
+    """Levels whose bits depend on how frequent the value is; None if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelModel:
+    """The model of one question."""
+
+    prior: float
+    """The probability that two records taken at random are one."""
+    odds: Mapping[str, tuple[Odds, ...]]
+    """By comparison, in the order of its levels."""
+    frequency_weight: Mapping[str, float] = field(default_factory=dict)
+    """How far the rarity of a value counts where it is the same, 0 to 1, by comparison."""
+    shared_most_bits: float | None = None
+    """Prior and shared evidence come to no more than this together; None: no such limit."""
+
+    bits: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    """By comparison and level; the last entry, 0, is that of MISSING (-1)."""
+    prior_bits: float = field(init=False, repr=False)
+    """log2 of the prior odds."""
+    room: float = field(init=False, repr=False)
+    """Bits that shared evidence can bring."""
+    rows: tuple[_Row, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        bits = tuple((*(log2(one.m / one.u) for one in self.odds[c.name]), 0.0) for c in COMPARISONS)
+        prior = log2(self.prior / (1 - self.prior))
+        most = inf if self.shared_most_bits is None else self.shared_most_bits - prior
+        put = object.__setattr__  # derived once, and frozen from then on
+        put(self, "bits", bits)
+        put(self, "prior_bits", prior)
+        put(self, "room", max(0.0, most))
+        put(self, "rows", tuple(map(self._row, range(len(COMPARISONS)), bits)))
+
+    def _row(self, index: int, bits: tuple[float, ...]) -> _Row:
+        comparison = COMPARISONS[index]
+        counts = self.frequency_weight.get(comparison.name, 0.0) > 0
+        shared = [level in comparison.shared for level in comparison.levels]
+        frequent = tuple(counts and level in comparison.frequent for level in comparison.levels)
+        return _Row(
+            index,
+            comparison.level,
+            tuple(0.0 if common and x > 0 else x for x, common in zip(bits, shared, strict=False)),
+            tuple(x if common and x > 0 else 0.0 for x, common in zip(bits, shared, strict=False))
+            if any(shared)
+            else None,
+            frequent if any(frequent) else None,
+        )
+
+
+class Evidence(NamedTuple):
+    """What one comparison of a pair brings: level (-1 missing), bits, and whether people share such a thing."""
+
+    comparison: str
+    level: int
+    bits: float
+    shared: bool
+    frequency: float | None = None
+    """The share of records with this value, where the value's rarity counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """Both questions' models, and how frequent names and companies are."""
+
+    contact: LevelModel
+    customer: LevelModel
+    frequencies: Frequencies = field(default_factory=Frequencies)
+    made_from: str = ""
+    """One sentence: stated values, or what it was trained on."""
+
+    def levels(self, a: Record, b: Record) -> tuple[int, ...]:
+        """Return the level of every comparison, in the order of `COMPARISONS`; -1 where one says nothing."""
+        return tuple([comparison.level(a, b) for comparison in COMPARISONS])
+
+    def weigh(self, a: Record, b: Record, level: Level = "contact") -> float:
+        """Return how likely two records are one, as log2 odds in bits, prior included.
+
+        What colleagues or a household share (company, its mail domain, its switchboard, address, area) is one
+        fact and not five: with the prior it comes to no more than `shared_most_bits`, so that something of the
+        person must decide. The customer question is the contact question unless both sides name a company.
+        """
+        model = self.of(a, b, level)
+        total, common = model.prior_bits, 0.0
+        for index, level_of, own, shared, frequent in model.rows:
+            found = level_of(a, b)
+            if found < 0:
+                continue
+            if frequent is not None and frequent[found]:
+                bits = self._rarity(model, index, found, a, b)[0]
+                if shared is not None and bits > 0:
+                    common += bits
+                else:
+                    total += bits
+            else:
+                total += own[found]
+                if shared is not None:
+                    common += shared[found]
+        return total + min(common, model.room)
+
+    def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
+        """Return what each comparison brings, before what is shared is limited."""
+        model = self.of(a, b, level)
+        found = zip(COMPARISONS, self.levels(a, b), strict=True)
+        return tuple(self._evidence(model, index, at, a, b) for index, (_, at) in enumerate(found))
+
+    def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
+        """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
+        shared = sum(one.bits for one in evidence if one.shared)
+        return min(0.0, model.room - shared)
+
+    def sum_of(self, a: Record, b: Record, level: Level = "contact") -> float:
+        """Return prior and evidence without the limit on what is shared: what Splink computes of this model."""
+        return self.of(a, b, level).prior_bits + sum(one.bits for one in self.evidence(a, b, level))
+
+    def of(self, a: Record, b: Record, level: Level) -> LevelModel:
+        """Return the model that answers the question for two records."""
+        return self.customer if level == "customer" and a.names_company and b.names_company else self.contact
+
+    def with_prior(self, prior: float) -> MatchModel:
+        """Return the model with another probability that two records are one, for both questions."""
+        return replace(
+            self, contact=replace(self.contact, prior=prior), customer=replace(self.customer, prior=prior)
+        )
+
+    def _evidence(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> Evidence:
+        comparison, frequent = COMPARISONS[index], model.rows[index].frequent
+        if found == MISSING:
+            return Evidence(comparison.name, found, 0.0, False)
+        bits, frequency = model.bits[index][found], None
+        if frequent is not None and frequent[found]:
+            bits, frequency = self._rarity(model, index, found, a, b)
+        shared = bits > 0 and comparison.levels[found] in comparison.shared
+        return Evidence(comparison.name, found, bits, shared, frequency)
+
+    def _rarity(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> tuple[float, float]:
+        """Return the bits of a level that counts by how frequent the value is, and that frequency."""
+        name, of_record = COMPARISONS[index].name, self.frequencies.of_record
+        frequency = max(of_record(name, a), of_record(name, b))
+        surplus = log2(model.odds[name][found].u / frequency)
+        return model.bits[index][found] + model.frequency_weight[name] * surplus, frequency
+
+    def dump(self) -> bytes:
+        """Return the model as JSON."""
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "made_from": self.made_from,
+                "contact": _dumped(self.contact),
+                "customer": _dumped(self.customer),
+                "frequencies": {
+                    name: {f"{key:08x}": share for key, share in sorted(value.items())}
+                    if isinstance(value, Mapping)
+                    else value
+                    for name in Frequencies.__dataclass_fields__
+                    if (value := getattr(self.frequencies, name)) is not None
+                },
+            },
+            option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
+        )
+
+
+class NotAModel(ValueError):
+    """The file is no match model of this version."""
+
+
+def load_model(content: bytes) -> MatchModel:
+    """Read a model from JSON; NotAModel says what is wrong with it."""
+    try:
+        read: dict[str, Any] = orjson.loads(content)
+        if read.get("format") != FORMAT:
+            raise NotAModel(f"format is {read.get('format')!r}, not {FORMAT!r}")
+        tables: dict[str, Any] = {
+            name: {int(key, 16): share for key, share in value.items()} if isinstance(value, dict) else value
+            for name, value in read["frequencies"].items()
+        }
+        return MatchModel(
+            _loaded(read["contact"]), _loaded(read["customer"]), Frequencies(**tables), read["made_from"]
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ZeroDivisionError) as wrong:
+        raise NotAModel(f"{type(wrong).__name__}: {wrong}") from wrong
+
+
+@cache
+def default_model() -> MatchModel:
+    """Return the model that comes with Leadflow, which works before anything was trained."""
+    return load_model(files("enrich").joinpath("data", "match_model.json").read_bytes())
+
+
+def _dumped(model: LevelModel) -> dict[str, Any]:
+    return {
+        "prior": model.prior,
+        "shared_most_bits": model.shared_most_bits,
+        "frequency_weight": dict(model.frequency_weight),
+        "comparisons": {
+            c.name: {
+                level: {"m": odds.m, "u": odds.u}
+                for level, odds in zip(c.levels, model.odds[c.name], strict=True)
+            }
+            for c in COMPARISONS
+        },
+    }
+
+
+def _loaded(read: dict[str, Any]) -> LevelModel:
+    odds = {
+        c.name: tuple(Odds(**read["comparisons"][c.name][level]) for level in c.levels) for c in COMPARISONS
+    }
+    return LevelModel(read["prior"], odds, read["frequency_weight"], read["shared_most_bits"])

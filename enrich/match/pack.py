@@ -1,0 +1,70 @@
+"""A record as bytes and back, for keeping many of them: a third of their size in memory, read in some microseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from enrich.match.companies import Company
+from enrich.match.names import Name
+from enrich.match.record import Record
+from enrich.match.values import Address, BirthDate, Email, Phone
+
+VERSION = 1
+"""Goes up when what a record holds is read otherwise: older bytes are then to be made anew from the fields."""
+
+
+class OtherVersion(ValueError):
+    """The bytes were packed by another version of the matching; make them anew from the fields."""
+
+
+def pack(record: Record) -> bytes:
+    """Return a record as bytes, which `unpack` of the same version reads."""
+    return orjson.dumps(
+        (
+            VERSION,
+            record.record_id,
+            record.channel,
+            [tuple(name) for name in record.names],
+            [tuple(phone) for phone in record.phones],
+            [tuple(email) for email in record.emails],
+            [(*company[:6], sorted(company.words), *company[7:]) for company in record.companies],
+            [(one.text, sorted(one.words), sorted(one.numbers)) for one in record.addresses],
+            record.cities,
+            record.regions,
+            record.postcodes,
+            [tuple(date) for date in record.birth_dates],
+            record.national_ids,
+            [sorted(words) for words in record.others],
+        )
+    )
+
+
+def unpack(packed: bytes) -> Record:
+    """Return the record that was packed; OtherVersion if it was packed by another version."""
+    read: list[Any] = orjson.loads(packed)
+    if read[0] != VERSION:
+        raise OtherVersion(f"packed by version {read[0]}, this is {VERSION}")
+    _, record_id, channel, names, phones, emails, companies, addresses, cities, regions, postcodes = read[:11]
+    dates, ids, others = read[11:]
+    return Record(
+        record_id,
+        channel,
+        tuple([Name(t, k, f, g, tuple(forms), s, tuple(sp), c) for t, k, f, g, forms, s, sp, c in names]),
+        tuple([Phone(*one) for one in phones]),
+        tuple([Email(*one) for one in emails]),
+        tuple(
+            [
+                Company(text, core, brand, place, branch, sound, frozenset(words), initials, chinese)
+                for text, core, brand, place, branch, sound, words, initials, chinese in companies
+            ]
+        ),
+        tuple([Address(text, frozenset(words), frozenset(numbers)) for text, words, numbers in addresses]),
+        tuple(cities),
+        tuple(regions),
+        tuple(postcodes),
+        tuple([BirthDate(*one) for one in dates]),
+        tuple(ids),
+        tuple([frozenset(words) for words in others]),
+    )

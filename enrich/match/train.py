@@ -1,0 +1,262 @@
+"""Fitting the match model to somebody's own records, without labels, by Splink (the extra `train`).
+
+u comes from random pairs, m by expectation maximisation over several blocking rules, the prior from how many
+matches a rule holds and how many of all matches it should hold. What was seen too seldom keeps its stated value:
+that counts as up to `STATED_COUNTS` observations.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from enrich.match.compare import COMPARISONS
+from enrich.match.frequency import Frequencies, term
+from enrich.match.model import LevelModel, MatchModel, Odds, default_model
+from enrich.match.record import Record
+
+if TYPE_CHECKING:
+    from splink import DuckDBAPI, Linker
+
+STATED_COUNTS = 5
+"""A stated value weighs like as many observations of its level: a level met a hundred times is learnt, one met
+twice is not."""
+LEAST_PAIRS = 50
+"""A blocking rule with fewer pairs teaches nothing."""
+LEAST_TERMS = 5
+"""A name or brand is kept (as a number) if at least so many different people or companies have it: no single
+person can be told from the model file."""
+ROUNDS = 2
+"""Random pairs of few records hold pairs of one person, which are taken off u once m and prior are known; the second
+round is with that u."""
+START = 0.1
+"""The share of one person's pairs among those of a blocking rule, to begin with; it is learnt."""
+
+_TEACH = ("email", "phone", "name", "national_id", "birth_date", "address")
+
+
+class TrainingUnavailable(RuntimeError):
+    """Training needs Splink. Fix: pip install 'leadflow[train]'"""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted model, and what it was fitted on."""
+
+    model: MatchModel
+    records: int
+    random_pairs: int
+    blocked_pairs: Mapping[str, int]
+    """By blocking rule; rules that found too few pairs are left out."""
+
+
+def train(
+    records: Sequence[Record], base: MatchModel | None = None, *, max_pairs: int = 1_000_000, seed: int = 1
+) -> Trained:
+    """Fit the model to records, beginning from `base` (the default model).
+
+    Raises TrainingUnavailable without Splink. Of the customer question only u and the prior are learnt: which
+    pairs are one company without being one person cannot be told without labels.
+    """
+    base = base or default_model()
+    model = replace(base, frequencies=observed_frequencies(records, base.frequencies))
+    if len(records) < 2:
+        return Trained(model, len(records), 0, {})
+    with _quiet():
+        splink = _Splink(records, max_pairs, seed)
+        random = splink.random_pairs_by_level(model)
+        contact = replace(model.contact, odds=fitted(model.contact, {}, random))
+        blocked: Mapping[str, int] = {}
+        for _ in range(ROUNDS):
+            matches, prior, blocked = splink.matches_by_level(model, contact)
+            stated = replace(model.contact, prior=prior)
+            contact = replace(stated, odds=fitted(stated, matches, random))
+        customer = replace(model.customer, prior=splink.customer_prior(model.customer))
+        customer = replace(customer, odds=fitted(customer, {}, random))
+    pairs = sum(blocked.values())
+    made_from = (
+        f"Trained on {len(records):,} records: u from {splink.random_pairs:,} random pairs, "
+        f"m from {pairs:,} pairs blocked by {', '.join(blocked) or 'nothing'}."
+    )
+    whole = MatchModel(contact, customer, model.frequencies, made_from)
+    return Trained(whole, len(records), splink.random_pairs, blocked)
+
+
+def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Frequencies:
+    """Return the stated frequencies, with those of the records for what occurs often enough in them.
+
+    Counted are different full names and different company names, not records: somebody who writes ten times
+    does not make their name common.
+    """
+    names = {(name.family, name.given, name.text) for record in records for name in record.names}
+    companies = {(company.brand, company.text) for record in records for company in record.companies}
+    return replace(
+        stated,
+        family={**stated.family, **_shares(Counter(family for family, _, _ in names if family))},
+        given={**stated.given, **_shares(Counter(given for _, given, _ in names if given))},
+        company={**stated.company, **_shares(Counter(brand for brand, _ in companies))},
+    )
+
+
+def _shares(counts: Counter[str]) -> dict[int, float]:
+    total = counts.total()
+    return {term(text): count / total for text, count in counts.items() if count >= LEAST_TERMS}
+
+
+Counts = Mapping[str, Sequence[float]]
+"""By comparison, how many pairs were met at each level."""
+
+
+def fitted(stated: LevelModel, matches: Counts, random: Counts) -> dict[str, tuple[Odds, ...]]:
+    """Return m and u by how often matches and random pairs were met at each level.
+
+    Random pairs hold some of one person: they are taken off by the model's prior. A level that was met less
+    than `STATED_COUNTS` times on both sides keeps the bits that were stated.
+    """
+    odds = {}
+    for name, row in stated.odds.items():
+        ms = _mixed([one.m for one in row], matches.get(name, ()))
+        pairs = random.get(name, ())
+        of_one = [sum(pairs) * stated.prior * m for m in ms]
+        of_two = [max(0.0, count - one) for count, one in zip(pairs, of_one, strict=False)]
+        us = _mixed([one.u for one in row], of_two)
+        met = matches.get(name) or [0.0] * len(row)
+        seldom = [max(pair) < STATED_COUNTS for pair in zip(met, of_two or [0.0] * len(row), strict=True)]
+        odds[name] = tuple(
+            Odds(m, m / (one.m / one.u) if kept and matches else u)
+            for one, m, u, kept in zip(row, ms, us, seldom, strict=True)
+        )
+    return odds
+
+
+def _mixed(stated: Sequence[float], counts: Sequence[float]) -> list[float]:
+    """Return the shares of levels by how often each was met, the stated ones counting as some observations more."""
+    seen = sum(counts)
+    if seen < 1:
+        return list(stated)
+    both = [count + min(before * seen, STATED_COUNTS) for before, count in zip(stated, counts, strict=True)]
+    total = sum(both)
+    return [max(count / total, 1e-12) for count in both]
+
+
+class _Splink:
+    """One DuckDB with the records in it, and the steps of Splink on them."""
+
+    def __init__(self, records: Sequence[Record], max_pairs: int, seed: int) -> None:
+        try:
+            import duckdb
+            import numpy  # noqa: F401  # DuckDB's functions in Python need it
+            from splink import DuckDBAPI
+
+            from enrich.match import splink_settings
+        except ImportError as missing:
+            raise TrainingUnavailable from missing
+        self._settings = splink_settings
+        self._records = records
+        self._max_pairs = max_pairs
+        self._seed = seed
+        connection = duckdb.connect()
+        connection.execute("SET enable_progress_bar = false")
+        self._api: DuckDBAPI = DuckDBAPI(connection)
+        splink_settings.register_comparisons(connection, records)
+        table = splink_settings.table_of(records)
+        self._input = self._api.register(table)
+        self._filled = {c.name: 1 - table[c.name].null_count / len(records) for c in COMPARISONS}
+        self._values = {c.name: table[c.name].to_pylist() for c in COMPARISONS}
+        self.random_pairs = min(max_pairs, len(records) * (len(records) - 1) // 2)
+
+    def random_pairs_by_level(self, model: MatchModel) -> dict[str, list[float]]:
+        """Return how many of the random pairs reach each level, by comparison."""
+        linker = self._linker(model, model.contact, with_u=False)
+        linker.training.estimate_u_using_random_sampling(
+            self._max_pairs, seed=self._seed, min_count_per_level=None, num_chunks=1
+        )
+        found = {}
+        for comparison in linker.misc.save_model_to_json()["comparisons"]:
+            name = comparison["output_column_name"]
+            levels = [one for one in comparison["comparison_levels"] if not one.get("is_null_level")]
+            seen = self.random_pairs * self._filled[name] ** 2
+            found[name] = [seen * _share(one.get("u_probability")) for one in levels]
+        return found
+
+    def matches_by_level(
+        self, model: MatchModel, level: LevelModel
+    ) -> tuple[dict[str, list[float]], float, dict[str, int]]:
+        """Return how many matches reach each level, the prior, and the pairs of each blocking rule, by EM."""
+        from splink import block_on
+
+        linker = self._linker(model, replace(level, prior=START))
+        counts = {c.name: [0.0] * len(c.levels) for c in COMPARISONS}
+        blocked: dict[str, int] = {}
+        matches: dict[str, float] = {}
+        for rule in _TEACH:
+            if (pairs := self._pairs(rule)) < LEAST_PAIRS:
+                continue
+            learnt = linker.training.estimate_parameters_using_expectation_maximisation(
+                block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
+            ).core_model_settings
+            blocked[rule] = pairs
+            matches[rule] = learnt.probability_two_random_records_match * pairs
+            for comparison in learnt.comparisons:
+                name = comparison.output_column_name
+                weight = matches[rule] * self._filled[name] ** 2
+                for index, one in enumerate(
+                    one for one in comparison.comparison_levels if not one.is_null_level
+                ):
+                    counts[name][index] += weight * _share(one.m_probability)
+        priors = [
+            self._prior(found, rule, counts[rule][0] / sum(counts[rule]))
+            for rule, found in matches.items()
+            if counts[rule][0] >= 1
+        ]
+        return counts, median(priors) if priors else level.prior, blocked
+
+    def customer_prior(self, level: LevelModel) -> float:
+        """Return the probability that two random records are of one company, by how many name it alike."""
+        pairs = self._pairs("company")
+        return (
+            self._prior(pairs, "company", level.odds["company"][0].m) if pairs >= LEAST_PAIRS else level.prior
+        )
+
+    def _prior(self, matches: float, rule: str, of_all: float) -> float:
+        """Return the prior if a rule holds so many matches, and this share of all that state a value for it."""
+        every: float = len(self._records) * (len(self._records) - 1) / 2 * self._filled[rule] ** 2
+        return min(max(matches / of_all / every, 1e-9), 0.5)
+
+    def _linker(self, model: MatchModel, level: LevelModel, *, with_u: bool = True) -> Linker:
+        from splink import Linker
+
+        linker = Linker(self._input, self._settings.settings_of(level, with_u=with_u), log_level=None)
+        for name in ("name", "company"):
+            table = self._settings.frequencies_of(model, name, self._records)
+            linker.table_management.register_term_frequency_lookup(self._api.register(table), name)
+        return linker
+
+    def _pairs(self, rule: str) -> int:
+        groups = Counter(value for value in self._values[rule] if value is not None)
+        return sum(count * (count - 1) // 2 for count in groups.values())
+
+
+def _share(value: Any) -> float:
+    """Return a share as Splink gives it; what it did not observe is 0, or by its own rule 1e-6."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Splink tells its steps at length; what matters is in `Trained`."""
+    logger = logging.getLogger("splink")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
