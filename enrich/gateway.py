@@ -12,10 +12,12 @@ from sqlalchemy import Connection, or_, select
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
+from enrich.near import Compared, Neighbourhood, compared
 from enrich.normalise import normalise
 from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
+from enrich.similar import NOBODY, Alike, Judge, default_judge
 from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
@@ -54,6 +56,7 @@ class Understood:
     identifiers: tuple[Identifier, ...]
     terms: Classified
     junk: Junk
+    compared: Compared | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class ResolveFacts:
 
     leads: dict[str, Understood]
     scoring: Scoring
+    neighbourhood: Neighbourhood
     bound: dict[Key, str] = field(default_factory=dict)
     status: dict[Key, str] = field(default_factory=dict)
     primary: dict[str, str] = field(default_factory=dict)
@@ -111,8 +115,9 @@ class ResolveStage:
     topics = ("leads",)
     one_by_one = ()
 
-    def __init__(self, companies: CompanyCache) -> None:
+    def __init__(self, companies: CompanyCache, judge: Judge | None = None) -> None:
         self._companies = companies
+        self._judge = judge or default_judge()
         self._scoring: Scoring | None = None
 
     def prepare(self, events: Sequence[Logged]) -> Batch:
@@ -126,15 +131,17 @@ class ResolveStage:
         company = self._companies.get(connection)
         if prepared.company is not company:
             prepared = _prepared(prepared.received, company)
-        scoring = self._scoring_of(company)
-        facts, customers = _read_known(connection, prepared.leads, scoring)
+        facts, customers = _read_known(connection, self._facts(prepared, company))
         if lock_customers(connection, customers):
-            facts, found = _read_known(connection, prepared.leads, scoring)
+            facts, found = _read_known(connection, self._facts(prepared, company))
             if not found <= customers:
                 raise Conflict("customer")
             customers = found
         _read_customers(connection, facts, customers)
         return facts
+
+    def _facts(self, prepared: Batch, company: Company) -> ResolveFacts:
+        return ResolveFacts(prepared.leads, self._scoring_of(company), Neighbourhood(self._judge))
 
     def _scoring_of(self, company: Company) -> Scoring:
         if self._scoring is None or self._scoring.company is not company:
@@ -151,7 +158,7 @@ class ResolveStage:
         if lead.joins and lead.joins not in facts.done and logged.attempt < LOOKS:
             return Step((_look_again(logged, at_us),))
         facts.done.add(lead.lead_id)
-        answer = resolve(lead, understood.identifiers, facts.known)
+        answer = resolve(lead, understood.identifiers, facts.known, _alike(understood, facts))
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
             return Step(effects=tuple(_lead_rows(understood, answer, Score(), at_us)))
@@ -164,6 +171,9 @@ class ResolveStage:
             *_lead_rows(understood, answer, score, at_us),
             *_identity_rows(lead, answer, facts, at_us),
         ]
+        if understood.compared:
+            contact_id = facts.now(answer.contact_id)
+            effects += facts.neighbourhood.add(understood.compared, contact_id, customer_id)
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
         news = _news(event, resolved.model_copy(update={"score": score}), at_us)
@@ -205,7 +215,11 @@ def _understood(lead: Lead, company: Company) -> Understood:
     identifiers = identifiers_of(fields) if lead.purpose != "probe" else ()
     lead = lead.model_copy(update={"fields": fields})
     return Understood(
-        lead, identifiers, classify(lead, region_of(fields), company), junk_of(lead, identifiers)
+        lead,
+        identifiers,
+        classify(lead, region_of(fields), company),
+        junk_of(lead, identifiers),
+        compared(lead),
     )
 
 
@@ -214,6 +228,20 @@ def _kind(lead: Lead, answer: Resolution) -> LeadKind:
     if lead.kind == "enquiry" and not answer.new_contact and lead.channel in ("cti", "email"):
         return "existing_customer"
     return lead.kind
+
+
+def _alike(understood: Understood, facts: ResolveFacts) -> Alike:
+    """Return whom a lead resembles that no identifier recognises; only who is locked, so that nobody else decides
+    about them meanwhile, is joined."""
+    if understood.compared is None or _is_known(understood, facts):
+        return NOBODY
+    alike = facts.neighbourhood.alike(understood.compared)
+    contact, customer = alike.contact, alike.customer
+    if contact is not None and facts.primary.get(contact.id) is None:
+        return NOBODY
+    if customer is not None and facts.now(customer.id) not in facts.kinds:
+        return NOBODY
+    return alike
 
 
 def _score(resolved: ResolvedLead, scoring: Scoring) -> Score:
@@ -428,20 +456,43 @@ _NAMED_BY = Prepared(
 )
 
 
-def _read_known(
-    connection: Connection, leads: dict[str, Understood], scoring: Scoring
-) -> tuple[ResolveFacts, set[str]]:
+def _read_known(connection: Connection, facts: ResolveFacts) -> tuple[ResolveFacts, set[str]]:
     """Return what is known of whom these leads name, but for the customers themselves, and who these are."""
-    facts = ResolveFacts(leads, scoring)
-    keys: set[Key] = {(one.kind, one.value) for known in leads.values() for one in known.identifiers}
+    keys: set[Key] = {(one.kind, one.value) for known in facts.leads.values() for one in known.identifiers}
     _read_bindings(connection, facts, keys)
     _read_leads(connection, facts)
     contacts = {target for target in facts.bound.values() if target.startswith("con_")}
     contacts |= {contact for contact, _ in facts.joined.values()}
+    alike = _read_alike(connection, facts)
+    contacts |= {one.contact.id for one in alike if one.contact}
     _read_relations(connection, facts, contacts)
     customers = {target for target in facts.bound.values() if target.startswith("cus_")}
     customers |= set(facts.primary.values()) | {customer for _, customer in facts.joined.values()}
+    customers |= {one.customer.id for one in alike if one.customer}
     return facts, customers | _read_aliases(connection, facts, contacts | customers)
+
+
+def _read_alike(connection: Connection, facts: ResolveFacts) -> list[Alike]:
+    """Learn what the leads may resemble, and return whom those do that no identifier recognises."""
+    leads = [one for one in facts.leads.values() if one.lead.lead_id not in facts.done]
+    strangers = [one.compared for one in leads if one.compared and not _is_known(one, facts)]
+    ids = {one.record.record_id for one in strangers}
+    facts.neighbourhood.read(
+        connection,
+        (one.compared for one in leads if one.compared),
+        lambda compared: compared.record.record_id in ids,
+    )
+    return [facts.neighbourhood.alike(one) for one in strangers]
+
+
+def _is_known(understood: Understood, facts: ResolveFacts) -> bool:
+    """Tell whether an identifier or the lead that it continues says whose a lead is."""
+    if understood.lead.joins in facts.joined:
+        return True
+    return any(
+        one.kind in CONTACT_KINDS and one.trust == "trusted" and (one.kind, one.value) in facts.bound
+        for one in understood.identifiers
+    )
 
 
 def _read_bindings(connection: Connection, facts: ResolveFacts, keys: set[Key]) -> None:

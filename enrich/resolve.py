@@ -1,4 +1,4 @@
-"""Deciding which contact and which customer a lead belongs to, by trusted exact identifiers."""
+"""Deciding which contact and which customer a lead belongs to, by trusted identifiers, else by likeness."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
+from enrich.match.cluster import Found
+from enrich.similar import NOBODY, Alike
 from schemas.ids import child_id
 from schemas.lead import Lead
 from schemas.resolved import CONTACT_KINDS, Evidence, Identifier
@@ -53,12 +55,14 @@ class Resolution:
     evidence: tuple[Evidence, ...]
 
 
-def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Resolution:
-    """Decide by the strongest trusted identifier that points at somebody; a name alone decides nothing.
+def resolve(
+    lead: Lead, identifiers: tuple[Identifier, ...], known: Known, alike: Alike = NOBODY
+) -> Resolution:
+    """Decide by the strongest trusted identifier that points at somebody, else by whom the lead resembles.
 
     Contact: mobile, then email, then landline with name; a capture that continues a lead and names nobody
-    else stays with its contact. Customer: that of the lead it continues, else the company that a company
-    identifier points at, else the one the contact mainly buys for. What points elsewhere is kept as evidence `conflict` and merges nobody.
+    else stays with its contact; else the one that the model finds alike. Customer: that of the lead it continues, else the company that a company
+    identifier points at, else the one the contact mainly buys for, else the one that is alike. What points elsewhere is kept as evidence `conflict` and merges nobody.
     """
     joined = known.joined.get(lead.joins) if lead.joins else None
     usable = [one for one in identifiers if one.trust == "trusted" and _key(one) not in known.status]
@@ -66,8 +70,12 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
     company_hit = _first_bound(usable, known, to_contact=False)
 
     contact_id = known.bound[_key(contact_hit)] if contact_hit else None
+    found_alike: Found[str] | None = None
     if joined and contact_id is None and not _is_colleague(lead, usable):
         contact_id = joined[0]
+    if contact_id is None and alike.contact is not None:
+        contact_id = alike.contact.id
+        found_alike = alike.contact
     new_contact = contact_id is None
     contact_id = contact_id or child_id("con", lead.lead_id)
 
@@ -82,6 +90,10 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
     elif mainly is not None and _may_be(mainly, usable, known):
         customer_id, new_customer = mainly, False
         becomes_company = says_company and known.kinds.get(known.now(mainly)) == "person"
+    elif alike.customer is not None and new_contact and _may_be(alike.customer.id, usable, known):
+        customer_id, new_customer = alike.customer.id, False
+        found_alike = alike.customer
+        becomes_company = known.kinds.get(known.now(customer_id)) == "person"
     else:
         customer_id, new_customer = child_id("cus", lead.lead_id), True
     if not new_customer and not becomes_company:
@@ -100,8 +112,15 @@ def resolve(lead: Lead, identifiers: tuple[Identifier, ...], known: Known) -> Re
             for one in usable
             if _key(one) not in known.bound
         ),
-        evidence=tuple(_evidence(one, known, contact_id, customer_id, used) for one in identifiers),
+        evidence=(
+            *(_evidence(one, known, contact_id, customer_id, used) for one in identifiers),
+            *((_likeness(found_alike),) if found_alike else ()),
+        ),
     )
+
+
+def _likeness(found: Found[str]) -> Evidence:
+    return Evidence(kind="similar", value=f"{found.bits:.1f}", pointed_at=found.id, used=True)
 
 
 def _key(identifier: Identifier) -> Key:

@@ -47,7 +47,7 @@ def segments(
             row = {"customer_id": one.customer_id, **one.facts, "to_ask": one.gaps}
             typer.echo(orjson.dumps(row).decode())
     else:
-        for one in known.values():
-            name = one.name_zh if language() == "zh" else one.name_en
-            typer.echo(f"{sum(1 for _ in members(customers, one))}\t{one.row.name}\t{name}")
+        for each in known.values():
+            name = each.name_zh if language() == "zh" else each.name_en
+            typer.echo(f"{len(list(members(customers, each)))}\t{each.row.name}\t{name}")
         say(f"{len(customers)}\tcustomers in all", f"{len(customers)}\t客户总数")

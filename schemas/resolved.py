@@ -33,7 +33,9 @@ class Identifier(Frozen):
 class Evidence(Frozen):
     """One comparison that spoke for or against a match."""
 
-    kind: IdentifierKind
+    kind: IdentifierKind | Literal["similar"] = Field(
+        description="`similar`: the model's likeness; its value is in bits, prior included"
+    )
     value: str
     pointed_at: str | None = Field(description="The contact or customer it was bound to, None if to nobody")
     used: bool = Field(description="Whether it decided the match")

@@ -24,6 +24,17 @@ from store.locks import lock_customers
 
 _HEADER = b'{"installation":'
 
+_OF_LEADS = (
+    tables.lead,
+    tables.lead_identifier,
+    tables.match_record,
+    tables.match_key,
+    tables.evidence,
+    tables.mail_thread,
+    tables.unlisted,
+)
+"""Tables whose rows of an erased lead go with it."""
+
 
 class Outgrown(RuntimeError):
     """Something came to the customer after it was found out what erasing it takes; nothing was erased: find out again."""
@@ -157,7 +168,7 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
     _forget_statuses(connection, erasure)
-    for table in (tables.lead, tables.lead_identifier, tables.evidence, tables.mail_thread, tables.unlisted):
+    for table in _OF_LEADS:
         connection.execute(delete(table).where(of_leads))
     connection.execute(delete(tables.part).where(of_captures))
     connection.execute(delete(tables.binding).where(keys_in(connection, ["target_id"], targets)))

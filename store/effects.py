@@ -20,7 +20,7 @@ from store.bulk import delete_rows, insert_ignore, update_rows
 from store.contention import Conflict
 
 INSERT_ORDER: tuple[str, ...] = (
-    "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "unlisted", "contact", "customer", "alias", "binding",
+    "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "match_record", "match_key", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "review", "identifier_status", "decision", "holding", "ledger", "task",
     "outcome", "act", "access", "erased", "key_to_erase", "timer", "delivery", "dead",
 )  # fmt: skip

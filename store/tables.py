@@ -431,6 +431,21 @@ parted = Table(
     _id("act_id"),
     CheckConstraint("a < b", name="ordered"),
 )
+match_record = Table(
+    "match_record",
+    state,
+    _id("lead_id", key=True),
+    Column("packed", Text, nullable=False, comment="what is compared, see enrich.match.pack"),
+)
+match_key = Table(
+    "match_key",
+    state,
+    Column("number", BigInteger, primary_key=True, comment="of a blocking key, see enrich.match.block"),
+    _id("lead_id", key=True),
+    Index("ix_match_key_lead_id", "lead_id"),
+    sqlite_with_rowid=False,
+)
+"""Under which keys a lead is found by others that may be of the same person; rows of a key lie together."""
 review = Table(
     "review",
     state,

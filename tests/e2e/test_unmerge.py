@@ -10,9 +10,8 @@ import pytest
 
 from enrich.acts_part import Wish, part, plan_parting
 from leadflow.explain import explain
-from sales.outcomes import Said, record_outcome
 from schemas.company import Person
-from store.acts import ActRefused, Command, perform
+from store.acts import Command, perform
 from store.acts_inbox import give_back, take
 from store.database import Database
 from store.views import balance, orphans

@@ -542,6 +542,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_hash", name=op.f("pk_mail_thread")),
     )
     op.create_table(
+        "match_key",
+        sa.Column(
+            "number", sa.BigInteger(), nullable=False, comment="of a blocking key, see enrich.match.block"
+        ),
+        sa.Column("lead_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", "lead_id", name=op.f("pk_match_key")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("match_key", schema=None) as batch_op:
+        batch_op.create_index("ix_match_key_lead_id", ["lead_id"], unique=False)
+
+    op.create_table(
+        "match_record",
+        sa.Column("lead_id", sa.Text(), nullable=False),
+        sa.Column("packed", sa.Text(), nullable=False, comment="what is compared, see enrich.match.pack"),
+        sa.PrimaryKeyConstraint("lead_id", name=op.f("pk_match_record")),
+    )
+    op.create_table(
         "member",
         sa.Column("unit_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -1009,6 +1027,11 @@ def downgrade() -> None:
         )
 
     op.drop_table("member")
+    op.drop_table("match_record")
+    with op.batch_alter_table("match_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_match_key_lead_id")
+
+    op.drop_table("match_key")
     op.drop_table("mail_thread")
     op.drop_table("log_past")
     op.drop_table("log")

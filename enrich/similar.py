@@ -1,0 +1,140 @@
+"""Whom a lead resembles that no identifier recognises: what it is compared with, and what comes of it. Pure.
+
+Candidates are leads that share a blocking key; they speak for the contact or customer they belong to together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import log2
+from typing import NamedTuple
+
+from enrich.match.block import key_number, keys_of, refined
+from enrich.match.cluster import Assignment, Bands, Candidate, Found, assign
+from enrich.match.model import Level, MatchModel, default_model
+from enrich.match.record import FIELDS, Record, record_of
+from enrich.match.trusted import trusted_ids
+from schemas.lead import FieldValue, Lead
+
+
+class Near(NamedTuple):
+    """A lead that may be compared with: its record, and whose it is at present."""
+
+    record: Record
+    contact_id: str
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Whom a lead resembles: a contact, or only a customer; what else a person should look at."""
+
+    contact: Found[str] | None = None
+    customer: Found[str] | None = None
+    review: tuple[Found[str], ...] = ()
+    """Customers that may be the same, likeliest first."""
+
+
+NOBODY = Alike()
+
+PRIOR = 1e-6
+"""Probability that a lead is of one customer taken at random: a company knows some hundred thousand of them, and every
+tenth lead or so is of one who is known and has given another telephone number and mailbox."""
+SURE = 0.99
+"""From which probability on the machine decides alone: one of a hundred joins may be wrong, and can be undone."""
+DOUBTFUL = 0.5
+"""From which probability on a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The model in use, and from how many bits on it decides."""
+
+    model: MatchModel
+    bands: Bands
+
+    def weigh(self, level: Level) -> Callable[[Record, Record], float]:
+        """Return what two records are worth for a question, in bits."""
+        return lambda one, other: self.model.weigh(one, other, level)
+
+
+def judge_of(model: MatchModel) -> Judge:
+    """Return the judge for a model, at this prior and these probabilities."""
+    return Judge(model.with_prior(PRIOR), Bands(_bits(SURE), _bits(DOUBTFUL)))
+
+
+def default_judge() -> Judge:
+    """Return the judge for the model that Leadflow comes with."""
+    return judge_of(default_model())
+
+
+def record_of_lead(lead: Lead) -> Record | None:
+    """Return what is compared of a lead; None if there is nobody to recognise in it: no name, mail or company.
+
+    A probe is nobody.
+    """
+    if lead.purpose == "probe":
+        return None
+    fields: dict[str, list[str]] = {}
+    for field in lead.fields:
+        if field.name in _COMPARED and (text := _text(field)):
+            fields.setdefault(field.name, []).append(text)
+    record = record_of(lead.lead_id, fields, lead.channel)
+    return record if record.names or record.emails or record.companies else None
+
+
+def keys_to_look_under(record: Record) -> dict[int, str]:
+    """Return the keys of a record by number."""
+    return {key_number(key): key for key in keys_of(record, "customer") if not key.startswith(_DECIDED)}
+
+
+def keys_instead(key: str, record: Record) -> list[int]:
+    """Return the numbers of the keys that stand for one under which there are too many."""
+    return [key_number(one) for one in refined(key, record)]
+
+
+def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
+    """Decide whom a record resembles enough, among leads that share a key with it.
+
+    First the person; who is nobody known may still buy for a company that is.
+    """
+    near = list(near)
+    person = assign(record, _grouped(near, "contact"), judge.weigh("contact"), judge.bands)
+    if person.band == "same" and person.customer is not None:
+        return Alike(contact=Found(person.customer, person.bits), review=_reviewed(person, near))
+    if record.names_company:
+        firm = assign(record, _grouped(near, "customer"), judge.weigh("customer"), judge.bands)
+        if firm.band == "same" and firm.customer is not None:
+            return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(person, near))
+    return Alike(review=_reviewed(person, near))
+
+
+def _grouped(near: Iterable[Near], level: Level) -> list[Candidate[str]]:
+    groups: dict[str, list[Record]] = {}
+    for one in near:
+        groups.setdefault(one.contact_id if level == "contact" else one.customer_id, []).append(one.record)
+    return [
+        Candidate(any_id, members, frozenset().union(*(trusted_ids(one, level) for one in members)))
+        for any_id, members in groups.items()
+    ]
+
+
+def _reviewed(found: Assignment[str], near: Iterable[Near]) -> tuple[Found[str], ...]:
+    """Return whom a person should look at, as customers: what a person merges is customers."""
+    of = {one.contact_id: one.customer_id for one in near}
+    return tuple(Found(of[one.id], one.bits) for one in found.review)
+
+
+def _text(field: FieldValue) -> str:
+    return field.value or field.received
+
+
+def _bits(probability: float) -> float:
+    return log2(probability / (1 - probability))
+
+
+_COMPARED = frozenset(FIELDS) - {"other"}
+_DECIDED = ("mail:", "phone:", "part:", "firm_word:", "birth:", "id:")
+"""Kinds of keys that are left out here: the first two are identifiers, which are looked up as such; the others
+lead to many and are seldom the only one."""
