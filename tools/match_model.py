@@ -84,7 +84,7 @@ CONTACT: Stated = {
         "year": (0.012, 0.035),
         "decade": (0.015, 0.26),
     },
-    "national_id": {"same": (0.93, 1e-7), "one_off": (0.05, 1e-6)},
+    "national_id": {"same": (0.93, 1e-7), "one_off": (0.04, 1e-6), "two_off": (0.01, 3e-6)},
     "other": {"same": (0.2, 0.002), "alike": (0.2, 0.01)},
 }
 
@@ -138,7 +138,7 @@ CUSTOMER: Stated = {
         "year": (0.03, 0.035),
         "decade": (0.2, 0.26),
     },
-    "national_id": {"same": (0.3, 1e-7), "one_off": (0.02, 1e-6)},
+    "national_id": {"same": (0.3, 1e-7), "one_off": (0.015, 1e-6), "two_off": (0.005, 3e-6)},
 }
 
 US_SURNAMES_LISTED = 0.4

@@ -70,6 +70,7 @@ LEVEL_TEXTS: dict[tuple[str, str], tuple[str, str]] = {
     ("birth_date", "else"): ("other", "不同"),
     ("national_id", "same"): ("the same", "相同"),
     ("national_id", "one_off"): ("one sign off", "一位之差"),
+    ("national_id", "two_off"): ("two signs off", "两位之差"),
     ("national_id", "else"): ("other", "不同"),
     ("other", "same"): ("the same", "相同"),
     ("other", "alike"): ("half of the words agree", "半数用词相同"),

@@ -165,6 +165,8 @@ def test_addresses(one: str, other: str, expected: str) -> None:
 def test_identity_numbers() -> None:
     assert level("national_id", "11010119900307803X", "11010119900307803x") == "same"
     assert level("national_id", "110101199003078030", "110101199003078031") == "one_off"
+    assert level("national_id", "110101199003078030", "101101199003078031") == "two_off"
+    assert level("national_id", "48213579", "48215397") == "else"
     assert level("national_id", "110101199003078030", "310101198012011234") == "else"
 
 
