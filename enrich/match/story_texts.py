@@ -44,6 +44,7 @@ LEVEL_TEXTS: dict[tuple[str, str], tuple[str, str]] = {
     ("company", "core"): ("the same without legal form and region", "去除地区与公司类型后相同"),
     ("company", "romanised"): ("the same in pinyin", "拼音相同"),
     ("company", "brand"): ("the same brand", "字号相同"),
+    ("company", "short_brand"): ("the same short brand", "短字号相同"),
     ("company", "typo"): ("one slip", "一处笔误"),
     ("company", "abbreviation"): ("an abbreviation of it", "简称"),
     ("company", "branch"): ("another branch", "不同分支机构"),

@@ -120,6 +120,14 @@ def test_a_household_is_not_one_person() -> None:
     }
     one, other = record(full_name="John Smith", **home), record(full_name="Mary Smith", **home)
     assert MODEL.weigh(one, other) < -5
+    mailbox = {"email": "the.smiths@gmail.com"}
+    one, other = (
+        record(full_name="John Smith", **home, **mailbox),
+        record(full_name="Mary Smith", **home, **mailbox),
+    )
+    assert MODEL.weigh(one, other) < -5
+    one, other = (record(full_name=name, phone="13812345678") for name in ("王建国", "王建军"))
+    assert MODEL.weigh(one, other) < -3
 
 
 def test_two_dates_of_birth_tell_namesakes_apart() -> None:
