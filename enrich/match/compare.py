@@ -156,7 +156,9 @@ COMPARISONS: tuple[Comparison, ...] = (
         frozenset({"same_role", "same_domain"}),
         kin=frozenset({"same", "typo"}),
     ),
-    Comparison("company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frozenset({"exact"})),
+    Comparison(
+        "company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frequent=frozenset({"exact"})
+    ),
     Comparison("address", ADDRESS_LEVELS, _address, frozenset(ADDRESS_LEVELS[:-1])),
     Comparison("area", AREA_LEVELS, area_level, frozenset(AREA_LEVELS[:-1])),
     Comparison("birth_date", BIRTH_LEVELS, _birth_date),

@@ -71,6 +71,13 @@ def test_a_rare_name_says_more_than_a_common_one() -> None:
     )
 
 
+def test_a_company_that_many_are_called_says_less() -> None:
+    one = record(company="大恒信息")
+    often = replace(MODEL, frequencies=replace(MODEL.frequencies, company={term("大恒信息"): 0.01}))
+    assert often.weigh(one, one, "customer") < MODEL.weigh(one, one, "customer") - 5
+    assert MODEL.weigh(record(company="华信"), record(company="华信"), "customer") < -3
+
+
 def test_no_name_is_so_rare_that_it_joins_people_alone() -> None:
     name = name_of("欧阳靖宇")
     assert name is not None
