@@ -56,7 +56,8 @@ CONTACT: Stated = {
         "exact": (0.4, 0.0008),
         "core": (0.13, 0.0005),
         "romanised": (0.03, 0.0003),
-        "brand": (0.08, 0.0015),
+        "brand": (0.05, 0.0002),
+        "short_brand": (0.04, 0.001),
         "typo": (0.04, 0.0003),
         "abbreviation": (0.03, 0.0005),
         "branch": (0.05, 0.001),
@@ -84,7 +85,7 @@ CONTACT: Stated = {
         "year": (0.012, 0.035),
         "decade": (0.015, 0.26),
     },
-    "national_id": {"same": (0.93, 1e-7), "one_off": (0.05, 1e-6)},
+    "national_id": {"same": (0.93, 1e-7), "one_off": (0.04, 1e-6), "two_off": (0.01, 3e-6)},
     "other": {"same": (0.2, 0.002), "alike": (0.2, 0.01)},
 }
 
@@ -119,10 +120,11 @@ CUSTOMER: Stated = {
         "same_domain": (0.35, 0.00005),
     },
     "company": {
-        "exact": (0.5, 0.00001),
-        "core": (0.17, 0.00002),
+        "exact": (0.48, 0.00001),
+        "core": (0.16, 0.00002),
         "romanised": (0.04, 0.0001),
-        "brand": (0.08, 0.0015),
+        "brand": (0.06, 0.0001),
+        "short_brand": (0.05, 0.001),
         "typo": (0.05, 0.00005),
         "abbreviation": (0.03, 0.0005),
         "branch": (0.04, 0.001),
@@ -138,7 +140,7 @@ CUSTOMER: Stated = {
         "year": (0.03, 0.035),
         "decade": (0.2, 0.26),
     },
-    "national_id": {"same": (0.3, 1e-7), "one_off": (0.02, 1e-6)},
+    "national_id": {"same": (0.3, 1e-7), "one_off": (0.015, 1e-6), "two_off": (0.005, 3e-6)},
 }
 
 US_SURNAMES_LISTED = 0.4

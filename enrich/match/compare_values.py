@@ -76,15 +76,18 @@ def birth_pair(x: BirthDate, y: BirthDate) -> int:
     return 6 if apart <= 3720 else 7
 
 
-ID_LEVELS = ("same", "one_off", "else")
-"""one_off: one sign other, missing, or two changed places."""
+ID_LEVELS = ("same", "one_off", "two_off", "else")
+"""one_off: one sign other, missing, or two changed places; two_off: twice so, in a number of ten signs or more."""
 
 
 def id_pair(x: str, y: str) -> int:
     """Return the level of two identity numbers."""
     if x == y:
         return 0
-    return 1 if _distance(x, y, score_cutoff=1) <= 1 and min(len(x), len(y)) >= 6 else 2
+    distance, shorter = _distance(x, y, score_cutoff=2), min(len(x), len(y))
+    if distance <= 1 and shorter >= 6:
+        return 1
+    return 2 if distance <= 2 and shorter >= 10 else 3
 
 
 ADDRESS_LEVELS = ("same", "most_words", "some_words", "else")

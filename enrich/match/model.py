@@ -34,14 +34,15 @@ class Odds(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A comparison as `weigh` runs through it; bits by level."""
+    """A comparison as `weigh` runs through it, by level."""
 
     number: int
     level: Callable[[Record, Record], int]
-    own: tuple[float, ...]
-    """Of the person alone."""
-    shared: tuple[float, ...] | None
-    """Of what a workplace or household has in common; None if no level is so."""
+    bits: tuple[float, ...]
+    shared: tuple[bool, ...] | None
+    """What a workplace or household shares and speaks for one person; None if no level does."""
+    kin: tuple[bool, ...] | None
+    """The same for two of one family: their mailbox and telephone too."""
     frequent: tuple[bool, ...] | None
     """Levels whose bits depend on how frequent the value is; None if there are none."""
 
@@ -77,19 +78,21 @@ class LevelModel:
         put(self, "room", max(0.0, most))
         put(self, "rows", tuple(map(self._row, range(len(COMPARISONS)), bits)))
 
-    def _row(self, index: int, bits: tuple[float, ...]) -> _Row:
-        comparison = COMPARISONS[index]
+    def _row(self, number: int, bits: tuple[float, ...]) -> _Row:
+        comparison = COMPARISONS[number]
         counts = self.frequency_weight.get(comparison.name, 0.0) > 0
-        shared = [level in comparison.shared for level in comparison.levels]
-        frequent = tuple(counts and level in comparison.frequent for level in comparison.levels)
+
+        def flags(levels: frozenset[str]) -> tuple[bool, ...] | None:
+            return tuple(level in levels for level in comparison.levels) if levels else None
+
+        speaks_for = {level for level, x in zip(comparison.levels, bits, strict=False) if x > 0}
         return _Row(
-            index,
+            number,
             comparison.level,
-            tuple(0.0 if common and x > 0 else x for x, common in zip(bits, shared, strict=False)),
-            tuple(x if common and x > 0 else 0.0 for x, common in zip(bits, shared, strict=False))
-            if any(shared)
-            else None,
-            frequent if any(frequent) else None,
+            bits,
+            flags(comparison.shared & speaks_for),
+            flags((comparison.shared | comparison.kin) & speaks_for if number else comparison.kin),
+            flags(comparison.frequent) if counts else None,
         )
 
 
@@ -121,33 +124,38 @@ class MatchModel:
     def weigh(self, a: Record, b: Record, level: Level = "contact") -> float:
         """Return how likely two records are one, as log2 odds in bits, prior included.
 
-        What colleagues or a household share (company, its mail domain, its switchboard, address, area) is one
-        fact and not five: with the prior it comes to no more than `shared_most_bits`, so that something of the
-        person must decide. The customer question is the contact question unless both sides name a company.
+        What colleagues or a household share (company, its mail domain, its switchboard, address, area; where the
+        surname agrees and the given name does not, mailbox and telephone too) is one fact and not five: with the
+        prior it comes to no more than `shared_most_bits`, so that something of the person must decide. The customer
+        question is the contact question unless both sides name a company.
         """
         model = self.of(a, b, level)
-        total, common = model.prior_bits, 0.0
-        for index, level_of, own, shared, frequent in model.rows:
+        total, common, are_kin = model.prior_bits, 0.0, False
+        for number, level_of, row, shared, kin, frequent in model.rows:
             found = level_of(a, b)
             if found < 0:
                 continue
+            bits = row[found]
             if frequent is not None and frequent[found]:
-                bits = self._rarity(model, index, found, a, b)[0]
-                if shared is not None and bits > 0:
-                    common += bits
-                else:
-                    total += bits
+                bits = self._rarity(model, number, found, a, b)[0]
+            if not number:
+                are_kin = kin is not None and kin[found]
+                total += bits
+            elif (shared is not None and shared[found]) or (are_kin and kin is not None and kin[found]):
+                common += bits
             else:
-                total += own[found]
-                if shared is not None:
-                    common += shared[found]
+                total += bits
         return total + min(common, model.room)
 
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
         """Return what each comparison brings, before what is shared is limited."""
-        model = self.of(a, b, level)
-        found = zip(COMPARISONS, self.levels(a, b), strict=True)
-        return tuple(self._evidence(model, index, at, a, b) for index, (_, at) in enumerate(found))
+        model, levels = self.of(a, b, level), self.levels(a, b)
+        kin = model.rows[0].kin
+        are_kin = levels[0] != MISSING and kin is not None and kin[levels[0]]
+        return tuple(
+            self._evidence(model, number, found, (a, b), are_kin=are_kin)
+            for number, found in enumerate(levels)
+        )
 
     def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
         """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
@@ -168,22 +176,26 @@ class MatchModel:
             self, contact=replace(self.contact, prior=prior), customer=replace(self.customer, prior=prior)
         )
 
-    def _evidence(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> Evidence:
-        comparison, frequent = COMPARISONS[index], model.rows[index].frequent
+    def _evidence(
+        self, model: LevelModel, number: int, found: int, pair: tuple[Record, Record], *, are_kin: bool
+    ) -> Evidence:
+        name, row = COMPARISONS[number].name, model.rows[number]
         if found == MISSING:
-            return Evidence(comparison.name, found, 0.0, False)
-        bits, frequency = model.bits[index][found], None
-        if frequent is not None and frequent[found]:
-            bits, frequency = self._rarity(model, index, found, a, b)
-        shared = bits > 0 and comparison.levels[found] in comparison.shared
-        return Evidence(comparison.name, found, bits, shared, frequency)
+            return Evidence(name, found, 0.0, False)
+        bits, frequency = row.bits[found], None
+        if row.frequent is not None and row.frequent[found]:
+            bits, frequency = self._rarity(model, number, found, *pair)
+        common = row.kin if are_kin else row.shared
+        return Evidence(name, found, bits, number > 0 and common is not None and common[found], frequency)
 
-    def _rarity(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> tuple[float, float]:
+    def _rarity(
+        self, model: LevelModel, number: int, found: int, a: Record, b: Record
+    ) -> tuple[float, float]:
         """Return the bits of a level that counts by how frequent the value is, and that frequency."""
-        name, of_record = COMPARISONS[index].name, self.frequencies.of_record
+        name, of_record = COMPARISONS[number].name, self.frequencies.of_record
         frequency = max(of_record(name, a), of_record(name, b))
         surplus = log2(model.odds[name][found].u / frequency)
-        return model.bits[index][found] + model.frequency_weight[name] * surplus, frequency
+        return model.bits[number][found] + model.frequency_weight[name] * surplus, frequency
 
     def dump(self) -> bytes:
         """Return the model as JSON."""
