@@ -8,17 +8,19 @@ by repeating that mean (the E and M steps of expectation maximisation with one u
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import log2
+from typing import NamedTuple
 
+from enrich.match.block import MOST_CUSTOMERS, keys_of
 from enrich.match.cluster import Bands
-from enrich.match.model import Level, LevelModel, MatchModel
+from enrich.match.model import Level, MatchModel
 from enrich.match.record import Record
 
 SAMPLE = 700
 """Records whose pairs are all weighed: 245,000, a second."""
+LARGER_SAMPLE = 5000
 LEAST_MATCHES = 30
 """Expected matches in the sample below which the prior stays as it was: the estimate would be off by a fifth or more."""
 ROUNDS = 60
@@ -32,27 +34,50 @@ LEAST_REVIEWED = -3.17
 """Bits of one in ten: of what a person is shown, a tenth at least is one."""
 
 
-def calibrated(records: Sequence[Record], model: MatchModel, level: Level, seed: int = 1) -> MatchModel:
-    """Return the model with the prior that the records' own weights imply, if they hold enough matches to tell."""
-    chosen = random.Random(seed).sample(records, min(SAMPLE, len(records)))
-    weights = [model.weigh(one, other, level) for one, other in combinations(chosen, 2)]
-    of = model.customer if level == "customer" else model.contact
-    prior = prior_of(weights, of.prior)
-    if prior * len(weights) < LEAST_MATCHES:
-        return model
-    return replace(model, contact=_with(model.contact, prior), customer=_with(model.customer, prior))
+class Calibration(NamedTuple):
+    """A model with the prior of the records at hand, and the bands that follow."""
+
+    model: MatchModel
+    bands: Bands
+    expected_matches: float
+    """Pairs that are one, by the weights, among those looked at."""
 
 
-def prior_of(weights: Sequence[float], before: float) -> float:
-    """Return the probability that two of the weighed pairs' records are one; weights were made with prior `before`."""
-    if not weights:
+def calibrate(
+    records: Sequence[Record], model: MatchModel, level: Level, precision: float = PRECISION, seed: int = 1
+) -> Calibration:
+    """Return the model with the prior that the records' own weights imply, and its bands.
+
+    Looked at are all pairs of a sample; where these hold too few matches, the pairs that share a key in a larger
+    one. If even these are too few, the prior stays what it was.
+    """
+    chance = random.Random(seed)  # noqa: S311  # a sample, no secret
+    before = (model.customer if level == "customer" else model.contact).prior
+    for size, pairs_of in ((SAMPLE, _all_pairs), (LARGER_SAMPLE, _blocked_pairs)):
+        chosen = chance.sample(records, min(size, len(records)))
+        weights = [model.weigh(one, other, level) for one, other in pairs_of(chosen, level)]
+        every = len(chosen) * (len(chosen) - 1) // 2
+        prior = prior_of(weights, before, every)
+        if prior * every >= LEAST_MATCHES:
+            shift = log2(prior / (1 - prior)) - log2(before / (1 - before))
+            bands = bands_at([bits + shift for bits in weights], precision)
+            return Calibration(model.with_prior(prior), bands, prior * every)
+    return Calibration(model, bands_at(weights, precision), prior * every)
+
+
+def prior_of(weights: Sequence[float], before: float, every: int) -> float:
+    """Return the probability that two records are one, of `every` pairs; those not weighed count as two.
+
+    The weights were made with the prior `before`.
+    """
+    if not every:
         return before
     start = log2(before / (1 - before))
-    odds = [2.0 ** min(bits - start, 500.0) for bits in weights]
+    odds = [2.0 ** min(bits - start, 500.0) for bits in weights if bits - start > -60]
     prior = before
     for _ in range(ROUNDS):
         rate = prior / (1 - prior)
-        prior = sum(one * rate / (1 + one * rate) for one in odds) / len(odds)
+        prior = sum(one * rate / (1 + one * rate) for one in odds) / every
         prior = min(max(prior, 1e-9), 0.5)
     return prior
 
@@ -73,5 +98,15 @@ def bands_at(weights: Sequence[float], precision: float = PRECISION) -> Bands:
     return Bands(same, min(LEAST_REVIEWED, same))
 
 
-def _with(model: LevelModel, prior: float) -> LevelModel:
-    return replace(model, prior=prior)
+def _all_pairs(records: Sequence[Record], level: Level) -> Iterable[tuple[Record, Record]]:
+    return combinations(records, 2)
+
+
+def _blocked_pairs(records: Sequence[Record], level: Level) -> Iterable[tuple[Record, Record]]:
+    under: dict[str, list[int]] = {}
+    for number, record in enumerate(records):
+        for key in keys_of(record, level):
+            under.setdefault(key, []).append(number)
+    groups = (group for group in under.values() if len(group) <= MOST_CUSTOMERS)
+    pairs = {pair for group in groups for pair in combinations(group, 2)}
+    return ((records[one], records[other]) for one, other in sorted(pairs))
