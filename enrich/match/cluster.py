@@ -83,10 +83,8 @@ def assign(
     members and its members resemble each other on average, the record among them: one record that resembles two
     customers is no proof that they are one. `own` are the record's trusted identifiers (trusted.py): who holds another one is apart, whatever the weight.
     """
-    weighed: list[tuple[float, Candidate[Id]]] = []
-    for candidate in candidates:
-        if not conflict(own, candidate.trusted_ids):
-            weighed.append((weight_of(record, candidate.members, weigh), candidate))
+    possible = (one for one in candidates if not conflict(own, one.trusted_ids))
+    weighed = [(weight_of(record, one.members, weigh), one) for one in possible]
     weighed.sort(key=lambda one: -one[0])
     same = [(bits, one) for bits, one in weighed if bits >= bands.same]
     review = tuple(Found(one.id, bits) for bits, one in weighed if bands.review <= bits < bands.same)

@@ -6,7 +6,7 @@ A record whose truth is not known (None) counts nowhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -37,10 +37,13 @@ def measure(truth: Sequence[Hashable | None], found: Sequence[Hashable]) -> Meas
     cells = Counter(known)
     true = Counter(real for real, _ in known)
     put = Counter(put for _, put in known)
-    both = _pairs(cells)
+    both = _pairs(cells.values())
     exact = sum(1 for (real, at), count in cells.items() if count == true[real] == put[at])
     return Measured(
-        _score(both, _pairs(put), _pairs(true)), _score(exact, len(put), len(true)), len(put), len(true)
+        _score(both, _pairs(put.values()), _pairs(true.values())),
+        _score(exact, len(put), len(true)),
+        len(put),
+        len(true),
     )
 
 
@@ -54,8 +57,8 @@ def mean(scores: Sequence[Score]) -> Score:
     )
 
 
-def _pairs(counts: Counter[Hashable]) -> int:
-    return sum(count * (count - 1) // 2 for count in counts.values())
+def _pairs(counts: Iterable[int]) -> int:
+    return sum(count * (count - 1) // 2 for count in counts)
 
 
 def _score(right: int, found: int, true: int) -> Score:
