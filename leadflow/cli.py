@@ -14,10 +14,12 @@ from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_init import init
+from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
 from leadflow.cli_service import service
 from leadflow.cli_token import token
+from leadflow.match_subject import subject
 from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
@@ -36,6 +38,8 @@ app.add_typer(breaker, name="breaker")
 app.add_typer(token, name="token")
 app.add_typer(service, name="service")
 app.add_typer(people, name="people")
+app.add_typer(match, name="match")
+app.command()(subject)
 
 
 @app.command()
