@@ -129,13 +129,13 @@ def owner_of(
     A lead that went to whoever had the customer already was given to nobody by that: it only counts where no
     other decision does. Whoever has left gets nothing back; then it stays with who had the whole.
     """
-    own = [one for one in given if one.lead_id in leads and is_active(one.holder)]
+    own = [one for one in given if one.lead_id in leads]
     for chosen in ([one for one in own if one.gave], own):
         claims = [Claim(one.lead_id, one.decided_us, one.decision_id, one.holder) for one in chosen]
         holder = owner_by_own_decisions(leads, claims)
         if holder is not None:
             latest = max(claims, key=lambda claim: (claim.decided_us, claim.decision_id))
-            return holder, latest.decision_id
+            return (holder, latest.decision_id) if is_active(holder) else (before, None)
     return before, None
 
 

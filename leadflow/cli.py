@@ -20,6 +20,7 @@ from leadflow.cli_people import people
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_token import token
+from leadflow.match_subject import subject
 from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
@@ -39,6 +40,7 @@ app.add_typer(token, name="token")
 app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 app.add_typer(match, name="match")
+app.command()(subject)
 
 
 @app.command()

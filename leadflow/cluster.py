@@ -22,6 +22,7 @@ from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
+from leadflow.crowding import Crowding
 from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import (
     KEY_MARK,
@@ -424,6 +425,7 @@ class Clockwork:
         self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
         self._forgetting = Forgetting(cluster.store, policy)
         self._burying = Burying(cluster.store)
+        self._crowding = Crowding(cluster.store, cluster.store_log.append)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -447,6 +449,7 @@ class Clockwork:
                 self._retention.turn(now_us)
                 self._forgetting.turn(now_us)
                 self._burying.turn()
+                self._crowding.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:

@@ -18,6 +18,7 @@ from ingest.email.door import MailDoor
 from leadflow import pipeline
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
+from leadflow.crowding import Crowding
 from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
@@ -207,6 +208,7 @@ class Embedded:
         stages = pipeline.stages(self.companies)
         self.hosts = stage_hosts(files, stages, policy)
         self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
+        self._crowding = Crowding(files.store, files.store_log.append)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -298,7 +300,8 @@ class Embedded:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                done = self._turn() or self._retention.turn(wall_clock_us())
+                now_us = wall_clock_us()
+                done = self._turn() or self._retention.turn(now_us) or self._crowding.turn(now_us)
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from enrich.acts_merge import merge_with
+from enrich.acts_part import Wish, part
+from enrich.review import Answer, answer
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
+from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
@@ -30,6 +34,7 @@ from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, write_journal
 from store.breakers import reset
 from store.company import company_version, load_company
+from store.present import present_ids
 
 Payload = Mapping[str, Any]
 
@@ -149,6 +154,42 @@ def do_reset_breaker(engine: Engine, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "reset_breaker", reset())
 
 
+def do_merge(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Make two customers (or contacts) one; return under which id."""
+    plan = merge_with(payload["other"], although=bool(payload.get("although")))
+    done = _act(engine, payload, "merge", plan)
+    with engine.files.store.read() as connection:
+        return {**done, "name": present_ids(connection, [payload["id"]])[payload["id"]]}
+
+
+def do_unmerge(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Part a customer (or contact): undo a merge, or part leads of it."""
+    return _act(engine, payload, "unmerge", part(wish_of(payload)))
+
+
+def do_answer(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Answer a review, and do what follows from it."""
+    if payload["answer"] not in get_args(Answer):
+        raise ValueError("no such answer")
+    return _act(engine, payload, "review", answer(payload["answer"]))
+
+
+def do_look_over(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Look over everything for identifiers that sit on too many people."""
+    files = engine.files
+    return {"demoted": look_over(files.store, files.store_log.append, wall_clock_us(), 0)}
+
+
+def wish_of(payload: Payload) -> Wish:
+    """Return what is to be parted."""
+    return Wish(
+        payload["id"],
+        leads=frozenset(payload.get("leads") or ()),
+        act_id=payload.get("act_id"),
+        keep_contacts=bool(payload.get("keep_contacts")),
+    )
+
+
 VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "replay": do_replay,
     "discard": do_discard,
@@ -159,6 +200,10 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "apply": do_apply,
     "grant": do_grant,
     "end_access": do_end_access,
+    "merge": do_merge,
+    "unmerge": do_unmerge,
+    "review": do_answer,
+    "look_over": do_look_over,
 }
 
 

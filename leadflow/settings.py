@@ -17,8 +17,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from enrich.survivorship import RULES, Criterion
 from leadflow.paths import backups_of, journal_path
 from schemas.base import Language
+from schemas.lead import FieldName
 from store.database import WAL_LIMIT_BYTES, PostgresLimits
 from stream.breaker import MINIMUM, SHARE, WINDOW_US, Policy
 from stream.retention import KEEP_US
@@ -133,6 +135,10 @@ class Settings(BaseSettings):
         description="When the nightly backup is made, in this machine's time; empty for none",
     )
     backup_keep: int = Field(7, ge=1, description="How many nightly backups are kept")
+    survivorship: dict[FieldName, tuple[Criterion, ...]] = Field(
+        {},
+        description="Which value of a field stands in the golden record: by field, criteria in the order in which they decide",
+    )
     log_json: bool = Field(False, description="Log as JSON lines rather than for a terminal")
 
     @property
@@ -154,6 +160,11 @@ class Settings(BaseSettings):
             lock_s=self.database_lock_s,
             idle_s=self.database_idle_s,
         )
+
+    @property
+    def golden_rules(self) -> dict[str, tuple[str, ...]]:
+        """Which value of a field stands: the rules of the house, else the usual ones."""
+        return {**RULES, **{str(name): tuple(many) for name, many in self.survivorship.items()}}
 
     @property
     def log_keep_us(self) -> int:

@@ -34,11 +34,23 @@ REFUSED_ZH = {
     "key_reused": "此幂等键已用于其他操作，请更换",
     "no_breaker": "该接入渠道没有熔断，或正在重放，请查看：leadflow breaker",
     "no_raw_bytes": "原始内容已删除，无法修复",
+    "answered_already": "该复核已有答复",
+    "conflicting_identifiers": "两者的税号（或证件号）不同；确认其中之一有误时，请加 --although 并说明原因",
+    "foreign_lead": "所列线索中有一条不属于该客户",
+    "not_alike": "两者不是同一类，不能合并",
+    "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
+    "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",
+    "one_already": "两者已是同一个",
+    "parted_before": "曾有人确认两者不是同一个；确认当时有误时，请加 --although 并说明原因",
+    "reason_missing": "请用 --reason 说明原因",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
+    "unknown_contact": "没有这个联系人",
     "unknown_customer": "没有这个客户",
     "unknown_dead_letter": "没有这条待修复记录，请查看：leadflow dead list",
     "unknown_person": "没有在职人员使用该代码，请查看 people.csv",
+    "unknown_review": "没有这条待复核记录，请查看：leadflow match review",
     "unknown_source": "没有这个接入渠道",
+    "without_owner": "该客户已被删除或无主，请查看：leadflow orphans",
 }
 """Why an operator's act was refused, in Chinese, by the code of `ActRefused`."""
 

@@ -54,7 +54,8 @@ def task_of(rig: Rig, lead_id: str) -> dict[str, Any]:
     return found
 
 
-def act(rig: Rig, verb: str, actor: str, scope: str, plan: Any, at_us: int, reason: str | None = None) -> str:
+def act(rig: Rig, said: tuple[str, str, str], plan: Any, at_us: int, reason: str | None = None) -> str:
+    verb, actor, scope = said
     command = Command(verb, actor, f"{verb} {scope} {at_us}", scope, reason)
     perform(rig.store, command, plan, at_us, rig.files.store_log.append)
     rig.run()
@@ -88,12 +89,12 @@ def test_two_people_behind_one_mailbox_are_parted_with_all_that_followed(rig: Ri
     second = next(person for person in ("ann", "bo", "chen") if person != first)
     li_task, zhang_task = task_of(rig, li), task_of(rig, zhang)
     # Li's enquiry is given back, and a colleague takes it: that carries Zhang along, as they are one.
-    act(rig, "return", first, li_task["task_id"], give_back(), NIGHT, "not mine")
-    act(rig, "take", second, li_task["task_id"], take(), NIGHT + MINUTE)
+    act(rig, ("return", first, li_task["task_id"]), give_back(), NIGHT, "not mine")
+    act(rig, ("take", second, li_task["task_id"]), take(), NIGHT + MINUTE)
     assert owner_of(rig, one) == second
     assert {row["holder_id"] for row in rig.rows("task") if row["customer_id"] == one} == {second}
     others = [row for row in rig.rows("holding") if row["customer_id"] == customer_of(rig, wang)]
-    sent = [row for row in rig.rows("delivery")]
+    sent = rig.rows("delivery")
     with rig.store.write() as connection:
         connection.exec_driver_sql("UPDATE delivery SET state = 'sent', answered_us = decided_us")
 
@@ -103,7 +104,7 @@ def test_two_people_behind_one_mailbox_are_parted_with_all_that_followed(rig: Ri
     assert {row["lead_id"] for row in seen.sent} == {zhang, li}
     assert len(seen.sent) == len([row for row in sent if row["customer_id"] == one])
     assert seen.shared == (("email", TABLET),)
-    act(rig, "unmerge", "manager", one, part(wish), NIGHT + HOUR, "two people at one tablet")
+    act(rig, ("unmerge", "manager", one), part(wish), NIGHT + HOUR, "two people at one tablet")
 
     lis = customer_of(rig, li)
     assert customer_of(rig, zhang) == one != lis

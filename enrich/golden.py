@@ -1,0 +1,46 @@
+"""Reads the members of a customer and derives its golden record and what it agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import orjson
+from sqlalchemy import Connection
+
+from enrich.groups import rows_by
+from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record
+from schemas.lead import FieldValue
+from store import tables
+from store.present import atoms_of
+
+
+def members_of(connection: Connection, name: str) -> list[Member]:
+    """Return the leads of a customer or contact under its present id, oldest first."""
+    column = "contact_id" if name.startswith("con_") else "customer_id"
+    table = tables.membership
+    atoms = atoms_of(connection, [name])
+    of = {
+        row["lead_id"]: row[column]
+        for row in rows_by(connection, table, column, atoms, table.c.to_us.is_(None))
+    }
+    rows = rows_by(connection, tables.lead, "lead_id", of)
+    return sorted(_members(rows, of), key=lambda one: (one.accepted_us, one.lead_id))
+
+
+def golden_of(
+    connection: Connection, name: str, rules: Mapping[str, Sequence[str]] = RULES
+) -> tuple[dict[str, Kept], tuple[Agreed, ...]]:
+    """Return the golden record of a customer or contact under its present id, and what it agreed to."""
+    members = members_of(connection, name)
+    return golden_record(members, rules), consents(members)
+
+
+def _members(rows: Iterable[dict[str, object]], of: Mapping[str, str]) -> list[Member]:
+    found = []
+    for row in rows:
+        lead_id = str(row["lead_id"])
+        fields = tuple(FieldValue.model_validate(one) for one in orjson.loads(str(row["fields_json"])))
+        consent = orjson.loads(str(row["more_json"])).get("consent")
+        accepted_us = int(str(row["accepted_us"]))
+        found.append(Member(lead_id, of[lead_id], str(row["channel"]), accepted_us, fields, consent))
+    return found

@@ -1,0 +1,150 @@
+"""The golden record: of what several leads say of one customer, which value stands, from which lead, by which rule.
+
+Derived anew whenever it is read, from the leads that are members at that moment; so a merge or a parting changes
+it at once, and the order in which they came cannot matter. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from schemas.lead import FieldValue
+
+Criterion = Literal["trusted", "recent", "oldest", "frequent", "complete"]
+CRITERIA: tuple[str, ...] = get_args(Criterion)
+"""`trusted`: its channel can know it best; `recent`, `oldest`: by when it came in; `frequent`: in most leads;
+`complete`: the longest. The first that makes a difference decides; of the same rank, the latest."""
+
+RULES: Mapping[str, tuple[str, ...]] = {
+    "full_name": ("trusted", "frequent", "complete", "recent"),
+    "company": ("frequent", "complete", "recent"),
+    "phone": ("trusted", "recent"),
+    "email": ("trusted", "recent"),
+    "tax_id": ("frequent", "recent"),
+    "address": ("complete", "recent"),
+}
+"""By field, where it is not the latest value that stands."""
+OTHERWISE: tuple[str, ...] = ("recent",)
+
+_TRUST: Mapping[str, Mapping[str, int]] = {
+    "phone": {"cti": 3, "counter": 2, "web": 2, "email": 1},
+    "email": {"email": 3, "web": 2, "counter": 1, "cti": 0},
+    "full_name": {"counter": 2, "web": 2, "email": 1, "cti": 0},
+}
+"""What a channel can know of a field: a caller's number and a mail's sender were not typed by anybody; a
+signature or a display name is worth less than what somebody wrote about themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A lead of the customer. `atom` is the customer it was born to, before any merge."""
+
+    lead_id: str
+    atom: str
+    channel: str
+    accepted_us: int
+    fields: tuple[FieldValue, ...]
+    consent: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The value of a field that stands, the lead it is from, the criterion that decided, and the other values."""
+
+    value: str
+    from_lead: str
+    rule: str
+    others: tuple[str, ...] = ()
+
+
+def golden_record(members: Iterable[Member], rules: Mapping[str, Sequence[str]] = RULES) -> dict[str, Kept]:
+    """Return the golden record, field by field. What could not be normalised stands only where nothing else does."""
+    found: dict[str, dict[str, list[tuple[Member, FieldValue]]]] = {}
+    for member in sorted(members, key=lambda one: (one.accepted_us, one.lead_id)):
+        for field in member.fields:
+            value = (field.value or field.received).strip()
+            if value:
+                by_value = found.setdefault(field.name, {})
+                by_value.setdefault(" ".join(value.casefold().split()), []).append((member, field))
+    return {name: _kept(name, found[name], tuple(rules.get(name, OTHERWISE))) for name in sorted(found)}
+
+
+def _kept(name: str, by_value: dict[str, list[tuple[Member, FieldValue]]], rule: tuple[str, ...]) -> Kept:
+    ranks = {
+        key: (_is_readable(many), *(_rank(one, name, many) for one in rule)) for key, many in by_value.items()
+    }
+    last = {
+        key: max((member.accepted_us, member.lead_id) for member, _ in many) for key, many in by_value.items()
+    }
+    ordered = sorted(by_value, key=lambda key: (ranks[key], last[key], key), reverse=True)
+    best = ordered[0]
+    member, field = max(by_value[best], key=lambda said: (said[0].accepted_us, said[0].lead_id))
+    return Kept(
+        value=(field.value or field.received).strip(),
+        from_lead=member.lead_id,
+        rule=_deciding(rule, [ranks[key] for key in ordered]),
+        others=tuple(
+            (by_value[key][-1][1].value or by_value[key][-1][1].received).strip() for key in ordered[1:]
+        ),
+    )
+
+
+def _deciding(rule: tuple[str, ...], ranks: Sequence[tuple[Any, ...]]) -> str:
+    """Return the criterion by which the first differs from the second; `only` where there is no second."""
+    if len(ranks) < 2:
+        return "only"
+    names = ("readable", *rule)
+    return next((name for name, a, b in zip(names, ranks[0], ranks[1], strict=True) if a != b), "recent")
+
+
+def _is_readable(many: Sequence[tuple[Member, FieldValue]]) -> bool:
+    return any(field.value is not None for _, field in many)
+
+
+def _rank(criterion: str, name: str, many: Sequence[tuple[Member, FieldValue]]) -> int:
+    match criterion:
+        case "trusted":
+            trust = _TRUST.get(name, {})
+            return max(trust.get(member.channel, 1) for member, _ in many)
+        case "frequent":
+            return len({member.lead_id for member, _ in many})
+        case "complete":
+            return max(len(field.value or field.received) for _, field in many)
+        case "oldest":
+            return -min(member.accepted_us for member, _ in many)
+        case _:
+            return max(member.accepted_us for member, _ in many)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Whether a customer agreed to a purpose, and the leads that say so: those that withhold it, if any does."""
+
+    purpose: str
+    given: bool
+    from_leads: tuple[str, ...]
+
+
+def consents(members: Iterable[Member]) -> tuple[Agreed, ...]:
+    """Return what a customer agreed to, per purpose.
+
+    Of one customer the latest word counts; of several that were merged the stricter: what one of them was asked
+    and did not agree to is withheld. Taken apart again, each side has its own back.
+    """
+    latest: dict[str, Member] = {}
+    for member in sorted(members, key=lambda one: (one.accepted_us, one.lead_id)):
+        if member.consent is not None:
+            latest[member.atom] = member
+    purposes = {one for member in latest.values() for one in _agreed(member)}
+    found = []
+    for purpose in sorted(purposes):
+        withheld = sorted(member.lead_id for member in latest.values() if purpose not in _agreed(member))
+        agreed = sorted(member.lead_id for member in latest.values() if purpose in _agreed(member))
+        found.append(Agreed(purpose, not withheld, tuple(withheld or agreed)))
+    return tuple(found)
+
+
+def _agreed(member: Member) -> tuple[str, ...]:
+    return tuple((member.consent or {}).get("purposes", ()))
