@@ -17,6 +17,7 @@ from enrich.normalise import normalise
 from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
+from enrich.review import offer_pair
 from enrich.similar import NOBODY, Alike, Judge, default_judge
 from schemas.base import LeadKind
 from schemas.company import Company
@@ -158,7 +159,8 @@ class ResolveStage:
         if lead.joins and lead.joins not in facts.done and logged.attempt < LOOKS:
             return Step((_look_again(logged, at_us),))
         facts.done.add(lead.lead_id)
-        answer = resolve(lead, understood.identifiers, facts.known, _alike(understood, facts))
+        alike = _alike(understood, facts)
+        answer = resolve(lead, understood.identifiers, facts.known, alike)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
             return Step(effects=tuple(_lead_rows(understood, answer, Score(), at_us)))
@@ -174,6 +176,11 @@ class ResolveStage:
         if understood.compared:
             contact_id = facts.now(answer.contact_id)
             effects += facts.neighbourhood.add(understood.compared, contact_id, customer_id)
+            effects += (
+                offer_pair(customer_id, one.id, "alike", at_us, millibits=round(one.bits * 1000))
+                for one in alike.review
+                if one.id != customer_id
+            )
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
         news = _news(event, resolved.model_copy(update={"score": score}), at_us)

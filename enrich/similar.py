@@ -5,13 +5,13 @@ Candidates are leads that share a blocking key; they speak for the contact or cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import log2
 from typing import NamedTuple
 
 from enrich.match.block import key_number, keys_of, refined
-from enrich.match.cluster import Assignment, Bands, Candidate, Found, assign
+from enrich.match.cluster import Bands, Candidate, Found, assign
 from enrich.match.model import Level, MatchModel, default_model
 from enrich.match.record import FIELDS, Record, record_of
 from enrich.match.trusted import trusted_ids
@@ -38,9 +38,6 @@ class Alike:
 
 NOBODY = Alike()
 
-PRIOR = 1e-6
-"""Probability that a lead is of one customer taken at random: a company knows some hundred thousand of them, and every
-tenth lead or so is of one who is known and has given another telephone number and mailbox."""
 SURE = 0.99
 """From which probability on the machine decides alone: one of a hundred joins may be wrong, and can be undone."""
 DOUBTFUL = 0.5
@@ -60,8 +57,8 @@ class Judge:
 
 
 def judge_of(model: MatchModel) -> Judge:
-    """Return the judge for a model, at this prior and these probabilities."""
-    return Judge(model.with_prior(PRIOR), Bands(_bits(SURE), _bits(DOUBTFUL)))
+    """Return the judge for a model, at its own prior and these probabilities."""
+    return Judge(model, Bands(_bits(SURE), _bits(DOUBTFUL)))
 
 
 def default_judge() -> Judge:
@@ -84,14 +81,36 @@ def record_of_lead(lead: Lead) -> Record | None:
     return record if record.names or record.emails or record.companies else None
 
 
-def keys_to_look_under(record: Record) -> dict[int, str]:
+class Key(NamedTuple):
+    """A blocking key, and which fields agree where it is shared."""
+
+    text: str
+    fields: int
+
+
+def keys_to_look_under(record: Record) -> dict[int, Key]:
     """Return the keys of a record by number."""
-    return {key_number(key): key for key in keys_of(record, "customer") if not key.startswith(_DECIDED)}
+    return {
+        key_number(key): Key(key, fields)
+        for key in keys_of(record, "customer")
+        if (fields := _AGREES.get(key.partition(":")[0]))
+    }
 
 
-def keys_instead(key: str, record: Record) -> list[int]:
-    """Return the numbers of the keys that stand for one under which there are too many."""
-    return [key_number(one) for one in refined(key, record)]
+def keys_instead(key: Key, record: Record) -> dict[int, Key]:
+    """Return the keys that stand for one under which there are too many: something else agrees there as well."""
+    return {
+        key_number(one): Key(one, key.fields | _ALSO.get(one.rpartition("|")[2].partition(":")[0], 0))
+        for one in refined(key.text, record)
+    }
+
+
+def is_worth_comparing(fields: int) -> bool:
+    """Tell whether two records that share keys of these fields may be one person or one customer.
+
+    One field alone, be it the same name, weighs less than the prior against it; a company may be known by its name.
+    """
+    return bool(fields & _FIRM) or bool(fields & (fields - 1))
 
 
 def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
@@ -101,13 +120,22 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
     """
     near = list(near)
     person = assign(record, _grouped(near, "contact"), judge.weigh("contact"), judge.bands)
+    of = {one.contact_id: one.customer_id for one in near}
+    # What a person merges is customers.
+    doubtful = {of[one.id]: one.bits for one in person.review}
     if person.band == "same" and person.customer is not None:
-        return Alike(contact=Found(person.customer, person.bits), review=_reviewed(person, near))
+        return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
     if record.names_company:
         firm = assign(record, _grouped(near, "customer"), judge.weigh("customer"), judge.bands)
         if firm.band == "same" and firm.customer is not None:
-            return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(person, near))
-    return Alike(review=_reviewed(person, near))
+            return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(doubtful))
+        for one in firm.review[:1]:
+            doubtful.setdefault(one.id, one.bits)
+    return Alike(review=_reviewed(doubtful))
+
+
+def _reviewed(doubtful: Mapping[str, float]) -> tuple[Found[str], ...]:
+    return tuple(Found(any_id, bits) for any_id, bits in sorted(doubtful.items(), key=lambda one: -one[1]))
 
 
 def _grouped(near: Iterable[Near], level: Level) -> list[Candidate[str]]:
@@ -120,12 +148,6 @@ def _grouped(near: Iterable[Near], level: Level) -> list[Candidate[str]]:
     ]
 
 
-def _reviewed(found: Assignment[str], near: Iterable[Near]) -> tuple[Found[str], ...]:
-    """Return whom a person should look at, as customers: what a person merges is customers."""
-    of = {one.contact_id: one.customer_id for one in near}
-    return tuple(Found(of[one.id], one.bits) for one in found.review)
-
-
 def _text(field: FieldValue) -> str:
     return field.value or field.received
 
@@ -135,6 +157,29 @@ def _bits(probability: float) -> float:
 
 
 _COMPARED = frozenset(FIELDS) - {"other"}
-_DECIDED = ("mail:", "phone:", "part:", "firm_word:", "birth:", "id:")
-"""Kinds of keys that are left out here: the first two are identifiers, which are looked up as such; the others
-lead to many and are seldom the only one."""
+_NAME, _MAIL, _PHONE, _FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
+_AGREES = {
+    "local": _MAIL,
+    "near_mail": _MAIL,
+    "phone_start": _PHONE,
+    "phone_end": _PHONE,
+    "name": _NAME,
+    "name_start": _NAME,
+    "part_firm": _NAME | _FIRM,
+    "sound": _FIRM,
+    "initials": _FIRM,
+    "domain": _FIRM,
+    "address": _ADDRESS,
+}
+"""Kinds of keys that are looked under. Whole mailboxes and numbers are identifiers, which are looked up as such; what
+else there is leads to many, and is seldom the only one."""
+_ALSO = {
+    "part": _NAME,
+    "place": _PLACE,
+    "phone": _PHONE,
+    "mail": _MAIL,
+    "firm": _FIRM,
+    "word": _FIRM,
+    "address": _ADDRESS,
+}
+"""Second fields that a hot key is refined by."""
