@@ -1,4 +1,4 @@
-"""`leadflow match why` and `why-not`: the sum of two rows of a file, line by line."""
+"""`leadflow match why` and `why-not`: the sum of two leads, or of two rows of a file, line by line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leadflow.terminal import fail, language
+from leadflow.terminal import fail, language, reading
 
 if TYPE_CHECKING:
     from enrich.match.model import Level, MatchModel
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from enrich.match.story import Story
 
 Id = Annotated[str, typer.Argument(help="Id of a record")]
-File = Annotated[Path, typer.Option(help="CSV file with both records")]
+File = Annotated[
+    Path | None, typer.Option(help="CSV file with both records; without it they are leads of the store")
+]
 Maps = Annotated[list[str] | None, typer.Option("--map", help="What a column holds: surname=family_name")]
 IdColumn = Annotated[
     str | None, typer.Option(help="Column with the ids; without it the number of the row, from 1")
@@ -30,7 +32,7 @@ def why(
     one: Id,
     other: Id,
     *,
-    file: File,
+    file: File = None,
     map_: Maps = None,
     id_column: IdColumn = None,
     model: ModelFile = None,
@@ -46,7 +48,7 @@ def why_not(
     one: Id,
     other: Id,
     *,
-    file: File,
+    file: File = None,
     map_: Maps = None,
     id_column: IdColumn = None,
     model: ModelFile = None,
@@ -71,10 +73,12 @@ def _story(model: Path | None, level: str, one: Record, other: Record) -> Story:
 
 
 def _records(
-    ids: tuple[str, str], file: Path, maps: list[str] | None, id_column: str | None
+    ids: tuple[str, str], file: Path | None, maps: list[str] | None, id_column: str | None
 ) -> tuple[Record, Record]:
     from leadflow.match_files import FileRefused, read_maps, read_rows
 
+    if file is None:
+        return _of_leads(ids)
     try:
         rows = read_rows(file, read_maps(maps or ()), id_column)
         found = {row.record.record_id: row.record for row in rows if row.record.record_id in ids}
@@ -83,6 +87,21 @@ def _records(
     for one in ids:
         if one not in found:
             fail(f"{file} has no record {one}", f"{file} 中没有记录 {one}")
+    return found[ids[0]], found[ids[1]]
+
+
+def _of_leads(ids: tuple[str, str]) -> tuple[Record, Record]:
+    from enrich.match.pack import unpack
+    from store.similar import records_of
+
+    with reading() as connection:
+        found = {row.lead_id: unpack(row.packed.encode()) for row in records_of(connection, ids)}
+    for one in ids:
+        if one not in found:
+            fail(
+                f"There is no lead {one} with anything to compare; see: leadflow export leads",
+                f"没有线索 {one}，或其中没有可比较的内容；请查看：leadflow export leads",
+            )
     return found[ids[0]], found[ids[1]]
 
 
