@@ -1,4 +1,4 @@
-"""Make enrich/data/match_model.json from stated values: `python -m tools.match_model`.
+"""Make enrich/data/match_model.json from stated values, and its table in docs/matching.md: `python -m tools.match_model`.
 
 Why each value is what it is: docs/matching.md. The shares of Chinese and English names are those of the lists that
 come with Faker (MIT), whose sources are the Chinese household registers and the census of the United States.
@@ -15,8 +15,12 @@ from faker.providers.person.zh_CN import Provider as Chinese
 from enrich.match.compare import COMPARISONS
 from enrich.match.frequency import Frequencies, term
 from enrich.match.model import LevelModel, MatchModel, Odds
+from enrich.match.story_texts import COMPARISON_TEXTS, LEVEL_TEXTS
 
 PATH = Path("enrich/data/match_model.json")
+
+PAGE = Path("docs/matching.md")
+BEGIN, END = "<!-- levels: made by python -m tools.match_model -->\n", "<!-- end of levels -->\n"
 
 PRIOR = 1 / 50_000
 SHARED_MOST_BITS = -5.0
@@ -188,5 +192,33 @@ def _rounded(table: Mapping[int, float]) -> dict[int, float]:
     return {key: float(f"{share:.3g}") for key, share in table.items() if share > 1e-4}
 
 
+def with_levels(page: str, model: MatchModel) -> str:
+    """Return a page with the table of levels between its two marks made anew."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + levels_table(model) + END + rest.split(END)[1]
+
+
+def levels_table(model: MatchModel) -> str:
+    """Return what each level of each comparison is worth, as a table in Markdown."""
+    rows = [
+        "",
+        "| comparison | level | m | u | bits, contact | bits, customer |",
+        "|---|---|---|---|---|---|",
+    ]
+    for at, comparison in enumerate(COMPARISONS):
+        for index, level in enumerate(comparison.levels):
+            odds = model.contact.odds[comparison.name][index]
+            marks = ("°" if level in comparison.shared else "") + (
+                "*" if level in comparison.frequent else ""
+            )
+            text = LEVEL_TEXTS[comparison.name, level][0]
+            bits = " | ".join(f"{one.bits[at][index]:+.1f}" for one in (model.contact, model.customer))
+            name = COMPARISON_TEXTS[comparison.name][0] if not index else ""
+            rows.append(f"| {name} | `{level}`{marks} {text} | {odds.m:.3g} | {odds.u:.2g} | {bits} |")
+    return "\n".join(rows) + "\n\n"
+
+
 if __name__ == "__main__":
-    PATH.write_bytes(stated_model().dump())
+    made = stated_model()
+    PATH.write_bytes(made.dump())
+    PAGE.write_text(with_levels(PAGE.read_text("utf-8"), made), "utf-8")

@@ -12,7 +12,7 @@ from enrich.match.frequency import Frequencies, term
 from enrich.match.model import LevelModel, NotAModel, default_model, load_model
 from enrich.match.names import name_of
 from enrich.match.record import Record, record_of
-from tools.match_model import PATH, SHARED_MOST_BITS, stated_model
+from tools.match_model import PAGE, PATH, SHARED_MOST_BITS, stated_model, with_levels
 
 MODEL = default_model()
 
@@ -45,6 +45,11 @@ def test_shares_of_a_ladder_add_up(level: LevelModel) -> None:
 
 def test_the_file_holds_the_stated_values() -> None:
     assert PATH.read_bytes() == stated_model().dump(), "run: python -m tools.match_model"
+
+
+def test_the_page_shows_the_stated_values() -> None:
+    page = PAGE.read_text("utf-8")
+    assert with_levels(page, stated_model()) == page, "run: python -m tools.match_model"
 
 
 def test_a_model_comes_back_from_its_file() -> None:
