@@ -33,18 +33,18 @@ class Odds(NamedTuple):
     u: float
 
 
-class _Row(NamedTuple):
-    """A comparison as `weigh` runs through it, by level."""
+OWN, SHARED, KIN, SHOWS_KIN, FREQUENT = range(5)
+"""What bits of a level are: of the person alone; of a workplace or household; of the household if the two are kin;
+of the person, and showing that the two are kin; or to be reckoned by how frequent the value is."""
 
-    number: int
+
+class _Row(NamedTuple):
+    """A comparison as `weigh` runs through it; bits and what they are, by level."""
+
     level: Callable[[Record, Record], int]
     bits: tuple[float, ...]
-    shared: tuple[bool, ...] | None
-    """What a workplace or household shares and speaks for one person; None if no level does."""
-    kin: tuple[bool, ...] | None
-    """The same for two of one family: their mailbox and telephone too."""
-    frequent: tuple[bool, ...] | None
-    """Levels whose bits depend on how frequent the value is; None if there are none."""
+    kinds: tuple[int, ...]
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,17 @@ class LevelModel:
 
     def _row(self, number: int, bits: tuple[float, ...]) -> _Row:
         comparison = COMPARISONS[number]
-        counts = self.frequency_weight.get(comparison.name, 0.0) > 0
+        by_frequency = comparison.frequent if self.frequency_weight.get(comparison.name, 0.0) > 0 else ()
 
-        def flags(levels: frozenset[str]) -> tuple[bool, ...] | None:
-            return tuple(level in levels for level in comparison.levels) if levels else None
+        def kind(level: str, worth: float) -> int:
+            if level in by_frequency:
+                return FREQUENT
+            if level in comparison.kin:
+                return KIN if number else SHOWS_KIN
+            return SHARED if level in comparison.shared and worth > 0 else OWN
 
-        speaks_for = {level for level, x in zip(comparison.levels, bits, strict=False) if x > 0}
-        return _Row(
-            number,
-            comparison.level,
-            bits,
-            flags(comparison.shared & speaks_for),
-            flags((comparison.shared | comparison.kin) & speaks_for if number else comparison.kin),
-            flags(comparison.frequent) if counts else None,
-        )
+        kinds = tuple(map(kind, comparison.levels, bits))
+        return _Row(comparison.level, bits, kinds, number)
 
 
 class Evidence(NamedTuple):
@@ -131,27 +128,30 @@ class MatchModel:
         """
         model = self.of(a, b, level)
         total, common, are_kin = model.prior_bits, 0.0, False
-        for number, level_of, row, shared, kin, frequent in model.rows:
+        for level_of, bits, kinds, number in model.rows:
             found = level_of(a, b)
             if found < 0:
                 continue
-            bits = row[found]
-            if frequent is not None and frequent[found]:
-                bits = self._rarity(model, number, found, a, b)[0]
-            if not number:
-                are_kin = kin is not None and kin[found]
-                total += bits
-            elif (shared is not None and shared[found]) or (are_kin and kin is not None and kin[found]):
-                common += bits
+            kind = kinds[found]
+            if kind == OWN:
+                total += bits[found]
+            elif kind == SHARED or (kind == KIN and are_kin):
+                common += bits[found]
+            elif kind == FREQUENT:
+                rare = self._rarity(model, number, found, a, b)[0]
+                if rare > 0 and COMPARISONS[number].shared:
+                    common += rare
+                else:
+                    total += rare
             else:
-                total += bits
+                total += bits[found]
+                are_kin = are_kin or kind == SHOWS_KIN
         return total + min(common, model.room)
 
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
         """Return what each comparison brings, before what is shared is limited."""
         model, levels = self.of(a, b, level), self.levels(a, b)
-        kin = model.rows[0].kin
-        are_kin = levels[0] != MISSING and kin is not None and kin[levels[0]]
+        are_kin = levels[0] != MISSING and model.rows[0].kinds[levels[0]] == SHOWS_KIN
         return tuple(
             self._evidence(model, number, found, (a, b), are_kin=are_kin)
             for number, found in enumerate(levels)
@@ -179,14 +179,14 @@ class MatchModel:
     def _evidence(
         self, model: LevelModel, number: int, found: int, pair: tuple[Record, Record], *, are_kin: bool
     ) -> Evidence:
-        name, row = COMPARISONS[number].name, model.rows[number]
+        name = COMPARISONS[number].name
         if found == MISSING:
             return Evidence(name, found, 0.0, False)
-        bits, frequency = row.bits[found], None
-        if row.frequent is not None and row.frequent[found]:
+        bits, kind = model.bits[number][found], model.rows[number].kinds[found]
+        if kind == FREQUENT:
             bits, frequency = self._rarity(model, number, found, *pair)
-        common = row.kin if are_kin else row.shared
-        return Evidence(name, found, bits, number > 0 and common is not None and common[found], frequency)
+            return Evidence(name, found, bits, bits > 0 and bool(COMPARISONS[number].shared), frequency)
+        return Evidence(name, found, bits, kind == SHARED or (kind == KIN and are_kin))
 
     def _rarity(
         self, model: LevelModel, number: int, found: int, a: Record, b: Record
