@@ -1,4 +1,4 @@
-"""Make enrich/data/match_model.json from stated values: `python -m tools.match_model`.
+"""Make enrich/data/match_model.json from stated values, and its table in docs/matching.md: `python -m tools.match_model`.
 
 Why each value is what it is: docs/matching.md. The shares of Chinese and English names are those of the lists that
 come with Faker (MIT), whose sources are the Chinese household registers and the census of the United States.
@@ -14,12 +14,17 @@ from faker.providers.person.zh_CN import Provider as Chinese
 
 from enrich.match.compare import COMPARISONS
 from enrich.match.frequency import Frequencies, term
-from enrich.match.model import LevelModel, MatchModel, Odds
+from enrich.match.model import LevelModel, Limited, MatchModel, Odds
+from enrich.match.story_texts import COMPARISON_TEXTS, LEVEL_TEXTS
 
 PATH = Path("enrich/data/match_model.json")
 
+PAGE = Path("docs/matching.md")
+BEGIN, END = "<!-- levels: made by python -m tools.match_model -->\n", "<!-- end of levels -->\n"
+
 PRIOR = 1 / 50_000
-SHARED_MOST_BITS = -5.0
+LIMIT_CONTACT = -5.0
+LIMIT_CUSTOMER = 2.0
 
 Stated = Mapping[str, Mapping[str, tuple[float, float]]]
 
@@ -153,16 +158,16 @@ CHINESE_GIVEN = (0.003, 0.001)
 def stated_model() -> MatchModel:
     """Return the default model."""
     return MatchModel(
-        _level(CONTACT, {"name": 1.0, "company": 1.0}, SHARED_MOST_BITS),
-        _level(CUSTOMER, {"name": 0.5, "company": 1.0}, None),
+        _level(CONTACT, {"name": 1.0, "company": 1.0}, "shared", LIMIT_CONTACT),
+        _level(CUSTOMER, {"name": 0.5, "company": 1.0}, "personal", LIMIT_CUSTOMER),
         _frequencies(),
         "Stated values: docs/matching.md says why each is what it is.",
     )
 
 
-def _level(stated: Stated, weights: Mapping[str, float], most: float | None) -> LevelModel:
+def _level(stated: Stated, weights: Mapping[str, float], limited: Limited, bits: float) -> LevelModel:
     odds = {c.name: _with_rest([stated[c.name][level] for level in c.levels[:-1]]) for c in COMPARISONS}
-    return LevelModel(PRIOR, odds, weights, most)
+    return LevelModel(PRIOR, odds, weights, limited, bits)
 
 
 def _with_rest(stated: list[tuple[float, float]]) -> tuple[Odds, ...]:
@@ -188,5 +193,33 @@ def _rounded(table: Mapping[int, float]) -> dict[int, float]:
     return {key: float(f"{share:.3g}") for key, share in table.items() if share > 1e-4}
 
 
+def with_levels(page: str, model: MatchModel) -> str:
+    """Return a page with the table of levels between its two marks made anew."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + levels_table(model) + END + rest.split(END)[1]
+
+
+def levels_table(model: MatchModel) -> str:
+    """Return what each level of each comparison is worth, as a table in Markdown."""
+    rows = [
+        "",
+        "| comparison | level | m | u | bits, contact | bits, customer |",
+        "|---|---|---|---|---|---|",
+    ]
+    for at, comparison in enumerate(COMPARISONS):
+        for index, level in enumerate(comparison.levels):
+            odds = model.contact.odds[comparison.name][index]
+            marks = ("°" if level in comparison.shared else "") + (
+                "*" if level in comparison.frequent else ""
+            )
+            text = LEVEL_TEXTS[comparison.name, level][0]
+            bits = " | ".join(f"{one.bits[at][index]:+.1f}" for one in (model.contact, model.customer))
+            name = COMPARISON_TEXTS[comparison.name][0] if not index else ""
+            rows.append(f"| {name} | `{level}`{marks} {text} | {odds.m:.3g} | {odds.u:.2g} | {bits} |")
+    return "\n".join(rows) + "\n\n"
+
+
 if __name__ == "__main__":
-    PATH.write_bytes(stated_model().dump())
+    made = stated_model()
+    PATH.write_bytes(made.dump())
+    PAGE.write_text(with_levels(PAGE.read_text("utf-8"), made), "utf-8")

@@ -46,17 +46,32 @@ def company_pair(x: Company, y: Company) -> int:
         return SHORT_BRAND if x.short else BRAND
     if _is_typo(x, y):
         return TYPO
-    if _abbreviates(x, y) or _abbreviates(y, x):
+    if x.chinese:
+        if x.brand[0] == y.brand[0] and (_abbreviates(x, y) or _abbreviates(y, x)):
+            return ABBREVIATION
+    elif y.initials == x.core or x.initials == y.core:
         return ABBREVIATION
+    return _overlap(x, y)
+
+
+def _overlap(x: Company, y: Company) -> int:
     common = len(x.words & y.words)
     more, fewer = max(len(x.words), len(y.words)), min(len(x.words), len(y.words))
     if not x.chinese and common < fewer:
         common += _slips(x.words - y.words, y.words - x.words)
     if not common:
         return ELSE
+    if x.chinese and _ends_with(x.core, y.core):
+        return MOST_WORDS
     if common * 3 >= more * 2 or (common == fewer and fewer > 1):
         return MOST_WORDS
     return SOME_WORDS if common * 3 >= more else ELSE
+
+
+def _ends_with(one: str, other: str) -> bool:
+    """武武汉智源自动化设备: something stands before the whole of the other."""
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    return len(short) >= 5 and long.endswith(short)
 
 
 def _slips(xs: frozenset[str], ys: frozenset[str]) -> int:
@@ -76,27 +91,18 @@ def _begins(x: Company, y: Company) -> bool:
 
 
 def _is_typo(x: Company, y: Company) -> bool:
-    one, other = x.core, y.core
-    least = 4 if x.chinese else 6
-    if min(len(one), len(other)) < least:
+    one, other = len(x.core), len(y.core)
+    if not -2 < one - other < 2 or min(one, other) < (4 if x.chinese else 6):
         return False
-    if (
-        x.chinese
-        and len(x.brand) == len(y.brand)
-        and x.brand != y.brand
-        and x.sound != y.sound
-        and len(x.brand) < 3
-    ):
+    if x.chinese and len(x.brand) == len(y.brand) < 3 and x.sound != y.sound:
         return False  # 大恒信息, 永恒信息: the brand is what tells them apart
-    return bool(_distance(one, other, score_cutoff=1) <= 1)
+    return bool(_distance(x.core, y.core, score_cutoff=1) <= 1)
 
 
 def _abbreviates(short: Company, long: Company) -> bool:
-    """中石化 of 中国石油化工, ibm of international business machines."""
-    if not short.chinese:
-        return len(short.core) >= 3 and (short.core == long.initials)
+    """中石化 of 中国石油化工: its signs in their order, at least two left out."""
     brief, whole = short.brand, long.core
-    if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2 or brief[0] != whole[0]:
+    if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2:
         return False
     at = 0
     for sign in brief:

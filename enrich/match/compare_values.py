@@ -91,7 +91,8 @@ def id_pair(x: str, y: str) -> int:
 
 
 ADDRESS_LEVELS = ("same", "most_words", "some_words", "else")
-"""most_words: 2 in 3 words are common and no number differs; some_words: 1 in 3, numbers aside."""
+"""most_words: 2 in 3 words are common and no number differs; some_words: 1 in 3, and not all
+numbers other (another house of the street)."""
 
 
 def address_pair(x: Address, y: Address) -> int:
@@ -105,7 +106,8 @@ def address_pair(x: Address, y: Address) -> int:
     numbers_agree = x.numbers <= y.numbers or y.numbers <= x.numbers
     if numbers_agree and (common * 3 >= more * 2 or (common == fewer and fewer > 2)):
         return 1
-    return 2 if common * 3 >= more else 3
+    neighbours = x.numbers and y.numbers and x.numbers.isdisjoint(y.numbers)
+    return 2 if common * 3 >= more and not neighbours else 3
 
 
 AREA_LEVELS = ("postcode", "city", "postcode_near", "city_typo", "region", "else")
@@ -114,18 +116,24 @@ AREA_LEVELS = ("postcode", "city", "postcode_near", "city_typo", "region", "else
 
 def area_level(a: Record, b: Record) -> int:
     """Return how far the areas of two records agree, or -1 where they state no same kind of area."""
-    codes, cities, regions = a.postcodes and b.postcodes, a.cities and b.cities, a.regions and b.regions
-    if not (codes or cities or regions):
+    codes, cities, regions = a.postcodes, a.cities, a.regions
+    codes_too, cities_too, regions_too = b.postcodes, b.cities, b.regions
+    if not ((codes and codes_too) or (cities and cities_too) or (regions and regions_too)):
         return -1
-    if codes and _any_same(a.postcodes, b.postcodes):
+    if codes and codes_too and _any_same(codes, codes_too):
         return 0
-    if cities and _any_same(a.cities, b.cities):
+    if cities and cities_too and _any_same(cities, cities_too):
         return 1
-    if codes and _distance(a.postcodes[0], b.postcodes[0], score_cutoff=1) <= 1:
+    if codes and codes_too and _distance(codes[0], codes_too[0], score_cutoff=1) <= 1:
         return 2
-    if cities and len(a.cities[0]) >= 5 and _distance(a.cities[0], b.cities[0], score_cutoff=1) <= 1:
+    if (
+        cities
+        and cities_too
+        and len(cities[0]) >= 5
+        and _distance(cities[0], cities_too[0], score_cutoff=1) <= 1
+    ):
         return 3
-    return 4 if regions and _any_same(a.regions, b.regions) else 5
+    return 4 if regions and regions_too and _any_same(regions, regions_too) else 5
 
 
 def _any_same(xs: tuple[str, ...], ys: tuple[str, ...]) -> bool:

@@ -70,12 +70,14 @@ def email_of(received: str) -> Email | None:
     if address is None:
         return None
     local, _, domain = address.partition("@")
-    free = domain in FREE_MAIL or _is_free_mistyped(domain)
-    if is_example_domain(domain) or local in _NOBODY or (not free and is_disposable(address)):
+    meant = _meant(domain)
+    free = domain in FREE_MAIL or meant is not None
+    typed = len(local) <= 4 and domain.startswith(local + ".")  # a@a.com, 123@123.com
+    if typed or local in _NOBODY or is_example_domain(domain) or (not free and is_disposable(address)):
         return None
     if domain == "googlemail.com":
         domain = "gmail.com"
-    if domain == "gmail.com":
+    if "gmail.com" in (domain, meant):
         local = local.replace(".", "")
     local = local.partition("+")[0] or local
     if is_role_mailbox(local) and not free:
@@ -90,8 +92,9 @@ _MISTYPED = tuple(domain for domain in sorted(FREE_MAIL) if len(domain) >= 9)
 
 
 @lru_cache(maxsize=8192)
-def _is_free_mistyped(domain: str) -> bool:
-    return any(OSA.distance(domain, known, score_cutoff=1) <= 1 for known in _MISTYPED)
+def _meant(domain: str) -> str | None:
+    """Return the free-mail service of which a domain is one slip away, or which it is; None if there is none."""
+    return next((known for known in _MISTYPED if OSA.distance(domain, known, score_cutoff=1) <= 1), None)
 
 
 class BirthDate(NamedTuple):
