@@ -234,7 +234,7 @@ def _name(person: Person, chance: random.Random) -> str:
                 )
             )
         case "traditional":
-            return _traditional().convert(whole)
+            return str(_traditional().convert(whole))
         case "title":
             return chance.choice((whole, person.family)) + chance.choice(("先生", "女士", "经理", "总"))
         case "sound":
@@ -323,7 +323,7 @@ def _firm_name(firm: Firm, chance: random.Random) -> str:
                 (" Co., Ltd.", "", " Co Ltd")
             )
         case "traditional":
-            return _traditional().convert(whole)
+            return str(_traditional().convert(whole))
         case "slip":
             return _slip(whole, chance, SYLLABLES)
         case _:
