@@ -1,4 +1,4 @@
-"""Make enrich/data/match_model.json from stated values: `python -m tools.match_model`.
+"""Make enrich/data/match_model.json from stated values, and its table in docs/matching.md: `python -m tools.match_model`.
 
 Why each value is what it is: docs/matching.md. The shares of Chinese and English names are those of the lists that
 come with Faker (MIT), whose sources are the Chinese household registers and the census of the United States.
@@ -15,8 +15,12 @@ from faker.providers.person.zh_CN import Provider as Chinese
 from enrich.match.compare import COMPARISONS
 from enrich.match.frequency import Frequencies, term
 from enrich.match.model import LevelModel, MatchModel, Odds
+from enrich.match.story_texts import COMPARISON_TEXTS, LEVEL_TEXTS
 
 PATH = Path("enrich/data/match_model.json")
+
+PAGE = Path("docs/matching.md")
+BEGIN, END = "<!-- levels: made by python -m tools.match_model -->\n", "<!-- end of levels -->\n"
 
 PRIOR = 1 / 50_000
 SHARED_MOST_BITS = -5.0
@@ -56,7 +60,8 @@ CONTACT: Stated = {
         "exact": (0.4, 0.0008),
         "core": (0.13, 0.0005),
         "romanised": (0.03, 0.0003),
-        "brand": (0.08, 0.0015),
+        "brand": (0.05, 0.0002),
+        "short_brand": (0.04, 0.001),
         "typo": (0.04, 0.0003),
         "abbreviation": (0.03, 0.0005),
         "branch": (0.05, 0.001),
@@ -84,7 +89,7 @@ CONTACT: Stated = {
         "year": (0.012, 0.035),
         "decade": (0.015, 0.26),
     },
-    "national_id": {"same": (0.93, 1e-7), "one_off": (0.05, 1e-6)},
+    "national_id": {"same": (0.93, 1e-7), "one_off": (0.04, 1e-6), "two_off": (0.01, 3e-6)},
     "other": {"same": (0.2, 0.002), "alike": (0.2, 0.01)},
 }
 
@@ -119,10 +124,11 @@ CUSTOMER: Stated = {
         "same_domain": (0.35, 0.00005),
     },
     "company": {
-        "exact": (0.5, 0.00001),
-        "core": (0.17, 0.00002),
+        "exact": (0.48, 0.00001),
+        "core": (0.16, 0.00002),
         "romanised": (0.04, 0.0001),
-        "brand": (0.08, 0.0015),
+        "brand": (0.06, 0.0001),
+        "short_brand": (0.05, 0.001),
         "typo": (0.05, 0.00005),
         "abbreviation": (0.03, 0.0005),
         "branch": (0.04, 0.001),
@@ -138,7 +144,7 @@ CUSTOMER: Stated = {
         "year": (0.03, 0.035),
         "decade": (0.2, 0.26),
     },
-    "national_id": {"same": (0.3, 1e-7), "one_off": (0.02, 1e-6)},
+    "national_id": {"same": (0.3, 1e-7), "one_off": (0.015, 1e-6), "two_off": (0.005, 3e-6)},
 }
 
 US_SURNAMES_LISTED = 0.4
@@ -186,5 +192,33 @@ def _rounded(table: Mapping[int, float]) -> dict[int, float]:
     return {key: float(f"{share:.3g}") for key, share in table.items() if share > 1e-4}
 
 
+def with_levels(page: str, model: MatchModel) -> str:
+    """Return a page with the table of levels between its two marks made anew."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + levels_table(model) + END + rest.split(END)[1]
+
+
+def levels_table(model: MatchModel) -> str:
+    """Return what each level of each comparison is worth, as a table in Markdown."""
+    rows = [
+        "",
+        "| comparison | level | m | u | bits, contact | bits, customer |",
+        "|---|---|---|---|---|---|",
+    ]
+    for at, comparison in enumerate(COMPARISONS):
+        for index, level in enumerate(comparison.levels):
+            odds = model.contact.odds[comparison.name][index]
+            marks = ("°" if level in comparison.shared else "") + (
+                "*" if level in comparison.frequent else ""
+            )
+            text = LEVEL_TEXTS[comparison.name, level][0]
+            bits = " | ".join(f"{one.bits[at][index]:+.1f}" for one in (model.contact, model.customer))
+            name = COMPARISON_TEXTS[comparison.name][0] if not index else ""
+            rows.append(f"| {name} | `{level}`{marks} {text} | {odds.m:.3g} | {odds.u:.2g} | {bits} |")
+    return "\n".join(rows) + "\n\n"
+
+
 if __name__ == "__main__":
-    PATH.write_bytes(stated_model().dump())
+    made = stated_model()
+    PATH.write_bytes(made.dump())
+    PAGE.write_text(with_levels(PAGE.read_text("utf-8"), made), "utf-8")

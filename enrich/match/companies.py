@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
+
+from babel import Locale
 
 from enrich.match.text import fold, has_chinese, plain_letters, spell, words_of
 from enrich.match.words import (
@@ -25,6 +27,8 @@ _LEGAL_BY_LENGTH = tuple(sorted(CHINESE_LEGAL_FORMS, key=len, reverse=True))
 _GENERIC_BY_LENGTH = tuple(sorted(GENERIC_CHINESE, key=len, reverse=True))
 _GROUP_OF_PLACE = re.compile(r"(.{2,}集团)([\u4e00-\u9fff]{2,4})$")
 _MOST_WORDS = 16
+_SHORT_CHINESE = 2
+_SHORT_LATIN = 4
 
 
 class Company(NamedTuple):
@@ -47,6 +51,8 @@ class Company(NamedTuple):
     initials: str
     """First letters of the words of a Latin core: ibm."""
     chinese: bool
+    short: bool
+    """The brand is so short (大恒, ibm) that others have it too."""
 
 
 def company_of(received: str) -> Company | None:
@@ -73,7 +79,9 @@ def _chinese(text: str) -> Company | None:
     if not brand:
         return None
     pairs = frozenset(brand[i : i + 2] for i in range(len(brand) - 1)) or frozenset({brand})
-    return Company(bare, core, brand, place, branch, spell(brand), pairs, "", True)
+    return Company(
+        bare, core, brand, place, branch, spell(brand), pairs, "", True, len(brand) <= _SHORT_CHINESE
+    )
 
 
 def _without_legal_form(text: str) -> str:
@@ -144,18 +152,34 @@ def _latin(text: str) -> Company | None:
     if not core:
         return None
     places = {word for word in core if _is_place(word)}
-    brand = [word for word in core if word not in GENERIC_LATIN and word not in places]
-    if not brand:
-        brand = core if len(core) > 2 else [word for word in core if word in places][:0]
+    brand = [word for word in core if len(word) > 1 and word not in GENERIC_LATIN and word not in places]
+    if not brand and len(core) > 2:
+        brand = core
     if not brand:
         return None
     initials = "".join(word[0] for word in words if word not in LEGAL_FORMS)
     joined = "".join(brand)
     told = frozenset(brand)
     place = " ".join(sorted(places))
-    return Company("".join(words), " ".join(core), " ".join(brand), place, "", joined, told, initials, False)
+    short = len(brand) == 1 and len(joined) <= _SHORT_LATIN
+    return Company(
+        "".join(words), " ".join(core), " ".join(brand), place, "", joined, told, initials, False, short
+    )
 
 
 @lru_cache(maxsize=4096)
 def _is_place(word: str) -> bool:
-    return by_english(letters(word)) is not None
+    return word in _countries() or by_english(letters(word)) is not None
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """Return the names of countries of one word, in English and in their own largest languages."""
+    names = (
+        name
+        for language in ("en", "de", "fr", "es", "it", "nl")
+        for name in Locale(language).territories.values()
+    )
+    return frozenset(
+        word for name in names if len(word := plain_letters(name.casefold())) > 3 and word.isalpha()
+    )

@@ -45,6 +45,8 @@ class Comparison:
     level: Callable[[Record, Record], int]
     shared: frozenset[str] = frozenset()
     """Levels that people of one workplace or household reach without being one person."""
+    kin: frozenset[str] = frozenset()
+    """Levels that members of one family reach: of the name, what tells them apart; of others, what they share."""
     frequent: frozenset[str] = frozenset()
     """Levels that are worth more, the rarer the value is."""
 
@@ -133,10 +135,30 @@ def _other(a: Record, b: Record) -> int:
 
 
 COMPARISONS: tuple[Comparison, ...] = (
-    Comparison("name", NAME_LEVELS, _name, frequent=frozenset({"exact", "written_otherwise"})),
-    Comparison("phone", PHONE_LEVELS, _phone, frozenset({"same_landline", "same_exchange"})),
-    Comparison("email", EMAIL_LEVELS, _email, frozenset({"same_role", "same_domain"})),
-    Comparison("company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frozenset({"exact"})),
+    Comparison(
+        "name",
+        NAME_LEVELS,
+        _name,
+        kin=frozenset({"family", "one_character"}),
+        frequent=frozenset({"exact", "written_otherwise"}),
+    ),
+    Comparison(
+        "phone",
+        PHONE_LEVELS,
+        _phone,
+        frozenset({"same_landline", "same_exchange"}),
+        kin=frozenset({"same", "one_digit", "same_extension"}),
+    ),
+    Comparison(
+        "email",
+        EMAIL_LEVELS,
+        _email,
+        frozenset({"same_role", "same_domain"}),
+        kin=frozenset({"same", "typo"}),
+    ),
+    Comparison(
+        "company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frequent=frozenset({"exact"})
+    ),
     Comparison("address", ADDRESS_LEVELS, _address, frozenset(ADDRESS_LEVELS[:-1])),
     Comparison("area", AREA_LEVELS, area_level, frozenset(AREA_LEVELS[:-1])),
     Comparison("birth_date", BIRTH_LEVELS, _birth_date),

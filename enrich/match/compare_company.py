@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import OSA
 
 from enrich.match.companies import Company
 
@@ -11,6 +11,7 @@ COMPANY_LEVELS = (
     "core",
     "romanised",
     "brand",
+    "short_brand",
     "typo",
     "abbreviation",
     "branch",
@@ -18,45 +19,54 @@ COMPANY_LEVELS = (
     "some_words",
     "else",
 )
-"""exact: the same name. core: the same without legal form and region, or the beginning
-of the other beyond the brand (大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info.
-brand: the same once words that many share are off. branch: the core agrees, but branch or region differ.
-most_words, some_words: of the words that say something, 2 in 3 or 1 in 3 are common to both."""
+"""exact: the same name. core: the same without legal form and region, or the beginning of the other beyond the brand
+(大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info. brand: the same once words that many share are off;
+short_brand: the same, but of two characters or four letters (华信), which others have too. branch: core or brand agree,
+but branch or region differ. most_words, some_words: of the words of the brand, one slip each allowed, 2 in 3 or 1 in 3
+are common to both."""
 
-EXACT, CORE, ROMANISED, BRAND, TYPO, ABBREVIATION, BRANCH, MOST_WORDS, SOME_WORDS, ELSE = range(
-    len(COMPANY_LEVELS)
+(EXACT, CORE, ROMANISED, BRAND, SHORT_BRAND, TYPO, ABBREVIATION, BRANCH, MOST_WORDS, SOME_WORDS, ELSE) = (
+    range(len(COMPANY_LEVELS))
 )
 
 _distance = OSA.distance
-_likeness = JaroWinkler.similarity
 
 
 def company_pair(x: Company, y: Company) -> int:
     """Return the level of two company names."""
     if x.text == y.text:
         return EXACT
-    if x.core == y.core:
-        return BRANCH if _apart(x, y) else CORE
     if x.chinese != y.chinese:
         return ROMANISED if x.sound == y.sound else ELSE
     if x.brand == y.brand:
         if _apart(x, y):
             return BRANCH
-        return CORE if _begins(x, y) else BRAND
-    one, other = x.core, y.core
+        if x.core == y.core or _begins(x, y):
+            return SHORT_BRAND if x.short and len(x.core) == len(x.brand) else CORE
+        return SHORT_BRAND if x.short else BRAND
     if _is_typo(x, y):
         return TYPO
-    if _abbreviates(x, y) or _abbreviates(y, x):
+    if x.chinese:
+        if x.brand[0] == y.brand[0] and (_abbreviates(x, y) or _abbreviates(y, x)):
+            return ABBREVIATION
+    elif y.initials == x.core or x.initials == y.core:
         return ABBREVIATION
     common = len(x.words & y.words)
-    if common:
-        fewer = min(len(x.words), len(y.words))
-        more = max(len(x.words), len(y.words))
-        if common * 3 >= more * 2 or (common == fewer and fewer > 1):
-            return MOST_WORDS
-        if common * 3 >= more:
-            return SOME_WORDS
-    return TYPO if min(len(one), len(other)) >= 8 and _likeness(one, other, score_cutoff=0.95) else ELSE
+    more, fewer = max(len(x.words), len(y.words)), min(len(x.words), len(y.words))
+    if not x.chinese and common < fewer:
+        common += _slips(x.words - y.words, y.words - x.words)
+    if not common:
+        return ELSE
+    if common * 3 >= more * 2 or (common == fewer and fewer > 1):
+        return MOST_WORDS
+    return SOME_WORDS if common * 3 >= more else ELSE
+
+
+def _slips(xs: frozenset[str], ys: frozenset[str]) -> int:
+    """Return how many words of one are one slip away from a word of the other: phillips, philips."""
+    return sum(
+        any(x[0] == y[0] and len(x) > 4 and _distance(x, y, score_cutoff=1) <= 1 for y in ys) for x in xs
+    )
 
 
 def _apart(x: Company, y: Company) -> bool:
@@ -69,27 +79,18 @@ def _begins(x: Company, y: Company) -> bool:
 
 
 def _is_typo(x: Company, y: Company) -> bool:
-    one, other = x.core, y.core
-    least = 4 if x.chinese else 6
-    if min(len(one), len(other)) < least:
+    one, other = len(x.core), len(y.core)
+    if not -2 < one - other < 2 or min(one, other) < (4 if x.chinese else 6):
         return False
-    if (
-        x.chinese
-        and len(x.brand) == len(y.brand)
-        and x.brand != y.brand
-        and x.sound != y.sound
-        and len(x.brand) < 3
-    ):
+    if x.chinese and len(x.brand) == len(y.brand) < 3 and x.sound != y.sound:
         return False  # 大恒信息, 永恒信息: the brand is what tells them apart
-    return bool(_distance(one, other, score_cutoff=1) <= 1)
+    return bool(_distance(x.core, y.core, score_cutoff=1) <= 1)
 
 
 def _abbreviates(short: Company, long: Company) -> bool:
-    """中石化 of 中国石油化工, ibm of international business machines."""
-    if not short.chinese:
-        return len(short.core) >= 3 and (short.core == long.initials)
+    """中石化 of 中国石油化工: its signs in their order, at least two left out."""
     brief, whole = short.brand, long.core
-    if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2 or brief[0] != whole[0]:
+    if not 2 <= len(brief) <= 5 or len(whole) < len(brief) + 2:
         return False
     at = 0
     for sign in brief:

@@ -46,6 +46,8 @@ _likeness = JaroWinkler.similarity
 
 def name_pair(x: Name, y: Name) -> int:
     """Return the level of two names."""
+    if x.generation != y.generation and x.generation and y.generation:
+        return FAMILY
     if x.text == y.text:
         return EXACT if x.family and x.given and y.family and y.given else PART
     if x.key == y.key:
@@ -58,11 +60,9 @@ def name_pair(x: Name, y: Name) -> int:
 def _romanised(chinese: Name, latin: Name) -> int:
     if chinese.spellings and chinese.spellings[0] in latin.spellings:
         return ROMANISED if chinese.given else PART
-    for spelling in chinese.spellings:
-        parts = spelling.split()
-        words = latin.spellings[0].split() + latin.spellings[-1].split()
-        if chinese.family and chinese.sound.startswith(tuple(words)) and any(part in words for part in parts):
-            return FAMILY
+    words = latin.key.split()
+    if chinese.forms and chinese.forms[0] in words:
+        return PART if len(words) == 1 or not chinese.given else FAMILY
     return ELSE
 
 
@@ -94,7 +94,8 @@ def _latin(x: Name, y: Name) -> int:
     if _meet(x.forms, y.forms):
         if _likeness(x.family, y.family, score_cutoff=0.9):
             return TWO_TYPOS
-        return GIVEN
+        short, long = sorted((x.family, y.family), key=len)
+        return PART if len(short) >= 4 and (long.startswith(short) or long.endswith(short)) else GIVEN
     if _likeness(x.text, y.text, score_cutoff=0.93):
         return TWO_TYPOS
     return FAMILY if x.family in y.key.split() and len(x.family) > 2 and x.family == y.given else ELSE
@@ -104,16 +105,18 @@ def _given_names(x: Name, y: Name) -> int:
     if _meet(x.forms, y.forms):
         return PART if _other_middle(x.given, y.given) else NICKNAME
     one, other = x.given, y.given
-    distance = _distance(one, other, score_cutoff=2)
     shorter = min(len(one), len(other))
-    if distance <= 1 and shorter >= 3:
-        return TYPO
     if shorter == 1 or x.forms[0][:1] == one or y.forms[0][:1] == other:
         return INITIALS if one[0] == other[0] else FAMILY
-    if one.startswith(other) or other.startswith(one) or set(one.split()) & set(other.split()):
-        return PART
+    if x.known and y.known:
+        return FAMILY
+    distance = _distance(one, other, score_cutoff=2)
+    if distance <= 1 and shorter >= 3:
+        return TYPO
     if (distance <= 2 and shorter >= 5) or _likeness(one, other, score_cutoff=0.88):
         return TWO_TYPOS
+    if one.startswith(other) or other.startswith(one) or set(one.split()) & set(other.split()):
+        return PART
     return FAMILY
 
 

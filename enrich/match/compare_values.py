@@ -76,15 +76,18 @@ def birth_pair(x: BirthDate, y: BirthDate) -> int:
     return 6 if apart <= 3720 else 7
 
 
-ID_LEVELS = ("same", "one_off", "else")
-"""one_off: one sign other, missing, or two changed places."""
+ID_LEVELS = ("same", "one_off", "two_off", "else")
+"""one_off: one sign other, missing, or two changed places; two_off: twice so, in a number of ten signs or more."""
 
 
 def id_pair(x: str, y: str) -> int:
     """Return the level of two identity numbers."""
     if x == y:
         return 0
-    return 1 if _distance(x, y, score_cutoff=1) <= 1 and min(len(x), len(y)) >= 6 else 2
+    distance, shorter = _distance(x, y, score_cutoff=2), min(len(x), len(y))
+    if distance <= 1 and shorter >= 6:
+        return 1
+    return 2 if distance <= 2 and shorter >= 10 else 3
 
 
 ADDRESS_LEVELS = ("same", "most_words", "some_words", "else")
@@ -111,18 +114,24 @@ AREA_LEVELS = ("postcode", "city", "postcode_near", "city_typo", "region", "else
 
 def area_level(a: Record, b: Record) -> int:
     """Return how far the areas of two records agree, or -1 where they state no same kind of area."""
-    codes, cities, regions = a.postcodes and b.postcodes, a.cities and b.cities, a.regions and b.regions
-    if not (codes or cities or regions):
+    codes, cities, regions = a.postcodes, a.cities, a.regions
+    codes_too, cities_too, regions_too = b.postcodes, b.cities, b.regions
+    if not ((codes and codes_too) or (cities and cities_too) or (regions and regions_too)):
         return -1
-    if codes and _any_same(a.postcodes, b.postcodes):
+    if codes and codes_too and _any_same(codes, codes_too):
         return 0
-    if cities and _any_same(a.cities, b.cities):
+    if cities and cities_too and _any_same(cities, cities_too):
         return 1
-    if codes and _distance(a.postcodes[0], b.postcodes[0], score_cutoff=1) <= 1:
+    if codes and codes_too and _distance(codes[0], codes_too[0], score_cutoff=1) <= 1:
         return 2
-    if cities and len(a.cities[0]) >= 5 and _distance(a.cities[0], b.cities[0], score_cutoff=1) <= 1:
+    if (
+        cities
+        and cities_too
+        and len(cities[0]) >= 5
+        and _distance(cities[0], cities_too[0], score_cutoff=1) <= 1
+    ):
         return 3
-    return 4 if regions and _any_same(a.regions, b.regions) else 5
+    return 4 if regions and regions_too and _any_same(regions, regions_too) else 5
 
 
 def _any_same(xs: tuple[str, ...], ys: tuple[str, ...]) -> bool:

@@ -26,6 +26,8 @@ class Frequencies:
     family_unseen: float = 1e-4
     given_unseen: float = 1e-4
     company_unseen: float = 5e-6
+    short_unseen: float = 1e-4
+    """Of a company known by two characters or four letters only."""
     least_name: float = 4e-5
     """No name counts as rarer than this: a name alone, however rare, makes nobody the same."""
 
@@ -36,8 +38,9 @@ class Frequencies:
         return max(family * given, self.least_name)
 
     def of_company(self, company: Company) -> float:
-        """Return the share of records whose company has this brand."""
-        return self.company.get(term(company.brand), self.company_unseen)
+        """Return the share of companies that have this name; one that is no more than a short brand is commoner."""
+        bare = company.short and company.core == company.brand
+        return self.company.get(term(company.core), self.short_unseen if bare else self.company_unseen)
 
     def of_record(self, comparison: str, record: Record) -> float:
         """Return the frequency that counts for a record: that of the commonest of its values."""

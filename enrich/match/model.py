@@ -33,17 +33,18 @@ class Odds(NamedTuple):
     u: float
 
 
-class _Row(NamedTuple):
-    """A comparison as `weigh` runs through it; bits by level."""
+OWN, SHARED, KIN, SHOWS_KIN, FREQUENT = range(5)
+"""What bits of a level are: of the person alone; of a workplace or household; of the household if the two are kin;
+of the person, and showing that the two are kin; or to be reckoned by how frequent the value is."""
 
-    number: int
+
+class _Row(NamedTuple):
+    """A comparison as `weigh` runs through it; bits and what they are, by level."""
+
     level: Callable[[Record, Record], int]
-    own: tuple[float, ...]
-    """Of the person alone."""
-    shared: tuple[float, ...] | None
-    """Of what a workplace or household has in common; None if no level is so."""
-    frequent: tuple[bool, ...] | None
-    """Levels whose bits depend on how frequent the value is; None if there are none."""
+    bits: tuple[float, ...]
+    kinds: tuple[int, ...]
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,19 @@ class LevelModel:
         put(self, "room", max(0.0, most))
         put(self, "rows", tuple(map(self._row, range(len(COMPARISONS)), bits)))
 
-    def _row(self, index: int, bits: tuple[float, ...]) -> _Row:
-        comparison = COMPARISONS[index]
-        counts = self.frequency_weight.get(comparison.name, 0.0) > 0
-        shared = [level in comparison.shared for level in comparison.levels]
-        frequent = tuple(counts and level in comparison.frequent for level in comparison.levels)
-        return _Row(
-            index,
-            comparison.level,
-            tuple(0.0 if common and x > 0 else x for x, common in zip(bits, shared, strict=False)),
-            tuple(x if common and x > 0 else 0.0 for x, common in zip(bits, shared, strict=False))
-            if any(shared)
-            else None,
-            frequent if any(frequent) else None,
-        )
+    def _row(self, number: int, bits: tuple[float, ...]) -> _Row:
+        comparison = COMPARISONS[number]
+        by_frequency = comparison.frequent if self.frequency_weight.get(comparison.name, 0.0) > 0 else ()
+
+        def kind(level: str, worth: float) -> int:
+            if level in by_frequency:
+                return FREQUENT
+            if level in comparison.kin:
+                return KIN if number else SHOWS_KIN
+            return SHARED if level in comparison.shared and worth > 0 else OWN
+
+        kinds = tuple(map(kind, comparison.levels, bits))
+        return _Row(comparison.level, bits, kinds, number)
 
 
 class Evidence(NamedTuple):
@@ -121,33 +121,41 @@ class MatchModel:
     def weigh(self, a: Record, b: Record, level: Level = "contact") -> float:
         """Return how likely two records are one, as log2 odds in bits, prior included.
 
-        What colleagues or a household share (company, its mail domain, its switchboard, address, area) is one
-        fact and not five: with the prior it comes to no more than `shared_most_bits`, so that something of the
-        person must decide. The customer question is the contact question unless both sides name a company.
+        What colleagues or a household share (company, its mail domain, its switchboard, address, area; where the
+        surname agrees and the given name does not, mailbox and telephone too) is one fact and not five: with the
+        prior it comes to no more than `shared_most_bits`, so that something of the person must decide. The customer
+        question is the contact question unless both sides name a company.
         """
         model = self.of(a, b, level)
-        total, common = model.prior_bits, 0.0
-        for index, level_of, own, shared, frequent in model.rows:
+        total, common, are_kin = model.prior_bits, 0.0, False
+        for level_of, bits, kinds, number in model.rows:
             found = level_of(a, b)
             if found < 0:
                 continue
-            if frequent is not None and frequent[found]:
-                bits = self._rarity(model, index, found, a, b)[0]
-                if shared is not None and bits > 0:
-                    common += bits
+            kind = kinds[found]
+            if kind == OWN:
+                total += bits[found]
+            elif kind == SHARED or (kind == KIN and are_kin):
+                common += bits[found]
+            elif kind == FREQUENT:
+                rare = self._rarity(model, number, found, a, b)[0]
+                if rare > 0 and COMPARISONS[number].shared:
+                    common += rare
                 else:
-                    total += bits
+                    total += rare
             else:
-                total += own[found]
-                if shared is not None:
-                    common += shared[found]
+                total += bits[found]
+                are_kin = are_kin or kind == SHOWS_KIN
         return total + min(common, model.room)
 
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
         """Return what each comparison brings, before what is shared is limited."""
-        model = self.of(a, b, level)
-        found = zip(COMPARISONS, self.levels(a, b), strict=True)
-        return tuple(self._evidence(model, index, at, a, b) for index, (_, at) in enumerate(found))
+        model, levels = self.of(a, b, level), self.levels(a, b)
+        are_kin = levels[0] != MISSING and model.rows[0].kinds[levels[0]] == SHOWS_KIN
+        return tuple(
+            self._evidence(model, number, found, (a, b), are_kin=are_kin)
+            for number, found in enumerate(levels)
+        )
 
     def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
         """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
@@ -168,22 +176,26 @@ class MatchModel:
             self, contact=replace(self.contact, prior=prior), customer=replace(self.customer, prior=prior)
         )
 
-    def _evidence(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> Evidence:
-        comparison, frequent = COMPARISONS[index], model.rows[index].frequent
+    def _evidence(
+        self, model: LevelModel, number: int, found: int, pair: tuple[Record, Record], *, are_kin: bool
+    ) -> Evidence:
+        name = COMPARISONS[number].name
         if found == MISSING:
-            return Evidence(comparison.name, found, 0.0, False)
-        bits, frequency = model.bits[index][found], None
-        if frequent is not None and frequent[found]:
-            bits, frequency = self._rarity(model, index, found, a, b)
-        shared = bits > 0 and comparison.levels[found] in comparison.shared
-        return Evidence(comparison.name, found, bits, shared, frequency)
+            return Evidence(name, found, 0.0, False)
+        bits, kind = model.bits[number][found], model.rows[number].kinds[found]
+        if kind == FREQUENT:
+            bits, frequency = self._rarity(model, number, found, *pair)
+            return Evidence(name, found, bits, bits > 0 and bool(COMPARISONS[number].shared), frequency)
+        return Evidence(name, found, bits, kind == SHARED or (kind == KIN and are_kin))
 
-    def _rarity(self, model: LevelModel, index: int, found: int, a: Record, b: Record) -> tuple[float, float]:
+    def _rarity(
+        self, model: LevelModel, number: int, found: int, a: Record, b: Record
+    ) -> tuple[float, float]:
         """Return the bits of a level that counts by how frequent the value is, and that frequency."""
-        name, of_record = COMPARISONS[index].name, self.frequencies.of_record
+        name, of_record = COMPARISONS[number].name, self.frequencies.of_record
         frequency = max(of_record(name, a), of_record(name, b))
         surplus = log2(model.odds[name][found].u / frequency)
-        return model.bits[index][found] + model.frequency_weight[name] * surplus, frequency
+        return model.bits[number][found] + model.frequency_weight[name] * surplus, frequency
 
     def dump(self) -> bytes:
         """Return the model as JSON."""

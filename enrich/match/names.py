@@ -6,7 +6,15 @@ import re
 from typing import NamedTuple
 
 from enrich.match.text import fold, has_chinese, plain_letters, spell
-from enrich.match.words import COMPOUND_SURNAMES, SURNAME_READINGS, SURNAME_VARIANTS, TITLES, full_forms
+from enrich.match.words import (
+    COMPOUND_SURNAMES,
+    GENERATIONS,
+    SURNAME_READINGS,
+    SURNAME_VARIANTS,
+    TITLES,
+    full_forms,
+    is_given_name,
+)
 
 _HONORIFIC = re.compile(r"(?:先生|女士|小姐|太太|老师|经理|总经理|主任|总)$")
 _NOT_NAME = re.compile(r"[^\w\s,'’\-]|[\d_]")
@@ -26,12 +34,16 @@ class Name(NamedTuple):
     given: str
     """"" where only the surname is known."""
     forms: tuple[str, ...]
-    """The first given name and what it may be short for; of a Latin name only."""
+    """The first given name and what it may be short for; of a Chinese name the reading of the surname."""
     sound: str
     """The pinyin without spaces; of a Chinese name only."""
     spellings: tuple[str, ...]
     """How it is spelt in Latin letters, words in alphabetical order: jianguo wang."""
     chinese: bool
+    known: bool
+    """The first given name is a name by itself, and no slip of another."""
+    generation: str
+    """jr, sr, iii; "" if none."""
 
 
 def name_of(full: str = "", family: str = "", given: str = "") -> Name | None:
@@ -71,28 +83,42 @@ def _chinese(text: str, family: str, given: str) -> Name | None:
     if not text:
         return None
     if len(text) > _LONGEST_CHINESE or not all(map(has_chinese, text)):
-        return Name(text, text, "", text, (), spell(text), (), True)
+        return Name(text, text, "", text, (), spell(text), (), True, False, "")
     common = SURNAME_VARIANTS.get(family, family)
     reading = SURNAME_READINGS.get(family) or spell(family)
     rest = spell(given)
     spelling = " ".join(sorted(part for part in (reading, rest) if part))
-    return Name(text, common + given, common, given, (), reading + rest, (spelling,), True)
+    forms = (reading,) if reading else ()
+    return Name(text, common + given, common, given, forms, reading + rest, (spelling,), True, False, "")
 
 
 def _latin(given: list[str], family: list[str]) -> Name | None:
     """A hyphen parts two given names (Jian-Guo), and joins a double surname (Muñoz-Pérez)."""
-    if not given and not family:
-        return None
+    generation = next((word for word in (*given, *family) if word in GENERATIONS), "")
+    if generation:
+        given, family = ([word for word in words if word not in GENERATIONS] for words in (given, family))
+        if given and not family:  # John Smith Jr.
+            given, family = given[:-1], given[-1:]
     first = "-".join(given).split("-") if given else []
     words = [*first, *"-".join(family).split("-")] if family else first
-    joined, last = "".join(first), "".join(family).replace("-", "")
+    if not words:
+        return None
+    last = "".join(family).replace("-", "")
     key = " ".join(sorted(words))
-    spellings = {key, " ".join(sorted(part for part in (joined, last) if part))}
+    spellings = {key, " ".join(sorted(part for part in ("".join(first), last) if part))}
     if len(words) > 2:  # Wang Jian Guo
         spellings.add(" ".join(sorted((words[0], "".join(words[1:])))))
-    spelt = tuple(sorted(map(_as_pinyin, spellings)))
     return Name(
-        " ".join(words), key, last, " ".join(first), full_forms(first[0]) if first else (), "", spelt, False
+        " ".join(words),
+        key,
+        last,
+        " ".join(first),
+        full_forms(first[0]) if first else (),
+        "",
+        tuple(sorted(map(_as_pinyin, spellings))),
+        False,
+        bool(first) and is_given_name(first[0]),
+        generation,
     )
 
 

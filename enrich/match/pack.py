@@ -51,13 +51,15 @@ def unpack(packed: bytes) -> Record:
     return Record(
         record_id,
         channel,
-        tuple([Name(t, k, f, g, tuple(forms), s, tuple(sp), c) for t, k, f, g, forms, s, sp, c in names]),
+        tuple(
+            [Name(t, k, f, g, tuple(forms), s, tuple(sp), *more) for t, k, f, g, forms, s, sp, *more in names]
+        ),
         tuple([Phone(*one) for one in phones]),
         tuple([Email(*one) for one in emails]),
         tuple(
             [
-                Company(text, core, brand, place, branch, sound, frozenset(words), initials, chinese)
-                for text, core, brand, place, branch, sound, words, initials, chinese in companies
+                Company(text, core, brand, place, branch, sound, frozenset(words), *more)
+                for text, core, brand, place, branch, sound, words, *more in companies
             ]
         ),
         tuple([Address(text, frozenset(words), frozenset(numbers)) for text, words, numbers in addresses]),

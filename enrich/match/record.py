@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar, get_args
 
 from enrich.match.companies import Company, company_of
@@ -72,7 +73,7 @@ def record_of(
         record_id,
         channel,
         _names(get("full_name", ()), get("given_name", ()), get("family_name", ())),
-        _each(lambda text: phone_of(text, country), get("phone", ())),
+        _each(partial(phone_of, country=country), get("phone", ())),
         _each(email_of, get("email", ())),
         _each(company_of, get("company", ())),
         _each(address_of, get("address", ())),
@@ -89,6 +90,9 @@ T = TypeVar("T")
 
 
 def _each(read: Callable[[str], T | None], texts: Sequence[str]) -> tuple[T, ...]:
+    if len(texts) == 1:
+        value = read(texts[0])
+        return () if value is None else (value,)
     return _distinct(read(text) for text in texts[:MOST_VALUES]) if texts else ()
 
 
@@ -97,6 +101,8 @@ def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 def _names(full: Sequence[str], given: Sequence[str], family: Sequence[str]) -> tuple[Name, ...]:
+    if not given and not family:
+        return _each(name_of, full)
     whole = [name_of(text) for text in full[:MOST_VALUES]]
     count = min(MOST_VALUES, max(len(given), len(family)))
     parts = [

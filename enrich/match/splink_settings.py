@@ -7,6 +7,7 @@ comparisons, as vectorised functions of two record numbers: both sides agree by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -55,11 +56,33 @@ _KEPT = 20_000
 
 
 def table_of(records: Sequence[Record]) -> pa.Table:
-    """Return the table that Splink reads: the record's number, and for each comparison what it has, NULL for none."""
+    """Return the table that Splink reads.
+
+    The record's number; for each comparison what it has, NULL for none; and whether pairs that have this alike can
+    teach (`few_NAME`).
+    """
     columns: dict[str, list[Any]] = {"unique_id": list(range(len(records)))}
     for comparison in COMPARISONS:
-        columns[comparison.name] = [value_of(comparison.name, record) for record in records]
+        name = comparison.name
+        values = columns[name] = [value_of(name, record) for record in records]
+        often = Counter(values)
+        columns[f"few_{name}"] = [
+            value is not None and often[value] <= MOST_ALIKE and _is_personal(name, record)
+            for value, record in zip(values, records, strict=True)
+        ]
     return pa.table(columns, schema=_schema())
+
+
+MOST_ALIKE = 10
+"""A value that more records have is rather shared by many (a front desk's mailbox) than one person's."""
+
+
+def _is_personal(comparison: str, record: Record) -> bool:
+    if comparison == "email":
+        return all(email.kind != "role" for email in record.emails)
+    if comparison == "phone":
+        return all(phone.line in ("mobile", "unknown") for phone in record.phones)
+    return True
 
 
 def frequencies_of(model: MatchModel, comparison: str, records: Sequence[Record]) -> pa.Table:
@@ -143,5 +166,6 @@ def _levels(comparison: Comparison, model: LevelModel, *, with_u: bool) -> Itera
 
 
 def _schema() -> pa.Schema:
-    fields = [("unique_id", pa.int64()), *((comparison.name, pa.string()) for comparison in COMPARISONS)]
-    return pa.schema(fields)
+    names = [comparison.name for comparison in COMPARISONS]
+    values = [(name, pa.string()) for name in names]
+    return pa.schema([("unique_id", pa.int64()), *values, *((f"few_{name}", pa.bool_()) for name in names)])

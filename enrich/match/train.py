@@ -2,7 +2,7 @@
 
 u comes from random pairs, m by expectation maximisation over several blocking rules, the prior from how many
 matches a rule holds and how many of all matches it should hold. What was seen too seldom keeps its stated value:
-that counts as up to `STATED_COUNTS` observations.
+that counts as some observations.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import combinations
+from math import exp2
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,13 @@ from enrich.match.record import Record
 if TYPE_CHECKING:
     from splink import DuckDBAPI, Linker
 
+STATED_MATCHES = 100
+"""The stated m of a comparison weigh like as many matches: a few dozen are no reason to believe anything new."""
 STATED_COUNTS = 5
-"""A stated value weighs like as many observations of its level: a level met a hundred times is learnt, one met
-twice is not."""
+"""A stated u weighs like as many random pairs at its level, or fewer where it is small; and a level met less often
+on both sides keeps the bits that were stated."""
+LEAST_RECORDS = 50
+"""Fewer records teach nothing."""
 LEAST_PAIRS = 50
 """A blocking rule with fewer pairs teaches nothing."""
 LEAST_TERMS = 5
@@ -34,10 +40,13 @@ person can be told from the model file."""
 ROUNDS = 2
 """Random pairs of few records hold pairs of one person, which are taken off u once m and prior are known; the second
 round is with that u."""
+FEW_ROUNDS = 20
 START = 0.1
 """The share of one person's pairs among those of a blocking rule, to begin with; it is learnt."""
 
-_TEACH = ("email", "phone", "name", "national_id", "birth_date", "address")
+_TEACH = ("email", "phone", "name", "national_id", "birth_date")
+"""What is a person's own. Pairs that share a workplace or household are unlike random ones without being one person,
+and would be learnt as such."""
 
 
 class TrainingUnavailable(RuntimeError):
@@ -63,12 +72,13 @@ def train(
 ) -> Trained:
     """Fit the model to records, beginning from `base` (the default model).
 
-    Raises TrainingUnavailable without Splink. Of the customer question only u and the prior are learnt: which
-    pairs are one company without being one person cannot be told without labels.
+    Raises TrainingUnavailable without Splink. Of the customer question only the prior and the frequencies are learnt:
+    which pairs are one company without being one person cannot be told without labels.
     """
     base = base or default_model()
     model = replace(base, frequencies=observed_frequencies(records, base.frequencies))
-    if len(records) < 2:
+    _require_splink()
+    if len(records) < LEAST_RECORDS:
         return Trained(model, len(records), 0, {})
     with _quiet():
         splink = _Splink(records, max_pairs, seed)
@@ -77,10 +87,12 @@ def train(
         blocked: Mapping[str, int] = {}
         for _ in range(ROUNDS):
             matches, prior, blocked = splink.matches_by_level(model, contact)
+            if not blocked:  # nothing to learn from: what is stated stays, but for the prior
+                contact = replace(model.contact, prior=prior_of_few(model, records))
+                break
             stated = replace(model.contact, prior=prior)
             contact = replace(stated, odds=fitted(stated, matches, random))
         customer = replace(model.customer, prior=splink.customer_prior(model.customer))
-        customer = replace(customer, odds=fitted(customer, {}, random))
     pairs = sum(blocked.values())
     made_from = (
         f"Trained on {len(records):,} records: u from {splink.random_pairs:,} random pairs, "
@@ -90,6 +102,14 @@ def train(
     return Trained(whole, len(records), splink.random_pairs, blocked)
 
 
+def _require_splink() -> None:
+    try:
+        import numpy  # noqa: F401  # DuckDB's functions in Python need it
+        import splink  # noqa: F401
+    except ImportError as missing:
+        raise TrainingUnavailable from missing
+
+
 def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Frequencies:
     """Return the stated frequencies, with those of the records for what occurs often enough in them.
 
@@ -97,18 +117,42 @@ def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Freq
     does not make their name common.
     """
     names = {(name.family, name.given, name.text) for record in records for name in record.names}
-    companies = {(company.brand, company.text) for record in records for company in record.companies}
+    companies = {(company.core, company.text) for record in records for company in record.companies}
     return replace(
         stated,
         family={**stated.family, **_shares(Counter(family for family, _, _ in names if family))},
         given={**stated.given, **_shares(Counter(given for _, given, _ in names if given))},
-        company={**stated.company, **_shares(Counter(brand for brand, _ in companies))},
+        company={**stated.company, **_shares(Counter(core for core, _ in companies))},
     )
 
 
 def _shares(counts: Counter[str]) -> dict[int, float]:
     total = counts.total()
     return {term(text): count / total for text, count in counts.items() if count >= LEAST_TERMS}
+
+
+def prior_of_few(model: MatchModel, records: Sequence[Record]) -> float:
+    """Return the prior under which the records hold as many matches as it expects, by the pairs with anything alike.
+
+    For so few of them that nothing else can be learnt.
+    """
+    from enrich.match.splink_settings import table_of
+
+    columns = table_of(records).to_pydict()
+    pairs: set[tuple[int, int]] = set()
+    for comparison in COMPARISONS:
+        groups: dict[str, list[int]] = {}
+        for number, value in enumerate(columns[comparison.name]):
+            if columns[f"few_{comparison.name}"][number]:
+                groups.setdefault(value, []).append(number)
+        pairs.update(pair for group in groups.values() for pair in combinations(group, 2))
+    every = len(records) * (len(records) - 1) / 2
+    prior = model.contact.prior
+    for _ in range(FEW_ROUNDS if pairs else 0):
+        now = model.with_prior(prior)
+        expected = sum((1 / (1 + exp2(-now.weigh(records[i], records[j]))) for i, j in pairs), 0.0)
+        prior = min(max(expected / every, model.contact.prior), 0.5)
+    return prior
 
 
 Counts = Mapping[str, Sequence[float]]
@@ -118,47 +162,39 @@ Counts = Mapping[str, Sequence[float]]
 def fitted(stated: LevelModel, matches: Counts, random: Counts) -> dict[str, tuple[Odds, ...]]:
     """Return m and u by how often matches and random pairs were met at each level.
 
-    Random pairs hold some of one person: they are taken off by the model's prior. A level that was met less
-    than `STATED_COUNTS` times on both sides keeps the bits that were stated.
+    Random pairs hold some of one person: they are taken off by the model's prior.
     """
     odds = {}
     for name, row in stated.odds.items():
-        ms = _mixed([one.m for one in row], matches.get(name, ()))
-        pairs = random.get(name, ())
+        none = [0.0] * len(row)
+        met, pairs = matches.get(name, none), random.get(name, none)
+        ms = _shares_of([n + STATED_MATCHES * one.m for n, one in zip(met, row, strict=True)])
         of_one = [sum(pairs) * stated.prior * m for m in ms]
-        of_two = [max(0.0, count - one) for count, one in zip(pairs, of_one, strict=False)]
-        us = _mixed([one.u for one in row], of_two)
-        met = matches.get(name) or [0.0] * len(row)
-        seldom = [max(pair) < STATED_COUNTS for pair in zip(met, of_two or [0.0] * len(row), strict=True)]
+        of_two = [max(0.0, count - one) for count, one in zip(pairs, of_one, strict=True)]
+        few = [min(one.u * max(sum(of_two), 1), STATED_COUNTS) for one in row]
+        us = _shares_of([n + more for n, more in zip(of_two, few, strict=True)])
+        seldom = [max(pair) < STATED_COUNTS for pair in zip(met, of_two, strict=True)]
         odds[name] = tuple(
-            Odds(m, m / (one.m / one.u) if kept and matches else u)
-            for one, m, u, kept in zip(row, ms, us, seldom, strict=True)
+            Odds(m, m * one.u / one.m if keeps else u)
+            for one, m, u, keeps in zip(row, ms, us, seldom, strict=True)
         )
     return odds
 
 
-def _mixed(stated: Sequence[float], counts: Sequence[float]) -> list[float]:
-    """Return the shares of levels by how often each was met, the stated ones counting as some observations more."""
-    seen = sum(counts)
-    if seen < 1:
-        return list(stated)
-    both = [count + min(before * seen, STATED_COUNTS) for before, count in zip(stated, counts, strict=True)]
-    total = sum(both)
-    return [max(count / total, 1e-12) for count in both]
+def _shares_of(counts: Sequence[float]) -> list[float]:
+    total = sum(counts)
+    return [max(count / total, 1e-12) for count in counts]
 
 
 class _Splink:
     """One DuckDB with the records in it, and the steps of Splink on them."""
 
     def __init__(self, records: Sequence[Record], max_pairs: int, seed: int) -> None:
-        try:
-            import duckdb
-            import numpy  # noqa: F401  # DuckDB's functions in Python need it
-            from splink import DuckDBAPI
+        import duckdb
+        from splink import DuckDBAPI
 
-            from enrich.match import splink_settings
-        except ImportError as missing:
-            raise TrainingUnavailable from missing
+        from enrich.match import splink_settings
+
         self._settings = splink_settings
         self._records = records
         self._max_pairs = max_pairs
@@ -170,7 +206,7 @@ class _Splink:
         table = splink_settings.table_of(records)
         self._input = self._api.register(table)
         self._filled = {c.name: 1 - table[c.name].null_count / len(records) for c in COMPARISONS}
-        self._values = {c.name: table[c.name].to_pylist() for c in COMPARISONS}
+        self._table = table
         self.random_pairs = min(max_pairs, len(records) * (len(records) - 1) // 2)
 
     def random_pairs_by_level(self, model: MatchModel) -> dict[str, list[float]]:
@@ -191,8 +227,6 @@ class _Splink:
         self, model: MatchModel, level: LevelModel
     ) -> tuple[dict[str, list[float]], float, dict[str, int]]:
         """Return how many matches reach each level, the prior, and the pairs of each blocking rule, by EM."""
-        from splink import block_on
-
         linker = self._linker(model, replace(level, prior=START))
         counts = {c.name: [0.0] * len(c.levels) for c in COMPARISONS}
         blocked: dict[str, int] = {}
@@ -201,7 +235,9 @@ class _Splink:
             if (pairs := self._pairs(rule)) < LEAST_PAIRS:
                 continue
             learnt = linker.training.estimate_parameters_using_expectation_maximisation(
-                block_on(rule), max_pairs=self._max_pairs, record_sample_proportion=1.0
+                f"l.{rule} = r.{rule} AND l.few_{rule} AND r.few_{rule}",
+                max_pairs=self._max_pairs,
+                record_sample_proportion=1.0,
             ).core_model_settings
             blocked[rule] = pairs
             matches[rule] = learnt.probability_two_random_records_match * pairs
@@ -221,7 +257,8 @@ class _Splink:
 
     def customer_prior(self, level: LevelModel) -> float:
         """Return the probability that two random records are of one company, by how many name it alike."""
-        pairs = self._pairs("company")
+        groups = Counter(value for value in self._table["company"].to_pylist() if value is not None)
+        pairs = _pairs_in(groups)
         return (
             self._prior(pairs, "company", level.odds["company"][0].m) if pairs >= LEAST_PAIRS else level.prior
         )
@@ -241,8 +278,12 @@ class _Splink:
         return linker
 
     def _pairs(self, rule: str) -> int:
-        groups = Counter(value for value in self._values[rule] if value is not None)
-        return sum(count * (count - 1) // 2 for count in groups.values())
+        table = self._table.select([rule, f"few_{rule}"]).to_pydict()
+        return _pairs_in(Counter(value for value, few in zip(*table.values(), strict=True) if few))
+
+
+def _pairs_in(groups: Counter[str]) -> int:
+    return sum(count * (count - 1) // 2 for count in groups.values())
 
 
 def _share(value: Any) -> float:

@@ -70,12 +70,13 @@ def email_of(received: str) -> Email | None:
     if address is None:
         return None
     local, _, domain = address.partition("@")
-    free = domain in FREE_MAIL or _is_free_mistyped(domain)
+    meant = _meant(domain)
+    free = domain in FREE_MAIL or meant is not None
     if is_example_domain(domain) or local in _NOBODY or (not free and is_disposable(address)):
         return None
     if domain == "googlemail.com":
         domain = "gmail.com"
-    if domain == "gmail.com":
+    if "gmail.com" in (domain, meant):
         local = local.replace(".", "")
     local = local.partition("+")[0] or local
     if is_role_mailbox(local) and not free:
@@ -90,8 +91,9 @@ _MISTYPED = tuple(domain for domain in sorted(FREE_MAIL) if len(domain) >= 9)
 
 
 @lru_cache(maxsize=8192)
-def _is_free_mistyped(domain: str) -> bool:
-    return any(OSA.distance(domain, known, score_cutoff=1) <= 1 for known in _MISTYPED)
+def _meant(domain: str) -> str | None:
+    """Return the free-mail service of which a domain is one slip away, or which it is; None if there is none."""
+    return next((known for known in _MISTYPED if OSA.distance(domain, known, score_cutoff=1) <= 1), None)
 
 
 class BirthDate(NamedTuple):
@@ -104,29 +106,43 @@ class BirthDate(NamedTuple):
     day_number: int
 
 
-_DATE = re.compile(r"^\D{0,3}(\d{1,4})\s*[-/.年\s]\s*(\d{1,2})\s*[-/.月\s]\s*(\d{1,4})(?:\D.*)?$")
+_DATE = re.compile(r"^\D{0,3}(\d{1,4})\s*[-/.年\s]\s*(\d{1,2}|[a-z]{3,9})\s*[-/.月\s,]\s*(\d{1,4})(?:\D.*)?$")
+_AMERICAN = re.compile(r"^([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})$")
 _COMPACT = re.compile(r"^(\d{8})(?:\.0)?$")
+_MONTHS = {
+    month: number for number, month in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+}
 _PLACEHOLDER_DATES = frozenset(
     {"19000101", "19700101", "20000101", "18000101", "99991231", "19000100", "11111111"}
 )
+_THIS_CENTURY = 30
+"""A year of two digits below this is of 2000 on."""
 
 
 def birth_date_of(received: str) -> BirthDate | None:
-    """Read a date of birth, year first or last (day before month where that is plain); None if it is none."""
+    """Read a date of birth, year first or last; day before month where that is plain, else month before day.
+
+    None if it is none. A day or month that cannot be is kept: it is a slip.
+    """
     text = fold(received[:40])
     if match := _COMPACT.match(text):
-        year, month, day = int(match[1][:4]), int(match[1][4:6]), int(match[1][6:])
-    elif match := _DATE.match(text):
-        first, second, third = int(match[1]), int(match[2]), int(match[3])
-        if len(match[1]) == 4:
-            year, month, day = first, second, third
-        elif len(match[3]) == 4:
-            year, month, day = (third, second, first) if first > 12 or "." in text else (third, first, second)
-        else:
-            return None
-    else:
+        parts = (match[1][:4], match[1][4:6], match[1][6:])
+    elif match := _AMERICAN.match(text):
+        parts = (match[3], match[1], match[2])
+    elif (match := _DATE.match(text)) is None:
         return None
-    if not 1880 <= year <= 2100 or day > 39 or month > 39:
+    elif len(match[1]) == 4:
+        parts = (match[1], match[2], match[3])
+    elif len(match[3]) not in (2, 4):
+        return None
+    elif "." in text or int(match[1]) > 12 or match[2].isalpha():
+        parts = (match[3], match[2], match[1])
+    else:
+        parts = (match[3], match[1], match[2])
+    year, month, day = int(parts[0]), _MONTHS.get(parts[1][:3], 0) or _whole(parts[1]), int(parts[2])
+    if len(parts[0]) == 2:
+        year += 2000 if year < _THIS_CENTURY else 1900
+    if not 1880 <= year <= 2100 or not 0 <= month <= 39 or day > 39:
         return None
     digits = f"{year:04}{month:02}{day:02}"
     return (
@@ -134,6 +150,10 @@ def birth_date_of(received: str) -> BirthDate | None:
         if digits in _PLACEHOLDER_DATES
         else BirthDate(digits, year, month, day, year * 372 + month * 31 + day)
     )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else -1
 
 
 def national_id_of(received: str) -> str | None:

@@ -38,10 +38,13 @@ SURNAME_READINGS = {
 
 TITLES = frozenset(
     """
-    mr mrs ms miss mister madam sir dr prof professor herr frau hr fr dipl ing mag dott sig sra sr jr ii iii iv
+    mr mrs ms miss mister madam sir dr prof professor herr frau hr fr dipl ing mag dott sig sra
     phd md mba esq monsieur madame mme mlle señor señora
     """.split()
 )
+
+GENERATIONS = frozenset({"jr", "sr", "junior", "senior", "ii", "iii", "iv"})
+"""What tells a father from a son of the same name."""
 
 LEGAL_FORMS = frozenset(
     """
@@ -150,3 +153,14 @@ def _nicknames() -> NickNamer:
 def full_forms(given: str) -> tuple[str, ...]:
     """Return the names that a given name can be short for, and itself: bob → bert, bob, bobby, robert."""
     return tuple(sorted({given, *_nicknames().canonicals_of(given)}))
+
+
+@cache
+def _known_given_names() -> frozenset[str]:
+    names = _nicknames()
+    return frozenset(names.nickname_lookup) | frozenset(names.canonical_lookup)
+
+
+def is_given_name(word: str) -> bool:
+    """Tell whether a word is a given name by itself: Mark and Mary are two, and no slip of each other."""
+    return word in _known_given_names()

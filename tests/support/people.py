@@ -12,7 +12,10 @@ Fields = dict[str, list[str]]
 
 
 def made_records(count: int, seed: int = 1) -> list[Record]:
-    """Return so many records, half of them of people met before, some fields missing and some mistyped."""
+    """Return so many records, half of them of people met before, some fields missing and some mistyped.
+
+    Their ids begin with the number of the person.
+    """
     chance = random.Random(seed)
     chinese, english = Faker("zh_CN"), Faker("en_US")
     for faker in (chinese, english):
@@ -21,12 +24,19 @@ def made_records(count: int, seed: int = 1) -> list[Record]:
     records = []
     for number in range(count):
         if people and chance.random() < 0.5:
-            fields = _again(chance.choice(people), chance)
+            person = chance.randrange(len(people))
+            fields = _again(people[person], chance)
         else:
+            person = len(people)
             fields = _person(chinese if chance.random() < 0.6 else english, chance)
             people.append(fields)
-        records.append(record_of(str(number), fields))
+        records.append(record_of(f"{person}-{number}", fields))
     return records
+
+
+def same_person(one: Record, other: Record) -> bool:
+    """Tell whether two made records are of one person."""
+    return one.record_id.partition("-")[0] == other.record_id.partition("-")[0]
 
 
 def _person(faker: Faker, chance: random.Random) -> Fields:

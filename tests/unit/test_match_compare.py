@@ -52,6 +52,11 @@ def level(comparison: str, one: str, other: str) -> str:
         ("张伟", "张敏", "family"),
         ("John Smith", "Peter Smith", "family"),
         ("李娜", "Li Wei", "family"),
+        ("Mark Kusha", "Mary Kusha", "family"),
+        ("John Smith Jr.", "John Smith Sr", "family"),
+        ("John Smith Jr.", "John Smith", "exact"),
+        ("Susan Mooney", "Susanne Mooney", "two_typos"),
+        ("Maria Medina-Sentosa", "Maria Sentosa", "part"),
         ("张伟", "李娜", "else"),
         ("John Smith", "Peter Jones", "else"),
         ("张伟", "John Smith", "else"),
@@ -112,8 +117,10 @@ def test_mailboxes(one: str, other: str, expected: str) -> None:
         ("Siemens AG", "SIEMENS Aktiengesellschaft", "core"),
         ("大恒信息", "Daheng Info", "romanised"),
         ("北京大恒信息技术有限公司", "DAHENG Technology Ltd.", "romanised"),
-        ("华为技术有限公司", "华为", "brand"),
-        ("大恒信息技术有限公司", "大恒国际贸易有限公司", "brand"),
+        ("华为技术有限公司", "华为", "short_brand"),
+        ("阿里巴巴网络技术有限公司", "阿里巴巴", "brand"),
+        ("华信", "北京华信", "short_brand"),
+        ("大恒信息技术有限公司", "大恒国际贸易有限公司", "short_brand"),
         ("上海新希望六和饲料", "上海新希望六合饲料", "typo"),
         ("Microsoft Corporation", "Mircosoft", "typo"),
         ("中国石油化工股份有限公司", "中石化", "abbreviation"),
@@ -123,6 +130,8 @@ def test_mailboxes(one: str, other: str, expected: str) -> None:
         ("大恒信息有限公司", "永恒信息有限公司", "else"),
         ("上海大众汽车有限公司", "上海通用汽车有限公司", "else"),
         ("Siemens AG", "Bosch GmbH", "else"),
+        ("Koninklijke Philips Electronics NV", "Koninkijke Phillips", "most_words"),
+        ("ASML Netherlands B.V.", "Hitachi Netherlands B V", "else"),
         ("科技有限公司", "科技有限公司", "missing"),
     ],
 )
@@ -165,6 +174,8 @@ def test_addresses(one: str, other: str, expected: str) -> None:
 def test_identity_numbers() -> None:
     assert level("national_id", "11010119900307803X", "11010119900307803x") == "same"
     assert level("national_id", "110101199003078030", "110101199003078031") == "one_off"
+    assert level("national_id", "110101199003078030", "101101199003078031") == "two_off"
+    assert level("national_id", "48213579", "48215397") == "else"
     assert level("national_id", "110101199003078030", "310101198012011234") == "else"
 
 

@@ -123,6 +123,9 @@ def test_a_mailbox_is_read(text: str, address: str, kind: str) -> None:
         ("25/12/1990", "19901225"),
         ("12/25/1990", "19901225"),
         ("1990-01-02T00:00:00Z", "19900102"),
+        ("10/31/70", "19701031"),
+        ("24-May-11", "20110524"),
+        ("July 4th, 1985", "19850704"),
     ],
 )
 def test_a_date_is_read(text: str, digits: str) -> None:
