@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -140,13 +141,15 @@ def _pairs(records: Sequence[Texts], rule: tuple[str, ...]) -> int:
 
 def _train(linker: Linker, fields: Sequence[str], rules: Sequence[tuple[str, ...]], seed: int) -> None:
     from splink import block_on
+    from splink.internals.exceptions import EMTrainingException
 
     decisive: list[Any] = [block_on(*rule) for rule in _DECISIVE if all(name in fields for name in rule)]
     if decisive:
         linker.training.estimate_probability_two_random_records_match(decisive, recall=RECALL_OF_RULES)
     linker.training.estimate_u_using_random_sampling(max_pairs=_TRAINING_PAIRS, seed=seed)
     for rule in rules:
-        if len(fields) > len(rule):
+        # A rule that Splink cannot learn from (a level never met, a probability of 0) is left out, as a user would.
+        with suppress(EMTrainingException, ValueError):
             linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
 
 

@@ -1,0 +1,1 @@
+"""Data that the benches make themselves: synthetic, the same for the same seed."""
