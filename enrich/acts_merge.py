@@ -74,7 +74,7 @@ def _customers(
     now = _with(now, joined, effects)
     name = now.names[one]
     merged = merge([side.side for side in sides.values()], _active(connection))
-    effects += regrouped(connection, now, command.act_id)
+    effects += regrouped(connection, now, command.act_id, {*atoms[one], *atoms[two]})
     effects += _settled(connection, command, sides, (name, merged), at_us)
     contacts = [_only_contact(connection, many) for many in atoms.values()]
     if all(side.side.kind == "person" for side in sides.values()) and None not in contacts:
@@ -95,7 +95,7 @@ def _contacts(
     effects = _checked(connection, now, groups, "contact_id", although)
     joined = Join(0, make_id("join", command.act_id, "contact"), *names)
     effects.append(_join_row(joined, command, now_us))
-    return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id)]
+    return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id, set(atoms))]
 
 
 def _contacts_too(
@@ -110,7 +110,7 @@ def _contacts_too(
     if parted_pairs(now, mine, others):
         return []
     with_it = replace(now, joins=(*now.joins, joined))
-    return [_join_row(joined, command, at_us), *regrouped(connection, with_it, command.act_id)]
+    return [_join_row(joined, command, at_us), *regrouped(connection, with_it, command.act_id, mine | others)]
 
 
 def _checked(

@@ -316,7 +316,7 @@ def _identity_effects(
         joins=(*(join for join in near.joins if join.join_id not in parting.ended), *bridges),
         parted=near.parted | one.parted,
     )
-    return effects + regrouped(connection, now, command.act_id)
+    return effects + regrouped(connection, now, command.act_id, one.mine | one.others)
 
 
 def _memberships(connection: Connection, cuts: Sequence[Cut], at_us: int) -> list[Effect]:

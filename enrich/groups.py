@@ -66,9 +66,14 @@ def around(connection: Connection, atoms: Iterable[str]) -> Around:
     )
 
 
-def regrouped(connection: Connection, now: Around, act_id: str) -> list[Effect]:
-    """Return the effects that make `alias` say what the joins and partings of `now` lead to."""
-    alias, names = tables.alias, now.names
+def regrouped(connection: Connection, now: Around, act_id: str, changed: AbstractSet[str]) -> list[Effect]:
+    """Return the effects that make `alias` say what the joins and partings of `now` lead to for these atoms.
+
+    They are those that the act has locked. Partings connect them to others, whose groups do not change by it, and
+    which somebody else may be changing meanwhile.
+    """
+    alias = tables.alias
+    names = {atom: name for atom, name in now.names.items() if atom in changed}
     wanted = keys_in(connection, ["old_id"], [(one,) for one in sorted(names)])
     held = {row.old_id: row.now_id for row in connection.execute(select(alias).where(wanted))}
     effects: list[Effect] = []
