@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from enrich.groups import Around, around, kind_of_id, locked_atoms, named, regrouped, rows_by
+from enrich.groups import Around, around, kind_of_id, locked_atoms, locked_contacts, named, regrouped, rows_by
 from enrich.identity import Join, pair
 from enrich.part import Atom, Cut, components, cut, on_both
 from enrich.settle_part import PartedSide, Whole, read_whole, settled, sides_of
@@ -22,7 +22,7 @@ from schemas.resolved import CONTACT_KINDS
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.effects import Close, Effect, Insert
-from store.locks import lock_customers, share_company
+from store.locks import share_company
 from store.present import atoms_of
 
 
@@ -69,7 +69,7 @@ def part(wish: Wish) -> Plan:
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         share_company(connection)
         if kind_of_id(wish.any_id) == "contact":
-            lock_customers(connection, _around_contact(connection, wish.any_id))
+            locked_contacts(connection, [wish.any_id])
         else:
             locked_atoms(connection, [wish.any_id])
         parting = plan_parting(connection, wish, now_us)
@@ -254,14 +254,6 @@ def _contact_cut(found: Sequence[Atom], side: AbstractSet[str], near: Around) ->
 
 def _crosses(join: Join, one: Cut) -> bool:
     return (join.a in one.mine and join.b in one.others) or (join.b in one.mine and join.a in one.others)
-
-
-def _around_contact(connection: Connection, any_id: str) -> set[str]:
-    atoms = atoms_of(connection, [named(connection, any_id)])
-    members = rows_by(connection, tables.membership, "contact_id", atoms, tables.membership.c.to_us.is_(None))
-    customers = {row["customer_id"] for row in members}
-    names = {named(connection, one) for one in customers}
-    return set(atoms_of(connection, names)) | customers
 
 
 def _effects(connection: Connection, command: Command, parting: Parting) -> list[Effect]:
