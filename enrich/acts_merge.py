@@ -14,10 +14,9 @@ from sqlalchemy import Connection, select
 from enrich.groups import (
     Around,
     around,
-    customers_of,
     kind_of_id,
     locked_atoms,
-    named,
+    locked_contacts,
     parted_pairs,
     regrouped,
     rows_by,
@@ -30,7 +29,7 @@ from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Close, Delete, Effect, Insert, Update
-from store.locks import lock_customers, share_company
+from store.locks import share_company
 from store.moves import Held, Move, decided, give, tell
 from store.present import atoms_of, present_ids
 
@@ -74,7 +73,7 @@ def _customers(
     now = _with(now, joined, effects)
     name = now.names[one]
     merged = merge([side.side for side in sides.values()], _active(connection))
-    effects += regrouped(connection, now, command.act_id)
+    effects += regrouped(connection, now, command.act_id, {*atoms[one], *atoms[two]})
     effects += _settled(connection, command, sides, (name, merged), at_us)
     contacts = [_only_contact(connection, many) for many in atoms.values()]
     if all(side.side.kind == "person" for side in sides.values()) and None not in contacts:
@@ -85,17 +84,16 @@ def _customers(
 def _contacts(
     connection: Connection, command: Command, other_id: str, *, although: bool, now_us: int
 ) -> list[Effect]:
-    names = sorted({named(connection, one) for one in (command.scope_id, other_id)})
-    if len(names) < 2:
+    groups_by_name = locked_contacts(connection, [command.scope_id, other_id])
+    if len(groups_by_name) < 2:
         raise ActRefused("one_already", "These are one contact already; see: leadflow match how")
-    atoms = atoms_of(connection, names)
-    lock_customers(connection, customers_of(connection, atoms))
-    groups = tuple(sorted(atom for atom, name in atoms.items() if name == one) for one in names)
+    names, groups = list(groups_by_name), list(groups_by_name.values())
+    atoms = {atom for many in groups for atom in many}
     now = around(connection, atoms)
     effects = _checked(connection, now, groups, "contact_id", although)
     joined = Join(0, make_id("join", command.act_id, "contact"), *names)
     effects.append(_join_row(joined, command, now_us))
-    return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id)]
+    return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id, atoms)]
 
 
 def _contacts_too(
@@ -110,7 +108,7 @@ def _contacts_too(
     if parted_pairs(now, mine, others):
         return []
     with_it = replace(now, joins=(*now.joins, joined))
-    return [_join_row(joined, command, at_us), *regrouped(connection, with_it, command.act_id)]
+    return [_join_row(joined, command, at_us), *regrouped(connection, with_it, command.act_id, mine | others)]
 
 
 def _checked(

@@ -13,16 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from enrich.groups import Around, around, kind_of_id, locked_atoms, named, regrouped, rows_by
+from enrich.follow import bindings_follow, members_follow
+from enrich.groups import Around, around, kind_of_id, locked_atoms, locked_contacts, named, regrouped, rows_by
 from enrich.identity import Join, pair
 from enrich.part import Atom, Cut, components, cut, on_both
-from enrich.settle_part import PartedSide, Whole, read_whole, settled, sides_of
+from enrich.settle_part import PartedSide, settled, sides_of
+from enrich.whole import Whole, read_whole
 from schemas.ids import child_id, make_id
 from schemas.resolved import CONTACT_KINDS
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.effects import Close, Effect, Insert
-from store.locks import lock_customers, share_company
+from store.locks import share_company
 from store.present import atoms_of
 
 
@@ -69,7 +71,7 @@ def part(wish: Wish) -> Plan:
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         share_company(connection)
         if kind_of_id(wish.any_id) == "contact":
-            lock_customers(connection, _around_contact(connection, wish.any_id))
+            locked_contacts(connection, [wish.any_id])
         else:
             locked_atoms(connection, [wish.any_id])
         parting = plan_parting(connection, wish, now_us)
@@ -256,22 +258,14 @@ def _crosses(join: Join, one: Cut) -> bool:
     return (join.a in one.mine and join.b in one.others) or (join.b in one.mine and join.a in one.others)
 
 
-def _around_contact(connection: Connection, any_id: str) -> set[str]:
-    atoms = atoms_of(connection, [named(connection, any_id)])
-    members = rows_by(connection, tables.membership, "contact_id", atoms, tables.membership.c.to_us.is_(None))
-    customers = {row["customer_id"] for row in members}
-    names = {named(connection, one) for one in customers}
-    return set(atoms_of(connection, names)) | customers
-
-
 def _effects(connection: Connection, command: Command, parting: Parting) -> list[Effect]:
     at_us = parting.at_us
     effects: list[Effect] = [Close("joined", (join_id,), at_us) for join_id in parting.ended]
     cuts = [*([parting.customers] if parting.customers else []), *parting.contacts]
     for one, near in zip(cuts, parting.near, strict=True):
         effects += _identity_effects(connection, command, (one, near), parting)
-    effects += _memberships(connection, cuts, at_us)
-    effects += _bindings(connection, cuts, at_us)
+    effects += members_follow(connection, cuts, at_us)
+    effects += bindings_follow(connection, cuts, at_us)
     effects += [
         Insert("identifier_status", {"kind": kind, "value": value, "status": "shared"})
         for kind, value in parting.shared
@@ -316,76 +310,4 @@ def _identity_effects(
         joins=(*(join for join in near.joins if join.join_id not in parting.ended), *bridges),
         parted=near.parted | one.parted,
     )
-    return effects + regrouped(connection, now, command.act_id)
-
-
-def _memberships(connection: Connection, cuts: Sequence[Cut], at_us: int) -> list[Effect]:
-    """Return the effects by which leads follow their atoms, and the relations of contacts to customers theirs."""
-    moved: dict[str, dict[str, str]] = {}
-    for one in cuts:
-        for lead_id, (_, new) in one.moved.items():
-            column = "contact_id" if new.startswith("con_") else "customer_id"
-            moved.setdefault(lead_id, {})[column] = new
-    table = tables.membership
-    effects: list[Effect] = []
-    held = rows_by(connection, table, "lead_id", moved, table.c.to_us.is_(None))
-    now: dict[str, dict[str, Any]] = {}
-    for row in held:
-        new_row = {**row, "from_us": at_us, **moved[row["lead_id"]]}
-        now[row["lead_id"]] = new_row
-        effects += [Close("membership", (row["lead_id"],), at_us), Insert("membership", new_row)]
-    contacts = {row["contact_id"] for row in (*held, *now.values())}
-    return effects + _relations(connection, contacts, now, at_us)
-
-
-def _relations(
-    connection: Connection, contacts: AbstractSet[str], now: dict[str, dict[str, Any]], at_us: int
-) -> list[Effect]:
-    member, relation = tables.membership, tables.contact_customer
-    rows = {
-        row["lead_id"]: row
-        for row in rows_by(connection, member, "contact_id", contacts, member.c.to_us.is_(None))
-    } | now
-    wanted: dict[str, dict[str, str]] = {}
-    for lead_id, row in sorted(rows.items()):
-        if row["contact_id"] in contacts:
-            wanted.setdefault(row["contact_id"], {})[row["customer_id"]] = lead_id
-    held: dict[str, dict[str, bool]] = {}
-    for row in rows_by(connection, relation, "contact_id", contacts, relation.c.to_us.is_(None)):
-        held.setdefault(row["contact_id"], {})[row["customer_id"]] = row["is_primary"]
-    effects: list[Effect] = []
-    for contact_id in sorted(contacts):
-        customers, before = wanted.get(contact_id, {}), held.get(contact_id, {})
-        mainly = _mainly(customers, before)
-        for customer_id, is_primary in sorted(before.items()):
-            if customer_id not in customers or is_primary != (customer_id == mainly):
-                effects.append(Close("contact_customer", (contact_id, customer_id), at_us))
-        for customer_id in sorted(customers):
-            if before.get(customer_id) != (customer_id == mainly):
-                row = {
-                    "contact_id": contact_id,
-                    "customer_id": customer_id,
-                    "from_us": at_us,
-                    "is_primary": customer_id == mainly,
-                }
-                effects.append(Insert("contact_customer", row))
-    return effects
-
-
-def _mainly(customers: dict[str, str], before: dict[str, bool]) -> str | None:
-    """Return whom a contact mainly buys for: as before, else the customer of their latest lead."""
-    kept = next((one for one, is_primary in before.items() if is_primary and one in customers), None)
-    return kept or max(customers, key=lambda one: (customers[one], one), default=None)
-
-
-def _bindings(connection: Connection, cuts: Sequence[Cut], at_us: int) -> list[Effect]:
-    """Return the effects by which identifiers follow the lead that brought them to a new atom."""
-    moved = {(lead_id, old): new for one in cuts for lead_id, (old, new) in one.moved.items()}
-    table = tables.binding
-    effects: list[Effect] = []
-    for row in rows_by(connection, table, "lead_id", {lead for lead, _ in moved}, table.c.to_us.is_(None)):
-        new = moved.get((row["lead_id"], row["target_id"]))
-        if new is not None:
-            effects.append(Close("binding", (row["kind"], row["value"]), at_us))
-            effects.append(Insert("binding", {**row, "from_us": at_us, "target_id": new}))
-    return effects
+    return effects + regrouped(connection, now, command.act_id, one.mine | one.others)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,9 +66,14 @@ def around(connection: Connection, atoms: Iterable[str]) -> Around:
     )
 
 
-def regrouped(connection: Connection, now: Around, act_id: str) -> list[Effect]:
-    """Return the effects that make `alias` say what the joins and partings of `now` lead to."""
-    alias, names = tables.alias, now.names
+def regrouped(connection: Connection, now: Around, act_id: str, changed: AbstractSet[str]) -> list[Effect]:
+    """Return the effects that make `alias` say what the joins and partings of `now` lead to for these atoms.
+
+    They are those that the act has locked. Partings connect them to others, whose groups do not change by it, and
+    which somebody else may be changing meanwhile.
+    """
+    alias = tables.alias
+    names = {atom: name for atom, name in now.names.items() if atom in changed}
     wanted = keys_in(connection, ["old_id"], [(one,) for one in sorted(names)])
     held = {row.old_id: row.now_id for row in connection.execute(select(alias).where(wanted))}
     effects: list[Effect] = []
@@ -101,20 +106,39 @@ def named(connection: Connection, any_id: str) -> str:
 
 def locked_atoms(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """Lock customers, each given by any of its ids, and return the present id of each with its atoms."""
-    for _ in range(LOOKS):
+    return _locked(connection, ids, set)
+
+
+def locked_contacts(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Lock the customers of contacts, each given by any of its ids; return the present id of each with its atoms."""
+
+    def customers(atoms: Iterable[str]) -> set[str]:
+        mine = customers_of(connection, atoms)
+        return mine | atoms_of(connection, present_ids(connection, mine).values()).keys()
+
+    return _locked(connection, ids, customers)
+
+
+def _locked(
+    connection: Connection, ids: Sequence[str], customers_of_atoms: Callable[[Iterable[str]], set[str]]
+) -> dict[str, list[str]]:
+    """Lock, and read again what may have changed while others had the lock; they may have changed whom to lock."""
+
+    def read() -> tuple[dict[str, list[str]], set[str]]:
         names = {named(connection, one) for one in ids}
-        atoms = atoms_of(connection, names)
-        if not lock_customers(connection, atoms):
-            break
-        again = {named(connection, one) for one in ids}
-        if atoms_of(connection, again) == atoms:
-            break
-    else:
-        raise Conflict("alias")
-    found: dict[str, list[str]] = {name: [] for name in sorted(names)}
-    for atom, name in sorted(atoms.items()):
-        found[name].append(atom)
-    return found
+        found: dict[str, list[str]] = {name: [] for name in sorted(names)}
+        for atom, name in sorted(atoms_of(connection, names).items()):
+            found.setdefault(name, []).append(atom)
+        return found, customers_of_atoms([atom for atoms in found.values() for atom in atoms])
+
+    seen = read()
+    for _ in range(LOOKS):
+        if not lock_customers(connection, seen[1]):
+            return seen[0]
+        before, seen = seen, read()
+        if seen == before:
+            return seen[0]
+    raise Conflict("alias")
 
 
 def customers_of(connection: Connection, contacts: Iterable[str]) -> set[str]:

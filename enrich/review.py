@@ -12,15 +12,14 @@ from sqlalchemy import Connection, func, select
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.crowded import TOO_MANY, Key, is_on_too_many, merged_alone
-from enrich.groups import named, rows_by
+from enrich.groups import kind_of_id, locked_atoms, locked_contacts, rows_by
 from enrich.identity import pair, partings
 from schemas.ids import make_id
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert, Update
-from store.locks import lock_customers
-from store.present import atoms_of, present_ids
+from store.present import present_ids
 
 Answer = Literal["same", "apart", "skip"]
 
@@ -148,15 +147,13 @@ def answer(said: Answer) -> Plan:
 
 
 def _keep_apart(connection: Connection, command: Command, two: tuple[str, str]) -> list[Effect]:
-    one, other = (named(connection, any_id) for any_id in two)
-    if one == other:
+    locked = locked_contacts if kind_of_id(two[0]) == "contact" else locked_atoms
+    groups = locked(connection, two)
+    if len(groups) < 2:
         raise ActRefused("one_already", "These are one already; part them: leadflow match unmerge")
-    atoms = atoms_of(connection, [one, other])
-    lock_customers(connection, atoms)
-    sides = [{atom for atom, name in atoms.items() if name == side} for side in (one, other)]
+    one, other = (set(atoms) for atoms in groups.values())
     return [
-        Insert("parted", {"a": a, "b": b, "act_id": command.act_id})
-        for a, b in sorted(partings(sides[0], sides[1]))
+        Insert("parted", {"a": a, "b": b, "act_id": command.act_id}) for a, b in sorted(partings(one, other))
     ]
 
 

@@ -63,8 +63,10 @@ def open_task(connection: Connection, task_id: str) -> dict[str, Any]:
     row = connection.execute(asked).mappings().one_or_none()
     if row is None:
         raise ActRefused("unknown_task", f"There is no task {task_id}.")
-    if lock_customers(connection, [row["customer_id"]]):
-        row = connection.execute(asked).mappings().one()
+    while lock_customers(connection, [row["customer_id"]]):
+        before, row = row, connection.execute(asked).mappings().one()
+        if row["customer_id"] == before["customer_id"]:
+            break  # else it was merged or parted meanwhile
     if row["state"] != "open":
         raise ActRefused("task_ended", f"Task {task_id} is {row['state']} already; reload the inbox.")
     return dict(row)

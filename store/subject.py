@@ -66,7 +66,8 @@ def _acts(connection: Connection, told: dict[str, Any]) -> list[dict[str, Any]]:
 def _rows(connection: Connection, table: Any, column: str, keys: Any) -> list[dict[str, Any]]:
     wanted = keys_in(connection, [column], [(one,) for one in sorted(set(keys))])
     ordered = select(table).where(wanted).order_by(*table.primary_key.columns)
-    return [_readable(dict(row)) for row in connection.execute(ordered).mappings()]
+    rows = connection.execute(ordered).mappings()
+    return [_readable({str(key): value for key, value in row.items()}) for row in rows]
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
