@@ -226,7 +226,7 @@ def _understood(lead: Lead, company: Company) -> Understood:
         identifiers,
         classify(lead, region_of(fields), company),
         junk_of(lead, identifiers),
-        compared(lead),
+        compared(lead) if company.matching != "off" else None,
     )
 
 
@@ -248,7 +248,7 @@ def _alike(understood: Understood, facts: ResolveFacts) -> Alike:
         return NOBODY
     if customer is not None and facts.now(customer.id) not in facts.kinds:
         return NOBODY
-    return alike
+    return alike if facts.scoring.company.matching == "join" else facts.neighbourhood.only_asked(alike)
 
 
 def _score(resolved: ResolvedLead, scoring: Scoring) -> Score:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from enrich.match.cluster import Found
 from enrich.match.pack import pack, unpack
 from enrich.match.record import Record
 from enrich.similar import (
@@ -76,6 +77,13 @@ class Neighbourhood:
             answer = similar(one.record, (self.near[other] for other in sorted(found)), self.judge)
             self._answers[one.record.record_id] = found, answer
         return answer
+
+    def only_asked(self, alike: Alike) -> Alike:
+        """Return the answer of a company where a person decides: everybody found is to be reviewed, nobody joined."""
+        found = [alike.contact] if alike.contact else [alike.customer] if alike.customer else []
+        of = {one.contact_id: one.customer_id for one in self.near.values()}
+        sure = tuple(Found(of.get(one.id, one.id), one.bits) for one in found)
+        return Alike(review=(*sure, *(one for one in alike.review if one.id not in {two.id for two in sure})))
 
     def add(self, one: Compared, contact_id: str, customer_id: str) -> Iterator[Effect]:
         """Let the leads that follow find this one, and yield the rows that keep it so."""

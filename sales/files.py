@@ -57,6 +57,7 @@ from schemas.company import (
     Choice,
     Company,
     Industry,
+    Matching,
     Member,
     Person,
     Product,
@@ -374,6 +375,12 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[object], bool], str, str]] = {
         lambda value: type(value) is int and value > 0,
         "a whole number of minutes, such as 30",
         "分钟数（整数），如 30",
+    ),
+    "matching": (
+        "matching",
+        lambda value: value in get_args(Matching),
+        '"off", "review" or "join"',
+        '"off"、"review" 或 "join"',
     ),
     "grades": (
         "grades",

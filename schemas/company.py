@@ -22,6 +22,7 @@ T = TypeVar("T")
 UnitKind = Literal["company", "branch", "department", "team"]
 AliasKind = Literal["utm", "click", "tag", "dialled", "list", "heard"]
 ALIAS_KINDS: tuple[AliasKind, ...] = get_args(AliasKind)
+Matching = Literal["off", "review", "join"]
 ChoiceList = Literal["outcome", "return", "no_need", "not_a_lead", "move"]
 """The lists to choose from: outcomes of a task, and the reasons for a return, a lost lead, a move."""
 
@@ -260,6 +261,10 @@ class Company(Frozen):
     )
     score_csv: str | None = Field(None, description="The company's own table of points; see schemas.score")
     segments_csv: str | None = Field(None, description="Customer segments; see schemas.segments")
+    matching: Matching = Field(
+        "review",
+        description="What the match model may do: nothing, ask a person, or join by itself what is sure",
+    )
     grades: tuple[int, int, int] = Field((70, 40, 15), description="Least points for grade A, B and C")
     required: tuple[FieldName, ...] = Field(
         ("full_name", "phone", "company", "city", "product"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -37,7 +38,7 @@ COMPANY = small_company(
     segments_csv=SEGMENTS,
     required=("full_name", "phone", "company", "product"),
 )
-GOOD = {
+GOOD: dict[str, Any] = {
     "name": "张伟",
     "phone": "13900001234",
     "company": "苏州甜源食品有限公司",

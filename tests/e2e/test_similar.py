@@ -11,7 +11,7 @@ import pytest
 from schemas.capture import Capture
 from store.acts_erase import erase_rows, find_erasure
 from store.database import Database
-from tests.support.rig import DAY, MONDAY_10, Rig, post
+from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -19,7 +19,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     store: Database | None = None
     if request.param == "postgresql":
         store = request.getfixturevalue("clean_postgres")
-    made = Rig(tmp_path, store=store)
+    made = Rig(tmp_path, store=store, company=small_company(matching="join"))
     yield made
     made.files.doors.close()
     if store is None:
@@ -54,6 +54,22 @@ def test_the_same_person_with_another_number_is_the_same_customer_and_the_story_
     assert evidence["pointed_at"] == first[0]
     assert float(evidence["value"]) > 6.6
     assert evidence["used"]
+
+
+def test_where_a_person_decides_everybody_found_is_listed_and_nobody_joined(tmp_path: Path) -> None:
+    again = {"name": "歐陽靜怡", "phone": "13987654321", "company": "大恒信息", "city": "北京市"}
+    rig = Rig(tmp_path, company=small_company(matching="review"))
+    first, second = who(rig, form(1, **OUYANG), form(2, **again))
+    assert first[0] != second[0]
+    (review,) = rig.rows("review")
+    assert {review["a"], review["b"]} == {first[1], second[1]}
+    (tmp_path / "off").mkdir()
+    off = Rig(tmp_path / "off", company=small_company(matching="off"))
+    who(off, form(1, **OUYANG), form(2, **again))
+    assert off.rows("review") == off.rows("match_record") == []
+    for one in (rig, off):
+        one.files.doors.close()
+        one.files.store.close()
 
 
 def test_a_mistyped_number_under_the_same_rare_name_is_the_same_person(rig: Rig) -> None:
