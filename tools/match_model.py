@@ -14,7 +14,7 @@ from faker.providers.person.zh_CN import Provider as Chinese
 
 from enrich.match.compare import COMPARISONS
 from enrich.match.frequency import Frequencies, term
-from enrich.match.model import LevelModel, MatchModel, Odds
+from enrich.match.model import LevelModel, Limited, MatchModel, Odds
 from enrich.match.story_texts import COMPARISON_TEXTS, LEVEL_TEXTS
 
 PATH = Path("enrich/data/match_model.json")
@@ -23,7 +23,8 @@ PAGE = Path("docs/matching.md")
 BEGIN, END = "<!-- levels: made by python -m tools.match_model -->\n", "<!-- end of levels -->\n"
 
 PRIOR = 1 / 50_000
-SHARED_MOST_BITS = -5.0
+LIMIT_CONTACT = -5.0
+LIMIT_CUSTOMER = 2.0
 
 Stated = Mapping[str, Mapping[str, tuple[float, float]]]
 
@@ -157,16 +158,16 @@ CHINESE_GIVEN = (0.003, 0.001)
 def stated_model() -> MatchModel:
     """Return the default model."""
     return MatchModel(
-        _level(CONTACT, {"name": 1.0, "company": 1.0}, SHARED_MOST_BITS),
-        _level(CUSTOMER, {"name": 0.5, "company": 1.0}, None),
+        _level(CONTACT, {"name": 1.0, "company": 1.0}, "shared", LIMIT_CONTACT),
+        _level(CUSTOMER, {"name": 0.5, "company": 1.0}, "personal", LIMIT_CUSTOMER),
         _frequencies(),
         "Stated values: docs/matching.md says why each is what it is.",
     )
 
 
-def _level(stated: Stated, weights: Mapping[str, float], most: float | None) -> LevelModel:
+def _level(stated: Stated, weights: Mapping[str, float], limited: Limited, bits: float) -> LevelModel:
     odds = {c.name: _with_rest([stated[c.name][level] for level in c.levels[:-1]]) for c in COMPARISONS}
-    return LevelModel(PRIOR, odds, weights, most)
+    return LevelModel(PRIOR, odds, weights, limited, bits)
 
 
 def _with_rest(stated: list[tuple[float, float]]) -> tuple[Odds, ...]:

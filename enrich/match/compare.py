@@ -49,6 +49,12 @@ class Comparison:
     """Levels that members of one family reach: of the name, what tells them apart; of others, what they share."""
     frequent: frozenset[str] = frozenset()
     """Levels that are worth more, the rarer the value is."""
+    personal: bool = False
+    """It compares what is a person's own; all but what is shared."""
+
+    def is_personal(self, level: str) -> bool:
+        """Tell whether a level shows one person, wherever they work."""
+        return self.personal and level not in self.shared
 
 
 T = TypeVar("T")
@@ -141,6 +147,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         _name,
         kin=frozenset({"family", "one_character"}),
         frequent=frozenset({"exact", "written_otherwise"}),
+        personal=True,
     ),
     Comparison(
         "phone",
@@ -148,6 +155,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         _phone,
         frozenset({"same_landline", "same_exchange"}),
         kin=frozenset({"same", "one_digit", "same_extension"}),
+        personal=True,
     ),
     Comparison(
         "email",
@@ -155,13 +163,14 @@ COMPARISONS: tuple[Comparison, ...] = (
         _email,
         frozenset({"same_role", "same_domain"}),
         kin=frozenset({"same", "typo"}),
+        personal=True,
     ),
     Comparison(
         "company", COMPANY_LEVELS, _company, frozenset(COMPANY_LEVELS[:-1]), frequent=frozenset({"exact"})
     ),
     Comparison("address", ADDRESS_LEVELS, _address, frozenset(ADDRESS_LEVELS[:-1])),
     Comparison("area", AREA_LEVELS, area_level, frozenset(AREA_LEVELS[:-1])),
-    Comparison("birth_date", BIRTH_LEVELS, _birth_date),
-    Comparison("national_id", ID_LEVELS, _national_id),
+    Comparison("birth_date", BIRTH_LEVELS, _birth_date, personal=True),
+    Comparison("national_id", ID_LEVELS, _national_id, personal=True),
     Comparison("other", OTHER_LEVELS, _other),
 )

@@ -51,15 +51,27 @@ def company_pair(x: Company, y: Company) -> int:
             return ABBREVIATION
     elif y.initials == x.core or x.initials == y.core:
         return ABBREVIATION
+    return _overlap(x, y)
+
+
+def _overlap(x: Company, y: Company) -> int:
     common = len(x.words & y.words)
     more, fewer = max(len(x.words), len(y.words)), min(len(x.words), len(y.words))
     if not x.chinese and common < fewer:
         common += _slips(x.words - y.words, y.words - x.words)
     if not common:
         return ELSE
+    if x.chinese and _ends_with(x.core, y.core):
+        return MOST_WORDS
     if common * 3 >= more * 2 or (common == fewer and fewer > 1):
         return MOST_WORDS
     return SOME_WORDS if common * 3 >= more else ELSE
+
+
+def _ends_with(one: str, other: str) -> bool:
+    """武武汉智源自动化设备: something stands before the whole of the other."""
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    return len(short) >= 5 and long.endswith(short)
 
 
 def _slips(xs: frozenset[str], ys: frozenset[str]) -> int:

@@ -91,7 +91,8 @@ def id_pair(x: str, y: str) -> int:
 
 
 ADDRESS_LEVELS = ("same", "most_words", "some_words", "else")
-"""most_words: 2 in 3 words are common and no number differs; some_words: 1 in 3, numbers aside."""
+"""most_words: 2 in 3 words are common and no number differs; some_words: 1 in 3, and not all
+numbers other (another house of the street)."""
 
 
 def address_pair(x: Address, y: Address) -> int:
@@ -105,7 +106,8 @@ def address_pair(x: Address, y: Address) -> int:
     numbers_agree = x.numbers <= y.numbers or y.numbers <= x.numbers
     if numbers_agree and (common * 3 >= more * 2 or (common == fewer and fewer > 2)):
         return 1
-    return 2 if common * 3 >= more else 3
+    neighbours = x.numbers and y.numbers and x.numbers.isdisjoint(y.numbers)
+    return 2 if common * 3 >= more and not neighbours else 3
 
 
 AREA_LEVELS = ("postcode", "city", "postcode_near", "city_typo", "region", "else")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from math import inf, log2
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import orjson
 
@@ -22,6 +22,8 @@ from enrich.match.record import Record
 
 Level = Literal["contact", "customer"]
 """The question asked: are these one person, or one customer (the company they buy for)?"""
+
+Limited = Literal["shared", "personal"]
 
 FORMAT = "leadflow.match_model.v1"
 
@@ -33,9 +35,9 @@ class Odds(NamedTuple):
     u: float
 
 
-OWN, SHARED, KIN, SHOWS_KIN, FREQUENT = range(5)
-"""What bits of a level are: of the person alone; of a workplace or household; of the household if the two are kin;
-of the person, and showing that the two are kin; or to be reckoned by how frequent the value is."""
+FREE, LIMITED, KIN, SHOWS_KIN, FREQUENT = range(5)
+"""What the bits of a level are: added as they are; part of the one fact that is limited; part of it if the two are
+kin; a sign that they are; or to be reckoned by how frequent the value is."""
 
 
 class _Row(NamedTuple):
@@ -45,6 +47,8 @@ class _Row(NamedTuple):
     bits: tuple[float, ...]
     kinds: tuple[int, ...]
     number: int
+    rare_is_limited: bool
+    """Bits reckoned by frequency are part of the one fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,23 @@ class LevelModel:
     """By comparison, in the order of its levels."""
     frequency_weight: Mapping[str, float] = field(default_factory=dict)
     """How far the rarity of a value counts where it is the same, 0 to 1, by comparison."""
-    shared_most_bits: float | None = None
-    """Prior and shared evidence come to no more than this together; None: no such limit."""
+    limited: Limited = "shared"
+    """What counts as one fact: what people share, or what is a person's own."""
+    limit_bits: float | None = None
+    """Prior and what is limited come to no more than this together; None: no such limit."""
 
     bits: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
     """By comparison and level; the last entry, 0, is that of MISSING (-1)."""
     prior_bits: float = field(init=False, repr=False)
     """log2 of the prior odds."""
     room: float = field(init=False, repr=False)
-    """Bits that shared evidence can bring."""
+    """Bits that limited evidence can bring."""
     rows: tuple[_Row, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         bits = tuple((*(log2(one.m / one.u) for one in self.odds[c.name]), 0.0) for c in COMPARISONS)
         prior = log2(self.prior / (1 - self.prior))
-        most = inf if self.shared_most_bits is None else self.shared_most_bits - prior
+        most = inf if self.limit_bits is None else self.limit_bits - prior
         put = object.__setattr__  # derived once, and frozen from then on
         put(self, "bits", bits)
         put(self, "prior_bits", prior)
@@ -82,24 +88,28 @@ class LevelModel:
         comparison = COMPARISONS[number]
         by_frequency = comparison.frequent if self.frequency_weight.get(comparison.name, 0.0) > 0 else ()
 
+        def is_limited(level: str) -> bool:
+            return (level in comparison.shared) if self.limited == "shared" else comparison.is_personal(level)
+
         def kind(level: str, worth: float) -> int:
             if level in by_frequency:
                 return FREQUENT
-            if level in comparison.kin:
+            if self.limited == "shared" and level in comparison.kin:
                 return KIN if number else SHOWS_KIN
-            return SHARED if level in comparison.shared and worth > 0 else OWN
+            return LIMITED if is_limited(level) and worth > 0 else FREE
 
         kinds = tuple(map(kind, comparison.levels, bits))
-        return _Row(comparison.level, bits, kinds, number)
+        rare = any(is_limited(level) for level in by_frequency)
+        return _Row(comparison.level, bits, kinds, number, rare)
 
 
 class Evidence(NamedTuple):
-    """What one comparison of a pair brings: level (-1 missing), bits, and whether people share such a thing."""
+    """What one comparison of a pair brings: level (-1 missing), bits, and whether it is part of the one fact."""
 
     comparison: str
     level: int
     bits: float
-    shared: bool
+    limited: bool
     frequency: float | None = None
     """The share of records with this value, where the value's rarity counts."""
 
@@ -123,23 +133,24 @@ class MatchModel:
 
         What colleagues or a household share (company, its mail domain, its switchboard, address, area; where the
         surname agrees and the given name does not, mailbox and telephone too) is one fact and not five: with the
-        prior it comes to no more than `shared_most_bits`, so that something of the person must decide. The customer
-        question is the contact question unless both sides name a company.
+        prior it comes to no more than `limit_bits`, so that something of the person must decide. Of the customer
+        question it is the other way round: all that shows one person is one fact, since people move. That question
+        is the contact question unless both sides name a company.
         """
         model = self.of(a, b, level)
         total, common, are_kin = model.prior_bits, 0.0, False
-        for level_of, bits, kinds, number in model.rows:
+        for level_of, bits, kinds, number, rare_is_limited in model.rows:
             found = level_of(a, b)
             if found < 0:
                 continue
             kind = kinds[found]
-            if kind == OWN:
+            if kind == FREE:
                 total += bits[found]
-            elif kind == SHARED or (kind == KIN and are_kin):
+            elif kind == LIMITED or (kind == KIN and are_kin):
                 common += bits[found]
             elif kind == FREQUENT:
                 rare = self._rarity(model, number, found, a, b)[0]
-                if rare > 0 and COMPARISONS[number].shared:
+                if rare > 0 and rare_is_limited:
                     common += rare
                 else:
                     total += rare
@@ -149,7 +160,7 @@ class MatchModel:
         return total + min(common, model.room)
 
     def evidence(self, a: Record, b: Record, level: Level = "contact") -> tuple[Evidence, ...]:
-        """Return what each comparison brings, before what is shared is limited."""
+        """Return what each comparison brings, before the limit."""
         model, levels = self.of(a, b, level), self.levels(a, b)
         are_kin = levels[0] != MISSING and model.rows[0].kinds[levels[0]] == SHOWS_KIN
         return tuple(
@@ -158,12 +169,11 @@ class MatchModel:
         )
 
     def limit(self, evidence: Sequence[Evidence], model: LevelModel) -> float:
-        """Return the bits that shared evidence brings too much: 0 or less, to be added to the sum."""
-        shared = sum(one.bits for one in evidence if one.shared)
-        return min(0.0, model.room - shared)
+        """Return the bits that the one fact brings too much: 0 or less, to be added to the sum."""
+        return min(0.0, model.room - sum(one.bits for one in evidence if one.limited))
 
     def sum_of(self, a: Record, b: Record, level: Level = "contact") -> float:
-        """Return prior and evidence without the limit on what is shared: what Splink computes of this model."""
+        """Return prior and evidence without the limit: what Splink computes of this model."""
         return self.of(a, b, level).prior_bits + sum(one.bits for one in self.evidence(a, b, level))
 
     def of(self, a: Record, b: Record, level: Level) -> LevelModel:
@@ -185,8 +195,8 @@ class MatchModel:
         bits, kind = model.bits[number][found], model.rows[number].kinds[found]
         if kind == FREQUENT:
             bits, frequency = self._rarity(model, number, found, *pair)
-            return Evidence(name, found, bits, bits > 0 and bool(COMPARISONS[number].shared), frequency)
-        return Evidence(name, found, bits, kind == SHARED or (kind == KIN and are_kin))
+            return Evidence(name, found, bits, bits > 0 and model.rows[number].rare_is_limited, frequency)
+        return Evidence(name, found, bits, kind == LIMITED or (kind == KIN and are_kin))
 
     def _rarity(
         self, model: LevelModel, number: int, found: int, a: Record, b: Record
@@ -247,7 +257,8 @@ def default_model() -> MatchModel:
 def _dumped(model: LevelModel) -> dict[str, Any]:
     return {
         "prior": model.prior,
-        "shared_most_bits": model.shared_most_bits,
+        "limited": model.limited,
+        "limit_bits": model.limit_bits,
         "frequency_weight": dict(model.frequency_weight),
         "comparisons": {
             c.name: {
@@ -263,4 +274,6 @@ def _loaded(read: dict[str, Any]) -> LevelModel:
     odds = {
         c.name: tuple(Odds(**read["comparisons"][c.name][level]) for level in c.levels) for c in COMPARISONS
     }
-    return LevelModel(read["prior"], odds, read["frequency_weight"], read["shared_most_bits"])
+    if read["limited"] not in get_args(Limited):
+        raise NotAModel(f"limited is {read['limited']!r}, not one of {', '.join(get_args(Limited))}")
+    return LevelModel(read["prior"], odds, read["frequency_weight"], read["limited"], read["limit_bits"])

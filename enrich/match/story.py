@@ -23,7 +23,8 @@ class Line:
     one: str
     other: str
     bits: float
-    shared: bool
+    limited: bool
+    """It is part of the one fact that `limit_bits` is about."""
     frequency: float | None
     """The share of records with this value, where its rarity counts."""
 
@@ -39,7 +40,7 @@ class Story:
     silent: tuple[str, ...]
     """The comparisons for which a value is missing on either side."""
     limit_bits: float
-    """0 or less: what colleagues or a household share counts as one fact."""
+    """0 or less: what colleagues or a household share counts as one fact; of customers, what shows one person."""
 
     @property
     def total(self) -> float:
@@ -70,7 +71,7 @@ class Story:
             name, level = COMPARISON_TEXTS[line.comparison][zh], LEVEL_TEXTS[line.comparison, line.level][zh]
             rows.append(f"{line.bits:+8.2f}  {name}{'：' if zh else ': '}{level}")
         if self.limit_bits:
-            rows.append(f"{self.limit_bits:+8.2f}  {_LIMIT[zh]}")
+            rows.append(f"{self.limit_bits:+8.2f}  {_LIMIT[self.question][zh]}")
         return tuple(rows)
 
 
@@ -79,7 +80,7 @@ def story_of(model: MatchModel, a: Record, b: Record, level: Level = "contact") 
     used = model.of(a, b, level)
     evidence = model.evidence(a, b, level)
     lines = tuple(
-        Line(c.name, c.levels[e.level], _shown(c.name, a), _shown(c.name, b), e.bits, e.shared, e.frequency)
+        Line(c.name, c.levels[e.level], _shown(c.name, a), _shown(c.name, b), e.bits, e.limited, e.frequency)
         for c, e in zip(COMPARISONS, evidence, strict=True)
         if e.level != MISSING
     )
@@ -89,7 +90,16 @@ def story_of(model: MatchModel, a: Record, b: Record, level: Level = "contact") 
 
 
 _MOST_SHOWN = 3
-_LIMIT = ("what a workplace or household shares counts as one fact", "同单位或同住址者共有的信息只算一项")
+_LIMIT = {
+    "contact": (
+        "what a workplace or household shares counts as one fact",
+        "同单位或同住址者共有的信息只算一项",
+    ),
+    "customer": (
+        "what shows one person counts as one fact: people move",
+        "表明为同一人的信息只算一项：人会换单位",
+    ),
+}
 
 
 def _shown(comparison: str, record: Record) -> str:
@@ -130,7 +140,7 @@ def _english(story: Story) -> tuple[str, ...]:
         rare = f", 1 in {1 / line.frequency:,.0f}" if line.frequency else ""
         rows.append(f"{line.bits:+8.2f}  {name}: {level}{rare}  [{line.one} | {line.other}]")
     if story.limit_bits:
-        rows.append(f"{story.limit_bits:+8.2f}  {_LIMIT[0]}")
+        rows.append(f"{story.limit_bits:+8.2f}  {_LIMIT[story.question][0]}")
     rows.append(f"{story.total:+8.2f}  bits: {_percent(story.probability)} that they are {who}")
     if story.silent:
         names = ", ".join(COMPARISON_TEXTS[name][0] for name in story.silent)
@@ -146,7 +156,7 @@ def _chinese(story: Story) -> tuple[str, ...]:
         rare = f"，约 {1 / line.frequency:,.0f} 人中有 1 人" if line.frequency else ""
         rows.append(f"{line.bits:+8.2f}  {name}：{level}{rare}  〔{line.one} | {line.other}〕")
     if story.limit_bits:
-        rows.append(f"{story.limit_bits:+8.2f}  {_LIMIT[1]}")
+        rows.append(f"{story.limit_bits:+8.2f}  {_LIMIT[story.question][1]}")
     rows.append(f"{story.total:+8.2f}  比特：{who}的概率为 {_percent(story.probability)}")
     if story.silent:
         names = "、".join(COMPARISON_TEXTS[name][1] for name in story.silent)

@@ -72,7 +72,8 @@ def email_of(received: str) -> Email | None:
     local, _, domain = address.partition("@")
     meant = _meant(domain)
     free = domain in FREE_MAIL or meant is not None
-    if is_example_domain(domain) or local in _NOBODY or (not free and is_disposable(address)):
+    typed = len(local) <= 4 and domain.startswith(local + ".")  # a@a.com, 123@123.com
+    if typed or local in _NOBODY or is_example_domain(domain) or (not free and is_disposable(address)):
         return None
     if domain == "googlemail.com":
         domain = "gmail.com"

@@ -103,7 +103,7 @@ EVERYWHERE = [
     ("name", "text"),
     [(name, text) for name in FIELDS for text in EVERYWHERE]
     + [("phone", one) for one in ("13800138000", "11111111111", "021-88888888", "12345678", "1", "000-0000-0000")]
-    + [("email", one) for one in ("test@test.com", "test@163.com", "someone@example.com", "a@mailinator.com", "@")]
+    + [("email", one) for one in ("test@test.com", "test@163.com", "someone@example.com", "a@mailinator.com", "a@a.com", "123@123.com", "@")]
     + [("national_id", one) for one in ("123456", "000000000000000000", "12345678")]
     + [("birth_date", one) for one in ("1900-01-01", "1970-01-01", "0000-00-00", "9999-12-31", "11111111")]
     + [("company", one) for one in ("个体", "个人", "self-employed", "有限公司", "公司", "Ltd.")]

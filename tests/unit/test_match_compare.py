@@ -128,6 +128,7 @@ def test_mailboxes(one: str, other: str, expected: str) -> None:
         ("北京大恒信息技术有限公司", "北京大恒信息技术有限公司上海分公司", "branch"),
         ("北京华联超市", "上海华联超市", "branch"),
         ("大恒信息有限公司", "永恒信息有限公司", "else"),
+        ("武汉智源自动化设备集团有限公司", "武武汉智源自动化设备集团有限公司", "most_words"),
         ("上海大众汽车有限公司", "上海通用汽车有限公司", "else"),
         ("Siemens AG", "Bosch GmbH", "else"),
         ("Koninklijke Philips Electronics NV", "Koninkijke Phillips", "most_words"),
@@ -163,7 +164,9 @@ def test_birth_dates(one: str, other: str, expected: str) -> None:
         ("海淀区中关村大街1号", "北京市海淀区中关村大街1号", "same"),
         ("中关村大街1号海龙大厦8层", "中关村大街1号海龙大厦", "most_words"),
         ("12 High Street, Flat 3", "12 High St", "most_words"),
-        ("12 High Street", "14 High Street", "some_words"),
+        ("12 High Street", "14 High Street", "else"),
+        ("科技园路367号7栋1802室", "科技园路41号25栋351室", "else"),
+        ("12 High Street, Flat 3", "12 High Road, Garden House 4", "some_words"),
         ("中关村大街1号", "世纪大道100号", "else"),
     ],
 )

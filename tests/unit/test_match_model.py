@@ -12,7 +12,7 @@ from enrich.match.frequency import Frequencies, term
 from enrich.match.model import LevelModel, NotAModel, default_model, load_model
 from enrich.match.names import name_of
 from enrich.match.record import Record, record_of
-from tools.match_model import PAGE, PATH, SHARED_MOST_BITS, stated_model, with_levels
+from tools.match_model import LIMIT_CONTACT, PAGE, PATH, stated_model, with_levels
 
 MODEL = default_model()
 
@@ -117,9 +117,9 @@ def test_what_a_workplace_shares_counts_as_one_fact() -> None:
     """Company, mail domain, switchboard, address and city together: no more than the stated limit."""
     nameless = record(email="info@daheng-info.cn", **WORKPLACE)
     weight = MODEL.weigh(nameless, nameless)
-    assert weight == pytest.approx(SHARED_MOST_BITS)
+    assert weight == pytest.approx(LIMIT_CONTACT)
     assert MODEL.sum_of(nameless, nameless) > 10
-    free = replace(MODEL, contact=replace(MODEL.contact, shared_most_bits=None))
+    free = replace(MODEL, contact=replace(MODEL.contact, limit_bits=None))
     assert free.weigh(nameless, nameless) == pytest.approx(MODEL.sum_of(nameless, nameless))
 
 
@@ -154,6 +154,23 @@ def test_a_customer_is_the_company_they_buy_for() -> None:
     assert MODEL.weigh(one, other, "customer") > 8
     moved = record(full_name="王建国", company="上海通用汽车有限公司", email="wang.jianguo@shanghai-gm.com")
     assert MODEL.weigh(one, moved, "customer") < 0
+
+
+def test_one_person_who_moved_buys_for_another_company() -> None:
+    """Name, mobile, own mailbox and date of birth show one person, and say little of the company."""
+    own = {
+        "full_name": "欧阳靖宇",
+        "phone": "13812345678",
+        "email": "ouyang.jy@163.com",
+        "birth_date": "1990-01-02",
+    }
+    one, other = (
+        record(company="北京大恒信息技术有限公司", **own),
+        record(company="上海新希望六和饲料", **own),
+    )
+    assert MODEL.weigh(one, other) > 20
+    assert MODEL.weigh(one, other, "customer") < -3
+    assert MODEL.sum_of(one, other, "customer") > 10
 
 
 def test_the_customer_question_of_private_people_is_that_of_the_contact() -> None:

@@ -59,7 +59,7 @@ def test_a_line_shows_both_values_and_the_level() -> None:
     )
     assert lines["phone"].other == "+861062561155 / +8613812345678 / +8613812345679 +1"
     assert lines["company"].level == "core"
-    assert lines["company"].shared
+    assert lines["company"].limited
 
 
 def test_what_cannot_be_compared_is_said() -> None:
