@@ -94,6 +94,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
     told["bands"] = found.bands._asdict()
     told["pairs"], told["clusters"] = found.pairs._asdict(), found.clusters._asdict()
     told["blocked"] = found.blocked._asdict()
+    told["splink"] = None
     if found.peer:
         untuned = found.peer.untuned
         told["splink"] = {

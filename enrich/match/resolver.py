@@ -69,6 +69,10 @@ class Resolver:
             self._keep(number, keys)
         return found
 
+    def members(self) -> dict[int, list[int]]:
+        """Return the records of each customer, in order of arrival."""
+        return {customer: sorted(numbers) for customer, numbers in self._members.items()}
+
     def effective(self, record: Record) -> tuple[str, ...]:
         """Return the keys under which a record is looked for: hot ones refined."""
         return tuple(dict.fromkeys(self._effective(record, keys_of(record, self.level))))

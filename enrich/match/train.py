@@ -234,11 +234,14 @@ class _Splink:
         for rule in _TEACH:
             if (pairs := self._pairs(rule)) < LEAST_PAIRS:
                 continue
-            learnt = linker.training.estimate_parameters_using_expectation_maximisation(
-                f"l.{rule} = r.{rule} AND l.few_{rule} AND r.few_{rule}",
-                max_pairs=self._max_pairs,
-                record_sample_proportion=1.0,
-            ).core_model_settings
+            try:
+                learnt = linker.training.estimate_parameters_using_expectation_maximisation(
+                    f"l.{rule} = r.{rule} AND l.few_{rule} AND r.few_{rule}",
+                    max_pairs=self._max_pairs,
+                    record_sample_proportion=1.0,
+                ).core_model_settings
+            except ValueError:
+                continue  # Splink refuses an m that underflowed to 0: the rule holds no match that shows that level
             blocked[rule] = pairs
             matches[rule] = learnt.probability_two_random_records_match * pairs
             for comparison in learnt.comparisons:
