@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadflow.terminal import Actor, fail, operate, reading, say, tell
+from leadflow.terminal import REFUSED_ZH, Actor, fail, operate, reading, say, tell
 
 if TYPE_CHECKING:
     from enrich.acts_part import Parting
@@ -68,7 +68,7 @@ def unmerge(
             try:
                 _show(plan_parting(connection, wish_of(payload), wall_clock_us()))
             except ActRefused as refused:
-                fail(str(refused))
+                fail(str(refused), REFUSED_ZH.get(refused.code))
         return
     with reading() as connection:
         try:

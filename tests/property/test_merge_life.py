@@ -7,12 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
+from enrich.golden import golden_of
 from enrich.identity import Join, group
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_inbox import give_back, take
@@ -281,3 +282,40 @@ TestMergeLife.settings = settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     print_blob=True,
 )
+
+
+quickly = settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    print_blob=True,
+)
+
+
+@quickly
+@given(
+    data=st.data(), pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=5)
+)
+def test_merges_in_any_order_give_the_same_customers_owners_and_golden_records(
+    data: st.DataObject, pairs: list[tuple[int, int]]
+) -> None:
+    assert merged_in(pairs) == merged_in(data.draw(st.permutations(pairs)))
+
+
+def merged_in(pairs: list[tuple[int, int]]) -> dict[str, Any]:
+    """Return what five customers have become after these merges: alias, owner and golden record of each."""
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        life = Life(Path(folder))
+        for number in range(5):
+            life.arrive(name=NAMES[number % 3], phone=f"1390000000{number}", company=f"公司{number % 2}")
+        customers = sorted(life.customers())
+        for one, other in pairs:
+            if life.present()[customers[one]] != life.present()[customers[other]]:
+                assert life.act("merge", "boss", customers[one], merge_with(customers[other]))
+        life.check()
+        with life.rig.store.read() as connection:
+            golden = {name: golden_of(connection, name) for name in sorted(life.customers())}
+        found = {"present": life.present(), "owners": life.owners(), "golden": golden}
+        life.close()
+        return found
