@@ -26,7 +26,7 @@ PHONES = ["13812345678", "13987654321", "021-52345678", ""]
 EMAILS = ["tablet@qq.com", "wei@daheng-it.cn", "li@daheng-it.cn", ""]
 NAMES = ["张伟", "李娜", "王芳"]
 TAX_IDS = ["91310000607234567W", "91110108551385082Q", "", ""]
-COMPANY = small_company(matching="join", sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})
+COMPANY = small_company(sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})
 
 
 class Life:

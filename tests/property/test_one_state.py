@@ -85,7 +85,9 @@ class Cuts:
 @contextmanager
 def a_rig(store: Database | None = None, batch_max: int = 1_000) -> Iterator[Rig]:
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        rig = Rig(Path(folder), store, batch_max=batch_max, company=small_company(sinks=SINKS, matching="join"))
+        rig = Rig(
+            Path(folder), store, batch_max=batch_max, company=small_company(sinks=SINKS, matching="join")
+        )
         try:
             yield rig
         finally:
