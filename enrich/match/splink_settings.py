@@ -55,24 +55,33 @@ def _vectorised(comparison: Comparison, records: Sequence[Record]) -> Any:
 _KEPT = 20_000
 
 
-def table_of(records: Sequence[Record]) -> pa.Table:
+def table_of(records: Sequence[Record], *, to_learn: bool = False) -> pa.Table:
     """Return the table that Splink reads.
 
     The record's number; for each comparison what it has, NULL for none; and whether pairs that have this alike can
-    teach (`few_NAME`).
+    teach (`few_NAME`). `to_learn` leaves out the identifiers that many records share: they say nothing of how often two people
+    have one mailbox.
     """
     columns: dict[str, list[Any]] = {"unique_id": list(range(len(records)))}
     for comparison in COMPARISONS:
         name = comparison.name
-        values = columns[name] = [value_of(name, record) for record in records]
+        values = [value_of(name, record) for record in records]
         often = Counter(values)
-        columns[f"few_{name}"] = [
+        few = [
             value is not None and often[value] <= MOST_ALIKE and _is_personal(name, record)
             for value, record in zip(values, records, strict=True)
         ]
+        columns[f"few_{name}"] = few
+        if to_learn and name in _IDENTIFIERS:
+            values = [
+                value if kept or not _is_personal(name, record) else None
+                for value, kept, record in zip(values, few, records, strict=True)
+            ]
+        columns[name] = values
     return pa.table(columns, schema=_schema())
 
 
+_IDENTIFIERS = ("email", "phone", "national_id")
 MOST_ALIKE = 10
 """A value that more records have is rather shared by many (a front desk's mailbox) than one person's."""
 

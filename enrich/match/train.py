@@ -203,7 +203,7 @@ class _Splink:
         connection.execute("SET enable_progress_bar = false")
         self._api: DuckDBAPI = DuckDBAPI(connection)
         splink_settings.register_comparisons(connection, records)
-        table = splink_settings.table_of(records)
+        table = splink_settings.table_of(records, to_learn=True)
         self._input = self._api.register(table)
         self._filled = {c.name: 1 - table[c.name].null_count / len(records) for c in COMPARISONS}
         self._table = table

@@ -6,6 +6,7 @@ import pytest
 
 from enrich.match.companies import company_of
 from enrich.match.names import Name, name_of
+from enrich.match.pack import OtherVersion, pack, unpack
 from enrich.match.record import MOST_VALUES, record_of
 from enrich.match.values import (
     address_of,
@@ -160,3 +161,9 @@ def test_a_list_of_numbers_is_cut() -> None:
 
 def test_fields_that_are_not_known_are_ignored() -> None:
     assert record_of("1", {"shoe_size": ["42"]}) == record_of("1", {})
+
+
+def test_bytes_of_another_version_are_not_read() -> None:
+    packed = pack(record_of("1", {"full_name": ["张伟"]}))
+    with pytest.raises(OtherVersion, match="packed by version 0"):
+        unpack(packed.replace(b"[1,", b"[0,", 1))

@@ -66,6 +66,15 @@ def test_the_fitted_model_parts_the_pairs(trained: Trained) -> None:
     assert wrong < matches * 0.04
 
 
+def test_a_mailbox_that_many_share_does_not_make_mailboxes_worthless() -> None:
+    desk = [
+        record_of(f"d-{i}", {"email": ["desk.tablet@163.com"], "phone": [f"139{i:08}"]}) for i in range(60)
+    ]
+    model = train([*RECORDS, *desk]).model
+    among_all = 60 * 59 / 2 / (560 * 559 / 2)  # what random pairs of the desk alone would make it
+    assert model.contact.odds["email"][0].u < among_all / 5
+
+
 def test_the_file_names_nobody(trained: Trained) -> None:
     content = trained.model.dump()
     text = content.decode()
