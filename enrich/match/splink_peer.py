@@ -147,7 +147,7 @@ def _train(linker: Linker, fields: Sequence[str], rules: Sequence[tuple[str, ...
     if decisive:
         linker.training.estimate_probability_two_random_records_match(decisive, recall=RECALL_OF_RULES)
     linker.training.estimate_u_using_random_sampling(max_pairs=_TRAINING_PAIRS, seed=seed)
-    for rule in rules:
+    for rule in rules if len(fields) > 1 else ():
         # A rule that Splink cannot learn from (a level never met, a probability of 0) is left out, as a user would.
         with suppress(EMTrainingException, ValueError):
             linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
