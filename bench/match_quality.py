@@ -134,6 +134,8 @@ def _told(name: str, one: Evaluation) -> str:
             f"{one.peer.best.f1:.3f} at {one.peer.best_threshold:g}",
             f"{one.clusters.f1:.3f} / {one.peer.untuned.clusters.f1:.3f}",
         ]
+    else:
+        cells += [one.peer_failed, "", ""]
     cells += [f"{one.records_per_second:,.0f}", f"{one.blocked.lost_by_cap:.2%}"]
     return f"| {' | '.join(cells)} |"
 

@@ -146,6 +146,8 @@ def lines_of(found: Evaluation) -> list[str]:
     width = max(_width(name) for name, _ in rows)
     table = [" " * width + "".join(_pad(name, 12) for name in names)]
     table += [name + " " * (width - _width(name)) + _cells(score) for name, score in rows]
+    if found.peer_failed:
+        tail.append(f"Splink: {found.peer_failed}")
     return [head, *table, *tail]
 
 

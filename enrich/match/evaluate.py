@@ -20,7 +20,7 @@ from enrich.match.measure import Measured, Score, mean, measure
 from enrich.match.model import Level, MatchModel, default_model
 from enrich.match.record import Record
 from enrich.match.resolver import Resolver
-from enrich.match.splink_peer import Texts, components, run_splink
+from enrich.match.splink_peer import PeerFailed, Texts, components, run_splink
 from enrich.match.train import TrainingUnavailable, train
 
 LEAST_TRAINED = 500
@@ -78,7 +78,9 @@ class Evaluation:
     """Mailboxes and phones that were found to sit on too many."""
     blocked: Blocked
     peer: Peer | None
-    """None where Splink was not asked, or is not installed."""
+    """None where Splink was not asked, or gave up."""
+    peer_failed: str = ""
+    """Why it gave up, in its own words."""
 
 
 def evaluate(
@@ -108,6 +110,12 @@ def evaluate(
         seconds += perf_counter() - start
         measured.append(measure([truth[number] for number in arrival], resolver.customer))
     passes = len(records) * orders or 1
+    peer, failed = None, ""
+    if peer_texts is not None:
+        try:
+            peer = _peer(peer_texts, truth)
+        except PeerFailed as error:
+            failed = str(error)
     return Evaluation(
         len(records),
         measured[-1].true,
@@ -123,7 +131,8 @@ def evaluate(
         reviewed / passes,
         len(resolver.shared),
         _blocked(records, truth, resolver),
-        _peer(peer_texts, truth) if peer_texts is not None else None,
+        peer,
+        failed,
     )
 
 

@@ -55,15 +55,20 @@ class PeerUnavailable(RuntimeError):
         return str(self.__doc__)
 
 
+class PeerFailed(RuntimeError):
+    """Splink could not work with these records; the message is its own."""
+
+
 def run_splink(records: Sequence[Texts], seed: int = 1) -> Peer:
     """Train Splink on records without labels, score the pairs of its blocking rules, and cluster at `CERTAIN`.
 
-    Raises PeerUnavailable without Splink.
+    Raises PeerUnavailable without Splink, PeerFailed where it gives up.
     """
     try:
         import duckdb
         import pyarrow as pa
         from splink import DuckDBAPI, Linker, block_on
+        from splink.internals.exceptions import SplinkException
     except ImportError as missing:
         raise PeerUnavailable from missing
     fields = [name for name in _KINDS if sum(name in record for record in records) > len(records) / 50]
@@ -105,6 +110,8 @@ def run_splink(records: Sequence[Texts], seed: int = 1) -> Peer:
             for row in predictions.as_record_list()
         )
         clusters = {row["unique_id"]: row["cluster_id"] for row in clustered.as_record_list()}
+    except (SplinkException, ValueError) as failed:
+        raise PeerFailed(f"{type(failed).__name__}: {str(failed).splitlines()[0][:200]}") from failed
     finally:
         logger.setLevel(before)
     return Peer(

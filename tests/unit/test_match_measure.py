@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enrich.match.measure import Score, mean, measure
-from enrich.match.splink_peer import components
+from enrich.match.splink_peer import PeerFailed, components, run_splink
 
 
 def test_pairs_and_whole_clusters_are_counted() -> None:
@@ -47,3 +47,17 @@ def test_components_follow_chains_above_the_threshold() -> None:
     put = components(5, pairs, 0.9)
     assert put[0] == put[1] == put[2]
     assert len({put[0], put[3], put[4]}) == 3
+
+
+def test_that_splink_gave_up_is_told_and_not_raised_as_a_stack_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("splink")
+    records = [{"email": f"{number}@daheng.cn", "phone": f"1391234{number:04}"} for number in range(20)]
+
+    def gives_up(*_: object) -> None:
+        raise ValueError("nothing to learn from\nand more")
+
+    monkeypatch.setattr("enrich.match.splink_peer._train", gives_up)
+    with pytest.raises(PeerFailed, match=r"^ValueError: nothing to learn from$"):
+        run_splink(records)
