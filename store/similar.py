@@ -46,13 +46,13 @@ def leads_under(connection: Connection, numbers: Collection[int]) -> list[tuple[
     wanted = sorted(numbers)
     if connection.dialect.name == "sqlite":
         text = "[" + ",".join(map(str, wanted)) + "]"
-        rows = connection.exec_driver_sql(_SQLITE, (text,))
+        found = connection.exec_driver_sql(_SQLITE, (text,))
     else:
-        rows = connection.exec_driver_sql(_POSTGRES, (wanted,))
-    return [(int(number), str(lead_id)) for number, lead_id in rows]
+        found = connection.exec_driver_sql(_POSTGRES, (wanted,))
+    return [(number, lead_id) for number, lead_id in found.all()]
 
 
 def records_of(connection: Connection, leads: Iterable[str]) -> list[Row[tuple[str, str, str, str]]]:
     """Return (lead_id, packed, contact_id, customer_id) of leads, the ids as they are at present."""
     wanted = listed((lead_id,) for lead_id in leads)
-    return list(_RECORDS(connection, of_leads=wanted)) if wanted != "[]" else []
+    return list(_RECORDS(connection, of_leads=wanted).all()) if wanted != "[]" else []
