@@ -101,10 +101,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     now_us = wall_clock_us()
     honest = resolve
 
-    def broken(lead, identifiers, known):  # type: ignore[no-untyped-def]
+    def broken(lead, *known):  # type: ignore[no-untyped-def]
         if lead.first("phone").received[:-1] == BROKEN[:-1]:
             raise ZeroDivisionError
-        return honest(lead, identifiers, known)
+        return honest(lead, *known)
 
     with monkeypatch.context() as patch:
         patch.setattr("enrich.gateway.resolve", broken)
