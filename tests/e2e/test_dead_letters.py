@@ -63,10 +63,10 @@ def test_a_fault_of_ours_becomes_a_dead_letter_and_stops_nobody(
 ) -> None:
     honest = resolve
 
-    def broken(lead, identifiers, known):  # type: ignore[no-untyped-def]
+    def broken(lead, *known):  # type: ignore[no-untyped-def]
         if lead.first("message").received == "boom":
             raise ZeroDivisionError("13812345678 must never be logged")
-        return honest(lead, identifiers, known)
+        return honest(lead, *known)
 
     monkeypatch.setattr("enrich.gateway.resolve", broken)
     rig.feed(
