@@ -100,7 +100,9 @@ def named(connection: Connection, any_id: str) -> str:
     kind = kind_of_id(any_id)
     name = present_ids(connection, [any_id])[any_id]
     if name not in _born(connection, [name]):
-        raise ActRefused(f"unknown_{kind}", f"There is no {kind} {any_id}.")
+        if kind == "contact":
+            raise ActRefused("unknown_contact", f"There is no contact {any_id}.")
+        raise ActRefused("unknown_customer", f"There is no customer {any_id}.")
     return name
 
 
