@@ -166,7 +166,7 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
         returned_by = facts.returned_by.get(customer_id)
         routing = drain(team_id, facts.office, received, (case.at_us, case.decision_id), returned_by)
         if routing is None:
-            effects += _opening(facts, team_id, at_us)
+            effects += _opening(facts, team_id, case.at_us)
             return Step(tuple(effects))
         effects += _settled(case, facts, routing)
     if facts.more:
