@@ -18,7 +18,7 @@ from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
 from enrich.review import offer_pair
-from enrich.similar import NOBODY, Alike, Judge, default_judge
+from enrich.similar import NOBODY, Alike, default_judge
 from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
@@ -116,9 +116,9 @@ class ResolveStage:
     topics = ("leads",)
     one_by_one = ()
 
-    def __init__(self, companies: CompanyCache, judge: Judge | None = None) -> None:
+    def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
-        self._judge = judge or default_judge()
+        self._judge = default_judge()
         self._scoring: Scoring | None = None
 
     def prepare(self, events: Sequence[Logged]) -> Batch:

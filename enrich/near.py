@@ -80,10 +80,14 @@ class Neighbourhood:
 
     def only_asked(self, alike: Alike) -> Alike:
         """Return the answer of a company where a person decides: everybody found is to be reviewed, nobody joined."""
-        found = [alike.contact] if alike.contact else [alike.customer] if alike.customer else []
-        of = {one.contact_id: one.customer_id for one in self.near.values()}
-        sure = tuple(Found(of.get(one.id, one.id), one.bits) for one in found)
-        return Alike(review=(*sure, *(one for one in alike.review if one.id not in {two.id for two in sure})))
+        sure = alike.customer
+        if alike.contact is not None:
+            contact = alike.contact
+            of = next(one.customer_id for one in self.near.values() if one.contact_id == contact.id)
+            sure = Found(of, contact.bits)
+        if sure is None:
+            return alike
+        return Alike(review=(sure, *(one for one in alike.review if one.id != sure.id)))
 
     def add(self, one: Compared, contact_id: str, customer_id: str) -> Iterator[Effect]:
         """Let the leads that follow find this one, and yield the rows that keep it so."""

@@ -56,14 +56,9 @@ class Judge:
         return lambda one, other: self.model.weigh(one, other, level)
 
 
-def judge_of(model: MatchModel) -> Judge:
-    """Return the judge for a model, at its own prior and these probabilities."""
-    return Judge(model, Bands(_bits(SURE), _bits(DOUBTFUL)))
-
-
 def default_judge() -> Judge:
-    """Return the judge for the model that Leadflow comes with."""
-    return judge_of(default_model())
+    """Return the judge for the model that Leadflow comes with, at its own prior and these probabilities."""
+    return Judge(default_model(), Bands(_bits(SURE), _bits(DOUBTFUL)))
 
 
 def record_of_lead(lead: Lead) -> Record | None:
