@@ -21,7 +21,7 @@ from enrich.groups import (
     regrouped,
     rows_by,
 )
-from enrich.identity import Join
+from enrich.identity import PERSON, Join
 from enrich.merge import UNIQUE_KINDS, Merged, Side, conflicts, kind_of_holder, merge
 from schemas.ids import make_id
 from schemas.work import Reason
@@ -34,10 +34,13 @@ from store.moves import Held, Move, decided, give, tell
 from store.present import atoms_of, present_ids
 
 
-def merge_with(other_id: str, *, although: bool = False) -> Plan:
+def merge_with(
+    other_id: str, *, although: bool = False, rank: int = PERSON, contacts: Sequence[str] = ()
+) -> Plan:
     """Return the plan by which the actor says that the command's scope and another one are one.
 
-    Both are customers, or both are contacts, under any of their ids. Merged private customers are one contact, too.
+    Both are customers, or both are contacts, under any of their ids. Merged private customers are one contact, too,
+    and so are `contacts` of theirs. `rank` is the joins': a person's word, or the machine's.
     Refused: an unknown id, the same one twice, a customer that was erased, a pair that was parted before, and two
     that have different tax numbers; `although` says that the actor knows of the last two, and wants a reason.
     """
@@ -49,14 +52,23 @@ def merge_with(other_id: str, *, although: bool = False) -> Plan:
         if kind_of_id(command.scope_id) != kind_of_id(other_id):
             raise ActRefused("not_alike", "A customer and a contact cannot be merged.")
         if kind_of_id(other_id) == "contact":
-            return _contacts(connection, command, other_id, although=although, now_us=now_us)
-        return _customers(connection, command, other_id, although=although, now_us=now_us)
+            return _contacts(connection, command, other_id, _How(although, rank), now_us)
+        return _customers(connection, command, other_id, _How(although, rank, tuple(contacts)), now_us)
 
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How it is said that two are one: knowing of what speaks against it, by whom, and which contacts are one too."""
+
+    although: bool
+    rank: int
+    contacts: tuple[str, ...] = ()
+
+
 def _customers(
-    connection: Connection, command: Command, other_id: str, *, although: bool, now_us: int
+    connection: Connection, command: Command, other_id: str, how: _How, now_us: int
 ) -> list[Effect]:
     atoms = locked_atoms(connection, [command.scope_id, other_id])
     if len(atoms) < 2:
@@ -66,23 +78,26 @@ def _customers(
         raise ActRefused("not_alike", "A self-test or a demo cannot be merged with a real customer.")
     one, two = sorted(atoms)
     now = around(connection, [atom for many in atoms.values() for atom in many])
-    effects = _checked(connection, now, (atoms[one], atoms[two]), "customer_id", although)
+    effects = _checked(connection, now, (atoms[one], atoms[two]), "customer_id", how.although)
     at_us = max(now_us, *(side.after_us for side in sides.values()))
-    joined = Join(0, make_id("join", command.act_id, "customer"), one, two)
+    joined = Join(how.rank, make_id("join", command.act_id, "customer"), one, two)
     effects += [_join_row(joined, command, at_us)]
     now = _with(now, joined, effects)
     name = now.names[one]
     merged = merge([side.side for side in sides.values()], _active(connection))
     effects += regrouped(connection, now, command.act_id, {*atoms[one], *atoms[two]})
     effects += _settled(connection, command, sides, (name, merged), at_us)
-    contacts = [_only_contact(connection, many) for many in atoms.values()]
-    if all(side.side.kind == "person" for side in sides.values()) and None not in contacts:
-        effects += _contacts_too(connection, command, [str(contact) for contact in contacts], at_us)
+    contacts: Sequence[str | None] = how.contacts
+    if not contacts and all(side.side.kind == "person" for side in sides.values()):
+        contacts = [_only_contact(connection, many) for many in atoms.values()]
+    known = [contact for contact in contacts if contact is not None]
+    if len(known) == len(atoms):
+        effects += _contacts_too(connection, command, known, how.rank, at_us)
     return effects
 
 
 def _contacts(
-    connection: Connection, command: Command, other_id: str, *, although: bool, now_us: int
+    connection: Connection, command: Command, other_id: str, how: _How, now_us: int
 ) -> list[Effect]:
     groups_by_name = locked_contacts(connection, [command.scope_id, other_id])
     if len(groups_by_name) < 2:
@@ -90,20 +105,20 @@ def _contacts(
     names, groups = list(groups_by_name), list(groups_by_name.values())
     atoms = {atom for many in groups for atom in many}
     now = around(connection, atoms)
-    effects = _checked(connection, now, groups, "contact_id", although)
-    joined = Join(0, make_id("join", command.act_id, "contact"), *names)
+    effects = _checked(connection, now, groups, "contact_id", how.although)
+    joined = Join(how.rank, make_id("join", command.act_id, "contact"), *names)
     effects.append(_join_row(joined, command, now_us))
     return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id, atoms)]
 
 
 def _contacts_too(
-    connection: Connection, command: Command, contacts: Sequence[str], at_us: int
+    connection: Connection, command: Command, contacts: Sequence[str], rank: int, at_us: int
 ) -> list[Effect]:
     names = sorted(set(contacts))
     if len(names) < 2:
         return []
     now = around(connection, atoms_of(connection, names))
-    joined = Join(0, make_id("join", command.act_id, "contact"), *names)
+    joined = Join(rank, make_id("join", command.act_id, "contact"), *names)
     mine, others = ({atom for atom, name in now.names.items() if name == one} for one in names)
     if parted_pairs(now, mine, others):
         return []

@@ -17,7 +17,7 @@ from enrich.normalise import normalise
 from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
-from enrich.review import offer_pair
+from enrich.review import ALIKE, CONFLICT, offer_pair
 from enrich.similar import NOBODY, Alike, default_judge
 from schemas.base import LeadKind
 from schemas.company import Company
@@ -176,11 +176,7 @@ class ResolveStage:
         if understood.compared:
             contact_id = facts.now(answer.contact_id)
             effects += facts.neighbourhood.add(understood.compared, contact_id, customer_id)
-            effects += (
-                offer_pair(customer_id, one.id, "alike", at_us, millibits=round(one.bits * 1000))
-                for one in alike.review
-                if one.id != customer_id
-            )
+        effects += _offers(answer, alike, facts, (customer_id, at_us))
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
         news = _news(event, resolved.model_copy(update={"score": score}), at_us)
@@ -249,6 +245,24 @@ def _alike(understood: Understood, facts: ResolveFacts) -> Alike:
     if customer is not None and facts.now(customer.id) not in facts.kinds:
         return NOBODY
     return alike if facts.scoring.company.matching == "join" else facts.neighbourhood.only_asked(alike)
+
+
+def _offers(
+    answer: Resolution, alike: Alike, facts: ResolveFacts, customer: tuple[str, int]
+) -> Iterable[Effect]:
+    """Yield what a person should look at: whom the lead resembles, and whom its other identifiers point at."""
+    customer_id, at_us = customer
+    for one in alike.review:
+        if one.id != customer_id:
+            yield offer_pair(customer_id, one.id, ALIKE, at_us, millibits=round(one.bits * 1000))
+    for item in answer.evidence:
+        target = item.pointed_at
+        if item.note != "conflict" or target is None:
+            continue
+        other = facts.now(facts.primary.get(target, target))
+        if other.startswith("cus_") and other != customer_id:
+            said = [{"kind": item.kind, "value": item.value}]
+            yield offer_pair(customer_id, other, CONFLICT, at_us, evidence=said)
 
 
 def _score(resolved: ResolvedLead, scoring: Scoring) -> Score:

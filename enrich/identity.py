@@ -19,10 +19,13 @@ from dataclasses import dataclass
 
 Pair = tuple[str, str]
 
+PERSON, MACHINE = 0, 1
+"""Whose word a join is. A person's goes first."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Join:
-    """Says that two atoms are one. A person's word (rank 0) goes before the machine's (rank 1)."""
+    """Says that two atoms are one; joins of a lower rank are taken first."""
 
     rank: int
     join_id: str

@@ -12,17 +12,21 @@ from sqlalchemy import Connection, func, select
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.crowded import TOO_MANY, Key, is_on_too_many, merged_alone
-from enrich.groups import kind_of_id, locked_atoms, locked_contacts, rows_by
+from enrich.groups import around, kind_of_id, locked_atoms, locked_contacts, parted_pairs, rows_by
 from enrich.identity import pair, partings
 from schemas.ids import make_id
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert, Update
-from store.present import present_ids
+from store.present import atoms_of, present_ids
 
 Answer = Literal["same", "apart", "skip"]
 
+ALIKE = "alike"
+"""Why a pair is offered: the match model finds them alike."""
+CONFLICT = "conflict"
+"""Why a pair is offered: one lead came with identifiers of both."""
 CROWDED = "crowded_identifier"
 """Why leads are offered for review: the only thing that tied them to the customer identifies nobody any more."""
 
@@ -97,9 +101,17 @@ def open_reviews(connection: Connection, limit: int = 100) -> list[dict[str, Any
         row |= {"a": now[row["a"]], "b": now[row["b"]] if row["b"] else None}
         row["leads"] = orjson.loads(row.pop("leads_json"))
         row["evidence"] = orjson.loads(row.pop("evidence_json"))
-        if row["a"] != row["b"] and (row["kind"] == "pair" or _still_there(connection, row)):
+        if row["a"] != row["b"] and (
+            _not_parted(connection, row) if row["kind"] == "pair" else _still_there(connection, row)
+        ):
             found.append(row)
     return found
+
+
+def _not_parted(connection: Connection, row: dict[str, Any]) -> bool:
+    sides = (list(atoms_of(connection, [row[side]])) for side in ("a", "b"))
+    mine, others = (set(atoms) for atoms in sides)
+    return not parted_pairs(around(connection, mine), mine, others)
 
 
 def _still_there(connection: Connection, row: dict[str, Any]) -> bool:

@@ -116,8 +116,9 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
     near = list(near)
     person = assign(record, _grouped(near, "contact"), judge.weigh("contact"), judge.bands)
     of = {one.contact_id: one.customer_id for one in near}
-    # What a person merges is customers.
-    doubtful = {of[one.id]: one.bits for one in person.review}
+    # What is merged, by a person or at a second look, is customers.
+    doubtful = dict.fromkeys((of[one] for one in person.joins), person.bits)
+    doubtful |= {of[one.id]: one.bits for one in person.review}
     if person.band == "same" and person.customer is not None:
         return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
     if record.names_company:

@@ -36,6 +36,7 @@ from leadflow.engine import (
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
+from leadflow.second_look import SecondLook
 from leadflow.settings import Settings
 from schemas.capture import Capture
 from schemas.events import Event
@@ -426,6 +427,7 @@ class Clockwork:
         self._forgetting = Forgetting(cluster.store, policy)
         self._burying = Burying(cluster.store)
         self._crowding = Crowding(cluster.store, cluster.store_log.append)
+        self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -450,6 +452,7 @@ class Clockwork:
                 self._forgetting.turn(now_us)
                 self._burying.turn()
                 self._crowding.turn(now_us)
+                self._second_look.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:

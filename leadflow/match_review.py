@@ -46,4 +46,12 @@ def _line(row: dict[str, Any]) -> str:
     bits = "-" if row["millibits"] is None else f"{row['millibits'] / 1_000:+.1f} {tell('bits', '比特')}"
     who = row["b"] if row["kind"] == "pair" else ",".join(row["leads"])
     said = " ".join(f"{one['kind']}={one['value']}" for one in row["evidence"] if "kind" in one)
-    return "\t".join((row["review_id"], row["kind"], row["a"], who, row["why"], bits, said))
+    why = tell(*_WHY[row["why"]])
+    return "\t".join((row["review_id"], row["kind"], row["a"], who, why, bits, said))
+
+
+_WHY = {
+    "alike": ("alike", "相似"),
+    "conflict": ("one lead names both", "同一线索指向两方"),
+    "crowded_identifier": ("identifier on too many people", "标识被多人共用"),
+}

@@ -225,6 +225,7 @@ lead = Table(
     Column("fields_json", Text, nullable=False),
     Column("more_json", Text, nullable=False),
     Index("ix_lead_accepted_us", "accepted_us"),
+    Index("ix_lead_resolved_us", "resolved_us"),
     Index("ix_lead_trace_id", "trace_id"),
 )
 lead_identifier = Table(
@@ -460,6 +461,7 @@ review = Table(
     Column("state", Text, nullable=False),
     _us("made_us"),
     _us("answered_us", null=True),
+    _us("looked_us", null=True),
     _id("act_id", null=True),
     CheckConstraint("kind IN ('pair', 'leads')", name="kind"),
     CheckConstraint("state IN ('open', 'same', 'apart', 'skipped')", name="state"),
@@ -467,7 +469,8 @@ review = Table(
     Index("ix_review_a", "a"),
     Index("ix_review_b", "b"),
 )
-"""What a person should look at: pairs that may be one, and leads that may be somebody else's."""
+"""What a person should look at: pairs that may be one, and leads that may be somebody else's. `looked_us`: when the
+machine had looked at a pair of whom it was sure at first, and left it to a person."""
 
 # --- who has it ---------------------------------------------------------------------------------------
 

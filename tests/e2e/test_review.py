@@ -119,12 +119,14 @@ def test_a_pair_is_merged_or_kept_apart_for_good(rig: Rig) -> None:
         offered = open_reviews(connection)
     assert [(row["a"], row["b"]) for row in offered] == [(one, three), (one, two), (two, three)]
     act(rig, offered[0]["review_id"], "same")
+    with rig.store.read() as connection:
+        left = open_reviews(connection)
+    assert {(row["a"], row["b"]) for row in left} == {(one, two), (two, one)}, "shown under the present id"
     act(rig, offered[1]["review_id"], "apart")
     with rig.store.read() as connection:
-        (left,) = open_reviews(connection)
-    assert (left["a"], left["b"]) == (two, one), "shown under the present id"
+        assert not open_reviews(connection), "the other is about the same two, who are parted now"
     with pytest.raises(ActRefused) as refused:
-        act(rig, left["review_id"], "same")
+        act(rig, offered[2]["review_id"], "same")
     assert refused.value.code == "parted_before"
 
 

@@ -455,6 +455,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.create_index("ix_lead_accepted_us", ["accepted_us"], unique=False)
+        batch_op.create_index("ix_lead_resolved_us", ["resolved_us"], unique=False)
         batch_op.create_index("ix_lead_trace_id", ["trace_id"], unique=False)
 
     op.create_table(
@@ -708,6 +709,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("answered_us", sa.BigInteger(), nullable=True),
+        sa.Column("looked_us", sa.BigInteger(), nullable=True),
         sa.Column("act_id", sa.Text(), nullable=True),
         sa.CheckConstraint("kind IN ('pair', 'leads')", name=op.f("ck_review_kind")),
         sa.CheckConstraint("state IN ('open', 'same', 'apart', 'skipped')", name=op.f("ck_review_state")),
@@ -1047,6 +1049,7 @@ def downgrade() -> None:
     op.drop_table("lead_capture")
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.drop_index("ix_lead_trace_id")
+        batch_op.drop_index("ix_lead_resolved_us")
         batch_op.drop_index("ix_lead_accepted_us")
 
     op.drop_table("lead")

@@ -1,0 +1,101 @@
+"""Looks again at what came in lately, for customers that are one although their leads did not see each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from enrich.acts_second_look import (
+    ARRIVED_READ,
+    arrived_since,
+    join_if_one,
+    leave,
+    offer,
+    read_arrived,
+    sure_pairs,
+)
+from enrich.lately import SPAN_US, Lately
+from enrich.similar import Judge, default_judge
+from leadflow.clock import new_id
+from store.acts import ActRefused, Append, Command, perform
+from store.company import CompanyCache
+from store.database import Database
+
+log = structlog.get_logger()
+
+EVERY_S = 1.0
+"""Between two looks at what came in."""
+START_US = 24 * 3_600 * 1_000_000
+"""How far back the first look goes: over what came while nobody looked."""
+
+
+class SecondLook:
+    """Looks now and then, for a loop that has nothing else to do at the moment.
+
+    `several`: leads are decided by several workers, so that two may come at once without seeing each other.
+    """
+
+    def __init__(
+        self, store: Database, append: Append, *, several: bool, key: Callable[[], str] = new_id
+    ) -> None:
+        self._store = store
+        self._append = append
+        self._several = several
+        self._key = key
+        self._companies = CompanyCache()
+        self._judge = default_judge()
+        self._lately = Lately(self._judge)
+        self._seen: dict[str, int] = {}
+        self._since_us: int | None = None
+        self._next_s = 0.0
+
+    def turn(self, now_us: int) -> int:
+        """Look, unless that was done a moment ago; return how many pairs were looked at."""
+        if time.monotonic() < self._next_s:
+            return 0
+        done = self.look(now_us)
+        if not done:
+            self._next_s = time.monotonic() + EVERY_S
+        return done
+
+    def look(self, now_us: int) -> int:
+        """Offer for review who came at once and resembles each other; join what is sure, if the company wants that."""
+        with self._store.read() as connection:
+            matching = self._companies.get(connection).matching
+        if matching == "off":
+            return 0
+        done = self._look_at_arrivals(now_us) if self._several else 0
+        return done + (self._join(self._judge, now_us) if matching == "join" else 0)
+
+    def _look_at_arrivals(self, now_us: int) -> int:
+        since_us = now_us - START_US if self._since_us is None else self._since_us
+        with self._store.read() as connection:
+            leads = arrived_since(connection, since_us)
+            arrived = read_arrived(connection, [one for one in leads if one[0] not in self._seen])
+        if not leads:
+            return 0
+        last_us = leads[-1][1]
+        # Who was decided earlier may become visible later; unless more wait than are read at once.
+        self._since_us = last_us - SPAN_US if len(leads) < ARRIVED_READ else last_us
+        self._seen = {lead_id: at_us for lead_id, at_us in leads if at_us >= self._since_us}
+        offers = self._lately.take(arrived, last_us)
+        if offers:
+            command = Command("offer", "leadflow", self._key(), "reviews", f"{len(offers)} pairs alike")
+            perform(self._store, command, offer(offers), now_us, self._append)
+        return len(offers)
+
+    def _join(self, judge: Judge, now_us: int) -> int:
+        with self._store.read() as connection:
+            pairs = sure_pairs(connection, judge.bands.same)
+        for review_id, one in pairs:
+            command = Command("merge", "leadflow", f"merge {review_id}", one, f"alike: {review_id}")
+            try:
+                perform(self._store, command, join_if_one(review_id, judge), now_us, self._append)
+            except ActRefused as refused:
+                command = Command("leave", "leadflow", f"leave {review_id}", one, refused.code)
+                perform(self._store, command, leave(review_id), now_us, self._append)
+        if pairs:
+            log.info("pairs_looked_at", count=len(pairs))
+        return len(pairs)
