@@ -262,7 +262,7 @@ class Company(Frozen):
     score_csv: str | None = Field(None, description="The company's own table of points; see schemas.score")
     segments_csv: str | None = Field(None, description="Customer segments; see schemas.segments")
     matching: Matching = Field(
-        "review",
+        "join",
         description="What the match model may do: nothing, ask a person, or join by itself what is sure",
     )
     grades: tuple[int, int, int] = Field((70, 40, 15), description="Least points for grade A, B and C")

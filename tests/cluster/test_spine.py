@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from ingest.email.door import MAX_MAIL_BYTES
+from leadflow.clock import wall_clock_us
 from tests.support.cluster import Site, posts
-from tests.support.rig import post
+from tests.support.rig import post, small_company
 
 
 def test_what_is_accepted_is_routed_once(site: Site) -> None:
@@ -79,3 +81,37 @@ def test_assignments_can_be_read_by_others_and_captures_cannot(site: Site) -> No
     assert headers["content-type"] == b"application/octet-stream"
     assert "客户0".encode() not in value
     assert b"13800000000" not in value
+
+
+def test_two_who_came_at_once_to_two_workers_are_one_customer_within_seconds(
+    tmp_path: Path, brokers: str, database_url: str
+) -> None:
+    site = Site(tmp_path, brokers, database_url, small_company(matching="join"))
+    try:
+        door = site.door()
+        site.part("timers", "timers")
+        site.workers("a")
+        site.workers("b")
+        same = {"company": "北京大恒信息技术有限公司", "city": "北京"}
+        for number in range(8):
+            one, other = (
+                post(
+                    made=f"{number}{side}",
+                    name="欧阳上官司马诸葛夏侯皇甫尉迟公孙"[number * 2 : number * 2 + 2] + "静怡",
+                    phone=f"13{side}{number}5550000",
+                    at_us=wall_clock_us(),
+                    **same,
+                )
+                for side in (8, 9)
+            )
+            site.accept(door, [one, other])
+        site.wait(lambda: site.count("task") >= 8, "their tasks")
+        site.wait(lambda: site.ask(_PEOPLE) == [(8,)], "one contact for every two leads", 20)
+    finally:
+        site.close()
+
+
+_PEOPLE = """
+SELECT count(DISTINCT coalesce(alias.now_id, membership.contact_id)) FROM membership
+LEFT JOIN alias ON alias.old_id = membership.contact_id WHERE membership.to_us IS NULL
+"""

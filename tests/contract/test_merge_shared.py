@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
+from leadflow.second_look import SecondLook
 from store.acts import ActRefused, Command, Plan, perform
 from store.database import Database, PostgresLimits, open_postgres
 from tests.property.test_merge_life import Life, MergeLife
-from tests.support.rig import MONDAY_10, SECOND, Rig, empty, post
+from tests.support.rig import MONDAY_10, SECOND, Rig, empty, post, small_company
 from tests.support.workers import Workers, in_threads
 
 CONNECTIONS = 50
@@ -143,3 +144,43 @@ def test_any_order_on_postgres(postgres: Database) -> None:
         print_blob=True,
     )
     case("runTest").runTest()
+
+
+def test_leads_that_only_the_model_recognises_are_one_customer_whichever_of_eight_workers_had_them(
+    postgres_url: str, clean_postgres: Database, tmp_path: Path
+) -> None:
+    store = open_postgres(postgres_url, PostgresLimits(pool=8))
+    rig = Rig(tmp_path, store, company=small_company(matching="join"))
+    people = ("欧阳静怡", "司马致远", "诸葛思源", "上官婉清", "夏侯明哲", "皇甫嘉懿")
+    rig.feed(
+        [
+            post(
+                at_us=MONDAY_10 + number,
+                made=f"m{number}",
+                name=people[number % 6],
+                phone=f"139{number:08d}",
+                company="北京大恒信息技术有限公司",
+                city="北京",
+            )
+            for number in range(48)
+        ]
+    )
+    while rig.step(0):
+        pass
+    workers = Workers(rig, 8, batch_max=1)
+    for hosts in workers.hosts:
+        del hosts[0]
+    workers.run()
+    second = SecondLook(store, rig.files.store_log.append, several=True)
+    while second.look(MONDAY_10 + SECOND):
+        pass
+    present = {row["old_id"]: row["now_id"] for row in rig.rows("alias")}
+    names = {row["lead_id"]: row["fields_json"] for row in rig.rows("lead")}
+    contacts: dict[str, set[str]] = {}
+    for row in rig.rows("membership"):
+        name = next(one for one in people if one in names[row["lead_id"]])
+        contacts.setdefault(name, set()).add(present.get(row["contact_id"], row["contact_id"]))
+    assert {name: len(found) for name, found in contacts.items()} == dict.fromkeys(people, 1)
+    assert len(set().union(*contacts.values())) == 6
+    rig.files.doors.close()
+    store.close()

@@ -37,7 +37,10 @@ State = dict[str, list[dict[str, Any]]]
 
 
 def company() -> Company:
-    """Two teams of five with unequal shares, on duty at every hour."""
+    """Two teams of five with unequal shares, on duty at every hour.
+
+    Identifiers alone recognise people: of whom they make one is the same in any order, of likeness it is not.
+    """
     book = "rule,province,then_team,then_respond_within\nsouth,广东,south,30\nothers,,east,30\n"
     teams = ("east", "south", "default")
     units = {
@@ -67,6 +70,7 @@ def company() -> Company:
         },
         book_csv=book,
         book_version=book_version(book),
+        matching="off",
     )
 
 

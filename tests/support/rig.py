@@ -35,11 +35,15 @@ MONDAY_10 = 1_795_399_200 * SECOND
 
 
 def small_company(**changes: Any) -> Company:
-    """A company of two teams, five people and one web form; east works by day, night by night."""
+    """A company of two teams, five people and one web form; east works by day, night by night.
+
+    Whom the match model finds alike is for a person to decide, so that tests of other things meet it by identifiers only.
+    """
     book = "rule,province,then_team,then_respond_within\neverything,,east,30\n"
     values: dict[str, Any] = {
         "version": 0,
         "name": "海川搬运设备",
+        "matching": "review",
         "units": {
             "company": Unit(unit_id="company", kind="company", name_zh="海川", name_en="Haichuan"),
             "east": Unit(
