@@ -23,14 +23,16 @@ from typing import Any
 
 from bench.data.people import MAPPED, Row, rows
 from bench.measure import in_process, percentile, report, rounded
+from enrich.match.block import is_same_name
 from enrich.match.record import Record, record_of
-from enrich.near import Compared, Neighbourhood
-from enrich.similar import default_judge, is_worth_comparing, keys_to_look_under
+from enrich.near import Compared, Neighbourhood, compared_by
+from enrich.similar import NAME, default_judge, is_worth_comparing, keys_to_look_under
 from store import tables
 from store.bulk import insert_ignore
 from store.database import Database, open_sqlite
 from store.effects import Insert
 from store.migrate import migrate
+from store.similar import UnderKey
 
 BATCH = 1_000
 SINGLE = 15
@@ -94,6 +96,7 @@ def main() -> None:
 
 def run_ours(customers: int, leads: int) -> Ours:
     """Fill a store with customers, then compare leads with them one by one."""
+    judge = default_judge()
     people = rows(customers + leads)
     with TemporaryDirectory(prefix="leadflow-bench-") as place:
         path = Path(place) / "store.db"
@@ -114,8 +117,8 @@ def run_ours(customers: int, leads: int) -> Ours:
             start = time.perf_counter()
             with store.read() as connection:
                 record = read(row, f"new{number}")
-                one = Compared(record, keys_to_look_under(record))
-                near = Neighbourhood(default_judge())
+                one = compared_by(record)
+                near = Neighbourhood(judge)
                 near.read(connection, [one], lambda _: True)
                 near.alike(one)
             wall_s.append(time.perf_counter() - start)
@@ -130,8 +133,8 @@ def run_ours(customers: int, leads: int) -> Ours:
         cpu = time.process_time()
         with store.read() as connection:
             records = [read(row, f"new{number}") for number, row in enumerate(batch)]
-            many = [Compared(record, keys_to_look_under(record)) for record in records]
-            near = Neighbourhood(default_judge())
+            many = [compared_by(record) for record in records]
+            near = Neighbourhood(judge)
             near.read(connection, many, lambda _: True)
             for one in many:
                 near.alike(one)
@@ -145,10 +148,10 @@ def read(row: Row, record_id: str) -> Record:
     return record_of(record_id, {name: [row[name]] for name in MAPPED if row.get(name)}, row["channel"])
 
 
-def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) -> dict[int, list[str]]:
+def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) -> dict[int, list[UnderKey]]:
     """Put each row in as a customer: who it is, or with `matching` what it is compared by. Return all leads by key."""
     near = Neighbourhood(default_judge())
-    everyone: dict[int, list[str]] = {}
+    everyone: dict[int, list[UnderKey]] = {}
     numbered = enumerate(people)
     while group := list(islice(numbered, 5_000)):
         effects: list[Insert] = []
@@ -158,9 +161,9 @@ def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) ->
                 effects += _customer(lead_id)
                 continue
             record = read(row, lead_id)
-            one = Compared(record, keys_to_look_under(record))
+            one = compared_by(record)
             for key in one.keys:
-                everyone.setdefault(key, []).append(lead_id)
+                everyone.setdefault(key, []).append(UnderKey(lead_id, one.signature))
             effects += (one for one in near.add(one, lead_id, lead_id) if isinstance(one, Insert))
             near.near.clear()
         with store.write() as connection:
@@ -187,13 +190,16 @@ def _kin(people: Sequence[Row]) -> dict[str, set[str]]:
     return kin
 
 
-def _agreeing(one: Compared, everyone: dict[int, list[str]]) -> set[str]:
+def _agreeing(one: Compared, everyone: dict[int, list[UnderKey]]) -> set[str]:
     """Return all leads that agree with one in enough fields, were there no limits."""
-    agree: dict[str, int] = {}
+    agree: dict[UnderKey, int] = {}
     for number, key in one.keys.items():
         for other in everyone.get(number, ()):
             agree[other] = agree.get(other, 0) | key.fields
-    return {other for other, fields in agree.items() if is_worth_comparing(fields)}
+    for other in agree:
+        if is_same_name(one.signature, other.signature):
+            agree[other] |= NAME
+    return {other.lead_id for other, fields in agree.items() if is_worth_comparing(fields)}
 
 
 def run_splink(customers: int, leads: int) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import NamedTuple
 
-from enrich.match.block import key_number, keys_of, refined
+from enrich.match.block import key_number, keys_to_agree_by, refined
 from enrich.match.cluster import Bands, Candidate, Found, assign
 from enrich.match.model import Level, MatchModel, default_model
 from enrich.match.record import FIELDS, Record, record_of
@@ -85,11 +85,7 @@ class Key(NamedTuple):
 
 def keys_to_look_under(record: Record) -> dict[int, Key]:
     """Return the keys of a record by number."""
-    return {
-        key_number(key): Key(key, fields)
-        for key in keys_of(record, "customer")
-        if (fields := _AGREES.get(key.partition(":")[0]))
-    }
+    return {key_number(key): Key(key, _AGREES[key.partition(":")[0]]) for key in keys_to_agree_by(record)}
 
 
 def keys_instead(key: Key, record: Record) -> dict[int, Key]:
@@ -105,7 +101,7 @@ def is_worth_comparing(fields: int) -> bool:
 
     One field alone, be it the same name, weighs less than the prior against it; a company may be known by its name.
     """
-    return bool(fields & _FIRM) or bool(fields & (fields - 1))
+    return bool(fields & FIRM) or bool(fields & (fields - 1))
 
 
 def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
@@ -152,29 +148,25 @@ def _bits(probability: float) -> float:
 
 
 _COMPARED = frozenset(FIELDS) - {"other"}
-_NAME, _MAIL, _PHONE, _FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
+NAME, _MAIL, _PHONE, FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
 _AGREES = {
     "local": _MAIL,
     "near_mail": _MAIL,
     "phone_start": _PHONE,
     "phone_end": _PHONE,
-    "name": _NAME,
-    "name_start": _NAME,
-    "part_firm": _NAME | _FIRM,
-    "sound": _FIRM,
-    "initials": _FIRM,
-    "domain": _FIRM,
+    "sound": FIRM,
+    "initials": FIRM,
+    "domain": FIRM,
     "address": _ADDRESS,
 }
-"""Kinds of keys that are looked under. Whole mailboxes and numbers are identifiers, which are looked up as such; what
-else there is leads to many, and is seldom the only one."""
+"""By kind of key, what agrees where it is shared."""
 _ALSO = {
-    "part": _NAME,
+    "part": NAME,
     "place": _PLACE,
     "phone": _PHONE,
     "mail": _MAIL,
-    "firm": _FIRM,
-    "word": _FIRM,
+    "firm": FIRM,
+    "word": FIRM,
     "address": _ADDRESS,
 }
 """Second fields that a hot key is refined by."""

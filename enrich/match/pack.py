@@ -1,4 +1,4 @@
-"""A record as bytes and back, for keeping many of them: a third of their size in memory, read in some microseconds."""
+"""A record as a text and back, for keeping many of them: a third of their size in memory, read in some microseconds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from enrich.match.record import Record
 from enrich.match.values import Address, BirthDate, Email, Phone
 
 VERSION = 1
-"""Goes up when what a record holds is read otherwise: older bytes are then to be made anew from the fields."""
+"""Goes up when what a record holds is read otherwise: older texts are then to be made anew from the fields."""
 
 
 class OtherVersion(ValueError):
-    """The bytes were packed by another version of the matching; make them anew from the fields."""
+    """The text was packed by another version of the matching; make them anew from the fields."""
 
 
-def pack(record: Record) -> bytes:
-    """Return a record as bytes, which `unpack` of the same version reads."""
+def pack(record: Record) -> str:
+    """Return a record as a text of JSON, which `unpack` of the same version reads."""
     return orjson.dumps(
         (
             VERSION,
@@ -38,10 +38,10 @@ def pack(record: Record) -> bytes:
             record.national_ids,
             [sorted(words) for words in record.others],
         )
-    )
+    ).decode()
 
 
-def unpack(packed: bytes) -> Record:
+def unpack(packed: str) -> Record:
     """Return the record that was packed; OtherVersion if it was packed by another version."""
     read: list[Any] = orjson.loads(packed)
     if read[0] != VERSION:
