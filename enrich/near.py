@@ -144,24 +144,21 @@ class Neighbourhood:
             for other in self.under.get(number, ()):
                 agree[other] = agree.get(other, 0) | key.fields
         mine = one.signature
-        worth: list[UnderKey] = []
+        worth: dict[UnderKey, int] = {}
         colleagues: list[UnderKey] = []
-        for other in agree:
-            if is_same_name(mine, other.signature):
-                agree[other] |= NAME
-            fields = agree[other]
+        for other, by_key in agree.items():
+            fields = by_key | NAME if is_same_name(mine, other.signature) else by_key
             if fields == FIRM and not shares_name(mine, other.signature):
                 colleagues.append(other)
             elif is_worth_comparing(fields):
-                worth.append(other)
-        if len(worth) > MOST_COMPARED:
-            worth = self._likeliest(worth, one, keys, agree)
+                worth[other] = fields
+        likeliest = list(worth) if len(worth) <= MOST_COMPARED else self._likeliest(worth, one, keys)
         if len(colleagues) > MOST_COLLEAGUES:
             colleagues.sort(key=lambda other: (not is_same_firm(mine, other.signature), other.lead_id))
-        return [other.lead_id for other in (*worth, *colleagues[:MOST_COLLEAGUES])]
+        return [other.lead_id for other in (*likeliest, *colleagues[:MOST_COLLEAGUES])]
 
     def _likeliest(
-        self, worth: list[UnderKey], one: Compared, keys: Mapping[int, Key], agree: Mapping[UnderKey, int]
+        self, worth: Mapping[UnderKey, int], one: Compared, keys: Mapping[int, Key]
     ) -> list[UnderKey]:
         """Return those that agree in most, a whole name counting twice, and then under the rarest keys."""
         mine, rarity = one.signature, dict.fromkeys(worth, 0.0)
@@ -173,6 +170,6 @@ class Neighbourhood:
 
         def place(other: UnderKey) -> tuple[float, float, str]:
             name = is_same_name(mine, other.signature) + shares_name(mine, other.signature)
-            return -((agree[other] & ~NAME).bit_count() + name), -rarity[other], other.lead_id
+            return -((worth[other] & ~NAME).bit_count() + name), -rarity[other], other.lead_id
 
         return sorted(worth, key=place)[:MOST_COMPARED]

@@ -5,17 +5,20 @@ Candidates are leads that share a blocking key; they speak for the contact or cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from math import log2
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from enrich.match.block import key_number, keys_to_agree_by, refined
-from enrich.match.cluster import Bands, Candidate, Found, assign
+from enrich.match.cluster import Assignment, Bands, Candidate, Found, assign
 from enrich.match.model import Level, MatchModel, default_model
 from enrich.match.record import FIELDS, Record, record_of
 from enrich.match.trusted import trusted_ids
 from schemas.lead import FieldValue, Lead
+
+Question = Literal[0, 1]
+"""Is it the same contact (0), or the same customer (1)?"""
 
 
 class Near(NamedTuple):
@@ -24,6 +27,10 @@ class Near(NamedTuple):
     record: Record
     contact_id: str
     customer_id: str
+
+    def of(self, question: Question) -> str:
+        """Return the contact or the customer that it belongs to."""
+        return self.customer_id if question else self.contact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +57,6 @@ class Judge:
 
     model: MatchModel
     bands: Bands
-
-    def weigh(self, level: Level) -> Callable[[Record, Record], float]:
-        """Return what two records are worth for a question, in bits."""
-        return lambda one, other: self.model.weigh(one, other, level)
 
 
 def default_judge() -> Judge:
@@ -109,15 +112,30 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
 
     First the person; who is nobody known may still buy for a company that is.
     """
-    near = list(near)
-    person = assign(record, _grouped(near, "contact"), judge.weigh("contact"), judge.bands)
-    of = {one.contact_id: one.customer_id for one in near}
-    # What a person merges is customers.
-    doubtful = {of[one.id]: one.bits for one in person.review}
-    if person.band == "same" and person.customer is not None:
-        return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
-    if record.names_company:
-        firm = assign(record, _grouped(near, "customer"), judge.weigh("customer"), judge.bands)
+    near, weigh_both, bands = list(near), judge.model.weigh_both, judge.bands
+    both = {one.record.record_id: weigh_both(record, one.record) for one in near}
+
+    def asked(question: Question) -> Assignment[str] | None:
+        # No mean is above its greatest: most records resemble nobody, and need not be grouped to tell so.
+        likely = {one.of(question) for one in near if both[one.record.record_id][question] >= bands.review}
+        if not likely:
+            return None
+
+        def weigh(one: Record, other: Record) -> float:
+            return (both[other.record_id] if one is record else weigh_both(one, other))[question]
+
+        return assign(record, _grouped(near, likely, question), weigh, bands)
+
+    person = asked(0)
+    doubtful: dict[str, float] = {}
+    if person is not None:
+        of = {one.contact_id: one.customer_id for one in near}
+        # What a person merges is customers.
+        doubtful = {of[one.id]: one.bits for one in person.review}
+        if person.band == "same" and person.customer is not None:
+            return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
+    firm = asked(1) if record.names_company else None
+    if firm is not None:
         if firm.band == "same" and firm.customer is not None:
             return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(doubtful))
         for one in firm.review[:1]:
@@ -129,10 +147,12 @@ def _reviewed(doubtful: Mapping[str, float]) -> tuple[Found[str], ...]:
     return tuple(Found(any_id, bits) for any_id, bits in sorted(doubtful.items(), key=lambda one: -one[1]))
 
 
-def _grouped(near: Iterable[Near], level: Level) -> list[Candidate[str]]:
+def _grouped(near: Iterable[Near], likely: Container[str], question: Question) -> list[Candidate[str]]:
     groups: dict[str, list[Record]] = {}
     for one in near:
-        groups.setdefault(one.contact_id if level == "contact" else one.customer_id, []).append(one.record)
+        if (any_id := one.of(question)) in likely:
+            groups.setdefault(any_id, []).append(one.record)
+    level = _LEVELS[question]
     return [
         Candidate(any_id, members, frozenset().union(*(trusted_ids(one, level) for one in members)))
         for any_id, members in groups.items()
@@ -147,6 +167,7 @@ def _bits(probability: float) -> float:
     return log2(probability / (1 - probability))
 
 
+_LEVELS: tuple[Level, Level] = ("contact", "customer")
 _COMPARED = frozenset(FIELDS) - {"other"}
 NAME, _MAIL, _PHONE, FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
 _AGREES = {
