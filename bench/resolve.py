@@ -15,6 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -113,14 +114,14 @@ def run_ours(customers: int, leads: int) -> Ours:
         wall_s, candidates, kin_there, kin_met = [], [], 0, 0
         cpu = time.process_time()
         spent = 0.0
+        reading = ExitStack()
+        connection = reading.enter_context(store.read())
         for number, row in enumerate(people[customers:]):
             start = time.perf_counter()
-            with store.read() as connection:
-                record = read(row, f"new{number}")
-                one = compared_by(record)
-                near = Neighbourhood(judge)
-                near.read(connection, [one], lambda _: True)
-                near.alike(one)
+            one = compared_by(read(row, f"new{number}"))
+            near = Neighbourhood(judge)
+            near.read(connection, [one], lambda _: True)
+            near.alike(one)
             wall_s.append(time.perf_counter() - start)
             aside = time.process_time()
             candidates.append(len(near.near))
@@ -130,6 +131,7 @@ def run_ours(customers: int, leads: int) -> Ours:
             spent += time.process_time() - aside
         cpu_s = time.process_time() - cpu - spent
         batch = people[customers : customers + BATCH]
+        reading.close()
         cpu = time.process_time()
         with store.read() as connection:
             records = [read(row, f"new{number}") for number, row in enumerate(batch)]
@@ -163,7 +165,7 @@ def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) ->
             record = read(row, lead_id)
             one = compared_by(record)
             for key in one.keys:
-                everyone.setdefault(key, []).append(UnderKey(lead_id, one.signature))
+                everyone.setdefault(key, []).append((lead_id, one.signature))
             effects += (one for one in near.add(one, lead_id, lead_id) if isinstance(one, Insert))
             near.near.clear()
         with store.write() as connection:
@@ -197,9 +199,9 @@ def _agreeing(one: Compared, everyone: dict[int, list[UnderKey]]) -> set[str]:
         for other in everyone.get(number, ()):
             agree[other] = agree.get(other, 0) | key.fields
     for other in agree:
-        if is_same_name(one.signature, other.signature):
+        if is_same_name(one.signature, other[1]):
             agree[other] |= NAME
-    return {other.lead_id for other, fields in agree.items() if is_worth_comparing(fields)}
+    return {lead_id for (lead_id, _), fields in agree.items() if is_worth_comparing(fields)}
 
 
 def run_splink(customers: int, leads: int) -> tuple[float, float, float]:

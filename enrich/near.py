@@ -108,7 +108,7 @@ class Neighbourhood:
         for number in self._keys(one):
             leads = self.under.setdefault(number, [])
             if len(leads) < MOST_UNDER_KEY:
-                leads.append(UnderKey(lead_id, one.signature))
+                leads.append((lead_id, one.signature))
                 found_under.append(number)
         self.near[lead_id] = Near(one.record, contact_id, customer_id)
         row = {"lead_id": lead_id, "packed": pack(one.record), "keys_json": str(found_under)}
@@ -147,15 +147,15 @@ class Neighbourhood:
         worth: dict[UnderKey, int] = {}
         colleagues: list[UnderKey] = []
         for other, by_key in agree.items():
-            fields = by_key | NAME if is_same_name(mine, other.signature) else by_key
-            if fields == FIRM and not shares_name(mine, other.signature):
+            fields = by_key | NAME if is_same_name(mine, other[1]) else by_key
+            if fields == FIRM and not shares_name(mine, other[1]):
                 colleagues.append(other)
             elif is_worth_comparing(fields):
                 worth[other] = fields
         likeliest = list(worth) if len(worth) <= MOST_COMPARED else self._likeliest(worth, one, keys)
         if len(colleagues) > MOST_COLLEAGUES:
-            colleagues.sort(key=lambda other: (not is_same_firm(mine, other.signature), other.lead_id))
-        return [other.lead_id for other in (*likeliest, *colleagues[:MOST_COLLEAGUES])]
+            colleagues.sort(key=lambda other: (not is_same_firm(mine, other[1]), other[0]))
+        return [other[0] for other in (*likeliest, *colleagues[:MOST_COLLEAGUES])]
 
     def _likeliest(
         self, worth: Mapping[UnderKey, int], one: Compared, keys: Mapping[int, Key]
@@ -169,7 +169,7 @@ class Neighbourhood:
                     rarity[other] += 1 / len(under)
 
         def place(other: UnderKey) -> tuple[float, float, str]:
-            name = is_same_name(mine, other.signature) + shares_name(mine, other.signature)
-            return -((worth[other] & ~NAME).bit_count() + name), -rarity[other], other.lead_id
+            name = is_same_name(mine, other[1]) + shares_name(mine, other[1])
+            return -((worth[other] & ~NAME).bit_count() + name), -rarity[other], other[0]
 
         return sorted(worth, key=place)[:MOST_COMPARED]

@@ -43,11 +43,8 @@ _AT_ONCE = 1_000
 """Numbers named in one statement."""
 
 
-class UnderKey(NamedTuple):
-    """A lead that is found under a key, and what stands beside it (`enrich.match.block.signature`)."""
-
-    lead_id: str
-    signature: int
+UnderKey = tuple[str, int]
+"""A lead that is found under a key, and its signature (enrich.match.block), which stands beside it."""
 
 
 class RecordRow(NamedTuple):
@@ -66,8 +63,11 @@ def leads_under(connection: Connection, numbers: Collection[int]) -> dict[int, l
         return under
     dialect = connection.dialect.name
     wanted = str(list(numbers)) if dialect == "sqlite" else list(numbers)
-    for number, *one in fetched(connection, _KEYS_IN[dialect], (wanted,)):
-        under.setdefault(number, []).append(UnderKey._make(one))
+    for number, lead_id, signature in fetched(connection, _KEYS_IN[dialect], (wanted,)):
+        if number in under:
+            under[number].append((lead_id, signature))
+        else:
+            under[number] = [(lead_id, signature)]
     return under
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 
@@ -10,6 +11,8 @@ from enrich.match.companies import Company
 from enrich.match.names import Name
 from enrich.match.record import Record
 from enrich.match.values import Address, BirthDate, Email, Phone
+
+T = TypeVar("T")
 
 VERSION = 1
 """Goes up when what a record holds is read otherwise: older texts are then to be made anew from the fields."""
@@ -51,22 +54,33 @@ def unpack(packed: str) -> Record:
     return Record(
         record_id,
         channel,
-        tuple(
-            [Name(t, k, f, g, tuple(forms), s, tuple(sp), *more) for t, k, f, g, forms, s, sp, *more in names]
-        ),
-        tuple([Phone(*one) for one in phones]),
-        tuple([Email(*one) for one in emails]),
-        tuple(
-            [
-                Company(text, core, brand, place, branch, sound, frozenset(words), *more)
-                for text, core, brand, place, branch, sound, words, *more in companies
-            ]
-        ),
+        tuple([_name(one) for one in names]),
+        tuple([_new(Phone, one) for one in phones]),
+        tuple([_new(Email, one) for one in emails]),
+        tuple([_company(one) for one in companies]),
         tuple([Address(text, frozenset(words), frozenset(numbers)) for text, words, numbers in addresses]),
         tuple(cities),
         tuple(regions),
         tuple(postcodes),
-        tuple([BirthDate(*one) for one in dates]),
+        tuple([_new(BirthDate, one) for one in dates]),
         tuple(ids),
         tuple([frozenset(words) for words in others]),
     )
+
+
+_new: Callable[[type[T], list[Any]], T] = tuple.__new__  # type: ignore[assignment]
+"""Make a NamedTuple of its values, in half the time that its own constructor takes."""
+
+
+def _name(one: list[Any]) -> Name:
+    one[_FORMS], one[_SPELLINGS] = tuple(one[_FORMS]), tuple(one[_SPELLINGS])
+    return _new(Name, one)
+
+
+def _company(one: list[Any]) -> Company:
+    one[_WORDS] = frozenset(one[_WORDS])
+    return _new(Company, one)
+
+
+_FORMS, _SPELLINGS = Name._fields.index("forms"), Name._fields.index("spellings")
+_WORDS = Company._fields.index("words")
