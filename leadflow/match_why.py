@@ -95,7 +95,7 @@ def _of_leads(ids: tuple[str, str]) -> tuple[Record, Record]:
     from store.similar import records_of
 
     with reading() as connection:
-        found = {row.lead_id: unpack(row.packed.encode()) for row in records_of(connection, ids)}
+        found = {row.lead_id: unpack(row.packed) for row in records_of(connection, ids)}
     for one in ids:
         if one not in found:
             fail(

@@ -21,14 +21,13 @@ from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert
 from store.locks import lock_customers
+from store.similar import forget
 
 _HEADER = b'{"installation":'
 
 _OF_LEADS = (
     tables.lead,
     tables.lead_identifier,
-    tables.match_record,
-    tables.match_key,
     tables.evidence,
     tables.mail_thread,
     tables.unlisted,
@@ -168,6 +167,7 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
     _forget_statuses(connection, erasure)
+    forget(connection, erasure.leads)
     for table in _OF_LEADS:
         connection.execute(delete(table).where(of_leads))
     connection.execute(delete(tables.part).where(of_captures))

@@ -2,57 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+import orjson
+from sqlalchemy import Connection, delete, select
 
 from store import tables
-from store.bulk import OneOf, Prepared, listed
+from store.bulk import fetched, keys_in
 
 MOST_UNDER_KEY = 50
-"""Leads read under one key. Who comes when there are as many is kept under the key's refinements."""
+"""Leads kept under one key. Who comes when there are as many is kept under the key's refinements."""
 
-# The oldest ones, so that what a full key leads to does not change.
-_SQLITE = f"""
-SELECT wanted.value, found.lead_id FROM json_each(?) AS wanted JOIN match_key AS found
-ON found.number = wanted.value AND found.lead_id IN (
-    SELECT lead_id FROM match_key WHERE number = wanted.value ORDER BY lead_id LIMIT {MOST_UNDER_KEY})
-"""  # noqa: S608  a number of ours
-_POSTGRES = f"""
-SELECT wanted.number, found.lead_id FROM unnest(%s::bigint[]) AS wanted(number) CROSS JOIN LATERAL (
-    SELECT lead_id FROM match_key WHERE number = wanted.number ORDER BY lead_id LIMIT {MOST_UNDER_KEY}) AS found
-"""  # noqa: S608
+_KEYS = """
+SELECT found.number, found.lead_id, found.signature FROM {wanted} JOIN match_key AS found
+ON found.number = wanted.value {ordered}
+"""
+_RECORDS = """
+SELECT found.lead_id, found.packed,
+    coalesce(contact.now_id, present.contact_id), coalesce(customer.now_id, present.customer_id)
+FROM {wanted} JOIN match_record AS found ON found.lead_id = wanted.value
+JOIN membership AS present ON present.lead_id = found.lead_id AND present.to_us IS NULL
+LEFT JOIN alias AS contact ON contact.old_id = present.contact_id
+LEFT JOIN alias AS customer ON customer.old_id = present.customer_id
+"""
+# CROSS has SQLite begin with what is wanted, whatever it believes to know of the sizes. A key's rows lie in order there.
+_IN_SQLITE = "json_each(?) AS wanted CROSS"
+_KEYS_IN = {
+    "sqlite": _KEYS.format(wanted=_IN_SQLITE, ordered=""),
+    "postgresql": _KEYS.format(
+        wanted="unnest(%s::bigint[]) AS wanted(value)", ordered="ORDER BY found.number, found.lead_id"
+    ),
+}
+_RECORDS_IN = {
+    "sqlite": _RECORDS.format(wanted=_IN_SQLITE),
+    "postgresql": _RECORDS.format(wanted="unnest(%s::text[]) AS wanted(value)"),
+}
 
-_PRESENT = tables.membership.alias("present")
-_CONTACT, _CUSTOMER = tables.alias.alias("contact_alias"), tables.alias.alias("customer_alias")
-_RECORDS = Prepared(
-    select(
-        tables.match_record.c.lead_id,
-        tables.match_record.c.packed,
-        func.coalesce(_CONTACT.c.now_id, _PRESENT.c.contact_id).label("contact_id"),
-        func.coalesce(_CUSTOMER.c.now_id, _PRESENT.c.customer_id).label("customer_id"),
-    )
-    .join(_PRESENT, (_PRESENT.c.lead_id == tables.match_record.c.lead_id) & _PRESENT.c.to_us.is_(None))
-    .outerjoin(_CONTACT, _CONTACT.c.old_id == _PRESENT.c.contact_id)
-    .outerjoin(_CUSTOMER, _CUSTOMER.c.old_id == _PRESENT.c.customer_id)
-    .where(OneOf(["match_record.lead_id"], "of_leads"))
-)
+_AT_ONCE = 1_000
+"""Numbers named in one statement."""
 
 
-def leads_under(connection: Connection, numbers: Collection[int]) -> list[tuple[int, str]]:
-    """Return the leads under each key number, the oldest `MOST_UNDER_KEY` of each, in one read."""
+UnderKey = tuple[str, int]
+"""A lead that is found under a key, and its signature (enrich.match.block), which stands beside it."""
+
+
+class RecordRow(NamedTuple):
+    """What is compared of a lead, and whose it is at present."""
+
+    lead_id: str
+    packed: str
+    contact_id: str
+    customer_id: str
+
+
+def leads_under(connection: Connection, numbers: Collection[int]) -> dict[int, list[UnderKey]]:
+    """Return the leads under each key number, the oldest first, in one read."""
+    under: dict[int, list[UnderKey]] = {}
     if not numbers:
+        return under
+    dialect = connection.dialect.name
+    wanted = str(list(numbers)) if dialect == "sqlite" else list(numbers)
+    for number, lead_id, signature in fetched(connection, _KEYS_IN[dialect], (wanted,)):
+        if number in under:
+            under[number].append((lead_id, signature))
+        else:
+            under[number] = [(lead_id, signature)]
+    return under
+
+
+def records_of(connection: Connection, leads: Collection[str]) -> list[RecordRow]:
+    """Return what is compared of leads, with the contact and the customer that each belongs to at present."""
+    if not leads:
         return []
-    wanted = sorted(numbers)
-    if connection.dialect.name == "sqlite":
-        text = "[" + ",".join(map(str, wanted)) + "]"
-        found = connection.exec_driver_sql(_SQLITE, (text,))
-    else:
-        found = connection.exec_driver_sql(_POSTGRES, (wanted,))
-    return [(number, lead_id) for number, lead_id in found.all()]
+    dialect = connection.dialect.name
+    wanted = orjson.dumps(list(leads)).decode() if dialect == "sqlite" else list(leads)
+    return list(map(RecordRow._make, fetched(connection, _RECORDS_IN[dialect], (wanted,))))
 
 
-def records_of(connection: Connection, leads: Iterable[str]) -> list[Row[tuple[str, str, str, str]]]:
-    """Return (lead_id, packed, contact_id, customer_id) of leads, the ids as they are at present."""
-    wanted = listed((lead_id,) for lead_id in leads)
-    return list(_RECORDS(connection, of_leads=wanted).all()) if wanted != "[]" else []
+def forget(connection: Connection, leads: Collection[str]) -> None:
+    """Delete what is compared of leads, and the keys under which they are found."""
+    of_leads = keys_in(connection, ["lead_id"], [(one,) for one in leads])
+    record, key = tables.match_record, tables.match_key
+    rows = connection.execute(select(record.c.keys_json).where(of_leads)).scalars()
+    numbers = sorted({number for row in rows for number in orjson.loads(row)})
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        connection.execute(delete(key).where(key.c.number.in_(some), of_leads))
+    connection.execute(delete(record).where(of_leads))

@@ -437,13 +437,14 @@ match_record = Table(
     state,
     _id("lead_id", key=True),
     Column("packed", Text, nullable=False, comment="what is compared, see enrich.match.pack"),
+    Column("keys_json", Text, nullable=False, comment="numbers of the keys that it is found under"),
 )
 match_key = Table(
     "match_key",
     state,
     Column("number", BigInteger, primary_key=True, comment="of a blocking key, see enrich.match.block"),
     _id("lead_id", key=True),
-    Index("ix_match_key_lead_id", "lead_id"),
+    Column("signature", Integer, nullable=False, comment="name and company, see enrich.match.block"),
     sqlite_with_rowid=False,
 )
 """Under which keys a lead is found by others that may be of the same person; rows of a key lie together."""

@@ -7,12 +7,16 @@ it is refined by a second field of the record (`refined`) instead of being dropp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
+from zlib import crc32
 
+from enrich.match.companies import Company
 from enrich.match.model import Level
 from enrich.match.names import Name
 from enrich.match.record import Record
 from enrich.match.text import spell
+from enrich.match.values import Email, Phone
 
 MOST_CUSTOMERS = 50
 """Customers under one key before it is refined: a record with twenty keys then meets a thousand others at worst,
@@ -30,6 +34,70 @@ def keys_of(record: Record, level: Level = "contact") -> tuple[str, ...]:
     if level == "customer":
         keys += _of_company(record)
     return tuple(dict.fromkeys(keys))
+
+
+def keys_to_agree_by(record: Record) -> tuple[str, ...]:
+    """Return those keys that are looked under at arrival: of what is written alike, and of no name.
+
+    Whole mailboxes and numbers are identifiers, which are looked up as such. Under a name lie the most, and alone it
+    makes nobody the same; whether it agrees as well is told by `signature`.
+    """
+    keys: list[str] = []
+    for mail in record.emails[:MOST_VALUES]:
+        keys += _like_mail(mail)
+    for phone in record.phones[:MOST_VALUES]:
+        keys += _like_phone(phone)
+    for address in record.addresses[:MOST_VALUES]:
+        keys.append(f"address:{address.text}")
+    for company in record.companies[:MOST_VALUES]:
+        keys += _like_company(company)
+    keys += _domains(record)
+    return tuple(dict.fromkeys(keys))
+
+
+NAME_BITS = 20
+"""Of a signature: the two parts of a name, ten bits each."""
+_PART = 0x3FF
+
+
+def signature(record: Record) -> int:
+    """Return 30 bits that are kept beside each key: how surname and given name begin, and the company's core.
+
+    0 where there is none. A name's parts stand in the order of their numbers, since people swap them; two letters of
+    each, since most slips come later in a word. Two different values look the same with odds of 1 in 1000 or so.
+    """
+    name = next((one for one in record.names if one.family and one.given), None)
+    low = high = 0
+    if name is not None:
+        family, given = name.family, name.given
+        if name.chinese:
+            family = name.forms[0]
+            given = name.sound.removeprefix(family)
+        low, high = sorted((_ten_bits(family[:2]), _ten_bits(given[:2])))
+    firm = _ten_bits(record.companies[0].core) if record.companies else 0
+    return firm << NAME_BITS | high << 10 | low
+
+
+def is_same_name(one: int, other: int) -> bool:
+    """Tell by two signatures whether both parts of the names begin alike."""
+    return not (one ^ other) & ((1 << NAME_BITS) - 1) and bool(one & _PART)
+
+
+def shares_name(one: int, other: int) -> bool:
+    """Tell by two signatures whether a surname or a given name begins like one of the other's."""
+    low, high = one & _PART, one >> 10 & _PART
+    return bool(low) and (low in (found := (other & _PART, other >> 10 & _PART)) or high in found)
+
+
+def is_same_firm(one: int, other: int) -> bool:
+    """Tell by two signatures whether both name a company, and both the same."""
+    return one >> NAME_BITS == other >> NAME_BITS > 0
+
+
+@lru_cache(maxsize=4096)
+def _ten_bits(text: str) -> int:
+    """Return a number from 1 to 1023."""
+    return 1 + crc32(text.encode()) % _PART
 
 
 def refined(key: str, record: Record) -> tuple[str, ...]:
@@ -76,13 +144,10 @@ def _of_person(record: Record) -> Iterator[str]:
         yield f"id:{number}"
     for mail in record.emails[:MOST_VALUES]:
         yield f"mail:{mail.address}"
-        if mail.telling:
-            yield f"local:{mail.local}"
-            yield f"near_mail:{mail.local[:4]}@{mail.domain}"
+        yield from _like_mail(mail)
     for phone in record.phones[:MOST_VALUES]:
         yield f"phone:{phone.digits}"
-        yield f"phone_start:{phone.digits[:-4]}"
-        yield f"phone_end:{phone.digits[-5:]}"
+        yield from _like_phone(phone)
     for name in record.names[:MOST_VALUES]:
         if name.family and name.given:
             for spelling in name.spellings or (name.key,):
@@ -103,13 +168,30 @@ def _of_person(record: Record) -> Iterator[str]:
 def _of_company(record: Record) -> Iterator[str]:
     for company in record.companies[:MOST_VALUES]:
         yield f"firm:{company.core}"
-        yield f"sound:{company.sound}"
-        if len(company.initials) > 2:
-            yield f"initials:{company.initials}"
-        if not company.chinese and 2 < len(company.sound) < 6:
-            yield f"initials:{company.sound}"
+        yield from _like_company(company)
         for word in sorted(company.words, key=len, reverse=True)[:_WORDS]:
             yield f"firm_word:{word}"
+    yield from _domains(record)
+
+
+def _like_mail(mail: Email) -> tuple[str, ...]:
+    if not mail.telling:
+        return ()
+    return f"local:{mail.local}", f"near_mail:{mail.local[:4]}@{mail.domain}"
+
+
+def _like_phone(phone: Phone) -> tuple[str, ...]:
+    return f"phone_start:{phone.digits[:-4]}", f"phone_end:{phone.digits[-5:]}"
+
+
+def _like_company(company: Company) -> tuple[str, ...]:
+    short = company.initials if len(company.initials) > 2 else ""
+    other = company.sound if not company.chinese and 2 < len(company.sound) < 6 else ""
+    initials = (f"initials:{letters}" for letters in (short, other) if letters)
+    return f"sound:{company.sound}", *initials
+
+
+def _domains(record: Record) -> Iterator[str]:
     for mail in record.emails[:MOST_VALUES]:
         if mail.kind != "free":
             yield f"domain:{mail.domain}"

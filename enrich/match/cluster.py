@@ -112,6 +112,8 @@ def weight_of(record: Record, members: Sequence[Record], weigh: Weigh) -> float:
     Like a median, this hears neither the one pair that happens to agree, nor the members that say little or are
     out of date. No pair counts beyond `CLIP`.
     """
+    if len(members) == 1:
+        return clipped(weigh(record, members[0]))
     return mean_of_better_half([weigh(record, one) for one in members[:MOST_MEMBERS]])
 
 

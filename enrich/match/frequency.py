@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from zlib import crc32
 
 from enrich.match.companies import Company
@@ -11,6 +12,7 @@ from enrich.match.names import Name
 from enrich.match.record import Record
 
 
+@lru_cache(maxsize=16_384)
 def term(text: str) -> int:
     """Return the number under which the frequency of a word is kept: of 32 bits, so that no word can be read back."""
     return crc32(text.encode())

@@ -137,12 +137,22 @@ class MatchModel:
         question it is the other way round: all that shows one person is one fact, since people move. That question
         is the contact question unless both sides name a company.
         """
-        model = self.of(a, b, level)
+        return self._sum(self.of(a, b, level), self.levels(a, b), a, b)
+
+    def weigh_both(self, a: Record, b: Record) -> tuple[float, float]:
+        """Return the bits of two records for the contact and for the customer question; see `weigh`."""
+        levels = self.levels(a, b)
+        contact = self._sum(self.contact, levels, a, b)
+        if not (a.names_company and b.names_company):
+            return contact, contact
+        return contact, self._sum(self.customer, levels, a, b)
+
+    def _sum(self, model: LevelModel, levels: Sequence[int], a: Record, b: Record) -> float:
         total, common, are_kin = model.prior_bits, 0.0, False
-        for level_of, bits, kinds, number, rare_is_limited in model.rows:
-            found = level_of(a, b)
+        for row, found in zip(model.rows, levels, strict=True):
             if found < 0:
                 continue
+            _, bits, kinds, number, rare_is_limited = row
             kind = kinds[found]
             if kind == FREE:
                 total += bits[found]

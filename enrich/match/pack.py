@@ -1,8 +1,9 @@
-"""A record as bytes and back, for keeping many of them: a third of their size in memory, read in some microseconds."""
+"""A record as a text and back, for keeping many of them: a third of their size in memory, read in some microseconds."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 
@@ -11,16 +12,18 @@ from enrich.match.names import Name
 from enrich.match.record import Record
 from enrich.match.values import Address, BirthDate, Email, Phone
 
+T = TypeVar("T")
+
 VERSION = 1
-"""Goes up when what a record holds is read otherwise: older bytes are then to be made anew from the fields."""
+"""Goes up when what a record holds is read otherwise: older texts are then to be made anew from the fields."""
 
 
 class OtherVersion(ValueError):
-    """The bytes were packed by another version of the matching; make them anew from the fields."""
+    """The text was packed by another version of the matching; make them anew from the fields."""
 
 
-def pack(record: Record) -> bytes:
-    """Return a record as bytes, which `unpack` of the same version reads."""
+def pack(record: Record) -> str:
+    """Return a record as a text of JSON, which `unpack` of the same version reads."""
     return orjson.dumps(
         (
             VERSION,
@@ -38,10 +41,10 @@ def pack(record: Record) -> bytes:
             record.national_ids,
             [sorted(words) for words in record.others],
         )
-    )
+    ).decode()
 
 
-def unpack(packed: bytes) -> Record:
+def unpack(packed: str) -> Record:
     """Return the record that was packed; OtherVersion if it was packed by another version."""
     read: list[Any] = orjson.loads(packed)
     if read[0] != VERSION:
@@ -51,22 +54,33 @@ def unpack(packed: bytes) -> Record:
     return Record(
         record_id,
         channel,
-        tuple(
-            [Name(t, k, f, g, tuple(forms), s, tuple(sp), *more) for t, k, f, g, forms, s, sp, *more in names]
-        ),
-        tuple([Phone(*one) for one in phones]),
-        tuple([Email(*one) for one in emails]),
-        tuple(
-            [
-                Company(text, core, brand, place, branch, sound, frozenset(words), *more)
-                for text, core, brand, place, branch, sound, words, *more in companies
-            ]
-        ),
+        tuple([_name(one) for one in names]),
+        tuple([_new(Phone, one) for one in phones]),
+        tuple([_new(Email, one) for one in emails]),
+        tuple([_company(one) for one in companies]),
         tuple([Address(text, frozenset(words), frozenset(numbers)) for text, words, numbers in addresses]),
         tuple(cities),
         tuple(regions),
         tuple(postcodes),
-        tuple([BirthDate(*one) for one in dates]),
+        tuple([_new(BirthDate, one) for one in dates]),
         tuple(ids),
         tuple([frozenset(words) for words in others]),
     )
+
+
+_new: Callable[[type[T], list[Any]], T] = tuple.__new__  # type: ignore[assignment]
+"""Make a NamedTuple of its values, in half the time that its own constructor takes."""
+
+
+def _name(one: list[Any]) -> Name:
+    one[_FORMS], one[_SPELLINGS] = tuple(one[_FORMS]), tuple(one[_SPELLINGS])
+    return _new(Name, one)
+
+
+def _company(one: list[Any]) -> Company:
+    one[_WORDS] = frozenset(one[_WORDS])
+    return _new(Company, one)
+
+
+_FORMS, _SPELLINGS = Name._fields.index("forms"), Name._fields.index("spellings")
+_WORDS = Company._fields.index("words")

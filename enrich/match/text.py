@@ -37,7 +37,9 @@ def fold(received: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         if CJK.search(text):
-            text = _INNER_SPACE.sub("", _simplifier().convert(text))
+            if not _traditional().isdisjoint(text):
+                text = _simplifier().convert(text)
+            text = _INNER_SPACE.sub("", text)
     text = " ".join(text.split()).casefold()[:LONGEST].strip()
     return "" if text in _PLACEHOLDER or _is_one_sign(text) else text
 
@@ -75,6 +77,19 @@ def syllable(character: str) -> str:
     return (
         lazy_pinyin(character)[0].replace("v", "u").replace("ü", "u") if CJK.match(character) else character
     )
+
+
+_IN_PHRASES = "哩坏沈甦瞭藉衹覆"
+"""Characters that OpenCC changes in some phrases only: 瞭 in 明瞭, 沈 in 深沈."""
+
+
+@cache
+def _traditional() -> frozenset[str]:
+    """Return the characters without which a text stays as it is: most are simplified, and to convert costs 8 µs."""
+    alone = [chr(code) for code in (*range(0x3400, 0xA000), *range(0xF900, 0xFB00), *range(0x20000, 0x32000))]
+    converted = _simplifier().convert("\n".join(alone)).split("\n")
+    changed = (one for one, other in zip(alone, converted, strict=True) if one != other)
+    return frozenset((*changed, *_IN_PHRASES))
 
 
 @cache

@@ -16,6 +16,7 @@ from enrich.match.record import Record
 TYPING_SLIPS = 2
 """Signs in which a number whose check sign is wrong may differ from the right one."""
 
+_NONE: frozenset[str] = frozenset()
 _PERSON_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _PERSON_CHECK = "10x98765432"
 _FIRM_SIGNS = "0123456789abcdefghjklmnpqrtuwxy"
@@ -24,6 +25,8 @@ _FIRM_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 
 def trusted_ids(record: Record, level: Level = "contact") -> frozenset[str]:
     """Return a record's identity numbers and, for the customer question, only its companies' codes."""
+    if not record.national_ids:
+        return _NONE
     found = (one for one in record.national_ids if len(one) == 18)
     if level == "customer" and record.names_company:
         return frozenset(one for one in found if not one[:17].isdigit() or not _is_person(one))

@@ -166,4 +166,4 @@ def test_fields_that_are_not_known_are_ignored() -> None:
 def test_bytes_of_another_version_are_not_read() -> None:
     packed = pack(record_of("1", {"full_name": ["张伟"]}))
     with pytest.raises(OtherVersion, match="packed by version 0"):
-        unpack(packed.replace(b"[1,", b"[0,", 1))
+        unpack(packed.replace("[1,", "[0,", 1))

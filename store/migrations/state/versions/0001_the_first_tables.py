@@ -548,16 +548,19 @@ def upgrade() -> None:
             "number", sa.BigInteger(), nullable=False, comment="of a blocking key, see enrich.match.block"
         ),
         sa.Column("lead_id", sa.Text(), nullable=False),
+        sa.Column(
+            "signature", sa.Integer(), nullable=False, comment="name and company, see enrich.match.block"
+        ),
         sa.PrimaryKeyConstraint("number", "lead_id", name=op.f("pk_match_key")),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("match_key", schema=None) as batch_op:
-        batch_op.create_index("ix_match_key_lead_id", ["lead_id"], unique=False)
-
     op.create_table(
         "match_record",
         sa.Column("lead_id", sa.Text(), nullable=False),
         sa.Column("packed", sa.Text(), nullable=False, comment="what is compared, see enrich.match.pack"),
+        sa.Column(
+            "keys_json", sa.Text(), nullable=False, comment="numbers of the keys that it is found under"
+        ),
         sa.PrimaryKeyConstraint("lead_id", name=op.f("pk_match_record")),
     )
     op.create_table(
@@ -1030,9 +1033,6 @@ def downgrade() -> None:
 
     op.drop_table("member")
     op.drop_table("match_record")
-    with op.batch_alter_table("match_key", schema=None) as batch_op:
-        batch_op.drop_index("ix_match_key_lead_id")
-
     op.drop_table("match_key")
     op.drop_table("mail_thread")
     op.drop_table("log_past")
