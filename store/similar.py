@@ -56,3 +56,9 @@ def records_of(connection: Connection, leads: Iterable[str]) -> list[Row[tuple[s
     """Return (lead_id, packed, contact_id, customer_id) of leads, the ids as they are at present."""
     wanted = listed((lead_id,) for lead_id in leads)
     return list(_RECORDS(connection, of_leads=wanted).all()) if wanted != "[]" else []
+
+
+def packed_records(connection: Connection, most: int | None = None) -> list[str]:
+    """Return what is compared of leads, the first by id, of all or so many."""
+    record = tables.match_record
+    return list(connection.execute(select(record.c.packed).order_by(record.c.lead_id).limit(most)).scalars())

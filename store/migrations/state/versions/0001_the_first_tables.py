@@ -554,6 +554,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_match_key_lead_id", ["lead_id"], unique=False)
 
     op.create_table(
+        "match_model",
+        sa.Column("number", sa.Integer(), nullable=False, comment="the greatest is in use"),
+        sa.Column("model_json", sa.Text(), nullable=True, comment="empty: the one that comes with Leadflow"),
+        sa.Column(
+            "digest", sa.Text(), nullable=False, comment="of the model: bits of another one are other bits"
+        ),
+        sa.Column("bands_json", sa.Text(), nullable=False, comment="by question, see enrich.match.tuning"),
+        sa.Column("published_us", sa.BigInteger(), nullable=False),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_match_model")),
+    )
+    op.create_table(
         "match_record",
         sa.Column("lead_id", sa.Text(), nullable=False),
         sa.Column("packed", sa.Text(), nullable=False, comment="what is compared, see enrich.match.pack"),
@@ -1028,6 +1040,7 @@ def downgrade() -> None:
 
     op.drop_table("member")
     op.drop_table("match_record")
+    op.drop_table("match_model")
     with op.batch_alter_table("match_key", schema=None) as batch_op:
         batch_op.drop_index("ix_match_key_lead_id")
 
