@@ -161,7 +161,7 @@ def bands_at(weights: Sequence[float], precision: float = PRECISION) -> Bands:
 
 
 def _probability(bits: float) -> float:
-    return 1 / (1 + 2.0**-bits)
+    return float(1 / (1 + 2.0**-bits))
 
 
 def _all_pairs(records: Sequence[Record], level: Level) -> Iterable[tuple[Record, Record]]:

@@ -67,14 +67,25 @@ def retuned(stated: Bands, answers: Sequence[Answer]) -> Tuned:
 
 
 def _fit(answers: Sequence[Answer]) -> tuple[float, float]:
-    """Newton's method on a concave function of two unknowns, each step halved until it is uphill."""
-    shift, slope = 0.0, 1.0
+    shift, slope = _top(answers, 0.0, 1.0)
+    if (
+        slope < LEAST_SLOPE
+    ):  # then the most probable value that is allowed has just this slope: the function is concave
+        return _top(answers, shift, LEAST_SLOPE, turn=False)
+    return shift, slope
+
+
+def _top(answers: Sequence[Answer], shift: float, slope: float, *, turn: bool = True) -> tuple[float, float]:
+    """Climb a concave function of two unknowns by Newton's method, each step halved until it is uphill.
+
+    Without `turn` the slope stays what it is.
+    """
     best = _likelihood(answers, shift, slope)
     for _ in range(_ROUNDS):
-        step = _newton(answers, shift, slope)
+        step = _newton(answers, shift, slope, turn=turn)
         size = 1.0
         while size > 1e-6:
-            there = shift + size * step[0], max(LEAST_SLOPE, slope + size * step[1])
+            there = shift + size * step[0], slope + size * step[1]
             found = _likelihood(answers, *there)
             if found > best:
                 break
@@ -94,7 +105,7 @@ def _likelihood(answers: Sequence[Answer], shift: float, slope: float) -> float:
     return total
 
 
-def _newton(answers: Sequence[Answer], shift: float, slope: float) -> tuple[float, float]:
+def _newton(answers: Sequence[Answer], shift: float, slope: float, *, turn: bool) -> tuple[float, float]:
     up, up_slope = -shift / SHIFT_SPREAD**2, -(slope - 1) / SLOPE_SPREAD**2
     a, b, c = 1 / SHIFT_SPREAD**2, 0.0, 1 / SLOPE_SPREAD**2
     for bits, same in answers:
@@ -103,6 +114,8 @@ def _newton(answers: Sequence[Answer], shift: float, slope: float) -> tuple[floa
         miss, bend = same - chance, chance * (1 - chance)
         up, up_slope = up + log(2) * miss, up_slope + x * miss
         a, b, c = a + log(2) ** 2 * bend, b + log(2) * x * bend, c + x * x * bend
+    if not turn:
+        return up / a, 0.0
     area = a * c - b * b
     return (c * up - b * up_slope) / area, (a * up_slope - b * up) / area
 
