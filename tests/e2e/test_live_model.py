@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from enrich.live import answers_to, live, publish_model, retuned_by, versions, written_bands
-from enrich.match.model import default_model
+from enrich.match.model import Level, default_model
 from enrich.match.tuning import Answer, Tuned
 from enrich.review import answer
 from enrich.similar import stated_bands
@@ -92,7 +92,7 @@ def test_answers_count_for_the_model_that_had_offered_the_pair(rig: Rig) -> None
         answers = answers_to(connection, present.digest)
         assert answers == {"contact": [Answer(offered["millibits"] / 1000, True)], "customer": []}
         assert answers_to(connection, "another") == {"contact": [], "customer": []}
-    many = {"contact": [Answer(4.0, True)] * 200, "customer": []}
+    many: dict[Level, list[Answer]] = {"contact": [Answer(4.0, True)] * 200, "customer": []}
     tuned = retuned_by(present, many)
     assert tuned["contact"].bands.same < present.tuned["contact"].bands.same
     assert tuned["customer"] == present.tuned["customer"]
