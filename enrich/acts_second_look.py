@@ -13,7 +13,7 @@ from enrich.identity import MACHINE
 from enrich.lately import Arrived, Offer
 from enrich.match.pack import unpack
 from enrich.near import compared_by
-from enrich.review import ALIKE, offer_pair
+from enrich.review import ALIKE, offer_alike
 from enrich.second_look import look_again
 from enrich.similar import Judge, Near
 from store import tables
@@ -50,20 +50,18 @@ def read_arrived(connection: Connection, leads: Sequence[tuple[str, int]]) -> li
     return sorted(found, key=lambda one: (one.at_us, one.compared.record.record_id))
 
 
-def offer(offers: Iterable[Offer]) -> Plan:
+def offer(offers: Iterable[Offer], judge: Judge) -> Plan:
     """Return the plan that puts pairs up for review."""
 
     def plan(_connection: Connection, _command: Command, now_us: int) -> Sequence[Effect]:
-        return [
-            offer_pair(one.one, one.other, ALIKE, now_us, millibits=round(one.bits * 1000)) for one in offers
-        ]
+        return [offer_alike(one.one, one.doubt, judge, now_us) for one in offers]
 
     return plan
 
 
-def sure_pairs(connection: Connection, from_bits: float) -> list[tuple[str, str]]:
+def sure_pairs(connection: Connection, judge: Judge) -> list[tuple[str, str]]:
     """Return (review id, one of the pair) of pairs of whom the machine is sure at first sight, the oldest first."""
-    review = tables.review
+    review, from_bits = tables.review, min(judge.contact.same, judge.customer.same)
     rows = connection.execute(
         select(review.c.review_id, review.c.a)
         .where(

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, or_, select
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
+from enrich.live import judge_in_use
 from enrich.near import Compared, Neighbourhood, compared
 from enrich.normalise import normalise
 from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
-from enrich.review import ALIKE, CONFLICT, offer_pair
-from enrich.similar import NOBODY, Alike, default_judge
+from enrich.review import CONFLICT, offer_alike, offer_pair
+from enrich.similar import NOBODY, Alike, Judge
 from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
@@ -71,10 +72,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A company, and its table of points."""
+    """A company, its table of points, and the match model in use."""
 
     company: Company
     points: tuple[Points, ...]
+    judge: Judge
 
 
 @dataclass
@@ -118,7 +120,6 @@ class ResolveStage:
 
     def __init__(self, companies: CompanyCache) -> None:
         self._companies = companies
-        self._judge = default_judge()
         self._scoring: Scoring | None = None
 
     def prepare(self, events: Sequence[Logged]) -> Batch:
@@ -132,21 +133,21 @@ class ResolveStage:
         company = self._companies.get(connection)
         if prepared.company is not company:
             prepared = _prepared(prepared.received, company)
-        facts, customers = _read_known(connection, self._facts(prepared, company))
+        scoring = self._scoring_of(connection, company)
+        facts, customers = _read_known(connection, _facts(prepared, scoring))
         if lock_customers(connection, customers):
-            facts, found = _read_known(connection, self._facts(prepared, company))
+            facts, found = _read_known(connection, _facts(prepared, scoring))
             if not found <= customers:
                 raise Conflict("customer")
             customers = found
         _read_customers(connection, facts, customers)
         return facts
 
-    def _facts(self, prepared: Batch, company: Company) -> ResolveFacts:
-        return ResolveFacts(prepared.leads, self._scoring_of(company), Neighbourhood(self._judge))
-
-    def _scoring_of(self, company: Company) -> Scoring:
+    def _scoring_of(self, connection: Connection, company: Company) -> Scoring:
+        """Return what goes with a company; to publish a match model raises the company's version, too."""
         if self._scoring is None or self._scoring.company is not company:
-            self._scoring = Scoring(company, read_points(company.score_csv or DEFAULT_POINTS))
+            points = read_points(company.score_csv or DEFAULT_POINTS)
+            self._scoring = Scoring(company, points, judge_in_use(connection))
         return self._scoring
 
     def decide(self, logged: Logged, facts: ResolveFacts, at_us: int) -> Step:
@@ -181,6 +182,10 @@ class ResolveStage:
         facts.touched[customer_id] = at_us
         news = _news(event, resolved.model_copy(update={"score": score}), at_us)
         return Step(effects=(*effects, Emit("resolved", news)))
+
+
+def _facts(prepared: Batch, scoring: Scoring) -> ResolveFacts:
+    return ResolveFacts(prepared.leads, scoring, Neighbourhood(scoring.judge))
 
 
 def looks_again(place: str, due_us: int) -> tuple[str, Event]:
@@ -254,7 +259,7 @@ def _offers(
     customer_id, at_us = customer
     for one in alike.review:
         if one.id != customer_id:
-            yield offer_pair(customer_id, one.id, ALIKE, at_us, millibits=round(one.bits * 1000))
+            yield offer_alike(customer_id, one, facts.scoring.judge, at_us)
     for item in answer.evidence:
         target = item.pointed_at
         if item.note != "conflict" or target is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from enrich.near import Compared, Neighbourhood
-from enrich.similar import Judge, similar
+from enrich.similar import Doubt, Judge, similar
 
 SPAN_US = 20 * 1_000_000
 """How long before a lead another may have come that its worker did not see: longer than any transaction takes."""
@@ -23,11 +23,10 @@ class Arrived(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """Two customers that may be one, or two contacts of one customer, and what speaks for it, in bits."""
+    """Two customers that may be one, or two contacts of one customer, and what speaks for it."""
 
     one: str
-    other: str
-    bits: float
+    doubt: Doubt
 
 
 @dataclass
@@ -55,10 +54,12 @@ class Lately:
         alike = similar(one.compared.record, near, self.judge)
         of = {other.contact_id: other.customer_id for other in near}
         if (contact := alike.contact) is not None:
-            if of[contact.id] == one.customer_id:
-                yield Offer(one.contact_id, contact.id, contact.bits)
+            customer = of[contact.id]
+            if customer == one.customer_id:
+                yield Offer(one.contact_id, Doubt(contact.id, contact.bits, "contact"))
             else:
-                yield Offer(one.customer_id, of[contact.id], contact.bits)
-        for other in (*((alike.customer,) if alike.customer else ()), *alike.review):
-            if other.id != one.customer_id:
-                yield Offer(one.customer_id, other.id, other.bits)
+                yield Offer(one.customer_id, Doubt(customer, contact.bits, "contact"))
+        firm = [Doubt(alike.customer.id, alike.customer.bits, "customer")] if alike.customer else []
+        for doubt in (*firm, *alike.review):
+            if doubt.id != one.customer_id:
+                yield Offer(one.customer_id, doubt)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from enrich.match.block import is_same_firm, is_same_name, shares_name, signature
-from enrich.match.cluster import MOST_MEMBERS, Found
+from enrich.match.cluster import MOST_MEMBERS
 from enrich.match.pack import pack, unpack
 from enrich.match.record import Record
 from enrich.similar import (
@@ -16,6 +16,7 @@ from enrich.similar import (
     NAME,
     NOBODY,
     Alike,
+    Doubt,
     Judge,
     Key,
     Near,
@@ -92,12 +93,13 @@ class Neighbourhood:
 
     def only_asked(self, alike: Alike) -> Alike:
         """Return the answer of a company where a person decides: everybody found is to be reviewed, nobody joined."""
-        sure = alike.customer
         if alike.contact is not None:
             contact = alike.contact
             of = next(one.customer_id for one in self.near.values() if one.contact_id == contact.id)
-            sure = Found(of, contact.bits)
-        if sure is None:
+            sure = Doubt(of, contact.bits, "contact")
+        elif alike.customer is not None:
+            sure = Doubt(alike.customer.id, alike.customer.bits, "customer")
+        else:
             return alike
         return Alike(review=(sure, *(one for one in alike.review if one.id != sure.id)))
 

@@ -14,6 +14,7 @@ from enrich.acts_part import Wish, part
 from enrich.crowded import TOO_MANY, Key, is_on_too_many, merged_alone
 from enrich.groups import around, kind_of_id, locked_atoms, locked_contacts, parted_pairs, rows_by
 from enrich.identity import pair, partings
+from enrich.similar import Doubt, Judge
 from schemas.ids import make_id
 from store import tables
 from store.acts import ActRefused, Command, Plan
@@ -48,6 +49,12 @@ def offer_pair(
     """
     a, b = pair(one, other)
     return _row("pair", (a, b), why, now_us, evidence=evidence, millibits=millibits)
+
+
+def offer_alike(mine: str, doubt: Doubt, judge: Judge, now_us: int) -> Insert:
+    """Return the effect that offers two whom the model finds alike, with what it had been asked and what it promised."""
+    said = [{"question": doubt.level, "model": judge.digest}]
+    return offer_pair(mine, doubt.id, ALIKE, now_us, evidence=said, millibits=round(doubt.bits * 1000))
 
 
 def offer_leads(

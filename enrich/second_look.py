@@ -56,7 +56,7 @@ def _person(
         if _are_two(own, other):
             continue
         bits = between(own, other, weigh)
-        if bits >= judge.bands.same and (best is None or bits > best[0]):
+        if bits >= judge.contact.same and (best is None or bits > best[0]):
             best = bits, (mine, theirs)
     return best
 
@@ -66,7 +66,7 @@ def _company(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> floa
     if not own or not other:
         return None
     bits = between(own, other, partial(judge.model.weigh, level="customer"))
-    return bits if bits >= judge.bands.same else None
+    return bits if bits >= judge.customer.same else None
 
 
 def _contacts(side: Iterable[Near]) -> list[tuple[str, list[Record]]]:

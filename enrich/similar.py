@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from math import log2
 from typing import Literal, NamedTuple
 
@@ -33,13 +34,21 @@ class Near(NamedTuple):
         return self.customer_id if question else self.contact_id
 
 
+class Doubt(NamedTuple):
+    """A customer that may be the same: for how many bits, and by which question."""
+
+    id: str
+    bits: float
+    level: Level
+
+
 @dataclass(frozen=True, slots=True)
 class Alike:
     """Whom a lead resembles: a contact, or only a customer; what else a person should look at."""
 
     contact: Found[str] | None = None
     customer: Found[str] | None = None
-    review: tuple[Found[str], ...] = ()
+    review: tuple[Doubt, ...] = ()
     """Customers that may be the same, likeliest first."""
 
 
@@ -53,15 +62,28 @@ DOUBTFUL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """The model in use, and from how many bits on it decides."""
+    """The model in use, and from how many bits on it decides each question."""
 
     model: MatchModel
-    bands: Bands
+    contact: Bands
+    customer: Bands
+    digest: str
+    """Of the model: what was offered for review by another one had other bits."""
+
+
+def stated_bands() -> Bands:
+    """Return the bands of these probabilities, at a model's own prior."""
+    return Bands(_bits(SURE), _bits(DOUBTFUL))
 
 
 def default_judge() -> Judge:
-    """Return the judge for the model that Leadflow comes with, at its own prior and these probabilities."""
-    return Judge(default_model(), Bands(_bits(SURE), _bits(DOUBTFUL)))
+    """Return the judge for the model that Leadflow comes with."""
+    return Judge(default_model(), stated_bands(), stated_bands(), digest_of(default_model()))
+
+
+def digest_of(model: MatchModel) -> str:
+    """Return the name of a model: other weights or another prior are another one."""
+    return sha256(model.dump()).hexdigest()[:12]
 
 
 def record_of_lead(lead: Lead) -> Record | None:
@@ -112,10 +134,11 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
 
     First the person; who is nobody known may still buy for a company that is.
     """
-    near, weigh_both, bands = list(near), judge.model.weigh_both, judge.bands
+    near, weigh_both = list(near), judge.model.weigh_both
     both = {one.record.record_id: weigh_both(record, one.record) for one in near}
 
     def asked(question: Question) -> Assignment[str] | None:
+        bands = judge.customer if question else judge.contact
         # No mean is above its greatest: most records resemble nobody, and need not be grouped to tell so.
         likely = {one.of(question) for one in near if both[one.record.record_id][question] >= bands.review}
         if not likely:
@@ -127,12 +150,12 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
         return assign(record, _grouped(near, likely, question), weigh, bands)
 
     person = asked(0)
-    doubtful: dict[str, float] = {}
+    doubtful: dict[str, Doubt] = {}
     if person is not None:
         of = {one.contact_id: one.customer_id for one in near}
         # What is merged, by a person or at a second look, is customers.
-        doubtful = dict.fromkeys((of[one] for one in person.joins), person.bits)
-        doubtful |= {of[one.id]: one.bits for one in person.review}
+        doubtful = {of[one]: Doubt(of[one], person.bits, "contact") for one in person.joins}
+        doubtful |= {of[one.id]: Doubt(of[one.id], one.bits, "contact") for one in person.review}
         if person.band == "same" and person.customer is not None:
             return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
     firm = asked(1) if record.names_company else None
@@ -140,12 +163,12 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
         if firm.band == "same" and firm.customer is not None:
             return Alike(customer=Found(firm.customer, firm.bits), review=_reviewed(doubtful))
         for one in firm.review[:1]:
-            doubtful.setdefault(one.id, one.bits)
+            doubtful.setdefault(one.id, Doubt(one.id, one.bits, "customer"))
     return Alike(review=_reviewed(doubtful))
 
 
-def _reviewed(doubtful: Mapping[str, float]) -> tuple[Found[str], ...]:
-    return tuple(Found(any_id, bits) for any_id, bits in sorted(doubtful.items(), key=lambda one: -one[1]))
+def _reviewed(doubtful: Mapping[str, Doubt]) -> tuple[Doubt, ...]:
+    return tuple(sorted(doubtful.values(), key=lambda one: -one.bits))
 
 
 def _grouped(near: Iterable[Near], likely: Container[str], question: Question) -> list[Candidate[str]]:

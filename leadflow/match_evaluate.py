@@ -26,6 +26,9 @@ def evaluate(
     orders: Annotated[int, typer.Option(min=1, max=100, help="Orders of arrival to take the mean of")] = 3,
     model: ModelFile = None,
     peer: Annotated[bool, typer.Option(help="Run Splink on the same records (needs the extra train)")] = True,
+    answers: Annotated[
+        int, typer.Option(min=0, help="So many reviews are answered by the truth, to see what that buys")
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Stream a labelled file record by record, and print how well it was grouped, beside Splink.
@@ -64,6 +67,7 @@ def evaluate(
             orders=orders,
             peer_texts=texts,
             base=model_from(model) if model else None,
+            answers=answers,
         )
     except PeerUnavailable as missing:
         fail(
@@ -104,6 +108,12 @@ def as_json(found: Evaluation) -> dict[str, Any]:
             "records_per_second": found.peer.records_per_second,
         }
     del told["peer"]
+    if found.answered:
+        told["answered"] = {
+            **found.answered._asdict(),
+            "bands": found.answered.bands._asdict(),
+            "pairs": found.answered.pairs._asdict(),
+        }
     return told
 
 
@@ -121,6 +131,10 @@ def lines_of(found: Evaluation) -> list[str]:
         ("Leadflow: " + ("成对" if chinese else "pairs"), found.pairs),
         ("Leadflow: " + ("整组一致" if chinese else "exact clusters"), found.clusters),
     ]
+    if found.answered:
+        count = found.answered.answers
+        text = f"Leadflow: {count} 条答复后" if chinese else f"Leadflow: after {count} answers"
+        rows.append((text, found.answered.pairs))
     if found.peer:
         rows += [
             ("Splink p≥0.9: " + ("成对" if chinese else "pairs"), found.peer.untuned.pairs),
@@ -143,6 +157,16 @@ def lines_of(found: Evaluation) -> list[str]:
             f"prior {found.prior:.2g}; same from {bands.same:.1f} bits, review from {bands.review:.1f}. {found.model}",
         ]
     )
+    if found.answered:
+        then = found.answered
+        moved = (f"{bands.same:.1f} → {then.bands.same:.1f}", f"{bands.review:.1f} → {then.bands.review:.1f}")
+        tail.append(
+            f"首轮待确认 {then.offered} 对，按标注答复 {then.answers} 对：同一 {moved[0]}，人工确认 {moved[1]} 比特；"
+            f"待人工确认 {found.reviewed:.1%} → {then.reviewed:.1%}"
+            if chinese
+            else f"of {then.offered} pairs for review {then.answers} answered by the labels: same {moved[0]}, "
+            f"review {moved[1]} bits; {found.reviewed:.1%} → {then.reviewed:.1%} for review"
+        )
     width = max(_width(name) for name, _ in rows)
     table = [" " * width + "".join(_pad(name, 12) for name in names)]
     table += [name + " " * (width - _width(name)) + _cells(score) for name, score in rows]

@@ -23,7 +23,8 @@ IdColumn = Annotated[
     str | None, typer.Option(help="Column with the ids; without it the number of the row, from 1")
 ]
 ModelFile = Annotated[
-    Path | None, typer.Option("--model", help="A trained model; without it the default one")
+    Path | None,
+    typer.Option("--model", help="A trained model; without it the one in use, or of a file the default one"),
 ]
 Question = Annotated[str, typer.Option("--level", help="contact or customer")]
 
@@ -39,7 +40,8 @@ def why(
     level: Question = "contact",
 ) -> None:
     """Print why two records are one or not: prior, a line a comparison with both values, and the sum in bits."""
-    story = _story(model, level, *_records((one, other), file, map_, id_column))
+    records = _records((one, other), file, map_, id_column)
+    story = _story(_in_use() if model is None and file is None else model_from(model), level, *records)
     for line in story.text(language()):
         typer.echo(line)
 
@@ -55,12 +57,13 @@ def why_not(
     level: Question = "contact",
 ) -> None:
     """Print what keeps two records apart: the same sum, then what speaks against, the heaviest first."""
-    story = _story(model, level, *_records((one, other), file, map_, id_column))
+    records = _records((one, other), file, map_, id_column)
+    story = _story(_in_use() if model is None and file is None else model_from(model), level, *records)
     for line in (*story.text(language()), *story.against(language())):
         typer.echo(line)
 
 
-def _story(model: Path | None, level: str, one: Record, other: Record) -> Story:
+def _story(model: MatchModel, level: str, one: Record, other: Record) -> Story:
     from enrich.match.story import story_of
 
     if level not in ("contact", "customer"):
@@ -69,7 +72,14 @@ def _story(model: Path | None, level: str, one: Record, other: Record) -> Story:
             f"--level 只能是 contact 或 customer，没有 {level!r}。",
         )
     question: Level = "customer" if level == "customer" else "contact"
-    return story_of(model_from(model), one, other, question)
+    return story_of(model, one, other, question)
+
+
+def _in_use() -> MatchModel:
+    from enrich.live import live
+
+    with reading() as connection:
+        return live(connection).model
 
 
 def _records(

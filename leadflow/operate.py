@@ -16,6 +16,7 @@ import orjson
 
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
+from enrich.live import publish_model
 from enrich.review import Answer, answer
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
@@ -174,6 +175,12 @@ def do_answer(engine: Engine, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "review", answer(payload["answer"]))
 
 
+def do_use_model(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Put a match model and its bands in use."""
+    plan = publish_model(payload.get("model"), payload.get("bands"), payload.get("seen"))
+    return _act(engine, payload, "use_model", plan)
+
+
 def do_look_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Look over everything for identifiers that sit on too many people."""
     files = engine.files
@@ -204,6 +211,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "unmerge": do_unmerge,
     "review": do_answer,
     "look_over": do_look_over,
+    "use_model": do_use_model,
 }
 
 

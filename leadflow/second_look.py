@@ -17,8 +17,10 @@ from enrich.acts_second_look import (
     sure_pairs,
 )
 from enrich.lately import SPAN_US, Lately
+from enrich.live import judge_in_use
 from enrich.similar import Judge, default_judge
 from leadflow.clock import new_id
+from schemas.company import Company
 from store.acts import ActRefused, Append, Command, perform
 from store.company import CompanyCache
 from store.database import Database
@@ -45,8 +47,8 @@ class SecondLook:
         self._several = several
         self._key = key
         self._companies = CompanyCache()
-        self._judge = default_judge()
-        self._lately = Lately(self._judge)
+        self._company: Company | None = None
+        self._lately = Lately(default_judge())
         self._seen: dict[str, int] = {}
         self._since_us: int | None = None
         self._next_s = 0.0
@@ -63,11 +65,13 @@ class SecondLook:
     def look(self, now_us: int) -> int:
         """Offer for review who came at once and resembles each other; join what is sure, if the company wants that."""
         with self._store.read() as connection:
-            matching = self._companies.get(connection).matching
-        if matching == "off":
+            company = self._companies.get(connection)
+            if company is not self._company:  # to publish a match model raises the company's version, too
+                self._company, self._lately.judge = company, judge_in_use(connection)
+        if company.matching == "off":
             return 0
         done = self._look_at_arrivals(now_us) if self._several else 0
-        return done + (self._join(self._judge, now_us) if matching == "join" else 0)
+        return done + (self._join(self._lately.judge, now_us) if company.matching == "join" else 0)
 
     def _look_at_arrivals(self, now_us: int) -> int:
         since_us = now_us - START_US if self._since_us is None else self._since_us
@@ -83,12 +87,12 @@ class SecondLook:
         offers = self._lately.take(arrived, last_us)
         if offers:
             command = Command("offer", "leadflow", self._key(), "reviews", f"{len(offers)} pairs alike")
-            perform(self._store, command, offer(offers), now_us, self._append)
+            perform(self._store, command, offer(offers, self._lately.judge), now_us, self._append)
         return len(offers)
 
     def _join(self, judge: Judge, now_us: int) -> int:
         with self._store.read() as connection:
-            pairs = sure_pairs(connection, judge.bands.same)
+            pairs = sure_pairs(connection, judge)
         for review_id, one in pairs:
             command = Command("merge", "leadflow", f"merge {review_id}", one, f"alike: {review_id}")
             try:

@@ -37,6 +37,8 @@ REFUSED_ZH = {
     "answered_already": "该复核已有答复",
     "conflicting_identifiers": "两者的税号（或证件号）不同；确认其中之一有误时，请加 --although 并说明原因",
     "foreign_lead": "所列线索中有一条不属于该客户",
+    "model_changed": "在此期间已有人启用了另一版本，请重新查看：leadflow match model",
+    "not_a_model": "这不是本版本的匹配模型",
     "not_alike": "两者不是同一类，不能合并",
     "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",

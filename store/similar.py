@@ -90,3 +90,9 @@ def forget(connection: Connection, leads: Collection[str]) -> None:
         some = numbers[start : start + _AT_ONCE]
         connection.execute(delete(key).where(key.c.number.in_(some), of_leads))
     connection.execute(delete(record).where(of_leads))
+
+
+def packed_records(connection: Connection, most: int | None = None) -> list[str]:
+    """Return what is compared of leads, the first by id, of all or so many."""
+    record = tables.match_record
+    return list(connection.execute(select(record.c.packed).order_by(record.c.lead_id).limit(most)).scalars())

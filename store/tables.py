@@ -448,6 +448,17 @@ match_key = Table(
     sqlite_with_rowid=False,
 )
 """Under which keys a lead is found by others that may be of the same person; rows of a key lie together."""
+match_model = Table(
+    "match_model",
+    state,
+    Column("number", Integer, primary_key=True, comment="the greatest is in use"),
+    Column("model_json", Text, nullable=True, comment="empty: the one that comes with Leadflow"),
+    Column("digest", Text, nullable=False, comment="of the model: bits of another one are other bits"),
+    Column("bands_json", Text, nullable=False, comment="by question, see enrich.match.tuning"),
+    _us("published_us"),
+    _id("act_id"),
+)
+"""Every model and its bands that were ever in use; a row never changes."""
 review = Table(
     "review",
     state,

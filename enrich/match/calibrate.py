@@ -42,7 +42,16 @@ class Calibration(NamedTuple):
     model: MatchModel
     bands: Bands
     expected_matches: float
-    """Pairs that are one, by the weights, among those looked at."""
+    """Pairs that are one, by the weights, among those looked at; fewer than `LEAST_MATCHES` change nothing."""
+
+
+class _Weighed(NamedTuple):
+    """Pairs of a sample, with the prior that they imply."""
+
+    model: MatchModel
+    pairs: Sequence[tuple[Record, Record]]
+    bits: Sequence[float]
+    expected: float
 
 
 def calibrate(
@@ -52,32 +61,70 @@ def calibrate(
 
     For the customer question both priors are found: that of the contact question answers where no company is named.
     """
-    found = _calibrate(records, model, "contact", precision, seed)
-    if level == "contact":
-        return found
-    return _calibrate([one for one in records if one.names_company], found.model, level, precision, seed)
+    found = _weighed(records, model, "contact", seed)
+    if level == "customer":
+        found = _weighed(_of_companies(records), found.model, level, seed)
+    return Calibration(found.model, bands_at(found.bits, precision), found.expected)
 
 
-def _calibrate(
-    records: Sequence[Record], model: MatchModel, level: Level, precision: float, seed: int
-) -> Calibration:
+def calibrate_arrival(
+    records: Sequence[Record], model: MatchModel, stated: Bands, precision: float, seed: int = 1
+) -> tuple[MatchModel, dict[Level, Calibration]]:
+    """Return the model with both priors of the records, and the bands for what is left to it at arrival.
+
+    There identifiers decide first, so the precision is that of the pairs which none recognises: the easy ones do not
+    pay for them. `review` begins at even odds. Too few matches among these pairs leave a band as it was stated.
+    """
+    found: dict[Level, Calibration] = {}
+    for level, of in (("contact", records), ("customer", _of_companies(records))):
+        question: Level = "customer" if level == "customer" else "contact"
+        weighed = _weighed(of, model, question, seed)
+        model = weighed.model
+        left = [
+            bits
+            for (one, other), bits in zip(weighed.pairs, weighed.bits, strict=True)
+            if bits >= EVEN and not is_recognised(one, other)
+        ]
+        expected = sum(map(_probability, left), 0.0)
+        bands = Bands(bands_at(left, precision).same, EVEN) if expected >= LEAST_MATCHES else stated
+        found[question] = Calibration(model, bands, expected)
+    return model, found
+
+
+def is_recognised(one: Record, other: Record) -> bool:
+    """Tell whether an identifier of a person, a mailbox or a mobile, makes two records one before any model is asked."""
+    mails = {mail.address for mail in one.emails if mail.kind != "role"}
+    mobiles = {phone.e164 for phone in one.phones if phone.line == "mobile"}
+    return any(mail.address in mails for mail in other.emails) or any(
+        phone.e164 in mobiles for phone in other.phones
+    )
+
+
+def _of_companies(records: Sequence[Record]) -> list[Record]:
+    return [one for one in records if one.names_company]
+
+
+def _weighed(records: Sequence[Record], model: MatchModel, level: Level, seed: int) -> _Weighed:
     """Look at all pairs of a sample; where these hold too few matches, at those that share a key in a larger one.
 
     If even these are too few, the prior stays what it was.
     """
     chance = random.Random(seed)  # noqa: S311  # a sample, no secret
     before = (model.customer if level == "customer" else model.contact).prior
-    weights: list[float] = []
+    pairs: list[tuple[Record, Record]] = []
+    bits: list[float] = []
+    expected = 0.0
     for size, pairs_of in ((SAMPLE, _all_pairs), (LARGER_SAMPLE, _blocked_pairs)):
         chosen = chance.sample(records, min(size, len(records)))
-        weights = [model.weigh(one, other, level) for one, other in pairs_of(chosen, level)]
+        pairs = list(pairs_of(chosen, level))
+        bits = [model.weigh(one, other, level) for one, other in pairs]
         every = len(chosen) * (len(chosen) - 1) // 2
-        prior = prior_of(weights, before, every)
-        if prior * every >= LEAST_MATCHES:
+        prior = prior_of(bits, before, every)
+        expected = prior * every
+        if expected >= LEAST_MATCHES:
             shift = log2(prior / (1 - prior)) - log2(before / (1 - before))
-            bands = bands_at([bits + shift for bits in weights], precision)
-            return Calibration(_with_prior(model, level, prior), bands, prior * every)
-    return Calibration(model, bands_at(weights, precision), prior * every)
+            return _Weighed(_with_prior(model, level, prior), pairs, [one + shift for one in bits], expected)
+    return _Weighed(model, pairs, bits, expected)
 
 
 def prior_of(weights: Sequence[float], before: float, every: int) -> float:
@@ -105,12 +152,16 @@ def bands_at(weights: Sequence[float], precision: float = PRECISION) -> Bands:
     same, total = EVEN, 0.0
     kept = [bits for bits in sorted(weights, reverse=True) if bits >= EVEN]
     for count, bits in enumerate(kept, start=1):
-        total += 1 / (1 + 2.0**-bits)
+        total += _probability(bits)
         if total >= precision * count:
             same = bits
     if not kept or total >= precision * len(kept):
         same = EVEN
     return Bands(same, min(LEAST_REVIEWED, same))
+
+
+def _probability(bits: float) -> float:
+    return float(1 / (1 + 2.0**-bits))
 
 
 def _all_pairs(records: Sequence[Record], level: Level) -> Iterable[tuple[Record, Record]]:

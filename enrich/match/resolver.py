@@ -73,6 +73,10 @@ class Resolver:
         """Return the records of each customer, in order of arrival."""
         return {customer: sorted(numbers) for customer, numbers in self._members.items()}
 
+    def members_of(self, customer: int) -> tuple[int, ...]:
+        """Return the records of one customer, by number; of one that was joined with another since, those of both."""
+        return tuple(self._members[self.customer[customer]])
+
     def effective(self, record: Record) -> tuple[str, ...]:
         """Return the keys under which a record is looked for: hot ones refined."""
         return tuple(dict.fromkeys(self._effective(record, keys_of(record, self.level))))

@@ -555,6 +555,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "match_model",
+        sa.Column("number", sa.Integer(), nullable=False, comment="the greatest is in use"),
+        sa.Column("model_json", sa.Text(), nullable=True, comment="empty: the one that comes with Leadflow"),
+        sa.Column(
+            "digest", sa.Text(), nullable=False, comment="of the model: bits of another one are other bits"
+        ),
+        sa.Column("bands_json", sa.Text(), nullable=False, comment="by question, see enrich.match.tuning"),
+        sa.Column("published_us", sa.BigInteger(), nullable=False),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_match_model")),
+    )
+    op.create_table(
         "match_record",
         sa.Column("lead_id", sa.Text(), nullable=False),
         sa.Column("packed", sa.Text(), nullable=False, comment="what is compared, see enrich.match.pack"),
@@ -1033,6 +1045,7 @@ def downgrade() -> None:
 
     op.drop_table("member")
     op.drop_table("match_record")
+    op.drop_table("match_model")
     op.drop_table("match_key")
     op.drop_table("mail_thread")
     op.drop_table("log_past")
