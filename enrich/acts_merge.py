@@ -35,7 +35,7 @@ from store.present import atoms_of, present_ids
 
 
 def merge_with(
-    other_id: str, *, although: bool = False, rank: int = PERSON, contacts: Sequence[str] = ()
+    other_id: str, *, although: bool = False, rank: int = PERSON, contacts: Sequence[tuple[str, str]] = ()
 ) -> Plan:
     """Return the plan by which the actor says that the command's scope and another one are one.
 
@@ -64,7 +64,7 @@ class _How:
 
     although: bool
     rank: int
-    contacts: tuple[str, ...] = ()
+    contacts: tuple[tuple[str, str], ...] = ()
 
 
 def _customers(
@@ -87,12 +87,12 @@ def _customers(
     merged = merge([side.side for side in sides.values()], _active(connection))
     effects += regrouped(connection, now, command.act_id, {*atoms[one], *atoms[two]})
     effects += _settled(connection, command, sides, (name, merged), at_us)
-    contacts: Sequence[str | None] = how.contacts
+    contacts = how.contacts
     if not contacts and all(side.side.kind == "person" for side in sides.values()):
-        contacts = [_only_contact(connection, many) for many in atoms.values()]
-    known = [contact for contact in contacts if contact is not None]
-    if len(known) == len(atoms):
-        effects += _contacts_too(connection, command, known, how.rank, at_us)
+        mine, theirs = (_only_contact(connection, many) for many in atoms.values())
+        contacts = ((mine, theirs),) if mine and theirs else ()
+    for pair in contacts:
+        effects += _contacts_too(connection, command, pair, how.rank, at_us)
     return effects
 
 
@@ -106,7 +106,7 @@ def _contacts(
     atoms = {atom for many in groups for atom in many}
     now = around(connection, atoms)
     effects = _checked(connection, now, groups, "contact_id", how.although)
-    joined = Join(how.rank, make_id("join", command.act_id, "contact"), *names)
+    joined = Join(how.rank, make_id("join", command.act_id, *names), *names)
     effects.append(_join_row(joined, command, now_us))
     return [*effects, *regrouped(connection, _with(now, joined, effects), command.act_id, atoms)]
 
@@ -118,7 +118,7 @@ def _contacts_too(
     if len(names) < 2:
         return []
     now = around(connection, atoms_of(connection, names))
-    joined = Join(rank, make_id("join", command.act_id, "contact"), *names)
+    joined = Join(rank, make_id("join", command.act_id, *names), *names)
     mine, others = ({atom for atom, name in now.names.items() if name == one} for one in names)
     if parted_pairs(now, mine, others):
         return []

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
 from enrich.acts_merge import merge_with
-from enrich.groups import kind_of_id, locked_atoms, locked_contacts, rows_by
+from enrich.groups import customers_of, kind_of_id, locked_atoms, locked_contacts, rows_by
 from enrich.identity import MACHINE
 from enrich.lately import Arrived, Offer
 from enrich.match.pack import unpack
 from enrich.near import compared_by
 from enrich.review import ALIKE, offer_alike
-from enrich.second_look import look_again
+from enrich.second_look import contacts_in_common, look_again
 from enrich.similar import Judge, Near
 from store import tables
 from store.acts import ActRefused, Command, Plan
@@ -99,13 +100,48 @@ def join_if_one(review_id: str, judge: Judge) -> Plan:
         said = {"state": "same", "answered_us": now_us, "act_id": command.act_id}
         done = Update("review", {"review_id": review_id}, said)
         if are_customers and answer.customers:
-            merged = merge_with(pair[1], rank=MACHINE, contacts=answer.contacts or ())
+            merged = merge_with(pair[1], rank=MACHINE, contacts=answer.contacts)
             return [*merged(connection, command, now_us), done]
-        contact, another = answer.contacts or pair
-        of_contacts = merge_with(another, rank=MACHINE)
-        return [*of_contacts(connection, replace(command, scope_id=contact), now_us), done]
+        return [*_contacts_merged(connection, command, answer.contacts, now_us), done]
 
     return plan
+
+
+def join_contacts(judge: Judge) -> Plan:
+    """Return the plan by which the machine joins contacts of one customer that are one person.
+
+    The command's scope is the customer, or one of its contacts.
+    Of three that are one it joins two at a time: to be repeated until it is refused as `not_alike`.
+    """
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        scope = [command.scope_id]
+        if kind_of_id(command.scope_id) == "contact":
+            ((_, atoms),) = locked_contacts(connection, scope).items()
+            scope = sorted(customers_of(connection, atoms))
+        pairs: list[tuple[str, str]] = []
+        for name, atoms in locked_atoms(connection, scope).items():
+            leads = _leads_of(connection, name, atoms)
+            pairs += contacts_in_common(leads, leads, judge)
+        if not pairs:
+            raise ActRefused("not_alike", "None of its contacts is another one.")
+        return _contacts_merged(connection, command, pairs, now_us)
+
+    return plan
+
+
+def _contacts_merged(
+    connection: Connection, command: Command, pairs: Iterable[tuple[str, str]], now_us: int
+) -> list[Effect]:
+    """Return the effects that join contacts, but for those that a person parted."""
+    effects: list[Effect] = []
+    for contact, another in pairs:
+        with suppress(ActRefused):
+            merged = merge_with(another, rank=MACHINE)
+            effects += merged(connection, replace(command, scope_id=contact), now_us)
+    if not effects:
+        raise ActRefused("parted_before", "A person said that these are not one.")
+    return effects
 
 
 def leave(review_id: str) -> Plan:

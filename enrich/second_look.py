@@ -17,16 +17,12 @@ from enrich.match.record import Record
 from enrich.match.trusted import conflict, trusted_ids
 from enrich.similar import Judge, Near
 
-MOST_CONTACTS = 8
-"""Contacts of a customer that are compared with those of the other, the latest first: 64 pairs take some milliseconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What two customers have in common: a contact, the company, or both; and by how many bits."""
+    """What two customers have in common: contacts, each given under both ids, the company, or both."""
 
-    bits: float
-    contacts: tuple[str, str] | None
+    contacts: tuple[tuple[str, str], ...]
     customers: bool
 
 
@@ -36,44 +32,46 @@ def look_again(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> An
     Both are given by their leads, the latest first. Who is one person buys for one customer, unless each side names a
     company and the two are not one: then only the contacts are.
     """
-    firm = _company(some, others, judge)
-    person = _person(some, others, judge)
-    if person is None and firm is None:
+    is_one_company = _is_one_company(some, others, judge)
+    contacts = contacts_in_common(some, others, judge)
+    if not contacts and not is_one_company:
         return None
-    if person is None:
-        return Answer(firm or 0.0, None, customers=True)
-    bits, contacts = person
-    two_companies = firm is None and _names_company(some) and _names_company(others)
-    return Answer(bits, contacts, customers=not two_companies)
+    two_companies = not is_one_company and _names_company(some) and _names_company(others)
+    return Answer(contacts, customers=not two_companies)
 
 
-def _person(
+def contacts_in_common(
     some: Sequence[Near], others: Sequence[Near], judge: Judge
-) -> tuple[float, tuple[str, str]] | None:
+) -> tuple[tuple[str, str], ...]:
+    """Return contacts that are one person, the likeliest first, each contact once; of one customer, if given twice."""
     weigh = partial(judge.model.weigh, level="contact")
-    best: tuple[float, tuple[str, str]] | None = None
+    found: list[tuple[float, str, str]] = []
     for (mine, own), (theirs, other) in product(_contacts(some), _contacts(others)):
-        if _are_two(own, other):
-            continue
-        bits = between(own, other, weigh)
-        if bits >= judge.contact.same and (best is None or bits > best[0]):
-            best = bits, (mine, theirs)
-    return best
+        if mine != theirs and not _are_two(own, other):
+            bits = between(own, other, weigh)
+            if bits >= judge.contact.same:
+                found.append((-bits, mine, theirs))
+    taken: set[str] = set()
+    pairs = []
+    for _, mine, theirs in sorted(found):
+        if not taken & {mine, theirs}:
+            taken |= {mine, theirs}
+            pairs.append((mine, theirs))
+    return tuple(pairs)
 
 
-def _company(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> float | None:
+def _is_one_company(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> bool:
     own, other = ([one.record for one in side if one.record.names_company] for side in (some, others))
-    if not own or not other:
-        return None
-    bits = between(own, other, partial(judge.model.weigh, level="customer"))
-    return bits if bits >= judge.customer.same else None
+    if not own or not other or _are_two(own, other):
+        return False
+    return between(own, other, partial(judge.model.weigh, level="customer")) >= judge.customer.same
 
 
 def _contacts(side: Iterable[Near]) -> list[tuple[str, list[Record]]]:
     found: dict[str, list[Record]] = {}
     for one in side:
         found.setdefault(one.contact_id, []).append(one.record)
-    return list(found.items())[:MOST_CONTACTS]
+    return list(found.items())
 
 
 def _are_two(some: Iterable[Record], others: Iterable[Record]) -> bool:

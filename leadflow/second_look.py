@@ -10,6 +10,7 @@ import structlog
 from enrich.acts_second_look import (
     ARRIVED_READ,
     arrived_since,
+    join_contacts,
     join_if_one,
     leave,
     offer,
@@ -21,7 +22,7 @@ from enrich.live import judge_in_use
 from enrich.similar import Judge, default_judge
 from leadflow.clock import new_id
 from schemas.company import Company
-from store.acts import ActRefused, Append, Command, perform
+from store.acts import ActRefused, Append, Command, Plan, perform
 from store.company import CompanyCache
 from store.database import Database
 
@@ -94,12 +95,19 @@ class SecondLook:
         with self._store.read() as connection:
             pairs = sure_pairs(connection, judge)
         for review_id, one in pairs:
-            command = Command("merge", "leadflow", f"merge {review_id}", one, f"alike: {review_id}")
-            try:
-                perform(self._store, command, join_if_one(review_id, judge), now_us, self._append)
-            except ActRefused as refused:
-                command = Command("leave", "leadflow", f"leave {review_id}", one, refused.code)
-                perform(self._store, command, leave(review_id), now_us, self._append)
+            if self._done("merge", one, review_id, join_if_one(review_id, judge), now_us):
+                while self._done("merge", one, review_id, join_contacts(judge), now_us):
+                    pass
+            else:
+                self._done("leave", one, review_id, leave(review_id), now_us)
         if pairs:
             log.info("pairs_looked_at", count=len(pairs))
         return len(pairs)
+
+    def _done(self, verb: str, scope_id: str, reason: str, plan: Plan, now_us: int) -> bool:
+        """Do an act; return False if it is refused: then a person decides."""
+        command = Command(verb, "leadflow", self._key(), scope_id, reason)
+        try:
+            return perform(self._store, command, plan, now_us, self._append)
+        except ActRefused:
+            return False
