@@ -114,14 +114,14 @@ def run_ours(customers: int, leads: int) -> Ours:
         size = path.stat().st_size - before
         kin = _kin(people[:customers])
         wall_s, candidates, kin_there, kin_met = [], [], 0, 0
-        cpu = time.process_time()
-        spent = 0.0
         reading = ExitStack()
         connection = reading.enter_context(store.read())
         for row in people[:WARM]:
             near = Neighbourhood(judge)
             near.read(connection, [compared_by(read(row, "warm"))], lambda _: True)
         keep_out_of_collection()
+        cpu = time.process_time()
+        spent = 0.0
         for number, row in enumerate(people[customers:]):
             start = time.perf_counter()
             one = compared_by(read(row, f"new{number}"))
