@@ -12,13 +12,15 @@ from __future__ import annotations
 import csv
 import random
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated
 
 import typer
 from opencc import OpenCC
-from pypinyin import lazy_pinyin
+from pypinyin import lazy_pinyin, load_phrases_dict
+from pypinyin.phrases_dict import phrases_dict
 
 from bench.data.people_words import (
     CITIES,
@@ -355,7 +357,14 @@ def _with_check(number: str) -> str:
 
 @cache
 def _pinyin(text: str) -> str:
-    return str("".join(lazy_pinyin(text))).replace("ü", "v")
+    return str("".join(_reader()(text))).replace("ü", "v")
+
+
+@cache
+def _reader() -> Callable[[str], list[str]]:
+    """Return pypinyin with its phrases, which the matching, in the same process, goes without."""
+    load_phrases_dict(phrases_dict)
+    return lazy_pinyin
 
 
 @cache

@@ -90,10 +90,12 @@ T = TypeVar("T")
 
 
 def _each(read: Callable[[str], T | None], texts: Sequence[str]) -> tuple[T, ...]:
+    if not texts:
+        return ()
     if len(texts) == 1:
         value = read(texts[0])
         return () if value is None else (value,)
-    return _distinct(read(text) for text in texts[:MOST_VALUES]) if texts else ()
+    return _distinct(read(text) for text in texts[:MOST_VALUES])
 
 
 def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from enrich.match.block import MOST_CUSTOMERS, key_number, keys_of, refined
+from enrich.match.block import (
+    MOST_CUSTOMERS,
+    is_same_firm,
+    is_same_name,
+    key_number,
+    keys_of,
+    keys_to_agree_by,
+    refined,
+    shares_name,
+    signature,
+)
 from enrich.match.model import Level
 from enrich.match.record import Record, record_of
 
@@ -64,3 +74,32 @@ def test_key_numbers_are_stable_and_fit_a_signed_column() -> None:
 
 def test_the_cap_leaves_room_for_namesakes() -> None:
     assert MOST_CUSTOMERS >= 20
+
+
+@pytest.mark.parametrize("other", ["張偉", "Wei Zhang", "Zhang, Wei", "章伟", "zhang wei jr"])
+def test_a_signature_tells_a_name_however_it_is_written(other: str) -> None:
+    one = signature(_record(full_name="张伟"))
+    assert is_same_name(one, signature(_record(full_name=other)))
+
+
+@pytest.mark.parametrize("other", ["王伟", "Zhang", "null", ""])
+def test_a_signature_tells_another_name_and_none(other: str) -> None:
+    one, two = signature(_record(full_name="张伟")), signature(_record(full_name=other))
+    assert not is_same_name(one, two)
+    assert shares_name(one, two) == (other == "王伟")
+    assert not is_same_name(two, signature(_record())), "no name is not the same as no name"
+
+
+def test_a_signature_fits_its_column_and_tells_the_company() -> None:
+    one = signature(_record(full_name="张伟", company="北京大恒信息技术有限公司"))
+    assert 0 < one < 2**30
+    assert is_same_firm(one, signature(_record(company="大恒信息技术")))
+    assert not is_same_firm(one, signature(_record(company="华信")))
+    assert not is_same_firm(signature(_record()), signature(_record()))
+
+
+def test_under_what_is_looked_at_arrival_are_no_names() -> None:
+    record = _record(full_name="张伟", phone="13912345678", email="zhangwei88@163.com", company="大恒信息")
+    kinds = {key.partition(":")[0] for key in keys_to_agree_by(record)}
+    assert kinds == {"local", "near_mail", "phone_start", "phone_end", "sound"}
+    assert set(keys_to_agree_by(record)) <= set(keys_of(record, "customer"))

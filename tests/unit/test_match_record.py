@@ -8,6 +8,7 @@ from enrich.match.companies import company_of
 from enrich.match.names import Name, name_of
 from enrich.match.pack import OtherVersion, pack, unpack
 from enrich.match.record import MOST_VALUES, record_of
+from enrich.match.text import fold
 from enrich.match.values import (
     address_of,
     area_of,
@@ -167,3 +168,34 @@ def test_bytes_of_another_version_are_not_read() -> None:
     packed = pack(record_of("1", {"full_name": ["张伟"]}))
     with pytest.raises(OtherVersion, match="packed by version 0"):
         unpack(packed.replace("[1,", "[0,", 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "reading"),
+    [
+        ("单伟", "shan wei"),
+        ("曾静", "jing zeng"),
+        ("解强", "qiang xie"),
+        ("仇英", "qiu ying"),
+        ("吕娜", "lu na"),
+        ("乐平", "ping yue"),
+    ],
+)
+def test_surnames_are_read_as_surnames(name: str, reading: str) -> None:
+    assert record_of("1", {"full_name": [name]}).names[0].spellings == (reading,)
+
+
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [
+        ("重覆", "重复"),
+        ("明瞭", "明了"),
+        ("破釜沈舟", "破釜沉舟"),
+        ("衹得", "只得"),
+        ("沈瞭", "沈瞭"),
+        ("歐陽", "欧阳"),
+        ("张伟", "张伟"),
+    ],
+)
+def test_traditional_writing_is_told_by_its_characters_and_phrases(written: str, folded: str) -> None:
+    assert fold(written) == folded
