@@ -24,7 +24,10 @@ def members_of(connection: Connection, name: str) -> list[Member]:
         for row in rows_by(connection, table, column, atoms, table.c.to_us.is_(None))
     }
     rows = rows_by(connection, tables.lead, "lead_id", of)
-    return sorted(_members(rows, of), key=lambda one: (one.accepted_us, one.lead_id))
+    refused: dict[str, dict[str, int]] = {}
+    for row in rows_by(connection, tables.lead_opt_out, "lead_id", of):
+        refused.setdefault(row["lead_id"], {})[row["purpose"]] = row["at_us"]
+    return sorted(_members(rows, of, refused), key=lambda one: (one.accepted_us, one.lead_id))
 
 
 def golden_of(
@@ -35,12 +38,24 @@ def golden_of(
     return golden_record(members, rules), consents(members)
 
 
-def _members(rows: Iterable[dict[str, object]], of: Mapping[str, str]) -> list[Member]:
+def _members(
+    rows: Iterable[dict[str, object]], of: Mapping[str, str], refused: Mapping[str, Mapping[str, int]]
+) -> list[Member]:
     found = []
     for row in rows:
         lead_id = str(row["lead_id"])
         fields = tuple(FieldValue.model_validate(one) for one in orjson.loads(str(row["fields_json"])))
         consent = orjson.loads(str(row["more_json"])).get("consent")
         accepted_us = int(str(row["accepted_us"]))
-        found.append(Member(lead_id, of[lead_id], str(row["channel"]), accepted_us, fields, consent))
+        found.append(
+            Member(
+                lead_id,
+                of[lead_id],
+                str(row["channel"]),
+                accepted_us,
+                fields,
+                consent,
+                refused.get(lead_id, {}),
+            )
+        )
     return found

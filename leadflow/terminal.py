@@ -38,6 +38,7 @@ REFUSED_ZH = {
     "conflicting_identifiers": "两者的税号（或证件号）不同；确认其中之一有误时，请加 --although 并说明原因",
     "foreign_lead": "所列线索中有一条不属于该客户",
     "not_alike": "两者不是同一类，不能合并",
+    "nothing_held": "该客户已被删除，没有任何内容",
     "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",
     "one_already": "两者已是同一个",
