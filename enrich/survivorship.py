@@ -7,7 +7,8 @@ it at once, and the order in which they came cannot matter. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as field_of
 from typing import Any, Literal, get_args
 
 from schemas.lead import FieldValue
@@ -47,7 +48,7 @@ class Member:
     accepted_us: int
     fields: tuple[FieldValue, ...]
     consent: Mapping[str, Any] | None = None
-    opted_out: Mapping[str, int] = field(default_factory=dict)
+    opted_out: Mapping[str, int] = field_of(default_factory=dict)
     """Purposes that its sender does not agree to, each with the moment up to which that holds."""
 
 

@@ -43,7 +43,7 @@ from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts_erase import erase_keys, erase_keys_by_id
+from store.acts_erase import erase_keys, erase_keys_by_id, keys_left
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
@@ -110,6 +110,11 @@ class Cluster:
         with self.store.write() as connection:
             gone = erase_keys(connection, erasure, tables.pii_key)
         self.keys.forget(gone)
+
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still in the store."""
+        with self.store.read() as connection:
+            return keys_left(connection, erasure, tables.pii_key)
 
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys."""

@@ -28,7 +28,7 @@ from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
-from store.acts_erase import erase_keys, erase_keys_by_id
+from store.acts_erase import erase_keys, erase_keys_by_id, keys_left
 from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
@@ -85,6 +85,11 @@ class Files:
         with self.doors.write() as connection:
             gone = erase_keys(connection, erasure)
         self.keys.forget(gone)
+
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still in the file."""
+        with self.doors.read() as connection:
+            return keys_left(connection, erasure)
 
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys, in the file and in memory."""

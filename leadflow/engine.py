@@ -77,6 +77,10 @@ class Data(Erasable, Protocol):
 
     folder: Path
 
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still there."""
+        ...
+
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys, in the data and in memory."""
         ...

@@ -14,8 +14,8 @@ from store.acts_erase import OF_LEADS
 from store.bulk import keys_in
 from store.journal import Erasure, OptOut, chain_of
 
-_READABLE = (*OF_LEADS, tables.pii_key, tables.part)
-"""Tables that hold nothing of the erased: rows of their leads, and what opens and holds their captures."""
+_READABLE = (*OF_LEADS, tables.part)
+"""Tables that hold nothing of the erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +64,21 @@ def check_journal(data: Data) -> Checked:
     chain = chain_of(data.journal)
     latest = {entry.act_id: (digest, entry) for digest, entry in chain.entries}
     with data.store.read() as connection:
-        entries = tuple(_proved(connection, digest, entry) for digest, entry in latest.values())
+        entries = tuple(_proved(connection, data, digest, entry) for digest, entry in latest.values())
     return Checked(entries, chain.digests, chain.broken_at)
 
 
-def _proved(connection: Connection, digest: str, entry: Erasure | OptOut) -> Proved:
+def _proved(connection: Connection, data: Data, digest: str, entry: Erasure | OptOut) -> Proved:
     act = tables.act
     ids = (entry.act_id, make_id("act", f"again:{entry.act_id}"))
     done = connection.execute(select(act.c.act_id).where(act.c.act_id.in_(ids))).first() is not None
     is_erasure = isinstance(entry, Erasure)
     customer = entry.customers[0] if isinstance(entry, Erasure) else entry.customer
-    left = tuple(_left(connection, entry)) if isinstance(entry, Erasure) else ()
+    left = tuple(_left(connection, data, entry)) if isinstance(entry, Erasure) else ()
     return Proved(digest, entry.act_id, entry.at_us, customer, is_erasure, done, left)
 
 
-def _left(connection: Connection, erasure: Erasure) -> Iterator[str]:
+def _left(connection: Connection, data: Data, erasure: Erasure) -> Iterator[str]:
     for table in _READABLE:
         column = "lead_id" if "lead_id" in table.c else "capture_id"
         ids = erasure.leads if column == "lead_id" else erasure.captures
@@ -86,6 +86,8 @@ def _left(connection: Connection, erasure: Erasure) -> Iterator[str]:
             yield table.name
     if _count(connection, tables.binding, "target_id", (*erasure.customers, *erasure.contacts)):
         yield tables.binding.name
+    if data.keys_left(erasure):
+        yield tables.door_key.name
 
 
 def _count(connection: Connection, table: Table, column: str, ids: Iterable[str]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
 from schemas.capture import occurrences_of
 from store import tables
@@ -113,6 +113,12 @@ def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.doo
     gone = list(connection.execute(select(key.c.key_id).where(wanted)).scalars())
     connection.execute(delete(key).where(wanted))
     return gone
+
+
+def keys_left(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> int:
+    """Return how many keys of the captures are there still, where they lie."""
+    wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
+    return int(connection.execute(select(func.count()).select_from(key).where(wanted)).scalar_one())
 
 
 def erase_keys_by_id(connection: Connection, key_ids: Sequence[str], key: Table = tables.door_key) -> None:
