@@ -182,7 +182,12 @@ def test_others_of_before_are_taken_and_a_shared_address_is_no_mark_alone(rig: R
         status = {"kind": "email", "value": shared, "status": "shared"}
         connection.execute(insert(tables.identifier_status).values(status))
     feed(rig, post(made="1", name=NAME, email=shared, phone=PHONE, consent="yes"))
-    feed(rig, post(made="2", name="王强", email=shared, phone="13900000002", consent="yes"))
+    feed(
+        rig,
+        post(
+            made="2", name="王强", email=shared, phone="13900000002", consent="yes", at_us=MONDAY_10 + MINUTE
+        ),
+    )
     gone = min(rig.rows("customer"), key=lambda one: int(one["born_us"]))["customer_id"]
     command = Command("erase", "ann", "erase", gone)
     with rig.store.read() as connection:
