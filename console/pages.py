@@ -22,8 +22,9 @@ from console.story import steps
 from console.texts import page
 from console.times import parse_local
 from console.view import View
+from enrich.golden import opted_out
 from sales.outcomes import Said, reasons_for, record_outcome
-from sales.segments import CustomerFacts, customers_of
+from sales.segments import customers_of
 from sales.unlisted import unlisted
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
@@ -40,6 +41,15 @@ UNLISTED_SHOWN = 50
 """The most frequent are those worth a line in the company's files."""
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A customer at a glance: its facts (schemas.segments), what is to be asked, and purposes that it refused."""
+
+    facts: dict[str, str]
+    gaps: tuple[str, ...]
+    refused: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,11 +147,14 @@ class Pages:
         }
         return _page(request, view, "inbox.html", values, status)
 
-    def _known(self, customers: set[str], company: Company) -> dict[str, CustomerFacts]:
-        """Return what is known of these customers, and what is to be asked."""
+    def _known(self, customers: set[str], company: Company) -> dict[str, Known]:
+        """Return what is known of these customers, what is to be asked, and what they do not agree to."""
         with self.desk.store.read() as connection:
-            found = customers_of(connection, company, self.desk.clock(), customers)
-            return {one.customer_id: one for one in found}
+            found = list(customers_of(connection, company, self.desk.clock(), customers))
+            refused = opted_out(connection, customers)
+        return {
+            one.customer_id: Known(one.facts, one.gaps, refused.get(one.customer_id, ())) for one in found
+        }
 
     async def act(self, request: Request) -> Response:
         """Record an outcome, take or return a customer; then show the inbox again (303)."""

@@ -83,7 +83,7 @@ class View:
         if facts["grade"]:
             told = {"grade": facts["grade"], "score": facts["score"]}
             shown.append(_("grade %(grade)s, %(score)s of 100") % told)
-        shown.append(" ".join(one for one in (facts["province"], facts["city"]) if one))
+        shown.append(" ".join(dict.fromkeys(one for one in (facts["province"], facts["city"]) if one)))
         shown.append(
             self._term(
                 next((one for one in company.industries_of() if one.industry_id == facts["industry"]), None)

@@ -39,6 +39,9 @@ DELIVERY_STATES = {
     "dropped": N_("not sent"),
 }
 
+AGREED: Mapping[str, str] = {"contact": N_("being contacted")}
+"""Purposes that people agree to or refuse; a purpose of the company's own is shown as it is."""
+
 DROPPED = {
     "erased": N_("The customer was erased."),
     "sink_gone": N_("The sink was taken out of the company."),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from enrich.groups import rows_by
 from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record
 from schemas.lead import FieldValue
 from store import tables
-from store.present import atoms_of
+from store.bulk import keys_in
+from store.present import atoms_of, present_ids
 
 
 def members_of(connection: Connection, name: str) -> list[Member]:
@@ -36,6 +37,22 @@ def golden_of(
     """Return the golden record of a customer or contact under its present id, and what it agreed to."""
     members = members_of(connection, name)
     return golden_record(members, rules), consents(members)
+
+
+def opted_out(connection: Connection, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return which of these customers, under their present ids, withhold a purpose after somebody opted out, and which."""
+    member, refused = tables.membership, tables.lead_opt_out
+    atoms = keys_in(connection, ["customer_id"], [(one,) for one in atoms_of(connection, names)])
+    rows = connection.execute(
+        select(member.c.customer_id)
+        .join(refused, refused.c.lead_id == member.c.lead_id)
+        .where(atoms, member.c.to_us.is_(None))
+        .distinct()
+    ).scalars()
+    found = set(present_ids(connection, list(rows)).values())
+    return {
+        one: tuple(each.purpose for each in golden_of(connection, one)[1] if not each.given) for one in found
+    }
 
 
 def _members(

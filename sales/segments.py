@@ -75,7 +75,7 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
         for field in orjson.loads(row.fields_json)
         if field.get("value") is not None
     }
-    gaps = gaps_of(_with_products(known, leads), company.required)
+    gaps = gaps_of(known | _understood(leads), company.required)
     place = next((row for row in reversed(leads) if row.province), None)
     territory = territory_for(company, place.province, place.city) if place else None
     scored = next((row for row in reversed(leads) if row.score is not None), None)
@@ -106,9 +106,19 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
     )
 
 
-def _with_products(known: set[str], leads: list[Any]) -> set[str]:
-    """Return the known fields, with the product where one was understood from the text of a message."""
-    return known | {"product"} if any(row.product or row.product_line for row in leads) else known
+def _understood(leads: list[Any]) -> set[str]:
+    """Return the fields that were understood from others: the product from a message, the place from an address.
+
+    Where a mobile was bought says little of where its owner is: that is asked.
+    """
+    placed = [row for row in leads if row.province and row.region_basis not in ("mobile", "none")]
+    found = {
+        "product": any(row.product or row.product_line for row in leads),
+        "industry": any(row.industry for row in leads),
+        "region": bool(placed),
+        "city": any(row.city for row in placed),
+    }
+    return {name for name, is_known in found.items() if is_known}
 
 
 def _newest(leads: list[Any], column: str) -> str:

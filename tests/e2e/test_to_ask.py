@@ -21,7 +21,9 @@ def test_gaps_are_asked_for_and_go_when_they_are_told(tmp_path: Path) -> None:
     assert "Ask for: company" in "\n".join(explain(desk.files, lead["lead_id"], "en")).replace(
         "Company", "company"
     )
-    desk.feed([post(made="2", phone="13812345678", company="大恒信息", city="苏州", address="江苏省苏州市园区1号")])
+    desk.feed(
+        [post(made="2", phone="13812345678", company="大恒信息", city="苏州", address="江苏省苏州市园区1号")]
+    )
     desk.run()
     assert "请询问" not in "\n".join(explain(desk.files, lead["lead_id"], "zh"))
     (customer,) = {row["customer_id"] for row in desk.rows("customer")}
