@@ -17,12 +17,12 @@ from answers.language import language_of
 from console.desk import Desk, is_own_page
 from console.doors import boxes
 from console.gate import visitor
+from console.known import Known, at_a_glance
 from console.recent import Recent
 from console.story import steps
 from console.texts import page
 from console.times import parse_local
 from console.view import View
-from enrich.golden import opted_out
 from sales.outcomes import Said, reasons_for, record_outcome
 from sales.segments import customers_of
 from sales.unlisted import unlisted
@@ -41,15 +41,6 @@ UNLISTED_SHOWN = 50
 """The most frequent are those worth a line in the company's files."""
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A customer at a glance: its facts (schemas.segments), what is to be asked, and purposes that it refused."""
-
-    facts: dict[str, str]
-    gaps: tuple[str, ...]
-    refused: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -150,11 +141,8 @@ class Pages:
     def _known(self, customers: set[str], company: Company) -> dict[str, Known]:
         """Return what is known of these customers, what is to be asked, and what they do not agree to."""
         with self.desk.store.read() as connection:
-            found = list(customers_of(connection, company, self.desk.clock(), customers))
-            refused = opted_out(connection, customers)
-        return {
-            one.customer_id: Known(one.facts, one.gaps, refused.get(one.customer_id, ())) for one in found
-        }
+            found = customers_of(connection, company, self.desk.clock(), customers)
+            return {one.customer_id: one for one in at_a_glance(connection, found)}
 
     async def act(self, request: Request) -> Response:
         """Record an outcome, take or return a customer; then show the inbox again (303)."""

@@ -84,16 +84,30 @@ class View:
             told = {"grade": facts["grade"], "score": facts["score"]}
             shown.append(_("grade %(grade)s, %(score)s of 100") % told)
         shown.append(" ".join(dict.fromkeys(one for one in (facts["province"], facts["city"]) if one)))
-        shown.append(
-            self._term(
-                next((one for one in company.industries_of() if one.industry_id == facts["industry"]), None)
-            )
-        )
+        shown.append(self.fact("industry", facts["industry"]))
         shown.append(
             self._term(company.products.get(facts["product"]))
             or self._term(company.lines.get(facts["product_line"]))
         )
         return [one for one in shown if one]
+
+    def fact(self, name: str, value: str) -> str:
+        """Return the value of a customer's fact as people call it."""
+        company = self.company
+        match name:
+            case "industry":
+                term: Any = next((one for one in company.industries_of() if one.industry_id == value), None)
+            case "product":
+                term = company.products.get(value)
+            case "product_line":
+                term = company.lines.get(value)
+            case "territory":
+                term = company.territories.get(value)
+            case "channel":
+                return self.word("CHANNELS", value)
+            case _:
+                term = None
+        return self._term(term) or value
 
     def to_ask(self, gaps: Sequence[str]) -> str:
         """Return the fields that nobody has told yet, as what to ask for."""

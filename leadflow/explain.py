@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from console.known import at_a_glance
 from console.story import Step, steps
 from console.view import View
 from leadflow.clock import wall_clock_us
@@ -24,13 +25,16 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
         told = views.story(connection, any_id)
         company = load_company(connection, company_version(connection))
         customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
-        known = list(customers_of(connection, company, wall_clock_us(), customers))
+        known = at_a_glance(connection, customers_of(connection, company, wall_clock_us(), customers))
     view = View(language, company, wall_clock_us())
     for step in steps(told):
         yield f"{view.exact(step.at_us)}  {step.kind.upper()}"
         yield from (f"    {line}" for line in _lines(view, step))
     for one in known:
         yield f"{one.customer_id}  {' · '.join(view.profile(one.facts))}"
+        if one.refused:
+            refused = view.gettext(", ").join(view.word("AGREED", purpose) for purpose in one.refused)
+            yield f"    {view.gettext('Does not agree to:')} {refused}"
         if one.gaps:
             yield f"    {view.gettext('Ask for:')} {view.to_ask(one.gaps)}"
     for capture in told["captures"]:
