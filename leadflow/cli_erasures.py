@@ -1,4 +1,4 @@
-"""`leadflow erasures` and `leadflow opt-out`: the proof of what was erased, and what people do not agree to any more."""
+"""`leadflow erasures` and `leadflow withdraw`: the proof of what was erased, and what people do not agree to any more."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def erasures(
     )
 
 
-def opt_out(
+def withdraw(
     customer: str,
     purpose: Annotated[list[str] | None, typer.Option(help="What they do not agree to any more")] = None,
     actor: Actor = "operator",

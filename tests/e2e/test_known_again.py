@@ -318,7 +318,7 @@ def test_the_commands_on_a_running_installation(tmp_path: Path) -> None:
         live.post("/in/web/site", f"name=li&phone={PHONE}&consent=yes".encode(), FORM)
         live.drained()
         ((customer,),) = live.query("SELECT customer_id FROM customer")
-        assert "1 leads" in leadflow(live.folder, "opt-out", str(customer))
+        assert "1 leads" in leadflow(live.folder, "withdraw", str(customer))
         leadflow(live.folder, "erase", str(customer))
         told = leadflow(live.folder, "erasures")
         assert "whole: 2 entries" in told
