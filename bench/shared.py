@@ -126,7 +126,7 @@ def _host(files: Files, store: Database, name: str) -> tuple[StageHost[Any, Any]
         pipeline.DOOR_TOPICS, SqlReader(files.doors, files.door_log)
     )
     readers |= dict.fromkeys(pipeline.STORE_TOPICS, SqlReader(store, log))
-    stage = next(one for one in pipeline.stages(CompanyCache()) if one.name == name)
+    stage = next(one for one in pipeline.stages(CompanyCache(), files.keys.hash_secret) if one.name == name)
     return StageHost(stage, readers, store, log, lambda event: event.time_us), readers
 
 

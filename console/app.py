@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from answers.problem import problem
+from console.customers import CustomersPage
 from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.kill import Kill, KillPage
@@ -49,6 +50,7 @@ def console_routes(
         *pages(desk, smtp_port, can_kill=kill is not None).routes(),
         *(KillPage(desk, kill).routes() if kill else ()),
         *NeglectedPage(desk).routes(),
+        *CustomersPage(desk).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),

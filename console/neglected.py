@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from console.desk import Desk
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from sales.neglected import Neglected, neglected, owned
+from sales.neglected import neglected, owned
 from store import tables
 from store.bulk import keys_in
 
@@ -49,7 +50,7 @@ class NeglectedPage:
                     self.desk.offices.get(company).calendar_of_id,
                     now_us,
                 )
-                leads = _first_leads(connection, found[:SHOWN])
+                leads = first_leads(connection, [one.customer_id for one in found[:SHOWN]])
             view = View(language_of(request, company.language), company, now_us, who)
             values = {
                 "view": view,
@@ -63,10 +64,10 @@ class NeglectedPage:
         return await run_in_threadpool(answer)
 
 
-def _first_leads(connection: Connection, found: list[Neglected]) -> dict[str, tuple[str, Any]]:
+def first_leads(connection: Connection, customers: Iterable[str]) -> dict[str, tuple[str, Any]]:
     """Return for each customer the lead by which it was born, whose story tells everything, and its fields."""
     customer, lead = tables.customer, tables.lead
-    wanted = keys_in(connection, ["customer_id"], [(one.customer_id,) for one in found])
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
     rows = connection.execute(
         select(customer.c.customer_id, customer.c.born_lead, lead.c.fields_json)
         .join(lead, lead.c.lead_id == customer.c.born_lead, isouter=True)

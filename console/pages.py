@@ -17,12 +17,14 @@ from answers.language import language_of
 from console.desk import Desk, is_own_page
 from console.doors import boxes
 from console.gate import visitor
+from console.known import Known, at_a_glance
 from console.recent import Recent
 from console.story import steps
 from console.texts import page
 from console.times import parse_local
 from console.view import View
 from sales.outcomes import Said, reasons_for, record_outcome
+from sales.segments import customers_of
 from sales.unlisted import unlisted
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
@@ -113,11 +115,13 @@ class Pages:
     ) -> Response:
         holder_id = request.path_params["holder_id"]
         view, (tasks, news) = self._read(request, _desk_of, holder_id, self.desk.clock() - NEWS_US)
+        known = self._known({task["customer_id"] for task in tasks}, view.company)
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
             return _page(request, view, "unknown.html", {"asked_for": holder_id}, 404)
         office = self.desk.offices.get(view.company)
         for task in tasks:
+            task["known"] = known.get(task["customer_id"])
             task["remark"] = office.remark(holder_id, task["created_us"], task["due_us"], view.language)
         values = {
             "holder_id": holder_id,
@@ -133,6 +137,12 @@ class Pages:
             "done": request.query_params.get("done"),
         }
         return _page(request, view, "inbox.html", values, status)
+
+    def _known(self, customers: set[str], company: Company) -> dict[str, Known]:
+        """Return what is known of these customers, what is to be asked, and what they do not agree to."""
+        with self.desk.store.read() as connection:
+            found = customers_of(connection, company, self.desk.clock(), customers)
+            return {one.customer_id: one for one in at_a_glance(connection, found)}
 
     async def act(self, request: Request) -> Response:
         """Record an outcome, take or return a customer; then show the inbox again (303)."""
@@ -204,7 +214,10 @@ class Pages:
             found = steps(told)
             if not found:
                 return _page(request, view, "unknown.html", {"asked_for": any_id}, 404)
-            return _page(request, view, "story.html", {"asked_for": any_id, "steps": found, "told": told})
+            customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
+            known = list(self._known(customers, view.company).values())
+            values = {"asked_for": any_id, "steps": found, "told": told, "known": known}
+            return _page(request, view, "story.html", values)
 
         return await run_in_threadpool(answer)
 

@@ -76,6 +76,48 @@ class View:
         told = {"score": row["score"], "grade": row["grade"], "points": counted}
         return _("Score %(score)s of 100, grade %(grade)s: %(points)s") % told
 
+    def profile(self, facts: Mapping[str, str]) -> list[str]:
+        """Return what is known of a customer in short: grade and score, place, industry, product, language; without gaps."""
+        _, company = self.gettext, self.company
+        shown = []
+        if facts["grade"]:
+            told = {"grade": facts["grade"], "score": facts["score"]}
+            shown.append(_("grade %(grade)s, %(score)s of 100") % told)
+        shown.append(" ".join(dict.fromkeys(one for one in (facts["province"], facts["city"]) if one)))
+        shown.append(self.fact("industry", facts["industry"]))
+        shown.append(
+            self._term(company.products.get(facts["product"]))
+            or self._term(company.lines.get(facts["product_line"]))
+        )
+        return [one for one in shown if one]
+
+    def fact(self, name: str, value: str) -> str:
+        """Return the value of a customer's fact as people call it."""
+        company = self.company
+        match name:
+            case "industry":
+                term: Any = next((one for one in company.industries_of() if one.industry_id == value), None)
+            case "product":
+                term = company.products.get(value)
+            case "product_line":
+                term = company.lines.get(value)
+            case "territory":
+                term = company.territories.get(value)
+            case "channel":
+                return self.word("CHANNELS", value)
+            case _:
+                term = None
+        return self._term(term) or value
+
+    def to_ask(self, gaps: Sequence[str]) -> str:
+        """Return the fields that nobody has told yet, as what to ask for."""
+        return self.gettext(", ").join(self.word("FIELDS", name) for name in gaps)
+
+    def _term(self, term: Any) -> str:
+        if term is None:
+            return ""
+        return str(term.name_zh if self.language == "zh" else term.name_en)
+
     def choices(self, which: ChoiceList) -> list[tuple[str, str]]:
         """Return a list of the company to choose from, as (code, name)."""
         return [(one.code, self._named(one)) for one in self.company.choices_of(which)]

@@ -39,6 +39,16 @@ DELIVERY_STATES = {
     "dropped": N_("not sent"),
 }
 
+CARRIERS: Mapping[str, str] = {
+    "China Mobile": N_("China Mobile"),
+    "China Unicom": N_("China Unicom"),
+    "China Telecom": N_("China Telecom"),
+}
+"""As libphonenumber names them; the name itself where it is another."""
+
+AGREED: Mapping[str, str] = {"contact": N_("being contacted")}
+"""Purposes that people agree to or refuse; a purpose of the company's own is shown as it is."""
+
 DROPPED = {
     "erased": N_("The customer was erased."),
     "sink_gone": N_("The sink was taken out of the company."),

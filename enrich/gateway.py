@@ -12,6 +12,7 @@ from sqlalchemy import Connection, or_, select
 from enrich.classify import Classified, classify
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
+from enrich.known_again import KnownAgain, read_known_again
 from enrich.live import judge_in_use
 from enrich.near import Compared, Neighbourhood, compared
 from enrich.normalise import normalise
@@ -99,6 +100,7 @@ class ResolveFacts:
     related_us: dict[str, int] = field(default_factory=dict)
     """Contact to when its relations last changed: a customer's stamps alone do not keep these apart."""
     alias: dict[str, str] = field(default_factory=dict)
+    known_again: KnownAgain = field(default_factory=KnownAgain)
 
     @property
     def known(self) -> Known:
@@ -118,8 +120,9 @@ class ResolveStage:
     topics = ("leads",)
     one_by_one = ()
 
-    def __init__(self, companies: CompanyCache) -> None:
+    def __init__(self, companies: CompanyCache, secret: bytes | None = None) -> None:
         self._companies = companies
+        self._secret = secret
         self._scoring: Scoring | None = None
 
     def prepare(self, events: Sequence[Logged]) -> Batch:
@@ -141,6 +144,8 @@ class ResolveStage:
                 raise Conflict("customer")
             customers = found
         _read_customers(connection, facts, customers)
+        sent = ((one.lead, one.identifiers) for one in facts.leads.values())
+        facts.known_again = read_known_again(connection, sent, self._secret)
         return facts
 
     def _scoring_of(self, connection: Connection, company: Company) -> Scoring:
@@ -157,6 +162,8 @@ class ResolveStage:
         lead = understood.lead
         if lead.lead_id in facts.done:
             return Step()
+        if lead.lead_id in facts.known_again.forgotten:
+            return Step(tuple(facts.known_again.forget(lead)))
         if lead.joins and lead.joins not in facts.done and logged.attempt < LOOKS:
             return Step((_look_again(logged, at_us),))
         facts.done.add(lead.lead_id)
@@ -164,7 +171,8 @@ class ResolveStage:
         answer = resolve(lead, understood.identifiers, facts.known, alike)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
-            return Step(effects=tuple(_lead_rows(understood, answer, Score(), at_us)))
+            rows = _lead_rows(understood, answer, Score(), at_us)
+            return Step(effects=(*rows, *facts.known_again.opt_outs(lead)))
         customer_id = facts.now(answer.customer_id)
         last_us = max(facts.touched.get(customer_id, 0), facts.related_us.get(answer.contact_id, 0))
         at_us = max(at_us, last_us + 1)
@@ -172,6 +180,7 @@ class ResolveStage:
         score = _score(resolved, facts.scoring)
         effects = [
             *_lead_rows(understood, answer, score, at_us),
+            *facts.known_again.opt_outs(lead),
             *_identity_rows(lead, answer, facts, at_us),
         ]
         if understood.compared:

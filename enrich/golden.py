@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from enrich.groups import rows_by
 from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record
 from schemas.lead import FieldValue
 from store import tables
-from store.present import atoms_of
+from store.bulk import keys_in
+from store.present import atoms_of, present_ids
 
 
 def members_of(connection: Connection, name: str) -> list[Member]:
@@ -24,7 +25,10 @@ def members_of(connection: Connection, name: str) -> list[Member]:
         for row in rows_by(connection, table, column, atoms, table.c.to_us.is_(None))
     }
     rows = rows_by(connection, tables.lead, "lead_id", of)
-    return sorted(_members(rows, of), key=lambda one: (one.accepted_us, one.lead_id))
+    refused: dict[str, dict[str, int]] = {}
+    for row in rows_by(connection, tables.lead_opt_out, "lead_id", of):
+        refused.setdefault(row["lead_id"], {})[row["purpose"]] = row["at_us"]
+    return sorted(_members(rows, of, refused), key=lambda one: (one.accepted_us, one.lead_id))
 
 
 def golden_of(
@@ -35,12 +39,40 @@ def golden_of(
     return golden_record(members, rules), consents(members)
 
 
-def _members(rows: Iterable[dict[str, object]], of: Mapping[str, str]) -> list[Member]:
+def opted_out(connection: Connection, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return which of these customers, under their present ids, withhold a purpose after somebody opted out, and which."""
+    member, refused = tables.membership, tables.lead_opt_out
+    atoms = keys_in(connection, ["customer_id"], [(one,) for one in atoms_of(connection, names)])
+    rows = connection.execute(
+        select(member.c.customer_id)
+        .join(refused, refused.c.lead_id == member.c.lead_id)
+        .where(atoms, member.c.to_us.is_(None))
+        .distinct()
+    ).scalars()
+    found = set(present_ids(connection, list(rows)).values())
+    return {
+        one: tuple(each.purpose for each in golden_of(connection, one)[1] if not each.given) for one in found
+    }
+
+
+def _members(
+    rows: Iterable[dict[str, object]], of: Mapping[str, str], refused: Mapping[str, Mapping[str, int]]
+) -> list[Member]:
     found = []
     for row in rows:
         lead_id = str(row["lead_id"])
         fields = tuple(FieldValue.model_validate(one) for one in orjson.loads(str(row["fields_json"])))
         consent = orjson.loads(str(row["more_json"])).get("consent")
         accepted_us = int(str(row["accepted_us"]))
-        found.append(Member(lead_id, of[lead_id], str(row["channel"]), accepted_us, fields, consent))
+        found.append(
+            Member(
+                lead_id,
+                of[lead_id],
+                str(row["channel"]),
+                accepted_us,
+                fields,
+                consent,
+                refused.get(lead_id, {}),
+            )
+        )
     return found

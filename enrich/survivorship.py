@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from typing import Any, Literal, get_args
 
 from schemas.lead import FieldValue
@@ -47,6 +48,8 @@ class Member:
     accepted_us: int
     fields: tuple[FieldValue, ...]
     consent: Mapping[str, Any] | None = None
+    opted_out: Mapping[str, int] = field_of(default_factory=dict)
+    """Purposes that its sender does not agree to, each with the moment up to which that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +134,30 @@ def consents(members: Iterable[Member]) -> tuple[Agreed, ...]:
     """Return what a customer agreed to, per purpose.
 
     Of one customer the latest word counts; of several that were merged the stricter: what one of them was asked
-    and did not agree to is withheld. Taken apart again, each side has its own back.
+    and did not agree to is withheld. Taken apart again, each side has its own back. Whoever opted out has withheld
+    it until they agree to it anew.
     """
     latest: dict[str, Member] = {}
+    refusals: dict[tuple[str, str], Member] = {}
     for member in sorted(members, key=lambda one: (one.accepted_us, one.lead_id)):
         if member.consent is not None:
             latest[member.atom] = member
-    purposes = {one for member in latest.values() for one in _agreed(member)}
+        for purpose, at_us in member.opted_out.items():
+            held = refusals.get((member.atom, purpose))
+            if held is None or at_us >= held.opted_out[purpose]:
+                refusals[member.atom, purpose] = member
+    refused = {
+        key: member
+        for key, member in refusals.items()
+        if (word := latest.get(key[0])) is None or word.accepted_us <= member.opted_out[key[1]]
+    }
+    purposes = {one for member in latest.values() for one in _agreed(member)} | {one for _, one in refused}
     found = []
     for purpose in sorted(purposes):
-        withheld = sorted(member.lead_id for member in latest.values() if purpose not in _agreed(member))
-        agreed = sorted(member.lead_id for member in latest.values() if purpose in _agreed(member))
-        found.append(Agreed(purpose, not withheld, tuple(withheld or agreed)))
+        withheld = {member.lead_id for (_, one), member in refused.items() if one == purpose}
+        withheld |= {member.lead_id for member in latest.values() if purpose not in _agreed(member)}
+        agreed = {member.lead_id for member in latest.values() if purpose in _agreed(member)}
+        found.append(Agreed(purpose, not withheld, tuple(sorted(withheld or agreed))))
     return tuple(found)
 
 

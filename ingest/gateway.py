@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from ingest.registry import FORMATS, assemble_parts, parse_capture
-from schemas.capture import Capture, occurrences_of
+from schemas.capture import KEPT_FILE, Capture, occurrences_of
 from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.lead import Lead, lead_id_of
@@ -134,8 +134,15 @@ class ParseStage:
         leads_there = (one.lead_id for one in earlier if one.capture_id not in facts.erased)
         joins = next((one for one in leads_there if one is not None), None)
         repeats = None if capture.key_given else _recent(facts, capture)
+        kept = (KEPT_FILE,) if KEPT_FILE in capture.meta else ()
         leads = [
-            one.model_copy(update={"joins": joins or _thread_of(one, facts), "repeats": repeats})
+            one.model_copy(
+                update={
+                    "joins": joins or _thread_of(one, facts),
+                    "repeats": repeats,
+                    "flags": (*one.flags, *kept),
+                }
+            )
             for one in results
             if isinstance(one, Lead)
         ]

@@ -20,7 +20,7 @@ from typing import IO, Literal, Protocol
 from pydantic import ValidationError
 
 from schemas.base import Frozen, Micros
-from store.acts_erase import read_journal
+from store.journal import Erasure, read_journal
 
 MANIFEST = "manifest.json"
 _PIECE = 1024 * 1024
@@ -194,7 +194,8 @@ def journal_of(path: Path) -> Journal:
     """Return how far an erasure journal goes: whole lines only, since a cut one was never acted upon."""
     content = path.read_bytes() if path.exists() else b""
     whole = content[: content.rfind(b"\n") + 1]
-    return Journal(size=len(whole), sha256=sha256(whole).hexdigest(), erasures=len(read_journal(path)))
+    erasures = sum(isinstance(one, Erasure) for one in read_journal(path))
+    return Journal(size=len(whole), sha256=sha256(whole).hexdigest(), erasures=erasures)
 
 
 def unsound(faults: Sequence[str]) -> BadBackup:

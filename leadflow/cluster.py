@@ -44,11 +44,12 @@ from schemas.results import Stage as StageName
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, begin_journal, erase_keys, erase_keys_by_id
+from store.acts_erase import erase_keys, erase_keys_by_id, keys_left
 from store.bulk import insert_ignore
 from store.company import CompanyCache
 from store.database import Database, open_postgres, open_sqlite
 from store.dump import is_empty
+from store.journal import Erasure, begin_journal
 from store.migrate import migrate
 from store.relocation import NotHere, refuse_elsewhere
 from store.views import capture_place
@@ -110,6 +111,11 @@ class Cluster:
         with self.store.write() as connection:
             gone = erase_keys(connection, erasure, tables.pii_key)
         self.keys.forget(gone)
+
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still in the store."""
+        with self.store.read() as connection:
+            return keys_left(connection, erasure, tables.pii_key)
 
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys."""
@@ -262,7 +268,7 @@ def cluster_stage(
 
     `timed` hears how long each batch took, in seconds. Raises KeyError for a stage that does not exist.
     """
-    stage = {str(one.name): one for one in pipeline.stages(CompanyCache())}[name]
+    stage = {str(one.name): one for one in pipeline.stages(CompanyCache(), cluster.keys.hash_secret)}[name]
     worker = StageWorker(
         cluster_host(cluster, stage, policy, clock),
         cluster.reader,

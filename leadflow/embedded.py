@@ -29,10 +29,11 @@ from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
 from sinks.port import outside
 from store import tables
-from store.acts_erase import Erasure, begin_journal, erase_keys, erase_keys_by_id
+from store.acts_erase import erase_keys, erase_keys_by_id, keys_left
 from store.breakers import WHOLE_STAGE
 from store.company import CompanyCache
 from store.database import WAL_LIMIT_BYTES, Database, open_sqlite
+from store.journal import Erasure, begin_journal
 from store.migrate import is_behind, migrate
 from store.relocation import NotHere, refuse_elsewhere
 from store.views import capture_place
@@ -85,6 +86,11 @@ class Files:
         with self.doors.write() as connection:
             gone = erase_keys(connection, erasure)
         self.keys.forget(gone)
+
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still in the file."""
+        with self.doors.read() as connection:
+            return keys_left(connection, erasure)
 
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys, in the file and in memory."""
@@ -206,7 +212,7 @@ class Embedded:
             new_id=new_id,
             probe_token=probe_token,
         )
-        stages = pipeline.stages(self.companies)
+        stages = pipeline.stages(self.companies, files.keys.hash_secret)
         self.hosts = stage_hosts(files, stages, policy)
         self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
         self._crowding = Crowding(files.store, files.store_log.append)

@@ -24,11 +24,13 @@ from schemas.ids import make_id
 from store import tables
 from store.access import grant
 from store.acts import ActRefused, Command, perform
-from store.acts_erase import Erasure, erase, read_journal
+from store.acts_erase import erase
+from store.acts_opt_out import opt_out
 from store.breakers import open_breakers
 from store.bulk import keys_in
 from store.company import CompanyCache
 from store.database import Database
+from store.journal import Erasure, read_journal
 from stream.door_log import DoorLog
 from stream.log import SqlLog
 from stream.seal import KeyRing
@@ -74,6 +76,10 @@ class Data(Erasable, Protocol):
     """Where a host keeps things: what can be erased, and the raw bytes."""
 
     folder: Path
+
+    def keys_left(self, erasure: Erasure) -> int:
+        """Return how many keys of erased captures are still there."""
+        ...
 
     def drop_keys(self, key_ids: Sequence[str]) -> None:
         """Delete these keys, in the data and in memory."""
@@ -222,18 +228,22 @@ def mailed_links(data: Data, public_url: str | None) -> Callable[[str, str], str
 
 
 def erase_again(data: Erasable) -> None:
-    """Carry out every erasure that this data does not know of: it may come from a restored backup."""
-    for erasure in read_journal(data.journal):
+    """Carry out every erasure and opt-out that this data does not know of: it may come from a restored backup."""
+    for entry in read_journal(data.journal):
         with data.store.read() as connection:
             act = tables.act
-            done = (erasure.act_id, make_id("act", f"again:{erasure.act_id}"))
+            done = (entry.act_id, make_id("act", f"again:{entry.act_id}"))
             known = connection.execute(select(act.c.act_id).where(act.c.act_id.in_(done))).first()
         if known is not None:
             continue
-        log.warning("erased_again", act_id=erasure.act_id)
-        data.forget_keys(erasure)
-        command = Command("erase", "restore", f"again:{erasure.act_id}", erasure.customers[0])
-        plan = erase(erasure, data.keys.hash_secret)
+        again = f"again:{entry.act_id}"
+        if isinstance(entry, Erasure):
+            log.warning("erased_again", act_id=entry.act_id)
+            data.forget_keys(entry)
+            command, plan = Command("erase", "restore", again, entry.customers[0]), erase(entry)
+        else:
+            log.warning("opted_out_again", act_id=entry.act_id)
+            command, plan = Command("opt_out", "restore", again, entry.customer), opt_out(entry)
         perform(data.store, command, plan, wall_clock_us(), data.store_log.append)
         data.empty_deleted()
 

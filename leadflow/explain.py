@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from console.known import at_a_glance
 from console.story import Step, steps
 from console.view import View
 from leadflow.clock import wall_clock_us
 from leadflow.engine import Data
+from sales.segments import customers_of
 from schemas.base import Language
 from store import views
 from store.company import company_version, load_company
@@ -22,10 +24,19 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
     with files.store.read() as connection:
         told = views.story(connection, any_id)
         company = load_company(connection, company_version(connection))
+        customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
+        known = at_a_glance(connection, customers_of(connection, company, wall_clock_us(), customers))
     view = View(language, company, wall_clock_us())
     for step in steps(told):
         yield f"{view.exact(step.at_us)}  {step.kind.upper()}"
         yield from (f"    {line}" for line in _lines(view, step))
+    for one in known:
+        yield f"{one.customer_id}  {' · '.join(view.profile(one.facts))}"
+        if one.refused:
+            refused = view.gettext(", ").join(view.word("AGREED", purpose) for purpose in one.refused)
+            yield f"    {view.gettext('Does not agree to:')} {refused}"
+        if one.gaps:
+            yield f"    {view.gettext('Ask for:')} {view.to_ask(one.gaps)}"
     for capture in told["captures"]:
         yield from _raw(files, capture)
 

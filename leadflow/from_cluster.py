@@ -159,7 +159,8 @@ def _work_off(cluster: Cluster, settings: Settings) -> None:
     """Have the outbox and the stages work until nothing waits. No timer fires: what is due is due on the other side."""
     sender = Sender(cluster.address, "leadflow-migrate")
     outbox = Outbox(cluster.store, cluster.store_log, sender, pipeline.STORE_TOPICS)
-    hosts = [cluster_host(cluster, stage, settings.breaker) for stage in pipeline.stages(CompanyCache())]
+    stages = pipeline.stages(CompanyCache(), cluster.keys.hash_secret)
+    hosts = [cluster_host(cluster, stage, settings.breaker) for stage in stages]
     try:
         while outbox.run_once() + sum(_turn(host, cluster.reader) for host in hosts):
             pass

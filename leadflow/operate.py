@@ -27,14 +27,16 @@ from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish
 from sales.diff import diff
-from schemas.capture import Capture, capture_of
+from schemas.capture import KEPT_FILE, Capture, capture_of
 from schemas.company import Company
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
-from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, write_journal
+from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
+from store.acts_opt_out import find_opt_out, opt_out
 from store.breakers import reset
 from store.company import company_version, load_company
+from store.journal import Erasure, write_journal
 from store.present import present_ids
 
 Payload = Mapping[str, Any]
@@ -64,6 +66,8 @@ def do_repair(engine: Engine, payload: Payload) -> dict[str, Any]:
         accepted_us=wall_clock_us(),
         trace_id=original.trace_id,
         idem_key=f"repair:{dead_id}",
+        # What is repaired is as old as it was: somebody erased since does not come back by it.
+        occurred_us=original.accepted_us if original.occurred_us is None else original.occurred_us,
         purpose=original.purpose,
         parent_id=original.capture_id,
         meta={**original.meta, **({"content_type": payload["type"]} if payload.get("type") else {})},
@@ -86,15 +90,27 @@ def do_erase(engine: Engine, payload: Payload) -> dict[str, Any]:
 def _erase_once(files: Data, command: Command) -> Erasure | None:
     """Erase a customer; None when something came to it meanwhile, so that it is not done yet."""
     with files.store.read() as connection:
-        erasure = find_erasure(connection, command.act_id, command.scope_id)
+        found = find_erasure(connection, command.act_id, command.scope_id)
+        erasure = marked(connection, found, files.keys.hash_secret, wall_clock_us())
     write_journal(files.journal, erasure)
     files.forget_keys(erasure)
-    plan = erase_customer(erasure, files.keys.hash_secret)
+    plan = erase_customer(erasure)
     try:
         perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
     except Outgrown:
         return None
     return erasure
+
+
+def do_opt_out(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Note that a customer does not agree to some purposes any more: journal first, so that a backup cannot undo it."""
+    files = engine.files
+    command, now_us = _command(payload, "opt_out"), wall_clock_us()
+    with files.store.read() as connection:
+        found = find_opt_out(connection, command, payload["purposes"], files.keys.hash_secret, now_us)
+    write_journal(files.journal, found)
+    done = perform(files.store, command, opt_out(found), now_us, files.store_log.append)
+    return {"act_id": command.act_id, "repeated": not done, "leads": len(found.leads)}
 
 
 def do_ingest(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -114,7 +130,7 @@ def do_ingest(engine: Engine, payload: Payload) -> dict[str, Any]:
         idem_key=key,
         made_key=new_id(),
         purpose=source.get("purpose", "real"),
-        meta={"file": payload["name"]},
+        meta={"file": payload["name"], KEPT_FILE: "yes"},
     )
     engine.door.append([capture]).result()
     return {"receipt": capture.capture_id, "trace_id": capture.trace_id}
@@ -203,6 +219,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "reset_breaker": do_reset_breaker,
     "repair": do_repair,
     "erase": do_erase,
+    "opt_out": do_opt_out,
     "ingest": do_ingest,
     "apply": do_apply,
     "grant": do_grant,

@@ -37,11 +37,14 @@ TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, LOOK_AGAIN: looks_again, QUE
 """What happens when a timer of each kind fires."""
 
 
-def stages(companies: CompanyCache) -> list[Stage[Any, Any]]:
-    """Return the stages in the order in which a lead passes them."""
+def stages(companies: CompanyCache, secret: bytes | None = None) -> list[Stage[Any, Any]]:
+    """Return the stages in the order in which a lead passes them.
+
+    `secret` is that of the marks by which the erased are known (`KeyRing.hash_secret`); None only to look at them.
+    """
     return [
         ParseStage(companies),
-        ResolveStage(companies),
+        ResolveStage(companies, secret),
         RouteStage(companies),
         DeliverStage(companies),
     ]

@@ -20,9 +20,10 @@ from leadflow.engine import KEY_MARK, erase_again
 from leadflow.kept_postgres import DUMP, KeptPostgres, contents_of, not_dumped
 from leadflow.restore import Restored, Wanted, key_of, opened
 from store import tables
-from store.acts_erase import Erasure, erase_keys
+from store.acts_erase import erase_keys
 from store.database import Database
 from store.dump import DumpFailed, count, is_empty, restore_dump
+from store.journal import Erasure
 from store.migrate import migrate
 from store.put_back import begin_new_log
 from stream.door_log import fetch_keys

@@ -40,6 +40,7 @@ REFUSED_ZH = {
     "model_changed": "在此期间已有人启用了另一版本，请重新查看：leadflow match model",
     "not_a_model": "这不是本版本的匹配模型",
     "not_alike": "两者不是同一类，不能合并",
+    "nothing_held": "该客户已被删除，没有任何内容",
     "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",
     "one_already": "两者已是同一个",

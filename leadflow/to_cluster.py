@@ -86,7 +86,7 @@ def move_to_cluster(
         put_there = going_along((folder / MASTER_KEY, settings.key_file), (files.journal, settings.erasures))
         if not _begin(files, target, origin, now_us):
             return Moved(None)
-        hosts = stage_hosts(files, pipeline.stages(CompanyCache()), settings.breaker)
+        hosts = stage_hosts(files, pipeline.stages(CompanyCache(), files.keys.hash_secret), settings.breaker)
         _work_off(hosts)
         put_there()
         topics = [one.name for one in topics_of(settings.partitions)]

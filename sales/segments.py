@@ -8,12 +8,14 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from schemas.company import Company, territory_for
 from schemas.lead import FieldName
 from schemas.segments import Segment
 from store import tables
+from store.bulk import keys_in
+from store.present import atoms_of
 
 _DAY_US = 86_400 * 1_000_000
 
@@ -37,19 +39,28 @@ def members(customers: Iterable[CustomerFacts], segment: Segment) -> Iterator[Cu
     return (one for one in customers if segment.row.conditions(one.facts) is not None)
 
 
-def customers_of(connection: Connection, company: Company, now_us: int) -> Iterator[CustomerFacts]:
-    """Yield every customer that is no probe with its facts as of now, a merged one under its present id."""
+def customers_of(
+    connection: Connection, company: Company, now_us: int, only: Collection[str] | None = None
+) -> Iterator[CustomerFacts]:
+    """Yield every customer that is no probe with its facts as of now, a merged one under its present id.
+
+    `only` these, named by their present ids.
+    """
     lead, member, customer = tables.lead, tables.membership, tables.customer
     alias, holding = tables.alias, tables.holding
     present = func.coalesce(alias.c.now_id, member.c.customer_id).label("present_id")
     owns = (holding.c.role == "owner") & holding.c.to_us.is_(None)
+    wanted: ColumnElement[bool] = true()
+    if only is not None:
+        atoms = atoms_of(connection, only)
+        wanted = keys_in(connection, ["membership.customer_id"], [(one,) for one in atoms])
     rows = connection.execute(
         select(lead, present, customer.c.kind.label("customer_kind"), customer.c.state, holding)
         .join(member, (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None))
         .outerjoin(alias, alias.c.old_id == member.c.customer_id)
         .join(customer, customer.c.customer_id == func.coalesce(alias.c.now_id, member.c.customer_id))
         .outerjoin(holding, (holding.c.customer_id == customer.c.customer_id) & owns)
-        .where(customer.c.purpose != "probe")
+        .where(customer.c.purpose != "probe", wanted)
         .order_by(present, lead.c.accepted_us, lead.c.lead_id)
     )
     for customer_id, leads in groupby(rows, key=lambda row: str(row.present_id)):
@@ -64,7 +75,7 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
         for field in orjson.loads(row.fields_json)
         if field.get("value") is not None
     }
-    gaps = gaps_of(_with_products(known, leads), company.required)
+    gaps = gaps_of(known | _understood(leads), company.required)
     place = next((row for row in reversed(leads) if row.province), None)
     territory = territory_for(company, place.province, place.city) if place else None
     scored = next((row for row in reversed(leads) if row.score is not None), None)
@@ -95,9 +106,19 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
     )
 
 
-def _with_products(known: set[str], leads: list[Any]) -> set[str]:
-    """Return the known fields, with the product where one was understood from the text of a message."""
-    return known | {"product"} if any(row.product or row.product_line for row in leads) else known
+def _understood(leads: list[Any]) -> set[str]:
+    """Return the fields that were understood from others: the product from a message, the place from an address.
+
+    Where a mobile was bought says little of where its owner is: that is asked.
+    """
+    placed = [row for row in leads if row.province and row.region_basis not in ("mobile", "none")]
+    found = {
+        "product": any(row.product or row.product_line for row in leads),
+        "industry": any(row.industry for row in leads),
+        "region": bool(placed),
+        "city": any(row.city for row in placed),
+    }
+    return {name for name, is_known in found.items() if is_known}
 
 
 def _newest(leads: list[Any], column: str) -> str:

@@ -7,6 +7,9 @@ from pydantic import Field
 from schemas.base import Channel, Frozen, Micros, Purpose
 from schemas.ids import body_digest, make_id
 
+KEPT_FILE = "kept_file"
+"""Meta of a capture and flag of its leads: it lay in a file, and may be of any time if it does not say of which."""
+
 
 class Capture(Frozen):
     """What a door made durable before it answered. Never changed; a repair is a new capture with a parent.

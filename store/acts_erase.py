@@ -6,28 +6,24 @@ Order, so that it can be cut off anywhere and taken up again: journal (outside t
 
 from __future__ import annotations
 
-import hmac
-import os
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
-from schemas.base import Frozen
 from schemas.capture import occurrences_of
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert
+from store.journal import Erasure
 from store.locks import lock_customers
+from store.marks import own_marks
 from store.similar import forget
 
-_HEADER = b'{"installation":'
-
-_OF_LEADS = (
+OF_LEADS = (
     tables.lead,
     tables.lead_identifier,
+    tables.lead_opt_out,
     tables.evidence,
     tables.mail_thread,
     tables.unlisted,
@@ -39,16 +35,10 @@ class Outgrown(RuntimeError):
     """Something came to the customer after it was found out what erasing it takes; nothing was erased: find out again."""
 
 
-class Erasure(Frozen):
-    """What one erasure takes: only ids, never what they stood for."""
-
-    act_id: str
-    customers: tuple[str, ...]
-    contacts: tuple[str, ...]
-    leads: tuple[str, ...]
-    captures: tuple[str, ...]
-    occurrences: tuple[str, ...] = ()
-    """What its mails and calls are known by when they come again (`schemas.capture.occurrences_of`)."""
+def marked(connection: Connection, erasure: Erasure, secret: bytes, at_us: int) -> Erasure:
+    """Return an erasure with its moment, and with what the person is known by when something older comes again."""
+    marks = own_marks(connection, secret, erasure.leads)
+    return erasure.model_copy(update={"at_us": at_us, "marks": marks})
 
 
 def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasure:
@@ -116,43 +106,18 @@ def _with_repairs(connection: Connection, captures: set[str]) -> set[str]:
     return found
 
 
-def begin_journal(journal: Path, installation: str) -> None:
-    """Make the journal of a new installation: its first line tells it from any other one's."""
-    _append(journal, b'%b"%b"}' % (_HEADER, installation.encode()))
-
-
-def write_journal(journal: Path, erasure: Erasure) -> None:
-    """Add an erasure to the journal, on the disk before this returns."""
-    _append(journal, erasure.model_dump_json().encode())
-
-
-def _append(journal: Path, line: bytes) -> None:
-    descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_journal(journal: Path) -> list[Erasure]:
-    """Return every erasure there was, each as it was written last.
-
-    A last line cut off by a power failure was never acted upon.
-    """
-    if not journal.exists():
-        return []
-    lines = journal.read_bytes().split(b"\n")
-    written = [line for line in lines[:-1] if line and not line.startswith(_HEADER)]
-    erasures = [Erasure.model_validate_json(line) for line in written]
-    return list({one.act_id: one for one in erasures}.values())
-
-
 def erase_keys(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> list[str]:
     """Delete the keys of the captures where they lie (`key`); return the ids of the keys that are gone."""
     wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     gone = list(connection.execute(select(key.c.key_id).where(wanted)).scalars())
     connection.execute(delete(key).where(wanted))
     return gone
+
+
+def keys_left(connection: Connection, erasure: Erasure, key: Table = tables.door_key) -> int:
+    """Return how many keys of the captures are there still, where they lie."""
+    wanted = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
+    return int(connection.execute(select(func.count()).select_from(key).where(wanted)).scalar_one())
 
 
 def erase_keys_by_id(connection: Connection, key_ids: Sequence[str], key: Table = tables.door_key) -> None:
@@ -168,7 +133,7 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
     _forget_statuses(connection, erasure)
     forget(connection, erasure.leads)
-    for table in _OF_LEADS:
+    for table in OF_LEADS:
         connection.execute(delete(table).where(of_leads))
     connection.execute(delete(tables.part).where(of_captures))
     connection.execute(delete(tables.binding).where(keys_in(connection, ["target_id"], targets)))
@@ -208,7 +173,7 @@ def _forget_statuses(connection: Connection, erasure: Erasure) -> None:
     connection.execute(delete(status).where(keys_in(connection, ["kind", "value"], own)))
 
 
-def erase_customer(erasure: Erasure, secret: bytes) -> Plan:
+def erase_customer(erasure: Erasure) -> Plan:
     """Return the plan that erases a customer as it is now. Raises Outgrown if that is more than was found."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -217,45 +182,25 @@ def erase_customer(erasure: Erasure, secret: bytes) -> Plan:
         for name in ("customers", "contacts", "leads", "captures"):
             if not set(getattr(now, name)) <= set(getattr(erasure, name)):
                 raise Outgrown
-        return erase(erasure, secret)(connection, command, now_us)
+        return erase(erasure)(connection, command, now_us)
 
     return plan
 
 
-def erase(erasure: Erasure, secret: bytes) -> Plan:
-    """Return the plan that erases these rows, and leaves a keyed hash of each identifier and marks of what came in."""
+def erase(erasure: Erasure) -> Plan:
+    """Return the plan that erases these rows, and leaves marks of whose they were and of what came in."""
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        identifier = tables.lead_identifier
-        of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
-        found = connection.execute(
-            select(identifier.c.kind, identifier.c.value)
-            .where(of_leads, identifier.c.trust == "trusted")
-            .distinct()
-        ).all()
-        effects = [
-            *_hashes(((row.kind, row.value) for row in found), secret, command.act_id),
-            *_marks("capture", erasure.captures, command.act_id),
-            *_marks("occurrence", erasure.occurrences, command.act_id),
-        ]
         erase_rows(connection, erasure, now_us)
-        return effects
+        marks = {
+            *erasure.marks,
+            *(("capture", one) for one in erasure.captures),
+            *(("occurrence", one) for one in erasure.occurrences),
+        }
+        at_us = erasure.at_us or now_us
+        return [
+            Insert("erased", {"kind": kind, "keyed_hash": mark, "act_id": command.act_id, "at_us": at_us})
+            for kind, mark in sorted(marks)
+        ]
 
     return plan
-
-
-def keyed_hash(secret: bytes, kind: str, value: str) -> str:
-    """Return the hash by which an erased identifier is known again: HMAC-SHA-256 under the master key."""
-    return hmac.new(secret, f"{kind}\x00{value}".encode(), sha256).hexdigest()
-
-
-def _marks(kind: str, values: Iterable[str], act_id: str) -> list[Effect]:
-    """Return what the parse stage knows them by, should they be read or sent again."""
-    return [Insert("erased", {"kind": kind, "keyed_hash": one, "act_id": act_id}) for one in values]
-
-
-def _hashes(identifiers: Iterable[tuple[str, str]], secret: bytes, act_id: str) -> list[Effect]:
-    return [
-        Insert("erased", {"kind": kind, "keyed_hash": keyed_hash(secret, kind, value), "act_id": act_id})
-        for kind, value in identifiers
-    ]

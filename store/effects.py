@@ -22,7 +22,7 @@ from store.contention import Conflict
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "match_record", "match_key", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "review", "identifier_status", "decision", "holding", "ledger", "task",
-    "outcome", "act", "access", "erased", "key_to_erase", "timer", "delivery", "dead",
+    "outcome", "act", "access", "erased", "key_to_erase", "opt_out", "lead_opt_out", "timer", "delivery", "dead",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
 
@@ -35,7 +35,19 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
 }
 
 
-ANYBODYS = frozenset({"delivery", "dead", "erased", "key_to_erase", "review", "identifier_status", "parted"})
+ANYBODYS = frozenset(
+    {
+        "delivery",
+        "dead",
+        "erased",
+        "key_to_erase",
+        "opt_out",
+        "lead_opt_out",
+        "review",
+        "identifier_status",
+        "parted",
+    }
+)
 """Tables in which it does not matter who put a row there: that it is there says all."""
 
 

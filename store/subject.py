@@ -28,6 +28,8 @@ def subject(connection: Connection, customer_id: str) -> dict[str, Any]:
         ("identifiers", tables.lead_identifier, "lead_id", found.leads),
         ("evidence", tables.evidence, "lead_id", found.leads),
         ("unlisted", tables.unlisted, "lead_id", found.leads),
+        ("opted_out", tables.lead_opt_out, "lead_id", found.leads),
+        ("compared", tables.match_record, "lead_id", found.leads),
         ("memberships", tables.membership, "lead_id", found.leads),
         ("bindings", tables.binding, "target_id", (*found.customers, *found.contacts)),
         ("contacts", tables.contact_customer, "contact_id", found.contacts),

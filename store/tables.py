@@ -621,9 +621,27 @@ erased = Table(
         "keyed_hash",
         Text,
         primary_key=True,
-        comment="HMAC of an identifier; of kind capture its id, of kind occurrence what schemas.capture makes of it",
+        comment="HMAC of an identifier (store.marks); of kind capture its id, of kind occurrence what schemas.capture makes of it",
     ),
-    _id("act_id"),
+    _id("act_id", key=True),
+    Column("at_us", BigInteger, nullable=False, comment="what is older than this is not taken again"),
+)
+opt_out = Table(
+    "opt_out",
+    state,
+    _id("kind", key=True),
+    Column("keyed_hash", Text, primary_key=True, comment="HMAC of an identifier (store.marks)"),
+    _id("purpose", key=True),
+    _id("act_id", key=True),
+    _us("at_us"),
+)
+"""What people do not agree to any more; outlives the erasure of who said so."""
+lead_opt_out = Table(
+    "lead_opt_out",
+    state,
+    _id("lead_id", key=True),
+    _id("purpose", key=True),
+    Column("at_us", BigInteger, nullable=False, comment="only what is agreed to later counts"),
 )
 key_to_erase = Table(
     "key_to_erase",

@@ -193,7 +193,7 @@ class _Play:
         readers |= dict.fromkeys(pipeline.STORE_TOPICS, SqlReader(files.store, files.store_log))
         self._hosts: list[StageHost[Any, Any]] = [
             StageHost(stage, readers, files.store, files.store_log, _own_time)
-            for stage in pipeline.stages(CompanyCache())
+            for stage in pipeline.stages(CompanyCache(), files.keys.hash_secret)
         ]
 
     def run(self, progress: Progress) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from leadflow.cluster import cluster_stage
-from store.acts_erase import begin_journal
 from store.dump import dump, restore_dump, scratch_database
+from store.journal import begin_journal
 from stream.host import StoreBehind
 from stream.log import Place
 from tests.support.cluster import PARTS, Site, posts

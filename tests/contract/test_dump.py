@@ -25,10 +25,11 @@ from leadflow.paths import journal_path
 from leadflow.restore import Wanted
 from leadflow.restore_database import restore_database, try_restore_database
 from store import tables
-from store.acts_erase import begin_journal, find_erasure, write_journal
+from store.acts_erase import find_erasure
 from store.bulk import insert_ignore
 from store.database import Database
 from store.dump import DumpFailed, count, dump, find_tool, is_empty, restore_dump, scratch_database
+from store.journal import begin_journal, write_journal
 from store.migrate import migrate
 from stream.door_log import fetch_keys
 from stream.log import SqlLog

@@ -19,10 +19,11 @@ from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
 from store.access import end, find_access, grant, list_access, redeem, redemption
 from store.acts import ActRefused, Command, Plan, perform
-from store.acts_erase import Erasure, Outgrown, erase_customer, find_erasure, read_journal, write_journal
+from store.acts_erase import Outgrown, erase_customer, find_erasure
 from store.acts_inbox import take
 from store.company import company_version, load_company
 from store.database import Database
+from store.journal import Erasure, read_journal, write_journal
 from tests.support.rig import HOUR, MONDAY_10, SECOND, Rig, post
 from tests.support.workers import Workers, in_threads
 
@@ -378,7 +379,7 @@ def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig: 
 
     def erases(erasure: Erasure) -> None:
         write_journal(rig.files.journal, erasure)
-        plan = erase_customer(erasure, bytes(32))
+        plan = erase_customer(erasure)
         perform(rig.store, command, plan, MONDAY_10, rig.files.store_log.append)
 
     early = look()
@@ -390,6 +391,7 @@ def test_a_lead_that_comes_while_its_customer_is_erased_is_not_left_behind(rig: 
     erases(look())
     assert rig.rows("lead") == rig.rows("lead_identifier") == rig.rows("binding") == []
     (journalled,) = read_journal(rig.files.journal)
+    assert isinstance(journalled, Erasure)
     assert len(journalled.leads) == 2, "a restored backup is erased of both"
 
 

@@ -185,6 +185,16 @@ def test_who_is_neglected_is_shown_to_owner_and_manager(house: House, person: st
         assert house.client(token).get(re.findall(r'href="(/story/\w+)"', page)[0]).status_code == 200
 
 
+def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> None:
+    held = {row["customer_id"]: row["holder_id"] for row in house.rig.rows("holding") if row["to_us"] is None}
+    owners = {owner for owner in held.values() if owner in ("ann", "bo", "chen")}
+    mine = house.client(house.grant("ann")).get("/customers").text
+    alls = house.client(house.grant("ann", role="operator")).get("/customers").text
+    assert owners
+    assert mine.count('class="one"') <= sum(one in ("ann", "east") for one in held.values())
+    assert alls.count('class="one"') == len(held) > mine.count('class="one"')
+
+
 def test_the_actor_is_who_the_token_belongs_to_whatever_the_body_says(house: House) -> None:
     task = tasks(house.rig)["ann"]["task_id"]
     path = f"/api/tasks/{task}/outcome"

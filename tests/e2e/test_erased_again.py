@@ -14,8 +14,9 @@ from ingest.email.parse import message_key
 from leadflow.engine import drop_keys_to_erase, erase_again
 from schemas.capture import Capture, capture_of
 from store.acts import Command, perform
-from store.acts_erase import erase_customer, find_erasure, read_journal, write_journal
+from store.acts_erase import erase_customer, find_erasure, marked
 from store.company import put_company
+from store.journal import read_journal, write_journal
 from tests.e2e.test_backup import FORM, backup, leadflow
 from tests.e2e.test_calls import MISSED, captured, row
 from tests.e2e.test_calls import SOURCE as CALLS
@@ -30,7 +31,6 @@ MAIL = {
     "name": "销售邮箱",
     "addresses": ["sales@haichuan.example"],
 }
-SECRET = bytes(32)
 
 
 @pytest.fixture
@@ -46,10 +46,11 @@ def desk(tmp_path: Path, rig: Rig) -> Rig:
 def erase(desk: Rig, customer_id: str) -> None:
     command = Command("erase", "ann", f"erase {customer_id}", customer_id)
     with desk.store.read() as connection:
-        erasure = find_erasure(connection, command.act_id, customer_id)
+        found = find_erasure(connection, command.act_id, customer_id)
+        erasure = marked(connection, found, desk.files.keys.hash_secret, MONDAY_10)
     write_journal(desk.files.journal, erasure)
     desk.files.forget_keys(erasure)
-    perform(desk.store, command, erase_customer(erasure, SECRET), MONDAY_10, desk.files.store_log.append)
+    perform(desk.store, command, erase_customer(erasure), MONDAY_10, desk.files.store_log.append)
 
 
 def erase_only(desk: Rig) -> None:

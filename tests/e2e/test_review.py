@@ -138,6 +138,6 @@ def test_erasing_takes_the_reviews_and_the_identifiers_status_along(rig: Rig) ->
     with rig.store.read() as connection:
         erasure = find_erasure(connection, "act_erase", customer_id)
     command = Command("erase", "boss", keys(), customer_id)
-    perform(rig.store, command, erase_customer(erasure, bytes(32)), NOW, rig.files.store_log.append)
+    perform(rig.store, command, erase_customer(erasure), NOW, rig.files.store_log.append)
     assert (rig.rows("review"), rig.rows("identifier_status")) == ([], [])
     assert TABLET not in repr(rig.state())

@@ -54,6 +54,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/acts_dead.py",
         "store/breakers.py",
         "store/acts_erase.py",
+        "store/acts_opt_out.py",
         "sales/apply.py",
         "leadflow/operate.py",
         "store/access.py",

@@ -321,7 +321,7 @@ def test_an_erased_customer_is_not_told_of_any_more(tmp_path: Path, receiver: Re
         with rig.store.read() as connection:
             erasure = find_erasure(connection, "act_1", one["customer_id"])
         command = Command("erase", "ann", "erase", one["customer_id"])
-        perform(rig.store, command, erase(erasure, bytes(32)), clock.at_us, rig.files.store_log.append)
+        perform(rig.store, command, erase(erasure), clock.at_us, rig.files.store_log.append)
         receiver.open()
         clock.at_us += DAY
         send_all(dispatcher)

@@ -167,7 +167,7 @@ class Rig:
             StageHost(
                 stage, readers, store, self.files.store_log, _own_time, batch_max=batch_max, policy=policy
             )
-            for stage in pipeline.stages(CompanyCache())
+            for stage in pipeline.stages(CompanyCache(), keys.hash_secret)
         ]
 
     @property

@@ -54,7 +54,7 @@ class Workers:
             StageHost(
                 stage, self._readers, self.rig.store, self.rig.files.store_log, _own_time, batch_max=batch_max
             )
-            for stage in pipeline.stages(CompanyCache())
+            for stage in pipeline.stages(CompanyCache(), self.rig.files.keys.hash_secret)
         ]
 
     @property

@@ -355,10 +355,13 @@ def upgrade() -> None:
             "keyed_hash",
             sa.Text(),
             nullable=False,
-            comment="HMAC of an identifier; of kind capture its id, of kind occurrence what schemas.capture makes of it",
+            comment="HMAC of an identifier (store.marks); of kind capture its id, of kind occurrence what schemas.capture makes of it",
         ),
         sa.Column("act_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "keyed_hash", name=op.f("pk_erased")),
+        sa.Column(
+            "at_us", sa.BigInteger(), nullable=False, comment="what is older than this is not taken again"
+        ),
+        sa.PrimaryKeyConstraint("kind", "keyed_hash", "act_id", name=op.f("pk_erased")),
     )
     op.create_table(
         "evidence",
@@ -483,6 +486,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_lead_identifier_kind_value", ["kind", "value"], unique=False)
 
     op.create_table(
+        "lead_opt_out",
+        sa.Column("lead_id", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False, comment="only what is agreed to later counts"),
+        sa.PrimaryKeyConstraint("lead_id", "purpose", name=op.f("pk_lead_opt_out")),
+    )
+    op.create_table(
         "ledger",
         sa.Column("decision_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -593,6 +603,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("to_us IS NULL"),
         )
 
+    op.create_table(
+        "opt_out",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("keyed_hash", sa.Text(), nullable=False, comment="HMAC of an identifier (store.marks)"),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "keyed_hash", "purpose", "act_id", name=op.f("pk_opt_out")),
+    )
     op.create_table(
         "outcome",
         sa.Column("outcome_id", sa.Text(), nullable=False),
@@ -1038,6 +1057,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_outcome_customer_id")
 
     op.drop_table("outcome")
+    op.drop_table("opt_out")
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_member_open", sqlite_where=sa.text("to_us IS NULL"), postgresql_where=sa.text("to_us IS NULL")
@@ -1052,6 +1072,7 @@ def downgrade() -> None:
     op.drop_table("log")
     op.drop_table("ledger_total")
     op.drop_table("ledger")
+    op.drop_table("lead_opt_out")
     with op.batch_alter_table("lead_identifier", schema=None) as batch_op:
         batch_op.drop_index("ix_lead_identifier_kind_value")
 
