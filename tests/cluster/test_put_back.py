@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from leadflow.clock import wall_clock_us
 from leadflow.cluster import cluster_stage
 from store.dump import dump, restore_dump, scratch_database
 from store.journal import begin_journal
@@ -44,7 +45,8 @@ def test_a_database_older_than_its_topics_catches_up(site: Site, tmp_path: Path)
 
         # Leads that come now are numbered in the log as some were that the restore undid: none may pass for one of those.
         door = site.door()
-        later = [*posts(10, first=900), post(made="again", name="李娜", phone="13900000001", message="again")]
+        anew = post(made="again", at_us=wall_clock_us(), name="李娜", phone="13900000001", message="again")
+        later = [*posts(10, first=900), anew]
         site.accept(door, [talkative[0], *later])  # the first as an impatient sender would: once more
         site.workers("b")
         site.part("timers", "u")
@@ -60,10 +62,10 @@ def test_a_database_older_than_its_topics_catches_up(site: Site, tmp_path: Path)
         assert site.count("task") == 12 + 30 + 11
         assert site.count("pii_key") == 11 + 30 + 11
         assert site.count("dead") == 0
-        anew = site.ask(
+        of_her = site.ask(
             "SELECT count(DISTINCT customer_id) FROM membership JOIN lead USING (lead_id) WHERE fields_json LIKE '%13900000001%'"
         )
-        assert anew == [(1,)]
+        assert of_her == [(1,)]
         read_again = site.cluster.capture(since[0].capture_id)
         assert read_again is not None
         assert read_again.body == since[0].body
