@@ -22,8 +22,9 @@ FALSE_CLOCK = Path(__file__).parent.parent / "support" / "false_clock"
 
 @pytest.fixture
 def site(tmp_path: Path, brokers: str, database_url: str) -> Iterator[Site]:
-    """A company that is on shift at every hour, so that the only timers are the test's own."""
-    made = Site(tmp_path, brokers, database_url, workload.company())
+    """A company that is on shift at every hour, so that the only timers are the test's own, and goes by identifiers."""
+    company = workload.company().model_copy(update={"matching": "off"})
+    made = Site(tmp_path, brokers, database_url, company)
     yield made
     made.close()
 
