@@ -107,32 +107,46 @@ class BirthDate(NamedTuple):
     day_number: int
 
 
-_DATE = re.compile(r"^\D{0,3}(\d{1,4})\s*[-/.年\s]\s*(\d{1,2}|[a-z]{3,9})\s*[-/.月\s,]\s*(\d{1,4})(?:\D.*)?$")
+_DATE = re.compile(
+    r"^\D{0,5}(\d{1,4})(?:st|nd|rd|th)?\s*(?:[-/.年\s]|of)\s*(\d{1,2}|[a-z]{3,9})\s*[-/.月\s,]\s*(\d{1,4})(?:\D.*)?$"
+)
 _AMERICAN = re.compile(r"^([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})$")
 _COMPACT = re.compile(r"^(\d{8})(?:\.0)?$")
+_CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
+_CHINESE_TENS = re.compile(r"(\d?)十(\d?)(?=[月日号號])")
+_REPUBLIC = re.compile(r"^(?:中华)?民国(\d{1,3})年")
+"""Years of the Republic, as Taiwan counts them: its first is 1912."""
 _MONTHS = {
     month: number for number, month in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
 }
 _PLACEHOLDER_DATES = frozenset(
     {"19000101", "19700101", "20000101", "18000101", "99991231", "19000100", "11111111"}
 )
+_DAYS = 31
 _THIS_CENTURY = 30
 """A year of two digits below this is of 2000 on."""
 
 
 def birth_date_of(received: str) -> BirthDate | None:
-    """Read a date of birth, year first or last; day before month where that is plain, else month before day.
+    """Read a date of birth, year first or last, in figures or Chinese signs; day before month where that is plain (28/9/97,
+    28.09.1997), else month before day (9/28/97).
 
     None if it is none. A day or month that cannot be is kept: it is a slip.
     """
-    text = fold(received[:40])
+    text = _in_figures(fold(received[:40]))
     if match := _COMPACT.match(text):
-        parts = (match[1][:4], match[1][4:6], match[1][6:])
+        compact = match[1]
+        year_first = 1880 <= int(compact[:4]) <= 2100
+        parts = (
+            (compact[:4], compact[4:6], compact[6:])
+            if year_first
+            else (compact[4:], compact[2:4], compact[:2])
+        )
     elif match := _AMERICAN.match(text):
         parts = (match[3], match[1], match[2])
     elif (match := _DATE.match(text)) is None:
         return None
-    elif len(match[1]) == 4:
+    elif len(match[1]) == 4 or "年" in text or (len(match[1]) == 2 and int(match[1]) > _DAYS):
         parts = (match[1], match[2], match[3])
     elif len(match[3]) not in (2, 4):
         return None
@@ -151,6 +165,15 @@ def birth_date_of(received: str) -> BirthDate | None:
         if digits in _PLACEHOLDER_DATES
         else BirthDate(digits, year, month, day, year * 372 + month * 31 + day)
     )
+
+
+def _in_figures(text: str) -> str:
+    """Write 一九九七年九月二十八日 and 民国86年9月28日 as 1997年9月28日."""
+    if "年" not in text:
+        return text
+    figures = text.translate(_CHINESE_DIGITS)
+    figures = _CHINESE_TENS.sub(lambda ten: f"{ten[1] or 1}{ten[2] or 0}", figures)
+    return _REPUBLIC.sub(lambda year: f"{int(year[1]) + 1911}年", figures)
 
 
 def _whole(text: str) -> int:
