@@ -54,6 +54,20 @@ class Company(NamedTuple):
     short: bool
     """The brand is so short (大恒, ibm) that others have it too."""
 
+    @property
+    def trade(self) -> str:
+        """What the core says beyond the brand: 信息技术."""
+        return self.core if self.core != self.brand else ""
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether it is a whole name as a register has it: region, brand, trade and legal form."""
+        if not self.place or not self.trade:
+            return False
+        if not self.chinese:
+            return not self.text.endswith(self.core.rpartition(" ")[2])
+        return len(self.text) > len(self.place) + len(self.core) + len(self.branch)
+
 
 def company_of(received: str) -> Company | None:
     """Read a company's name; None where nothing in it tells one company from another (科技有限公司)."""

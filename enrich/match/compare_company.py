@@ -20,10 +20,10 @@ COMPANY_LEVELS = (
     "else",
 )
 """exact: the same name. core: the same without legal form and region, or the beginning of the other beyond the brand
-(大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info. brand: the same once words that many share are off;
+(大恒信息, 大恒信息技术). romanised: 大恒信息 = Daheng Info. brand: the same once words that many share are off (大恒光, 大恒光信息);
 short_brand: the same, but of two characters or four letters (华信), which others have too. branch: core or brand agree,
-but branch or region differ. most_words, some_words: of the words of the brand, one slip each allowed, 2 in 3 or 1 in 3
-are common to both."""
+but branch, region or trade differ (大恒信息, 大恒机械: one brand, and two companies of a register). most_words, some_words: of
+the words of the brand, one slip each allowed, 2 in 3 or 1 in 3 are common to both."""
 
 (EXACT, CORE, ROMANISED, BRAND, SHORT_BRAND, TYPO, ABBREVIATION, BRANCH, MOST_WORDS, SOME_WORDS, ELSE) = (
     range(len(COMPANY_LEVELS))
@@ -34,7 +34,7 @@ _distance = OSA.distance
 
 def company_pair(x: Company, y: Company) -> int:
     """Return the level of two company names."""
-    if x.text == y.text:
+    if x.text == y.text and not _apart(x, y):
         return EXACT
     if x.chinese != y.chinese:
         return ROMANISED if x.sound == y.sound else ELSE
@@ -43,6 +43,8 @@ def company_pair(x: Company, y: Company) -> int:
             return BRANCH
         if x.core == y.core or _begins(x, y):
             return SHORT_BRAND if x.short and len(x.core) == len(x.brand) else CORE
+        if x.trade and y.trade:
+            return BRANCH
         return SHORT_BRAND if x.short else BRAND
     if _is_typo(x, y):
         return TYPO

@@ -30,6 +30,9 @@ class Frequencies:
     company_unseen: float = 5e-6
     short_unseen: float = 1e-4
     """Of a company known by two characters or four letters only."""
+    registered_unseen: float = 2e-8
+    """Of a company's whole registered name, with region, trade and legal form: a register gives it once, so two customers
+    share it only where one of them names the other's company."""
     least_name: float = 4e-5
     """No name counts as rarer than this: a name alone, however rare, makes nobody the same."""
 
@@ -41,6 +44,8 @@ class Frequencies:
 
     def of_company(self, company: Company) -> float:
         """Return the share of companies that have this name; one that is no more than a short brand is commoner."""
+        if company.is_registered:
+            return self.registered_unseen
         bare = company.short and company.core == company.brand
         return self.company.get(term(company.core), self.short_unseen if bare else self.company_unseen)
 

@@ -47,7 +47,7 @@ LEVEL_TEXTS: dict[tuple[str, str], tuple[str, str]] = {
     ("company", "short_brand"): ("the same short brand", "短字号相同"),
     ("company", "typo"): ("one slip", "一处笔误"),
     ("company", "abbreviation"): ("an abbreviation of it", "简称"),
-    ("company", "branch"): ("another branch", "不同分支机构"),
+    ("company", "branch"): ("another branch, region or trade", "字号相同，分支、地区或行业不同"),
     ("company", "most_words"): ("most words agree", "多数用词相同"),
     ("company", "some_words"): ("some words agree", "部分用词相同"),
     ("company", "else"): ("other", "不同"),

@@ -113,11 +113,12 @@ def _require_splink() -> None:
 def observed_frequencies(records: Sequence[Record], stated: Frequencies) -> Frequencies:
     """Return the stated frequencies, with those of the records for what occurs often enough in them.
 
-    Counted are different full names and different company names, not records: somebody who writes ten times
-    does not make their name common.
+    Counted are different full names, and companies of one name in different regions, not records: somebody who writes
+    ten times does not make their name common, nor does a company that is spelt in ten ways.
     """
     names = {(name.family, name.given, name.text) for record in records for name in record.names}
-    companies = {(company.core, company.text) for record in records for company in record.companies}
+    named = {(company.core, company.place) for record in records for company in record.companies}
+    companies = {(core, place) for core, place in named if place} | {(core, "") for core, _ in named}
     return replace(
         stated,
         family={**stated.family, **_shares(Counter(family for family, _, _ in names if family))},

@@ -82,8 +82,8 @@ def test_a_mistyped_number_under_the_same_rare_name_is_the_same_person(rig: Rig)
 
 
 def test_whether_a_colleague_buys_for_the_same_company_is_asked(rig: Rig) -> None:
-    colleague = {**OUYANG, "name": "王建国", "phone": "13900001111"}
-    first, second = who(rig, form(1, **OUYANG), form(2, **colleague))
+    one = {**OUYANG, "company": "大恒信息技术有限公司"}
+    first, second = who(rig, form(1, **one), form(2, **{**one, "name": "王建国", "phone": "13900001111"}))
     assert first[0] != second[0]
     (review,) = rig.rows("review")
     assert {review["a"], review["b"]} == {first[1], second[1]}
@@ -146,3 +146,20 @@ def test_what_is_compared_goes_with_an_erasure(rig: Rig) -> None:
         erasure = find_erasure(connection, "act_1", str(customer["customer_id"]))
         erase_rows(connection, erasure, MONDAY_10 + 2 * DAY)
     assert rig.rows("match_record") == rig.rows("match_key") == []
+
+
+def test_a_whole_registered_name_is_the_same_customer_by_itself_unless_something_conflicts(rig: Rig) -> None:
+    whole = "北京大恒信息技术有限公司"
+    found = who(
+        rig,
+        form(1, name="王建国", phone="13812345678", company=whole),
+        form(2, name="李晓明", phone="13987654321", company=whole),
+        form(3, name="赵静怡", phone="13711112222", company="大恒信息技术有限公司"),
+        form(4, name="周文", phone="13511112222", company="大恒（上海）信息技术有限公司"),
+    )
+    assert len({contact for contact, _ in found}) == 4
+    customers = [customer for _, customer in found]
+    assert customers[0] == customers[1]
+    assert customers[0] not in customers[2:], (
+        "without the region others have that name, too; in another they do"
+    )
