@@ -44,8 +44,9 @@ class Tuned:
 
     @property
     def bands(self) -> Bands:
-        """The bits from which on the promise holds, by the answers."""
-        return Bands(*((bits - self.shift) / self.slope for bits in self.stated))
+        """The bits from which on the promise holds, by the answers; not below the stated `review`, where nobody was asked."""
+        moved = ((bits - self.shift) / self.slope for bits in self.stated)
+        return Bands(*(max(bits, self.stated.review) for bits in moved))
 
 
 class Told(NamedTuple):

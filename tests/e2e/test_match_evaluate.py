@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.data.people import COLUMNS, rows
+from enrich.match.tuning import LEAST_ANSWERS
 from leadflow.cli import app
 
 RECORDS = 520
@@ -84,3 +85,14 @@ def test_what_is_wrong_with_the_call_is_said(people: Path) -> None:
     assert "nowhere" in done.output
     done = CliRunner().invoke(app, ["match", "evaluate", str(people), "--truth", "person", "--level", "firm"])
     assert done.exit_code == 2
+
+
+def test_what_answers_bought_is_told_beside_what_was_without_them(people: Path) -> None:
+    pytest.importorskip("numpy")
+    asked = (str(people), "--truth", "customer", "--level", "customer", "--orders", "1", "--no-peer")
+    told: dict[str, Any] = orjson.loads(_run(*asked, "--answers", "40", "--json"))
+    after = told["answered"]
+    assert after["answers"] == min(40, after["offered"])
+    assert (after["bands"] != told["bands"]) == (after["answers"] >= LEAST_ANSWERS)
+    assert 0 < after["pairs"]["f1"] < 1
+    assert "answers" in _run(*asked, "--answers", "5")
