@@ -15,7 +15,7 @@ from enrich.lately import Arrived, Offer
 from enrich.match.pack import unpack
 from enrich.near import compared_by
 from enrich.review import ALIKE, offer_alike
-from enrich.second_look import contacts_in_common, look_again
+from enrich.second_look import look_again, same_contacts
 from enrich.similar import Judge, Near
 from store import tables
 from store.acts import ActRefused, Command, Plan
@@ -122,7 +122,7 @@ def join_contacts(judge: Judge) -> Plan:
         pairs: list[tuple[str, str]] = []
         for name, atoms in locked_atoms(connection, scope).items():
             leads = _leads_of(connection, name, atoms)
-            pairs += contacts_in_common(leads, leads, judge)
+            pairs += same_contacts(leads, judge)
         if not pairs:
             raise ActRefused("not_alike", "None of its contacts is another one.")
         return _contacts_merged(connection, command, pairs, now_us)

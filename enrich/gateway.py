@@ -258,7 +258,7 @@ def _alike(understood: Understood, facts: ResolveFacts) -> Alike:
         return NOBODY
     if customer is not None and facts.now(customer.id) not in facts.kinds:
         return NOBODY
-    return alike if facts.scoring.company.matching == "join" else facts.neighbourhood.only_asked(alike)
+    return alike if facts.scoring.company.matching == "join" else Alike(review=alike.doubts())
 
 
 def _offers(

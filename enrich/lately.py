@@ -52,14 +52,8 @@ class Lately:
         if not near:
             return
         alike = similar(one.compared.record, near, self.judge)
-        of = {other.contact_id: other.customer_id for other in near}
-        if (contact := alike.contact) is not None:
-            customer = of[contact.id]
-            if customer == one.customer_id:
-                yield Offer(one.contact_id, Doubt(contact.id, contact.bits, "contact"))
-            else:
-                yield Offer(one.customer_id, Doubt(customer, contact.bits, "contact"))
-        firm = [Doubt(alike.customer.id, alike.customer.bits, "customer")] if alike.customer else []
-        for doubt in (*firm, *alike.review):
+        for doubt in alike.doubts():
             if doubt.id != one.customer_id:
                 yield Offer(one.customer_id, doubt)
+            elif alike.contact is not None and alike.contacts_customer == doubt.id:
+                yield Offer(one.contact_id, Doubt(alike.contact.id, alike.contact.bits, "contact"))

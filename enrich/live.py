@@ -16,15 +16,13 @@ from enrich.match.record import Record
 from enrich.match.tuning import Answer, Tuned, retuned
 from enrich.similar import Judge, digest_of, stated_bands
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ITSELF, ActRefused, Command, Plan
 from store.bulk import insert_ignore
 from store.company import raise_version
 from store.effects import Effect
 from store.locks import lock_company
 from store.similar import packed_records
 
-MACHINE = "leadflow"
-"""The actor of what the machine does."""
 QUESTIONS: tuple[Level, ...] = ("contact", "customer")
 
 
@@ -145,7 +143,7 @@ def answers_to(connection: Connection, digest: str) -> dict[Level, list[Answer]]
             review.c.kind == "pair",
             review.c.state.in_(("same", "apart")),
             review.c.millibits.is_not(None),
-            act.c.actor != MACHINE,  # what it joined itself says nothing about whether it was right
+            act.c.actor != ITSELF,  # what it joined itself says nothing about whether it was right
         )
         .order_by(review.c.answered_us, review.c.review_id)
     )

@@ -16,7 +16,6 @@ from enrich.similar import (
     NAME,
     NOBODY,
     Alike,
-    Doubt,
     Judge,
     Key,
     Near,
@@ -90,18 +89,6 @@ class Neighbourhood:
             answer = similar(one.record, found, self.judge) if found else NOBODY
             self._answers[one.record.record_id] = others, answer
         return answer
-
-    def only_asked(self, alike: Alike) -> Alike:
-        """Return the answer of a company where a person decides: everybody found is to be reviewed, nobody joined."""
-        if alike.contact is not None:
-            contact = alike.contact
-            of = next(one.customer_id for one in self.near.values() if one.contact_id == contact.id)
-            sure = Doubt(of, contact.bits, "contact")
-        elif alike.customer is not None:
-            sure = Doubt(alike.customer.id, alike.customer.bits, "customer")
-        else:
-            return alike
-        return Alike(review=(sure, *(one for one in alike.review if one.id != sure.id)))
 
     def add(self, one: Compared, contact_id: str, customer_id: str) -> Iterator[Effect]:
         """Let the leads that follow find this one, and yield the rows that keep it so."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 
 from enrich.match.cluster import between
 from enrich.match.record import Record
 from enrich.match.trusted import conflict, trusted_ids
 from enrich.similar import Judge, Near
+
+Contact = tuple[str, list[Record]]
+"""A contact's id, and its leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +36,33 @@ def look_again(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> An
     company and the two are not one: then only the contacts are.
     """
     is_one_company = _is_one_company(some, others, judge)
-    contacts = contacts_in_common(some, others, judge)
+    contacts = _one_person(product(_contacts(some), _contacts(others)), judge)
     if not contacts and not is_one_company:
         return None
     two_companies = not is_one_company and _names_company(some) and _names_company(others)
     return Answer(contacts, customers=not two_companies)
 
 
-def contacts_in_common(
-    some: Sequence[Near], others: Sequence[Near], judge: Judge
-) -> tuple[tuple[str, str], ...]:
-    """Return contacts that are one person, the likeliest first, each contact once; of one customer, if given twice."""
+def same_contacts(leads: Sequence[Near], judge: Judge) -> tuple[tuple[str, str], ...]:
+    """Return contacts of one customer, given by its leads, that are one person, the likeliest first, each contact once."""
+    return _one_person(combinations(_contacts(leads), 2), judge)
+
+
+def _one_person(pairs: Iterable[tuple[Contact, Contact]], judge: Judge) -> tuple[tuple[str, str], ...]:
     weigh = partial(judge.model.weigh, level="contact")
     found: list[tuple[float, str, str]] = []
-    for (mine, own), (theirs, other) in product(_contacts(some), _contacts(others)):
+    for (mine, own), (theirs, other) in pairs:
         if mine != theirs and not _are_two(own, other):
             bits = between(own, other, weigh)
             if bits >= judge.contact.same:
                 found.append((-bits, mine, theirs))
     taken: set[str] = set()
-    pairs = []
+    same = []
     for _, mine, theirs in sorted(found):
         if not taken & {mine, theirs}:
             taken |= {mine, theirs}
-            pairs.append((mine, theirs))
-    return tuple(pairs)
+            same.append((mine, theirs))
+    return tuple(same)
 
 
 def _is_one_company(some: Sequence[Near], others: Sequence[Near], judge: Judge) -> bool:
@@ -67,7 +72,7 @@ def _is_one_company(some: Sequence[Near], others: Sequence[Near], judge: Judge) 
     return between(own, other, partial(judge.model.weigh, level="customer")) >= judge.customer.same
 
 
-def _contacts(side: Iterable[Near]) -> list[tuple[str, list[Record]]]:
+def _contacts(side: Iterable[Near]) -> list[Contact]:
     found: dict[str, list[Record]] = {}
     for one in side:
         found.setdefault(one.contact_id, []).append(one.record)

@@ -50,6 +50,18 @@ class Alike:
     customer: Found[str] | None = None
     review: tuple[Doubt, ...] = ()
     """Customers that may be the same, likeliest first."""
+    contacts_customer: str | None = None
+    """The customer that the contact belongs to."""
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Return the customers of everybody found, for where the machine does not join by itself."""
+        if self.contact is not None and self.contacts_customer is not None:
+            sure = Doubt(self.contacts_customer, self.contact.bits, "contact")
+        elif self.customer is not None:
+            sure = Doubt(self.customer.id, self.customer.bits, "customer")
+        else:
+            return self.review
+        return (sure, *(one for one in self.review if one.id != sure.id))
 
 
 NOBODY = Alike()
@@ -157,7 +169,8 @@ def similar(record: Record, near: Iterable[Near], judge: Judge) -> Alike:
         doubtful = {of[one]: Doubt(of[one], person.bits, "contact") for one in person.joins}
         doubtful |= {of[one.id]: Doubt(of[one.id], one.bits, "contact") for one in person.review}
         if person.band == "same" and person.customer is not None:
-            return Alike(contact=Found(person.customer, person.bits), review=_reviewed(doubtful))
+            found = Found(person.customer, person.bits)
+            return Alike(found, review=_reviewed(doubtful), contacts_customer=of[found.id])
     firm = asked(1) if record.names_company else None
     if firm is not None:
         if firm.band == "same" and firm.customer is not None:

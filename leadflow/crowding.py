@@ -9,7 +9,7 @@ import structlog
 
 from enrich.review import crowded, demote
 from leadflow.clock import new_id
-from store.acts import Append, Command, perform
+from store.acts import ITSELF, Append, Command, perform
 from store.database import Database
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ def look_over(
         keys = crowded(connection, since_us)
     if keys:
         reason = f"{len(keys)} identifiers on too many people"
-        command = Command("demote", "leadflow", key(), "identifiers", reason)
+        command = Command("demote", ITSELF, key(), "identifiers", reason)
         perform(store, command, demote(keys), now_us, append)
         log.info("identifiers_demoted", count=len(keys))
     return len(keys)

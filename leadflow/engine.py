@@ -23,7 +23,7 @@ from schemas.capture import Capture
 from schemas.ids import make_id
 from store import tables
 from store.access import grant
-from store.acts import ActRefused, Command, perform
+from store.acts import ITSELF, ActRefused, Command, perform
 from store.acts_erase import erase
 from store.acts_opt_out import opt_out
 from store.breakers import open_breakers
@@ -211,7 +211,7 @@ def mailed_links(data: Data, public_url: str | None) -> Callable[[str, str], str
             return None
         digest = hmac.digest(data.keys.link_secret, delivery_id.encode(), "sha256")
         code = urlsafe_b64encode(digest).rstrip(b"=").decode()
-        command = Command("grant", "leadflow", f"mail:{delivery_id}", person_id)
+        command = Command("grant", ITSELF, f"mail:{delivery_id}", person_id)
         try:
             perform(
                 data.store,

@@ -22,7 +22,7 @@ from enrich.live import judge_in_use
 from enrich.similar import Judge, default_judge
 from leadflow.clock import new_id
 from schemas.company import Company
-from store.acts import ActRefused, Append, Command, Plan, perform
+from store.acts import ITSELF, ActRefused, Append, Command, Plan, perform
 from store.company import CompanyCache
 from store.database import Database
 
@@ -87,7 +87,7 @@ class SecondLook:
         self._seen = {lead_id: at_us for lead_id, at_us in leads if at_us >= self._since_us}
         offers = self._lately.take(arrived, last_us)
         if offers:
-            command = Command("offer", "leadflow", self._key(), "reviews", f"{len(offers)} pairs alike")
+            command = Command("offer", ITSELF, self._key(), "reviews", f"{len(offers)} pairs alike")
             perform(self._store, command, offer(offers, self._lately.judge), now_us, self._append)
         return len(offers)
 
@@ -106,7 +106,7 @@ class SecondLook:
 
     def _done(self, verb: str, scope_id: str, reason: str, plan: Plan, now_us: int) -> bool:
         """Do an act; return False if it is refused: then a person decides."""
-        command = Command(verb, "leadflow", self._key(), scope_id, reason)
+        command = Command(verb, ITSELF, self._key(), scope_id, reason)
         try:
             return perform(self._store, command, plan, now_us, self._append)
         except ActRefused:

@@ -29,6 +29,10 @@ class ActRefused(ValueError):
         self.code = code
 
 
+ITSELF = "leadflow"
+"""The actor of what nobody asked for: what Leadflow does by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Who wants what, and the key that makes a repetition harmless."""
