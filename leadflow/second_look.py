@@ -95,11 +95,11 @@ class SecondLook:
         with self._store.read() as connection:
             pairs = sure_pairs(connection, judge)
         for review_id, one in pairs:
-            if self._done("merge", one, review_id, join_if_one(review_id, judge), now_us):
-                while self._done("merge", one, review_id, join_contacts(judge), now_us):
-                    pass
-            else:
+            if not self._done("merge", one, review_id, join_if_one(review_id, judge), now_us):
                 self._done("leave", one, review_id, leave(review_id), now_us)
+            # Also of a pair that is one already: other merges brought contacts together that nobody has compared.
+            while self._done("merge", one, review_id, join_contacts(judge), now_us):
+                pass
         if pairs:
             log.info("pairs_looked_at", count=len(pairs))
         return len(pairs)
