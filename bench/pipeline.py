@@ -1,6 +1,6 @@
 """How fast leads go from accepted to a durable task, beside the raw driver's limit and a naive ORM.
 
-    python bench/pipeline.py [--leads N] [--rounds N] [--seconds S] [--memory N] [--json]
+    python bench/pipeline.py [--leads N] [--matching off|review|join] [--rounds N] [--seconds S] [--memory N] [--json]
 
 Figures are medians over rounds in which the contenders take turns, each in a fresh process.
 """
@@ -12,13 +12,14 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 from bench import peers
 from bench.latency import measure_latency
 from bench.measure import in_process, median, report, rounded, rss_kb, slope, spread
 from bench.workload import captures, fill, filled_folder, new_folder
 from leadflow.embedded import Embedded, open_files
+from schemas.company import Matching
 
 BATCH = 1_000
 MEMORY_SAMPLES = 20
@@ -30,6 +31,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--leads", type=int, default=20_000)
+    parser.add_argument(
+        "--matching", choices=get_args(Matching), default="join", help="what the match model may do"
+    )
     parser.add_argument("--naive-leads", type=int, default=500, help="for the ORM, which is slow")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=500, help="leads a second for the latency")
@@ -39,7 +43,7 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory(prefix="leadflow-bench-") as place:
         folder = Path(place)
-        result = throughput(folder, args.leads, min(args.naive_leads, args.leads), args.rounds)
+        result = throughput(folder, args.leads, min(args.naive_leads, args.leads), args.rounds, args.matching)
         if args.seconds:
             result |= measure_latency(folder / "live", args.rate, args.seconds)
         if args.memory:
@@ -47,9 +51,11 @@ def main() -> None:
     report("accept → task durable", result, args.json)
 
 
-def throughput(folder: Path, leads: int, naive_leads: int, rounds: int) -> dict[str, Any]:
+def throughput(
+    folder: Path, leads: int, naive_leads: int, rounds: int, matching: Matching = "join"
+) -> dict[str, Any]:
     """Let the product, the limit and the ORM take turns on the same captures."""
-    base = in_process(filled_folder, folder / "base", leads)
+    base = in_process(filled_folder, folder / "base", leads, matching)
     done = folder / "product"
     runs: list[tuple[peers.Run, peers.Run, peers.Run]] = []
     for _ in range(rounds):
@@ -62,6 +68,7 @@ def throughput(folder: Path, leads: int, naive_leads: int, rounds: int) -> dict[
     counts = {name: count for name, count in runs[0][0].counts.items() if count}
     return {
         "leads": leads,
+        "matching": matching,
         "rows": counts,
         **_figures("", [ours for ours, _, _ in runs]),
         **_figures("limit_", [limit for _, limit, _ in runs]),

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from leadflow.clock import new_id
 from leadflow.embedded import Files, open_files
 from schemas.capture import Capture, capture_of
-from schemas.company import Company, Member, Person, Place, Territory, Unit, book_version
+from schemas.company import Company, Matching, Member, Person, Place, Territory, Unit, book_version
 from store import tables
 from store.bulk import insert_ignore
 from store.company import put_company
@@ -154,11 +154,11 @@ def mails(seed: int = 1) -> Iterator[bytes]:
         yield mail.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def new_folder(folder: Path) -> Path:
+def new_folder(folder: Path, matching: Matching = "join") -> Path:
     """Make a data folder with the company in it, closed again."""
     files = open_files(folder)
     with files.store.write() as connection:
-        put_company(connection, company(), 0)
+        put_company(connection, company().model_copy(update={"matching": matching}), 0)
     close(files)
     return folder
 
@@ -180,9 +180,9 @@ def fill(files: Files, some: Iterable[Capture]) -> None:
             files.doors.checkpoint()
 
 
-def filled_folder(folder: Path, leads: int) -> Path:
+def filled_folder(folder: Path, leads: int, matching: Matching = "join") -> Path:
     """Make a data folder whose doors hold `leads` captures that no stage has seen yet."""
-    new_folder(folder)
+    new_folder(folder, matching)
     files = open_files(folder)
     fill(files, islice(captures(), leads))
     close(files)
