@@ -177,12 +177,12 @@ def _keep_apart(connection: Connection, command: Command, two: tuple[str, str]) 
 
 
 def crowded(connection: Connection, since_us: int = 0, too_many: int = TOO_MANY) -> list[Key]:
-    """Return the identifiers of people that came since a moment and sit on too many of them, worst first."""
+    """Return the identifiers of people in leads decided since a moment that sit on too many of them, worst first."""
     identifier, lead, status = tables.lead_identifier, tables.lead, tables.identifier_status
     new = (
         select(identifier.c.kind, identifier.c.value)
         .join(lead, lead.c.lead_id == identifier.c.lead_id)
-        .where(lead.c.accepted_us >= since_us, identifier.c.kind.in_(PEOPLE_KINDS))
+        .where(lead.c.resolved_us >= since_us, identifier.c.kind.in_(PEOPLE_KINDS))
         .distinct()
         .subquery()
     )

@@ -14,11 +14,13 @@ from store.database import Database
 
 log = structlog.get_logger()
 
-EVERY_S = 300.0
-"""Between two looks: a counter's tablet makes strangers one until then, and reading a day's leads more often
-would cost more than the few that it spares a person to part."""
+EVERY_S = 2.0
+"""Between two looks: a counter's tablet makes strangers one until then. What a look costs goes by the leads that came
+since the last one, not by how often it is made."""
+SPAN_US = 20 * 1_000_000
+"""How far a look reaches back behind the last one: longer than any transaction takes, so that none is missed."""
 BACK_US = 24 * 3_600 * 1_000_000
-"""How far back a look goes: longer than a lead is ever held on its way, so that none is missed."""
+"""How far back the first look goes: over what came while nobody looked."""
 
 
 class Crowding:
@@ -27,14 +29,17 @@ class Crowding:
     def __init__(self, store: Database, append: Append) -> None:
         self._store = store
         self._append = append
-        self._next_s = time.monotonic() + EVERY_S
+        self._looked_us: int | None = None
+        self._next_s = 0.0
 
     def turn(self, now_us: int) -> int:
         """Look, unless that was done a moment ago; return how many identifiers were taken out of use."""
         if time.monotonic() < self._next_s:
             return 0
-        found = look_over(self._store, self._append, now_us, now_us - BACK_US)
+        since_us = now_us - BACK_US if self._looked_us is None else self._looked_us - SPAN_US
+        found = look_over(self._store, self._append, now_us, since_us)
         if not found:
+            self._looked_us = now_us
             self._next_s = time.monotonic() + EVERY_S
         return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from enrich.crowded import alike, is_on_too_many, merged_alone
 from enrich.review import answer, crowded, offer_pair, open_reviews
-from leadflow.crowding import look_over
+from leadflow.crowding import Crowding, look_over
 from store.acts import ActRefused, Command, perform
 from store.acts_erase import erase_customer, find_erasure
 from store.effects import Effect
@@ -95,6 +95,16 @@ def test_a_tablets_mailbox_is_demoted_and_its_people_are_offered_for_review(rig:
     rig.feed([post(at_us=NOW + 1, made="new", name="孙悦", email=TABLET)])
     rig.run()
     assert len(rig.rows("customer")) == 3, "the mailbox makes nobody one any more"
+
+
+def test_the_running_host_looks_at_what_came_since(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leadflow.crowding.EVERY_S", 0.0)
+    crowding = Crowding(rig.store, rig.files.store_log.append)
+    assert crowding.turn(MONDAY_10) == 0
+    at_the_tablet(rig)
+    assert crowding.turn(MONDAY_10 + MINUTE) == 1
+    assert crowding.turn(MONDAY_10 + MINUTE) == 0
+    assert [row["value"] for row in rig.rows("identifier_status")] == [TABLET]
 
 
 def test_a_pair_is_merged_or_kept_apart_for_good(rig: Rig) -> None:
