@@ -7,6 +7,7 @@ batches changes nothing in the result.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,7 +44,6 @@ ANYBODYS = frozenset(
         "key_to_erase",
         "opt_out",
         "lead_opt_out",
-        "review",
         "identifier_status",
         "parted",
     }
@@ -56,6 +56,7 @@ class Insert:
     """A new row. In a table of `ANYBODYS` it may be there already; else that is a `Conflict`.
 
     A timer that was set before, and has fired, will fire again: who sets it has something new for it to find.
+    A pair that is up for review already gets the evidence that speaks louder, and is looked at again.
     """
 
     table: str
@@ -143,7 +144,10 @@ class Writes:
     def _insert(self, effect: Insert) -> None:
         row = dict(effect.row)
         primary = tuple([row.get(name) for name in _primary_key(effect.table)])
-        if (effect.table, primary) in self._by_key:
+        pending = self._by_key.get((effect.table, primary))
+        if pending is not None:
+            if effect.table == "review" and _bits(row) > _bits(pending):
+                pending.update({name: row[name] for name in _LOUDER})
             return
         self._by_key[effect.table, primary] = row
         self._inserts[effect.table].append(row)
@@ -183,6 +187,8 @@ class Writes:
             rows = self._inserts[name]
             if name == "timer":
                 _set_timers(connection, rows)
+            elif name == "review":
+                _offer_reviews(connection, rows)
             elif insert_ignore(connection, _table(name), rows) < len(rows) and name not in ANYBODYS:
                 raise Conflict(name)
         by_table: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
@@ -214,6 +220,33 @@ def _set_timers(connection: Connection, rows: list[dict[str, Any]]) -> None:
     columns = tuple(list(column) for column in zip(*given, strict=True))
     arrays = "%s::text[], %s::text[], %s::bigint[]"
     connection.exec_driver_sql(f"{into} SELECT * FROM unnest({arrays}) {upsert}", columns)
+
+
+_LOUDER = ("millibits", "evidence_json")
+
+
+def _bits(row: dict[str, Any]) -> int:
+    """Return what speaks for a pair; for what was offered without the model, less than any number it gives."""
+    bits: int | None = row["millibits"]
+    return -sys.maxsize if bits is None else bits
+
+
+def _offer_reviews(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if insert_ignore(connection, tables.review, rows) == len(rows):
+        return
+    offered = sorted(
+        (row["review_id"], row["millibits"], row["evidence_json"]) for row in rows if row["millibits"]
+    )
+    louder = "SET millibits = {1}, evidence_json = {2}, looked_us = NULL"
+    where = "WHERE review_id = {0} AND state = 'open' AND review.millibits < {1}"
+    if not offered:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"UPDATE review {louder} {where}".format("?1", "?2", "?3"), offered)
+        return
+    arrays = "unnest(%s::text[], %s::integer[], %s::text[]) AS given (id, bits, said)"
+    sql = f"UPDATE review {louder} FROM {arrays} {where}".format("given.id", "given.bits", "given.said")
+    connection.exec_driver_sql(sql, tuple(list(column) for column in zip(*offered, strict=True)))
 
 
 def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:

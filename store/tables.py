@@ -478,6 +478,7 @@ review = Table(
     CheckConstraint("kind IN ('pair', 'leads')", name="kind"),
     CheckConstraint("state IN ('open', 'same', 'apart', 'skipped')", name="state"),
     Index("ix_review_state", "state", "made_us"),
+    Index("ix_review_sure", "state", "looked_us", "millibits"),
     Index("ix_review_a", "a"),
     Index("ix_review_b", "b"),
 )

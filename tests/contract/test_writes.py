@@ -97,6 +97,35 @@ ODD = [
 """Texts that mean something in an array literal, a statement, or a placeholder."""
 
 
+def offered(millibits: int, said: str, at_us: int) -> Insert:
+    row = {
+        "review_id": "rev_1",
+        "kind": "pair",
+        "a": "cus_a",
+        "b": "cus_b",
+        "leads_json": "[]",
+        "why": "alike",
+    }
+    return Insert(
+        "review", {**row, "evidence_json": said, "millibits": millibits, "state": "open", "made_us": at_us}
+    )
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_pair_for_which_more_speaks_by_now_is_looked_at_again(store: Database, at_once: bool) -> None:
+    offers = [offered(2_000, "[1]", 10), offered(9_000, "[2]", 20), offered(7_000, "[3]", 30)]
+    for effects in [offers] if at_once else [[one] for one in offers]:
+        write(store, *effects)
+        write(store, Update("review", {"review_id": "rev_1"}, {"looked_us": 5}))
+    columns = ("millibits", "evidence_json", "made_us", "looked_us")
+    assert rows(store, "review", *columns) == [(9_000, "[2]", 10, 5)]
+    write(store, offered(9_100, "[4]", 40))
+    assert rows(store, "review", *columns) == [(9_100, "[4]", 10, None)]
+    write(store, Update("review", {"review_id": "rev_1"}, {"state": "skipped"}))
+    write(store, offered(9_200, "[5]", 50))
+    assert rows(store, "review", "millibits", "state") == [(9_100, "skipped")]
+
+
 def test_any_text_comes_back_as_it_was_given(store: Database) -> None:
     table = tables.unlisted
     given = [{"kind": "k", "value": text, "lead_id": f"lead_{text}", "at_us": 1} for text in ODD]

@@ -753,6 +753,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_review_a", ["a"], unique=False)
         batch_op.create_index("ix_review_b", ["b"], unique=False)
         batch_op.create_index("ix_review_state", ["state", "made_us"], unique=False)
+        batch_op.create_index("ix_review_sure", ["state", "looked_us", "millibits"], unique=False)
 
     op.create_table(
         "setting",
@@ -1036,6 +1037,7 @@ def downgrade() -> None:
     op.drop_table("sink")
     op.drop_table("setting")
     with op.batch_alter_table("review", schema=None) as batch_op:
+        batch_op.drop_index("ix_review_sure")
         batch_op.drop_index("ix_review_state")
         batch_op.drop_index("ix_review_b")
         batch_op.drop_index("ix_review_a")
