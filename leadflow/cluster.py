@@ -38,6 +38,7 @@ from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
 from leadflow.second_look import SecondLook
 from leadflow.settings import Settings
+from sales.segments import gaps_for
 from schemas.capture import Capture
 from schemas.events import Event
 from schemas.results import Stage as StageName
@@ -331,6 +332,7 @@ class ClusterEngine:
                 wall_clock_us,
                 worker=member,
                 public_url=settings.public_url,
+                gaps=gaps_for,
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
             )

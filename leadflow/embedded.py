@@ -24,6 +24,7 @@ from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
 from leadflow.second_look import SecondLook
+from sales.segments import gaps_for
 from schemas.capture import Capture
 from sinks.dispatch import Dispatcher
 from sinks.gateway import DeliverStage
@@ -227,6 +228,7 @@ class Embedded:
             outside(files.folder),
             wall_clock_us,
             public_url=public_url,
+            gaps=gaps_for,
             link_for=mailed_links(files, public_url),
             crash_point=lambda: crash_point("sent, unrecorded"),
         )

@@ -15,7 +15,7 @@ from schemas.lead import FieldName
 from schemas.segments import Segment
 from store import tables
 from store.bulk import keys_in
-from store.present import atoms_of
+from store.present import atoms_of, present_ids
 
 _DAY_US = 86_400 * 1_000_000
 
@@ -32,6 +32,19 @@ class CustomerFacts:
 def gaps_of(known: Collection[str], required: Sequence[FieldName]) -> tuple[FieldName, ...]:
     """Return the required fields that none of a customer's leads has told, in the order of the list."""
     return tuple(name for name in required if name not in known)
+
+
+def gaps_for(
+    connection: Connection, company: Company, customers: Collection[str]
+) -> dict[str, tuple[FieldName, ...]]:
+    """Return what these customers are still to be asked, under the ids they are asked about by."""
+    if not company.required:
+        return {}
+    now = present_ids(connection, customers)
+    found = {
+        one.customer_id: one.gaps for one in customers_of(connection, company, 0, only=set(now.values()))
+    }
+    return {name: found[now[name]] for name in customers if found.get(now[name])}
 
 
 def members(customers: Iterable[CustomerFacts], segment: Segment) -> Iterator[CustomerFacts]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.base import Channel, Frozen, Language, LeadKind, Purpose
+from schemas.lead import FieldName
 from schemas.work import HolderKind, TaskOrigin
 
 
@@ -56,6 +57,9 @@ class Assigned(Frozen):
     holder: AssignedTo
     lead: AssignedLead | None = Field(description="None when nothing but the customer is known")
     task: AssignedTask | None = Field(description="None for a touch that asks for nothing")
+    ask_for: tuple[FieldName, ...] = Field(
+        (), description="Required fields that the customer has not told yet: questions for the next contact"
+    )
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
 
 

@@ -84,6 +84,7 @@ class Dispatcher:
         *,
         worker: str = "leadflow",
         public_url: str | None = None,
+        gaps: read.Gaps = lambda _connection, _company, _customers: {},
         link_for: Callable[[str, str], str | None] = lambda _delivery_id, _person_id: None,
         crash_point: Callable[[], None] = lambda: None,
     ) -> None:
@@ -93,6 +94,7 @@ class Dispatcher:
         self._clock = clock
         self._worker = worker
         self._public_url = public_url
+        self._gaps = gaps
         self._link_for = link_for
         self._crash_point = crash_point
         self._lock = threading.Lock()
@@ -228,7 +230,7 @@ class Dispatcher:
         if not rows:
             return []
         with self._store.read() as connection:
-            facts = read.gather(connection, rows)
+            facts = read.gather(connection, company, rows, self._gaps)
         return [_Job(row, facts, company, now_us) for row in rows]
 
     def _start(self, job: _Job) -> None:

@@ -130,6 +130,10 @@ def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
             if name in _FIELDS[language]:
                 shown = value.strip() if name == "message" else _one_line(value)
                 lines.append((_FIELDS[language][name], shown[:_FIELD_CHARS]))
+    if assigned.ask_for:
+        names = (_FIELDS[language] | _MORE_FIELDS[language]).get
+        asked = (names(field, field) for field in assigned.ask_for)
+        lines.append((words["ask"], words["comma"].join(asked)))
     return lines
 
 
@@ -233,6 +237,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "due": "首次响应时限",
         "why": "分配原因",
         "came": "接入",
+        "ask": "请询问",
+        "comma": "、",
         "open": "打开待办",
         "colon": "：",
     },
@@ -244,6 +250,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "due": "Due",
         "why": "Why",
         "came": "Came in",
+        "ask": "Ask for",
+        "comma": ", ",
         "open": "Open the inbox",
         "colon": ": ",
     },
@@ -306,6 +314,37 @@ _FIELDS: dict[Language, dict[str, str]] = {
         "message": "Message",
     },
 }
+_MORE_FIELDS: dict[Language, dict[str, str]] = {
+    "zh": {
+        "given_name": "名",
+        "family_name": "姓",
+        "salutation": "称谓",
+        "job_title": "职务",
+        "address": "地址",
+        "postcode": "邮编",
+        "country": "国家",
+        "website": "网址",
+        "tax_id": "税号",
+        "industry": "行业",
+        "heard_of_us": "了解渠道",
+        "other": "其他",
+    },
+    "en": {
+        "given_name": "Given name",
+        "family_name": "Family name",
+        "salutation": "Salutation",
+        "job_title": "Job title",
+        "address": "Address",
+        "postcode": "Postcode",
+        "country": "Country",
+        "website": "Website",
+        "tax_id": "Tax number",
+        "industry": "Industry",
+        "heard_of_us": "Heard of us through",
+        "other": "Other",
+    },
+}
+"""Of a lead these are not shown; they may have to be asked."""
 
 MAIL = Kind(
     settings=Mail,

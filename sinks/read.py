@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, select, text
 
 from schemas.company import Company
+from schemas.lead import FieldName
 from schemas.outward import Assigned, AssignedLead, AssignedTask, AssignedTo
 from sinks.net import utc
 from sinks.port import Recipient
@@ -54,9 +55,15 @@ class Facts:
     decisions: Mapping[str, Row]
     customers: Mapping[str, Row]
     tasks: Mapping[str, list[Row]]
+    gaps: Mapping[str, tuple[FieldName, ...]]
+    """By customer: what is still to be asked."""
 
 
-def gather(connection: Connection, rows: Sequence[Row]) -> Facts:
+Gaps = Callable[[Connection, Company, Collection[str]], Mapping[str, tuple[FieldName, ...]]]
+"""Says what these customers are still to be asked (`sales.segments.gaps_for`)."""
+
+
+def gather(connection: Connection, company: Company, rows: Sequence[Row], gaps: Gaps) -> Facts:
     """Read what telling about these deliveries needs, in a fixed number of queries."""
     customers = {row["customer_id"] for row in rows}
     return Facts(
@@ -64,6 +71,7 @@ def gather(connection: Connection, rows: Sequence[Row]) -> Facts:
         decisions=_by(connection, tables.decision, "decision_id", {row["decision_id"] for row in rows}),
         customers=_by(connection, tables.customer, "customer_id", customers),
         tasks=_tasks(connection, customers),
+        gaps=gaps(connection, company, customers),
     )
 
 
@@ -86,6 +94,7 @@ def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> As
         holder=holder,
         lead=_lead(lead) if lead else None,
         task=_task(facts.tasks.get(row["customer_id"], []), row["lead_id"]),
+        ask_for=facts.gaps.get(row["customer_id"], ()),
         link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
     )
 

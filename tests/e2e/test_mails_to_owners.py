@@ -53,6 +53,18 @@ def test_each_owner_gets_their_own_in_their_language(tmp_path: Path, postbox: Po
     rig.close()
 
 
+def test_the_mail_says_what_is_still_to_be_asked(tmp_path: Path, postbox: Postbox) -> None:
+    company = with_mail(postbox, {"ann": ANN, "bo": BO})
+    rig = fed(tmp_path, company.model_copy(update={"required": ("full_name", "city", "tax_id")}), 6)
+    with dispatching(rig, Clock(MONDAY_10 + MINUTE)) as dispatcher:
+        send_all(dispatcher)
+    asked = {"ann": "请询问：城市、税号", "bo": "Ask for: City, Tax number"}
+    assert len(postbox.came) == 6
+    for to, mail in postbox.came:
+        assert asked[to.partition("@")[0]] in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    rig.close()
+
+
 def test_our_mail_that_comes_back_is_no_lead(tmp_path: Path, postbox: Postbox) -> None:
     rig = fed(tmp_path, with_mail(postbox, {"ann": ANN, "bo": BO}), 1)
     with dispatching(rig, Clock(MONDAY_10 + MINUTE)) as dispatcher:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sales.segments import gaps_for
 from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from store.company import CompanyCache
@@ -25,7 +26,9 @@ class Clock:
 @contextmanager
 def dispatching(rig: Rig, clock: Clock, public_url: str | None = None) -> Iterator[Dispatcher]:
     """Yield a dispatcher over a rig's store that is not started: `send_all` runs it."""
-    made = Dispatcher(rig.store, CompanyCache(), outside(rig.files.folder), clock, public_url=public_url)
+    made = Dispatcher(
+        rig.store, CompanyCache(), outside(rig.files.folder), clock, public_url=public_url, gaps=gaps_for
+    )
     try:
         yield made
     finally:
