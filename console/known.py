@@ -1,4 +1,4 @@
-"""A customer at a glance: what is known, what is to be asked at the next contact, and what it does not agree to."""
+"""A customer at a glance: what is known, what is to be asked at the next contact, what it does not agree to, and who asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from enrich.golden import opted_out
+from enrich.taken import questions_about
 from sales.segments import CustomerFacts
 
 
@@ -19,10 +20,16 @@ class Known:
     facts: dict[str, str]
     gaps: tuple[str, ...]
     refused: tuple[str, ...]
+    asked: tuple[tuple[str, int], ...]
+    """Who asked whether it is taken, and when (µs), the latest first (enrich.taken)."""
 
 
 def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> list[Known]:
     """Return these customers, in their order, with what each refused."""
     found = list(customers)
-    refused = opted_out(connection, [one.customer_id for one in found])
-    return [Known(one.customer_id, one.facts, one.gaps, refused.get(one.customer_id, ())) for one in found]
+    ids = [one.customer_id for one in found]
+    refused, asked = opted_out(connection, ids), questions_about(connection, ids)
+    return [
+        Known(one.customer_id, one.facts, one.gaps, refused.get(key, ()), asked.get(key, ()))
+        for one, key in zip(found, ids, strict=True)
+    ]

@@ -177,6 +177,10 @@ class View:
         """Return a moment as people read it."""
         return times.shown(us, self.now_us, self.company.zone, self.language)
 
+    def day(self, us: int) -> str:
+        """Return a date as ISO 8601."""
+        return times.local(us, self.company.zone).date().isoformat()
+
     def exact(self, us: int) -> str:
         """Return a moment to the millisecond."""
         return times.exact(us, self.company.zone)

@@ -20,6 +20,7 @@ from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
+from leadflow.cli_taken import taken
 from leadflow.cli_token import token
 from leadflow.match_subject import subject
 from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
@@ -32,7 +33,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments):
+for part in (doors, stages, sinks, timers, console, segments, taken):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")

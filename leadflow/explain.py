@@ -37,6 +37,8 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
             yield f"    {view.gettext('Does not agree to:')} {refused}"
         if one.gaps:
             yield f"    {view.gettext('Ask for:')} {view.to_ask(one.gaps)}"
+        for person, at_us in one.asked:
+            yield f"    {view.gettext('Asked whether it is taken:')} {view.name(person)}, {view.when(at_us)}"
     for capture in told["captures"]:
         yield from _raw(files, capture)
 

@@ -18,6 +18,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.live import publish_model
 from enrich.review import Answer, answer
+from enrich.taken import ASKED, NOBODY, asking, look_up
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.crowding import look_over
@@ -203,6 +204,21 @@ def do_look_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     return {"demoted": look_over(files.store, files.store_log.append, wall_clock_us(), 0)}
 
 
+def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Say who has a customer, to whoever asks; each of them is told who asked."""
+    with engine.files.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        found = look_up(connection, company, payload["asked"], payload["actor"])
+    for customer_id in [one.customer_id for one in found] or [NOBODY]:
+        _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, asking())
+    return {
+        "taken": [
+            {"unit": one.unit_id, "since_us": one.since_us, "ask": one.ask, "yours": one.yours}
+            for one in found
+        ]
+    }
+
+
 def wish_of(payload: Payload) -> Wish:
     """Return what is to be parted."""
     return Wish(
@@ -229,6 +245,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "review": do_answer,
     "look_over": do_look_over,
     "use_model": do_use_model,
+    "ask_taken": do_ask_taken,
 }
 
 

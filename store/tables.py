@@ -594,6 +594,7 @@ act = Table(
     UniqueConstraint("idem_key"),
     UniqueConstraint("undoes"),
     Index("ix_act_scope_id", "scope_id"),
+    Index("ix_act_actor", "actor", "recorded_us"),
 )
 access = Table(
     "access",

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("undoes", name=op.f("uq_act_undoes")),
     )
     with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.create_index("ix_act_actor", ["actor", "recorded_us"], unique=False)
         batch_op.create_index("ix_act_scope_id", ["scope_id"], unique=False)
 
     op.create_table(
@@ -1154,6 +1155,7 @@ def downgrade() -> None:
     op.drop_table("alarm")
     with op.batch_alter_table("act", schema=None) as batch_op:
         batch_op.drop_index("ix_act_scope_id")
+        batch_op.drop_index("ix_act_actor")
 
     op.drop_table("act")
     with op.batch_alter_table("access", schema=None) as batch_op:

@@ -1,0 +1,204 @@
+"""The blind check: is this customer taken? Answers with department, since when and whom to ask, and nothing else.
+
+Whoever has a customer in front of them may ask before a second department calls it. Each question is an act with its
+actor, which the owner sees; what was asked for is kept nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from enrich.identifiers import is_placeholder_phone
+from enrich.match.companies import Company as CompanyName
+from enrich.match.companies import company_of
+from enrich.match.compare_company import BRAND, company_pair
+from enrich.match.pack import unpack
+from enrich.match.record import record_of
+from enrich.near import compared_by
+from enrich.phone import parse_phone
+from schemas.company import Company, Unit
+from store import tables
+from store.acts import ActRefused, Command, Plan
+from store.bulk import keys_in
+from store.effects import Effect
+from store.locks import lock_act
+from store.present import atoms_of, present_ids
+from store.similar import leads_under, records_of
+
+ASKED = "ask_taken"
+"""The verb of the act."""
+NOBODY = "nobody"
+"""The scope of a question whose answer was no."""
+AN_HOUR = 30
+"""Questions an hour: more than anybody has customers in front of them, and too few to go through a list."""
+MOST = 5
+"""Customers told of: a name that fits more is not a name to ask about."""
+_HOUR_US = 3_600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Who has a customer, as far as a colleague is told."""
+
+    customer_id: str
+    unit_id: str
+    """Their department, else their team; or whose waiting queue it is in."""
+    since_us: int
+    ask: str | None
+    """The person to ask: the nearest manager above, else who answers for what nobody has."""
+    yours: bool
+
+
+def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
+    """Return who has the customers behind a whole telephone number, or else a company's name, the longest held first.
+
+    None if nobody has. Raises ActRefused for a number that is not whole, and for a name that many have or that fits
+    more than `MOST` customers.
+    """
+    if not any(map(str.isalpha, asked)):
+        return _who_has(connection, company, _with_phone(connection, asked), actor)
+    if company.matching == "off":
+        raise ActRefused(
+            "names_not_kept", "Companies are not found by name while `matching` is off; ask by telephone."
+        )
+    found = _who_has(connection, company, _named(connection, asked), actor)
+    if len(found) > MOST:
+        raise ActRefused(
+            "name_fits_many", "This name fits many customers; write it in full, or ask by telephone."
+        )
+    return found
+
+
+def _with_phone(connection: Connection, received: str) -> list[str]:
+    """Return whom a whole telephone number belongs to, under their present ids. Raises ActRefused for less than one."""
+    phone = parse_phone(received)
+    if phone is None or phone.line not in ("mobile", "landline") or is_placeholder_phone(phone.e164):
+        raise ActRefused(
+            "not_a_number", "Write a whole telephone number of a person or company, with the area code."
+        )
+    identifier, member = tables.lead_identifier, tables.membership
+    kind = "mobile" if phone.line == "mobile" else "landline"
+    rows = connection.execute(
+        select(member.c.customer_id)
+        .join(identifier, identifier.c.lead_id == member.c.lead_id)
+        .where(
+            identifier.c.kind == kind,
+            identifier.c.value == phone.e164,
+            identifier.c.trust != "none",
+            member.c.to_us.is_(None),
+        )
+        .distinct()
+    )
+    return sorted(set(present_ids(connection, rows.scalars()).values()))
+
+
+def _named(connection: Connection, received: str) -> list[str]:
+    """Return the customers that are a company, under their present ids: the same name, or without region and legal form.
+
+    Raises ActRefused for a name that many have.
+    """
+    name = company_of(received)
+    if name is None:
+        raise ActRefused(
+            "not_a_name", "Write the company's name as it is registered; this one says too little."
+        )
+    keys = compared_by(record_of("asked", {"company": [received]})).keys
+    leads = {lead_id for under in leads_under(connection, keys).values() for lead_id, _ in under}
+    return sorted(
+        {
+            row.customer_id
+            for row in records_of(connection, leads)
+            if _is_one_of(name, unpack(row.packed).companies)
+        }
+    )
+
+
+def _is_one_of(name: CompanyName, others: Sequence[CompanyName]) -> bool:
+    return any(company_pair(name, other) <= BRAND for other in others)
+
+
+def _who_has(connection: Connection, company: Company, customers: Collection[str], actor: str) -> list[Taken]:
+    """Return those of these customers that are open and whose they are, the longest held first."""
+    holding, customer = tables.holding, tables.customer
+    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
+    rows = connection.execute(
+        select(holding.c.customer_id, holding.c.holder_kind, holding.c.holder_id, holding.c.from_us)
+        .join(customer, customer.c.customer_id == holding.c.customer_id)
+        .where(
+            wanted,
+            holding.c.role == "owner",
+            holding.c.to_us.is_(None),
+            customer.c.state == "open",
+            customer.c.purpose != "probe",
+        )
+        .order_by(holding.c.from_us, holding.c.customer_id)
+    )
+    found = []
+    for row in rows:
+        units = _units_above(company, row.holder_id)
+        department = next((one for one in units if one.kind == "department"), units[0] if units else None)
+        unit_id = department.unit_id if department else company.default_queue
+        ask = _manager(company, units, row.holder_id) or company.responsible_id
+        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, row.holder_id == actor))
+    return found
+
+
+def _units_above(company: Company, holder_id: str) -> list[Unit]:
+    """Return the holder's unit and those above it, the nearest first."""
+    places = (one.unit_id for one in company.members if one.person_id == holder_id and one.to_us is None)
+    unit_id = holder_id if holder_id in company.units else next(places, None)
+    found: list[Unit] = []
+    while unit_id is not None and (unit := company.units.get(unit_id)) is not None and unit not in found:
+        found.append(unit)
+        unit_id = unit.parent_id
+    return found
+
+
+def _manager(company: Company, units: Sequence[Unit], holder_id: str) -> str | None:
+    managers = (one.manager_id for one in units if one.manager_id not in (None, holder_id))
+    return next(
+        (one for one in managers if one in company.people and company.people[one].state == "active"), None
+    )
+
+
+def asking() -> Plan:
+    """Return the plan that keeps who asked about a customer (the command's scope). Refused beyond `AN_HOUR`."""
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        lock_act(connection, f"{ASKED} {command.actor}")  # two questions at once count as two
+        act = tables.act
+        count = connection.execute(
+            select(func.count()).where(
+                act.c.actor == command.actor, act.c.verb == ASKED, act.c.recorded_us > now_us - _HOUR_US
+            )
+        ).scalar_one()
+        if count >= AN_HOUR:
+            raise ActRefused(
+                "asked_too_often", f"You asked {AN_HOUR} times within an hour; ask your manager."
+            )
+        return []
+
+    return plan
+
+
+def questions_about(
+    connection: Connection, customers: Collection[str]
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Return who asked about these customers and when (µs), the latest first; each asker once."""
+    act = tables.act
+    atoms = atoms_of(connection, customers)
+    wanted = keys_in(connection, ["scope_id"], [(one,) for one in atoms])
+    last = func.max(act.c.recorded_us).label("last_us")
+    rows = connection.execute(
+        select(act.c.scope_id, act.c.actor, last)
+        .where(wanted, act.c.verb == ASKED)
+        .group_by(act.c.scope_id, act.c.actor)
+        .order_by(last.desc(), act.c.actor)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(atoms[row.scope_id], {}).setdefault(row.actor, row.last_us)
+    return {customer_id: tuple(who.items()) for customer_id, who in found.items()}
