@@ -14,7 +14,8 @@ from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from enrich.taken import ASKED, NOBODY, Taken, asking, look_up
+from enrich.taken import NOBODY, Taken, asking, look_up
+from schemas.work import ASKED
 from store.acts import ActRefused, Command
 
 ASKED_CHARS = 200

@@ -20,6 +20,7 @@ from enrich.match.record import record_of
 from enrich.near import compared_by
 from enrich.phone import parse_phone
 from schemas.company import Company, Unit
+from schemas.work import ASKED
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
@@ -28,8 +29,6 @@ from store.locks import lock_act
 from store.present import atoms_of, present_ids
 from store.similar import leads_under, records_of
 
-ASKED = "ask_taken"
-"""The verb of the act."""
 NOBODY = "nobody"
 """The scope of a question whose answer was no."""
 AN_HOUR = 30

@@ -18,7 +18,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.live import publish_model
 from enrich.review import Answer, answer
-from enrich.taken import ASKED, NOBODY, asking, look_up
+from enrich.taken import NOBODY, asking, look_up
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.crowding import look_over
@@ -30,6 +30,7 @@ from sales.apply import merged, publish
 from sales.diff import diff
 from schemas.capture import KEPT_FILE, Capture, capture_of
 from schemas.company import Company
+from schemas.work import ASKED
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from schemas.work import ASKED
 from store import tables
+from store.acts import ITSELF
 from worktime import Calendar, working_days_between
 
 DAYS = 5
@@ -59,18 +61,19 @@ def neglected(
 def owned(connection: Connection) -> list[Owned]:
     """Return every open customer that a person owns, but probes.
 
-    A touch is a lead, an outcome, an act on the customer or a task of theirs, or that the owner got them. The next
-    step is the latest of the open tasks' due times.
+    A touch is a lead, an outcome, somebody's act on the customer or a task of theirs, or that the owner got them; that
+    somebody asked whether the customer is taken is none. The next step is the latest of the open tasks' due times.
     """
     customer, holding, task = tables.customer, tables.holding, tables.task
     outcome, act = tables.outcome, tables.act
     mine = task.c.customer_id == customer.c.customer_id
     theirs = outcome.c.customer_id == customer.c.customer_id
+    by_somebody = (act.c.actor != ITSELF, act.c.verb != ASKED)
     touches = (
         holding.c.from_us,
         customer.c.touched_us,
         _newest(outcome.c.recorded_us, theirs),
-        _newest(act.c.recorded_us, act.c.scope_id == customer.c.customer_id),
+        _newest(act.c.recorded_us, act.c.scope_id == customer.c.customer_id, *by_somebody),
         _newest(act.c.recorded_us, act.c.scope_id == task.c.task_id, mine),
     )
     step = _newest(task.c.due_us, mine, task.c.state == "open")

@@ -11,6 +11,8 @@ from schemas.base import Frozen, Language, Micros
 HolderKind = Literal["person", "queue", "pool", "nurture"]
 TaskOrigin = Literal["first_response", "call_back", "plan", "delegation", "collaboration", "care"]
 TaskState = Literal["open", "done", "cancelled"]
+ASKED = "ask_taken"
+"""The verb of the act by which somebody asks whether a customer is taken: it touches nobody."""
 
 
 class Condition(Frozen):

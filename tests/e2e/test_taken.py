@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from enrich.taken import AN_HOUR, ASKED, Taken, asking, look_up, questions_about
+from enrich.taken import AN_HOUR, Taken, asking, look_up, questions_about
 from schemas.company import Unit
+from schemas.work import ASKED
 from store.acts import ActRefused, Command, perform
 from store.company import company_version, load_company
 from store.database import Database

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from enrich.taken import asking
 from router.office import office_of
 from sales.neglected import Owned, neglected, owned
 from sales.outcomes import Said, record_outcome
+from schemas.work import ASKED
 from store import tables
 from store.access import grant
 from store.acts import Command, perform
@@ -98,7 +100,8 @@ def test_the_store_s_rows_know_the_last_touch_and_the_next_step(worked: Rig) -> 
     act("outcome", "1", task["task_id"], later, at_us)
     assert rows_of(worked) == [Owned(customer, owner, at_us, MONDAY_10 + 9 * DAY)], "the planned step"
     act("grant", "2", owner, grant("token", "x", DAY), at_us + DAY)
-    assert rows_of(worked)[0].touched_us == at_us, "an act on something else is no touch"
+    act(ASKED, "3", customer, asking(), at_us + DAY)
+    assert rows_of(worked)[0].touched_us == at_us, "an act on something else is no touch, nor is a question"
     worked.feed([post(made="3", at_us=MONDAY_10 + 2 * DAY, phone="138 1234 5678", message="again")])
     worked.run()
     assert rows_of(worked)[0].touched_us == MONDAY_10 + 2 * DAY, "another lead"

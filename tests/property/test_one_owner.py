@@ -1,0 +1,143 @@
+"""All that can happen to customers and to the people who have them, in any order: one holder at every step, and a reason for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule
+
+from leadflow.explain import explain
+from router.office import office_of
+from sales.apply import publish
+from sales.outcomes import Said, record_outcome
+from schemas.company import Absence, Company, Member, Person, book_version
+from schemas.outcomes import OutcomeCode
+from store.company import company_version, load_company
+from tests.property.test_merge_life import COMPANY, Life, MergeLife
+from tests.support.rig import DAY, HOUR
+
+PEOPLE = ("ann", "bo", "chen", "dai")
+BOOKS = (
+    "rule,channel,then_team,then_respond_within\neverything,,east,30\n",
+    "rule,message_length,then_team,then_respond_within\nlong,> 5,night,60\nothers,,east,\n",
+    "rule,has_phone,then_team,then_respond_within\nphone,yes,night,\n",
+)
+OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won")
+JUMPS = (HOUR, 9 * HOUR, DAY, 3 * DAY, 30 * DAY)
+
+
+class OfficeLife(Life):
+    """A life in which the company changes, too."""
+
+    def company(self) -> Company:
+        with self.rig.store.read() as connection:
+            return load_company(connection, company_version(connection))
+
+    def change(self, **changes: Any) -> None:
+        new = Company.model_validate({**dict(self.company()), **changes})
+        assert self.act("publish", "boss", "company", publish(new))
+
+    def jump(self, by_us: int) -> None:
+        self.now_us += by_us
+        while self.rig.fire(self.now_us):
+            pass
+
+    def check(self) -> None:
+        super().check()
+        company, open_now = (
+            self.company(),
+            {row["customer_id"] for row in self.rig.rows("customer") if row["state"] == "open"},
+        )
+        for customer_id, (kind, holder_id) in self.owners().items():
+            if kind == "person" and customer_id in open_now:
+                assert company.people[holder_id].state == "active", "nobody who left has an open customer"
+            if kind == "queue":
+                assert holder_id in company.units, "no queue that is not there"
+        decided = {row["decision_id"] for row in self.rig.rows("decision")}
+        for row in self.rig.rows("holding"):
+            assert row["decision_id"] in decided or row["holder_id"] == "intake", (
+                "each holding has its reason"
+            )
+
+
+class OneOwner(MergeLife):
+    """Leads, merges and partings, and people who come and go."""
+
+    life: OfficeLife
+
+    def begin_life(self, folder: Path) -> Life:
+        life = OfficeLife(folder)
+        night = COMPANY.units["east"].model_copy(update={"unit_id": "night", "calendar_id": None})
+        life.change(units={**COMPANY.units, "night": night})
+        return life
+
+    @rule(person=st.sampled_from(PEOPLE), team=st.sampled_from(("east", "night")), share=st.integers(0, 3))
+    def somebody_comes(self, person: str, team: str, share: int) -> None:
+        company = self.life.company()
+        place = Member(unit_id=team, person_id=person, from_us=self.life.now_us, share=share)
+        others = tuple(one for one in company.members if (one.unit_id, one.person_id) != (team, person))
+        people = {**company.people, person: Person(person_id=person, name=person)}
+        self.life.change(people=people, members=(*others, place))
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def somebody_leaves(self, person: str) -> None:
+        company = self.life.company()
+        self.life.change(
+            people={key: one for key, one in company.people.items() if key != person},
+            members=tuple(one for one in company.members if one.person_id != person),
+        )
+        assert ("person", person) not in {
+            holder
+            for customer, holder in self.life.owners().items()
+            if customer
+            in {row["customer_id"] for row in self.life.rig.rows("customer") if row["state"] == "open"}
+        }
+
+    @rule(person=st.sampled_from(PEOPLE), days=st.integers(1, 20))
+    def somebody_is_away(self, person: str, days: int) -> None:
+        company, now_us = self.life.company(), self.life.now_us
+        if person in company.people:
+            away = Absence(person_id=person, from_us=now_us, to_us=now_us + days * DAY)
+            self.life.change(absences=(*company.absences, away))
+
+    @rule(book=st.sampled_from(BOOKS))
+    def the_rules_change(self, book: str) -> None:
+        self.life.change(book_csv=book, book_version=book_version(book))
+
+    @rule(by_us=st.sampled_from(JUMPS))
+    def time_passes(self, by_us: int) -> None:
+        self.life.jump(by_us)
+
+    @precondition(lambda self: any(row["state"] == "open" for row in self.life.rig.rows("task")))
+    @rule(data=st.data(), code=st.sampled_from(OUTCOMES))
+    def somebody_records_an_outcome(self, data: st.DataObject, code: OutcomeCode) -> None:
+        open_tasks = [row for row in self.life.rig.rows("task") if row["state"] == "open"]
+        task = data.draw(st.sampled_from(sorted(open_tasks, key=lambda row: str(row["task_id"]))))
+        if task["holder_kind"] != "person":
+            return
+        company = self.life.company()
+        said = Said(code, next_us=self.life.now_us + DAY if code == "later" else None)
+        plan = record_outcome(said, company, office_of(company).due)
+        self.life.act("outcome", task["holder_id"], task["task_id"], plan)
+
+    @invariant()
+    def every_lead_has_its_story(self) -> None:
+        if hasattr(self, "life"):
+            for row in self.life.rig.rows("lead")[-1:]:
+                told = "\n".join(explain(self.life.rig.files, row["lead_id"], "en"))
+                assert "DECIDED" in told
+                assert "RAW BYTES" in told
+
+
+TestOneOwner = OneOwner.TestCase
+TestOneOwner.settings = settings(
+    max_examples=20,
+    stateful_step_count=16,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    print_blob=True,
+)
