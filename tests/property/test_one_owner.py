@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from sales.apply import publish
 from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Company, Member, Person, book_version
 from schemas.outcomes import OutcomeCode
+from store.acts_inbox import take
 from store.company import company_version, load_company
-from tests.property.test_merge_life import COMPANY, Life, MergeLife
+from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife
 from tests.support.rig import DAY, HOUR
 
 PEOPLE = ("ann", "bo", "chen", "dai")
@@ -27,6 +29,59 @@ BOOKS = (
 )
 OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won")
 JUMPS = (HOUR, 9 * HOUR, DAY, 3 * DAY, 30 * DAY)
+
+
+Change = Callable[[Company, int], dict[str, Any]]
+"""What becomes other in a company at a moment."""
+
+
+def comes(person: str, team: str, share: int) -> Change:
+    """Somebody joins a team, or has another share in it."""
+
+    def change(company: Company, now_us: int) -> dict[str, Any]:
+        place = Member(unit_id=team, person_id=person, from_us=now_us, share=share)
+        others = [one for one in company.members if (one.unit_id, one.person_id) != (team, person)]
+        people = {**company.people, person: Person(person_id=person, name=person)}
+        return {"people": people, "members": (*others, place)}
+
+    return change
+
+
+def leaves(person: str) -> Change:
+    """Somebody is not on the list any more."""
+
+    def change(company: Company, _now_us: int) -> dict[str, Any]:
+        people = {key: one for key, one in company.people.items() if key != person}
+        return {
+            "people": people,
+            "members": tuple(one for one in company.members if one.person_id != person),
+            "absences": tuple(one for one in company.absences if one.person_id != person),
+        }
+
+    return change
+
+
+def is_away(person: str, days: int) -> Change:
+    """Somebody who works here is away from now on."""
+
+    def change(company: Company, now_us: int) -> dict[str, Any]:
+        away = Absence(person_id=person, from_us=now_us, to_us=now_us + days * DAY)
+        return {"absences": (*company.absences, away)} if person in company.people else {}
+
+    return change
+
+
+def goes_by(book: str) -> Change:
+    """The rules are others."""
+    return lambda _company, _now_us: {"book_csv": book, "book_version": book_version(book)}
+
+
+CHANGES = (
+    st.builds(comes, st.sampled_from(PEOPLE), st.sampled_from(("east", "night")), st.integers(0, 3)),
+    st.builds(leaves, st.sampled_from(PEOPLE)),
+    st.builds(is_away, st.sampled_from(PEOPLE), st.integers(1, 20)),
+    st.builds(goes_by, st.sampled_from(BOOKS)),
+)
 
 
 class OfficeLife(Life):
@@ -72,40 +127,13 @@ class OneOwner(MergeLife):
         life = OfficeLife(folder)
         night = COMPANY.units["east"].model_copy(update={"unit_id": "night", "calendar_id": None})
         life.change(units={**COMPANY.units, "night": night})
+        for number in range(4):
+            life.arrive(name=NAMES[number % 3], phone=f"1390000000{number}", message="两台叉车" * number)
         return life
 
-    @rule(person=st.sampled_from(PEOPLE), team=st.sampled_from(("east", "night")), share=st.integers(0, 3))
-    def somebody_comes(self, person: str, team: str, share: int) -> None:
-        company = self.life.company()
-        place = Member(unit_id=team, person_id=person, from_us=self.life.now_us, share=share)
-        others = tuple(one for one in company.members if (one.unit_id, one.person_id) != (team, person))
-        people = {**company.people, person: Person(person_id=person, name=person)}
-        self.life.change(people=people, members=(*others, place))
-
-    @rule(person=st.sampled_from(PEOPLE))
-    def somebody_leaves(self, person: str) -> None:
-        company = self.life.company()
-        self.life.change(
-            people={key: one for key, one in company.people.items() if key != person},
-            members=tuple(one for one in company.members if one.person_id != person),
-        )
-        assert ("person", person) not in {
-            holder
-            for customer, holder in self.life.owners().items()
-            if customer
-            in {row["customer_id"] for row in self.life.rig.rows("customer") if row["state"] == "open"}
-        }
-
-    @rule(person=st.sampled_from(PEOPLE), days=st.integers(1, 20))
-    def somebody_is_away(self, person: str, days: int) -> None:
-        company, now_us = self.life.company(), self.life.now_us
-        if person in company.people:
-            away = Absence(person_id=person, from_us=now_us, to_us=now_us + days * DAY)
-            self.life.change(absences=(*company.absences, away))
-
-    @rule(book=st.sampled_from(BOOKS))
-    def the_rules_change(self, book: str) -> None:
-        self.life.change(book_csv=book, book_version=book_version(book))
+    @rule(change=st.one_of(*CHANGES))
+    def the_company_changes(self, change: Change) -> None:
+        self.life.change(**change(self.life.company(), self.life.now_us))
 
     @rule(by_us=st.sampled_from(JUMPS))
     def time_passes(self, by_us: int) -> None:
@@ -117,6 +145,7 @@ class OneOwner(MergeLife):
         open_tasks = [row for row in self.life.rig.rows("task") if row["state"] == "open"]
         task = data.draw(st.sampled_from(sorted(open_tasks, key=lambda row: str(row["task_id"]))))
         if task["holder_kind"] != "person":
+            self.life.act("take", data.draw(st.sampled_from(PEOPLE)), task["task_id"], take())
             return
         company = self.life.company()
         said = Said(code, next_us=self.life.now_us + DAY if code == "later" else None)
