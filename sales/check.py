@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS, TERRITORIES, UNITS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
+from schemas.decision_table import TableError
 from schemas.outcomes import OutcomeCode
 from schemas.score import read_points
 from schemas.segments import read_segments
@@ -313,18 +313,21 @@ def _misfits(
             yield problem("source", _FILE, f"{key}.{path}", value=path, detail=each["msg"])
 
 
-_LINE = re.compile(r"^line (\d+)(?:, column '(\w+)')?: (.*)$", re.DOTALL)
-
-
 def _table(file: str, text: str | None, read: ReadBook) -> Iterator[Problem]:
     if text is None:
         return
     try:
         read(text)
-    except ValueError as error:
-        match = _LINE.match(str(error))
-        line, column, detail = (int(match[1]), match[2], match[3]) if match else (None, None, str(error))
-        yield problem("table", file, line=line, column=column, detail=detail)
+    except TableError as error:
+        yield from wrong_in(file, error)
+
+
+def wrong_in(file: str, error: TableError) -> Iterator[Problem]:
+    """Yield what is wrong in a decision table that stands in a file."""
+    for one in error.wrong:
+        column = f"{one.column} ({one.cell})" if one.column and one.cell else one.column or one.cell
+        detail, detail_zh = one.en, one.zh
+        yield problem("table", file, line=one.line, column=column, detail=detail, detail_zh=detail_zh)
 
 
 def _book(company: Company, read_book: ReadBook | None, now_us: int | None) -> Iterator[Problem]:

@@ -297,7 +297,7 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     },
     "table": {
         "en": ("{detail}", "correct that row"),
-        "zh": ("表格有误：{detail}", "请更正"),
+        "zh": ("{detail_zh}", "请更正该行"),
     },
     "place_unmapped": {
         "en": ("no territory has {value}", "add it to the column places, or leave it to the default queue"),

@@ -36,7 +36,7 @@ def gaps_of(known: Collection[str], required: Sequence[FieldName]) -> tuple[Fiel
 
 def members(customers: Iterable[CustomerFacts], segment: Segment) -> Iterator[CustomerFacts]:
     """Yield the customers in a segment."""
-    return (one for one in customers if segment.row.conditions(one.facts) is not None)
+    return (one for one in customers if segment.row.holds(one.facts))
 
 
 def customers_of(
