@@ -23,10 +23,10 @@ import zen
 from bench.data.rules import COLUMNS, random_book, random_facts
 from bench.measure import in_process, keep_out_of_collection, report, rounded, spread
 from router.book import MAIN, Book, Rule, read_book
-from schemas.unary import Exactly, Item, Starts, Test, Within, scalar_text
+from schemas.unary import Exactly, Item, Starts, UnaryTest, Within, scalar_text
 
 Facts = dict[str, str]
-Values = dict[str, str | float | None]
+Values = dict[str, str | float]
 CHAIN_RULES = 1_000
 """Python takes minutes to compile a longer chain, and nobody would write one."""
 
@@ -81,7 +81,7 @@ def measured(rules: int, leads: int, rounds: int) -> dict[str, Any]:
         f"ratio_to_zen_{rules}": rounded(statistics.median(ratios)),
         f"ratio_to_zen_{rules}_spread": spread(ratios),
         f"compile_s_{rules}": rounded(compile_s),
-        f"taken_pct_{rules}": rounded(100 - 100 * answers["ours"].count(None) / leads),
+        f"winners_{rules}": len(set(answers["ours"])),
     }
     if "chain" in took:
         ratio = statistics.median(took["chain"]) / statistics.median(took["ours"])
@@ -90,11 +90,8 @@ def measured(rules: int, leads: int, rounds: int) -> dict[str, Any]:
 
 
 def values_of(facts: Facts) -> Values:
-    """Return facts as zen and the chain take them: numbers as numbers, the unknown as null."""
-    return {
-        column: float(value) if column in ("score", "junk") else value or None
-        for column, value in facts.items()
-    }
+    """Return facts as zen and the chain take them: numbers as numbers."""
+    return {column: float(value) if column in ("score", "junk") else value for column, value in facts.items()}
 
 
 def zen_of(book: Book) -> tuple[zen.ZenEngine, str]:
@@ -131,13 +128,12 @@ def jdm(rules: Sequence[Rule]) -> dict[str, Any]:
     return {"nodes": [{**node, "position": {"x": 0, "y": 0}} for node in nodes], "edges": edges}
 
 
-def _zen_cell(test: Test) -> str:
+def _zen_cell(test: UnaryTest) -> str:
     """Return a test as zen writes it: in its own unary form where there is one, since that is fastest for it."""
     plain = not test.negated and not any(isinstance(item, Starts) for item in test.items)
     if plain:
         return ", ".join(map(_zen_item, test.items))
-    whole = " or ".join(f"({_zen_whole(item)})" for item in test.items)
-    return f"not ({whole})" if test.negated else whole
+    return (" and " if test.negated else " or ").join(_zen_whole(item, test.negated) for item in test.items)
 
 
 def _zen_item(item: Item) -> str:
@@ -145,20 +141,25 @@ def _zen_item(item: Item) -> str:
         left, right = "[" if item.with_low else "(", "]" if item.with_high else ")"
         return f"{left}{scalar_text(item.low)}..{scalar_text(item.high)}{right}"
     if isinstance(item, Within):
-        return Test((item,)).text
+        return UnaryTest((item,)).text
     return _literal(item)
 
 
-def _zen_whole(item: Item) -> str:
+def _zen_whole(item: Item, negated: bool) -> str:
     if isinstance(item, Starts):
-        return f"$ != null and startsWith($, {orjson.dumps(item.prefix).decode()})"
+        starts = f"startsWith($, {orjson.dumps(item.prefix).decode()})"
+        return f"not {starts}" if negated else starts
+    if isinstance(item, Within) and item.low is not None and item.high is not None:
+        return f"$ {'not ' if negated else ''}in {_zen_item(item)}"
     if isinstance(item, Within):
-        return " and ".join(f"$ {sign} {bound}" for sign, bound in _bounds(item))
-    return f"$ == {_literal(item)}"
+        ((sign, bound),) = _bounds(item)
+        turned = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
+        return f"$ {turned[sign] if negated else sign} {bound}"
+    return f"$ {'!=' if negated else '=='} {_literal(item)}"
 
 
 def _literal(item: Item) -> str:
-    return orjson.dumps(item.value or None).decode() if isinstance(item, Exactly) else ""
+    return orjson.dumps(item.value).decode() if isinstance(item, Exactly) else ""
 
 
 def _bounds(item: Within) -> Iterable[tuple[str, str]]:
@@ -180,15 +181,19 @@ def chain_of(book: Book) -> Callable[[Values], str | None]:
     return made
 
 
-def _python(fact: str, test: Test) -> str:
-    exact = {item.value or None for item in test.items if isinstance(item, Exactly)}
-    parts = [f"{fact} in {exact!r}" if len(exact) > 1 else f"{fact} == {next(iter(exact))!r}"] if exact else []
+def _python(fact: str, test: UnaryTest) -> str:
+    exact = {item.value for item in test.items if isinstance(item, Exactly)}
+    parts = (
+        [f"{fact} in {exact!r}" if len(exact) > 1 else f"{fact} == {next(iter(exact))!r}"] if exact else []
+    )
     starts = tuple(item.prefix for item in test.items if isinstance(item, Starts))
     if starts:
-        parts.append(f"({fact} is not None and {fact}.startswith({starts!r}))")
-    for item in test.items:
-        if isinstance(item, Within):
-            parts.append(" and ".join(f"{fact} {sign} {bound}" for sign, bound in _bounds(item)))
+        parts.append(f"{fact}.startswith({starts!r})")
+    parts += [
+        " and ".join(f"{fact} {sign} {bound}" for sign, bound in _bounds(item))
+        for item in test.items
+        if isinstance(item, Within)
+    ]
     whole = " or ".join(f"({part})" for part in parts)
     return f"not ({whole})" if test.negated else f"({whole})"
 

@@ -10,20 +10,25 @@ says counts before what an earlier one said, and its `then_team` gets what no ro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from schemas.company import book_version
 from schemas.decision_table import Row, Shape, TableError, Wrong, try_rows
 from schemas.facts import SCORED_FACTS
-from schemas.table_index import TableIndex
+from schemas.table_index import first_of
+from schemas.unary import UnaryTest
 from schemas.work import Condition
 
 MAIN = ""
 """The table in which every lead begins: rules.csv."""
 _RESULTS = ("then_team", "then_strategy", "then_respond_within", "then_table")
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
-_TEAM_MISSING = ("this is empty; write a team, or a table that goes on from here", "不能为空；请填写小组，或填写由哪张表继续")
+_TEAM_MISSING = (
+    "this is empty; write a team, or a table that goes on from here",
+    "不能为空；请填写小组，或填写由哪张表继续",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +57,34 @@ class Rule:
 Found = tuple[Rule, tuple[Condition, ...]]
 """A rule that holds, with the conditions that made it hold."""
 
-Held = tuple[tuple[str, str, str], ...]
-"""Conditions that held: column, cell, and the value it held for."""
+Decided = tuple[Rule, tuple[tuple[str, str, UnaryTest], ...], tuple[str, ...]]
+"""A rule that holds, the tests that made it hold, and the value each held for."""
 
 
-@dataclass(frozen=True, slots=True)
 class Table:
     """One table of a book, compiled."""
 
-    name: str
-    rules: tuple[Rule, ...]
-    index: TableIndex = field(repr=False, compare=False)
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        tests = [rule.row.tests for rule in rules]
+        self.found = first_of(tests, [(rule, rule.row.tests, _values_of(rule)) for rule in rules])
+
+    def first(self, facts: Mapping[str, str]) -> Decided | None:
+        """Return the first rule that holds, and why; None if none does."""
+        found = self.found(facts)
+        if found is None:
+            return None
+        rule, tests, values = found
+        return rule, tests, values(facts)
 
 
 class Book:
     """A version of the rule book; the version is the digest of its text."""
 
-    def __init__(self, version: str, tables: Mapping[str, tuple[Rule, ...]]) -> None:
+    def __init__(self, version: str, tables: Mapping[str, Sequence[Rule]]) -> None:
         self.version = version
-        self.tables = {
-            name: Table(name, rules, TableIndex([rule.row.tests for rule in rules]))
-            for name, rules in tables.items()
-        }
-        self._first = self.tables[MAIN]
+        self.tables = {name: Table(rules) for name, rules in tables.items()}
+        self._begin = self.tables[MAIN].found
 
     @property
     def rules(self) -> Iterator[Rule]:
@@ -83,28 +93,42 @@ class Book:
 
     def first(self, facts: Mapping[str, str]) -> Found | None:
         """Return the first rule whose every condition holds, with those conditions; None if none does."""
-        found = self.decide(facts)
+        decided = self.decide(facts)
+        if decided is None:
+            return None
+        rule, tests, values = decided
+        return rule, tuple(
+            Condition(column=column, test=cell, value=value)
+            for (column, cell, _), value in zip(tests, values, strict=True)
+        )
+
+    def decide(self, facts: Mapping[str, str]) -> Decided | None:
+        """Return the same as `first` as plain tuples."""
+        found = self._begin(facts)
         if found is None:
             return None
-        rule, held = found
-        return rule, tuple(Condition(column=column, test=cell, value=value) for column, cell, value in held)
+        rule, tests, values = found
+        if rule.goes_on is None:
+            return rule, tests, values(facts)
+        return self._sent_on((rule, tests, values(facts)), facts)
 
-    def decide(self, facts: Mapping[str, str]) -> tuple[Rule, Held] | None:
-        """Return the same as `first`, its conditions as plain tuples."""
-        table = self._first
-        earlier: Rule | None = None
-        held: Held = ()
-        while True:
-            number = table.index.first(facts)
-            if number == len(table.rules):
-                return (earlier, held) if earlier is not None and earlier.team else None
-            rule = table.rules[number]
-            held += tuple([(column, cell, facts[column]) for column, cell, _ in rule.row.tests])
-            if earlier is not None:
-                rule = _continued(earlier, rule)
-            if rule.goes_on is None:
-                return rule, held
-            earlier, table = rule, self.tables[rule.goes_on]
+    def _sent_on(self, decided: Decided, facts: Mapping[str, str]) -> Decided | None:
+        rule, tests, values = decided
+        while rule.goes_on is not None:
+            following = self.tables[rule.goes_on].first(facts)
+            if following is None:
+                return (rule, tests, values) if rule.team else None
+            rule = _continued(rule, following[0])
+            tests, values = tests + following[1], values + following[2]
+        return rule, tests, values
+
+
+def _values_of(rule: Rule) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
+    """Return what takes the values that a rule asks about out of facts."""
+    columns = [column for column, _, _ in rule.row.tests]
+    if len(columns) > 1:
+        return itemgetter(*columns)
+    return lambda facts: tuple(facts[column] for column in columns)
 
 
 def _continued(earlier: Rule, rule: Rule) -> Rule:
@@ -133,10 +157,10 @@ def read_book(
     tables: dict[str, tuple[Rule, ...]] = {}
     for name, csv in texts.items():
         rows, bad = try_rows(csv, SHAPE)
-        wrong += (replace(one, table=name) for one in bad)
+        wrong += (one.within(name) for one in bad)
         rules = []
         for row in rows:
-            wrong += (replace(one, table=name) for one in _wrong(row, teams, strategies, texts))
+            wrong += (one.within(name) for one in _wrong(row, teams, strategies, texts))
             rules.append(_rule(row, name))
         tables[name] = tuple(rules)
     wrong += _circles(tables)
@@ -195,14 +219,11 @@ def _circles(tables: Mapping[str, tuple[Rule, ...]]) -> Iterator[Wrong]:
         for rule in rules:
             if rule.goes_on in tables and (path := _path(leads_to, rule.goes_on, name)) is not None:
                 way = " → ".join(one or "rules" for one in (name, *path))
-                yield replace(
-                    rule.row.wrong(
-                        "then_table",
-                        f"a lead would go round for ever: {way}",
-                        f"线索会无休止地循环：{way}",
-                    ),
-                    table=name,
-                )
+                yield rule.row.wrong(
+                    "then_table",
+                    f"a lead would go round for ever: {way}",
+                    f"线索会无休止地循环：{way}",
+                ).within(name)
 
 
 def _path(leads_to: Mapping[str, Collection[str | None]], start: str | None, end: str) -> list[str] | None:

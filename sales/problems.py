@@ -96,6 +96,22 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("this is neither a folder nor a zip file of one", "name the folder that company.toml is in"),
         "zh": ("既不是文件夹，也不是文件夹的 zip 压缩包", "请指定 company.toml 所在的文件夹"),
     },
+    "book_twice": {
+        "en": ("the rule book stands both here and in {value}", "keep one of them"),
+        "zh": ("分配规则同时写在此文件和 {value} 中", "请只保留一处"),
+    },
+    "sheet_name": {
+        "en": ("the sheet {value} cannot serve as a table's name", "use small letters, digits, - and _"),
+        "zh": ("工作表名 {value} 不能作为规则表名", "请使用小写字母、数字、- 和 _"),
+    },
+    "cell_formula": {
+        "en": ("this cell is a formula", "paste its value instead (paste special, values)"),
+        "zh": ("此单元格是公式", "请改为数值或文字（选择性粘贴，数值）"),
+    },
+    "cells_merged": {
+        "en": ("these cells are merged", "unmerge them and fill in each row"),
+        "zh": ("这些单元格被合并", "请取消合并，并逐行填写"),
+    },
     "file_missing": {
         "en": ("this file is missing", "add it; `leadflow company` writes one to start from"),
         "zh": ("缺少这个文件", "请补上；`leadflow company` 可导出一份作为起点"),

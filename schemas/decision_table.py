@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.base import Language
-from schemas.unary import FactKind, Test, UnreadableTest, read_test
+from schemas.unary import FactKind, UnaryTest, UnreadableTest, read_test
 from schemas.work import Condition
 
 
@@ -32,10 +32,18 @@ class Wrong:
     def text(self, language: Language) -> str:
         """Say it in one line."""
         if language == "zh":
-            where = (f"第 {self.line} 行" if self.line else "") + (f"，{self._named()} 列" if self.column else "")
+            where = (f"第 {self.line} 行" if self.line else "") + (
+                f"，{self._named()} 列" if self.column else ""
+            )
             return f"{where}：{self.zh}" if where else self.zh
-        where = (f"line {self.line}" if self.line else "") + (f", column {self._named()}" if self.column else "")
+        where = (f"line {self.line}" if self.line else "") + (
+            f", column {self._named()}" if self.column else ""
+        )
         return f"{where}: {self.en}" if where else self.en
+
+    def within(self, table: str) -> Wrong:
+        """Return the same, of a table of that name."""
+        return replace(self, table=table)
 
     def _named(self) -> str:
         return f"{self.column} ({self.cell})" if self.cell else str(self.column)
@@ -55,7 +63,7 @@ class Row:
 
     name: str
     line: int
-    tests: tuple[tuple[str, str, Test], ...]
+    tests: tuple[tuple[str, str, UnaryTest], ...]
     """Column, cell as it is written, and what it was read as."""
     cells: Mapping[str, str]
     places: Mapping[str, str]
@@ -135,9 +143,7 @@ def _wrong_columns(columns: Sequence[str], shape: Shape) -> Iterator[Wrong]:
     for column in (shape.name, *shape.needed):
         if column not in columns:
             found = ", ".join(filter(None, columns)) or "nothing"
-            yield Wrong(
-                f"column {column!r} is missing; found {found}", f"缺少 {column} 列；现有：{found}", 1
-            )
+            yield Wrong(f"column {column!r} is missing; found {found}", f"缺少 {column} 列；现有：{found}", 1)
     known = (shape.name, *shape.facts, *shape.results, "note")
     for number, column in enumerate(columns):
         if column not in known:
@@ -153,9 +159,7 @@ def _wrong_columns(columns: Sequence[str], shape: Shape) -> Iterator[Wrong]:
             yield Wrong("this column stands twice", "此列重复", 1, column, address(number, 1))
 
 
-def _row(
-    cells: dict[str, str], place: tuple[int, int], shape: Shape
-) -> tuple[Row | None, list[Wrong]]:
+def _row(cells: dict[str, str], place: tuple[int, int], shape: Shape) -> tuple[Row | None, list[Wrong]]:
     line, number = place
     places = {column: address(at, number) for at, column in enumerate(cells)}
     plain = {column: cell.strip() for column, cell in cells.items()}
@@ -164,7 +168,11 @@ def _row(
         if cell.startswith("=") and column != "note":
             wrong.append(
                 Wrong(
-                    f"{cell!r} is a formula; write its value", f"{cell} 是公式；请改为数值或文字", line, column, places[column]
+                    f"{cell!r} is a formula; write its value",
+                    f"{cell} 是公式；请改为数值或文字",
+                    line,
+                    column,
+                    places[column],
                 )
             )
             plain[column] = ""

@@ -80,7 +80,9 @@ class Within:
         """Tell whether a number or day lies between the bounds."""
         return not (
             (self.low is not None and (scalar < self.low or (scalar == self.low and not self.with_low)))  # type: ignore[operator]
-            or (self.high is not None and (scalar > self.high or (scalar == self.high and not self.with_high)))  # type: ignore[operator]
+            or (
+                self.high is not None and (scalar > self.high or (scalar == self.high and not self.with_high))
+            )  # type: ignore[operator]
         )
 
 
@@ -89,7 +91,7 @@ UNKNOWN = Exactly("")
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class UnaryTest:
     """A cell that says something: one of its items holds, or with `negated` none does."""
 
     items: tuple[Item, ...]
@@ -117,7 +119,7 @@ def scalar_of(value: str, like: Scalar | None) -> Scalar | None:
     return number if math.isfinite(number) else None
 
 
-def read_test(cell: str, kind: FactKind = "text") -> Test | None:
+def read_test(cell: str, kind: FactKind = "text") -> UnaryTest | None:
     """Read a cell; None where it says anything. Raises UnreadableTest."""
     plain = _plain(cell)
     if plain in ("", "-"):
@@ -127,7 +129,7 @@ def read_test(cell: str, kind: FactKind = "text") -> Test | None:
     items = tuple(dict.fromkeys(_items(inner, kind)))
     if not items:
         raise _unreadable(cell)
-    return Test(items, negated=match is not None)
+    return UnaryTest(items, negated=match is not None)
 
 
 def _items(text: str, kind: FactKind) -> Iterator[Item]:
@@ -155,9 +157,11 @@ def _bare(text: str, kind: FactKind) -> Item:
         low, high = _scalar(match[2], kind, text), _scalar(match[3], kind, text)
         found = Within(low, high, match[1] == "[", match[4] == "]")
         if low > high or (low == high and not (found.with_low and found.with_high)):  # type: ignore[operator]
-            raise UnreadableTest(f"{text!r} holds for nothing: it ends before it starts", f"{text} 的起点大于终点，永远不成立")
+            raise UnreadableTest(
+                f"{text!r} holds for nothing: it ends before it starts", f"{text} 的起点大于终点，永远不成立"
+            )
         return found
-    if text[0] in "<>[]()!=" or '"' in text:
+    if text[0] in "<>[]()!=" or '"' in text or _NOT_BEGUN.match(text):
         raise _unreadable(text)
     if kind == "text" and "*" in text:
         if text == "*" or "*" in text[:-1]:
@@ -186,7 +190,8 @@ def _scalar(text: str, kind: FactKind, whole: str) -> Scalar:
     if kind == "number":
         if not _NUMBER.fullmatch(text):
             raise UnreadableTest(
-                f"{whole!r} is no number; write 10, >= 10 or [1..9]", f"{whole} 不是数字；请写 10、>= 10 或 [1..9]"
+                f"{whole!r} is no number; write 10, >= 10 or [1..9]",
+                f"{whole} 不是数字；请写 10、>= 10 或 [1..9]",
             )
         return float(text)
     if kind == "date":
@@ -218,7 +223,9 @@ def _plain(cell: str) -> str:
     """Return the cell with the signs of a Chinese keyboard as plain ones, but for what stands in quotes."""
     straight = _CURLY.sub(lambda match: '"' + match[1].replace('"', r"\"") + '"', cell.strip())
     parts = _QUOTED.split(straight)
-    return "".join(part if number % 2 else part.translate(_SIGNS) for number, part in enumerate(parts)).strip()
+    return "".join(
+        part if number % 2 else part.translate(_SIGNS) for number, part in enumerate(parts)
+    ).strip()
 
 
 def _item_text(item: Item) -> str:
@@ -246,6 +253,7 @@ def scalar_text(scalar: Scalar | None) -> str:
 
 
 _NOT = re.compile(r"not\s*\((.*)\)", re.DOTALL)
+_NOT_BEGUN = re.compile(r"not\s*\(")
 _ENTRY = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^",]*))\s*(?:,|$)', re.DOTALL)
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
 _CURLY = re.compile(r"“([^”]*)”")

@@ -24,20 +24,21 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _NUMBERS = ("score", "junk")
 COLUMNS = (*_WORDS, *_NUMBERS)
 _SAID = {
-    "channel": 0.3, "source": 0.3, "campaign": 0.25, "product_line": 0.6, "industry": 0.3, "province": 0.8,
+    "channel": 0.3, "source": 0.4, "campaign": 0.3, "product_line": 1, "industry": 0.5, "province": 1,
     "language": 0.2, "new_customer": 0.2, "score": 0.4, "junk": 0.2,
 }  # fmt: skip
-"""How often a rule says something of a column."""
+"""How often a rule says something of a column: always what and where, so that rules far down are met, too."""
 
 
 def random_book(random: Random, rules: int) -> str:
-    """Return the CSV of a rule book, without a last rule that takes everything."""
+    """Return the CSV of a rule book; its last rule takes what no other does, as that of any company."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["rule", *COLUMNS, "then_team"])
-    for number in range(rules):
+    for number in range(rules - 1):
         cells = [_cell(random, column) if random.random() < _SAID[column] else "" for column in COLUMNS]
         writer.writerow([f"rule-{number}", *cells, f"team-{random.randrange(40)}"])
+    writer.writerow(["rest", *("" for _ in COLUMNS), "team-0"])
     return out.getvalue()
 
 
@@ -50,12 +51,16 @@ def random_facts(random: Random) -> dict[str, str]:
 def _cell(random: Random, column: str) -> str:
     if column in _NUMBERS:
         low = random.randrange(80)
-        return random.choice((f">= {low}", f"< {100 - low}", f"[{low}..{low + 20}]", f"not([{low}..{low + 20}])"))
+        return random.choice(
+            (f">= {low}", f"< {100 - low}", f"[{low}..{low + 20}]", f"not([{low}..{low + 20}])")
+        )
     words = _WORDS[column]
-    some = random.sample(words, min(len(words) - 1, random.choice((1, 1, 2, 3))))
+    some = random.sample(words, min(len(words) - 1, random.choice((1, 1, 1, 2, 3))))
     form = random.random()
-    if column == "province" and form < 0.3:
+    if column == "province" and form < 0.5:
         return ", ".join(f"{one}*" for one in some)
-    if form < 0.1:
-        return "null" if form < 0.03 else "not(null)"
-    return f"not({', '.join(some)})" if form < 0.2 else ", ".join(some)
+    if _SAID[column] == 1:
+        return ", ".join(some)
+    if form > 0.95:
+        return random.choice(("null", "not(null)"))
+    return f"not({', '.join(some)})" if form > 0.9 else ", ".join(some)

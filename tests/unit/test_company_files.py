@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import FORMATS
-from router.book import read_book
+from leadflow.company import wrong_in_book
 from sales import problems as texts
 from sales.check import check
 from sales.files import read_company, toml_line, write_company, write_folder, zip_company
@@ -24,7 +24,7 @@ SOURCE_MODELS: dict[str, type[SourceSettings]] = {name: one.settings for name, o
 
 
 def read(source: Path | bytes) -> Company:
-    return read_company(source, read_book=read_book, formats=SOURCE_MODELS, sinks=SETTINGS)
+    return read_company(source, judge_book=wrong_in_book, formats=SOURCE_MODELS, sinks=SETTINGS)
 
 
 def complaints(source: Path | bytes) -> list[str]:
@@ -59,7 +59,7 @@ def test_the_demo_company_is_whole() -> None:
     company = read(DEMO)
     assert (len(company.people), len(company.lines)) == (24, 3)
     assert sum(unit.kind == "branch" for unit in company.units.values()) == 5
-    assert check(company, read_book=read_book, formats=SOURCE_MODELS) == []
+    assert check(company, judge_book=wrong_in_book, formats=SOURCE_MODELS) == []
 
 
 def test_what_is_written_reads_back_as_the_same_company(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_a_person_may_want_so_is_a_warning() -> None:
             "book_csv": book,
         }
     )
-    found = [(one.severity, one.text("zh")) for one in check(changed, read_book=read_book)]
+    found = [(one.severity, one.text("zh")) for one in check(changed, judge_book=wrong_in_book)]
     assert found == [
         ("warning", "territories.csv，places 列：没有片区包含 上海；请写入 places 列，否则会进入默认队列"),
         ("warning", "units.csv agv：这个小组没有在职人员；请在 members.csv 中加人，或删去该小组"),
