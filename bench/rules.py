@@ -116,7 +116,7 @@ def jdm(rules: Sequence[Rule]) -> dict[str, Any]:
         "outputs": [{"id": "rule", "name": "rule", "field": "rule"}],
         "rules": [{**dict.fromkeys(COLUMNS, ""), **row} for row in rows],
     }
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"id": "in", "type": "inputNode", "name": "in"},
         {"id": "table", "type": "decisionTableNode", "name": "table", "content": table},
         {"id": "out", "type": "outputNode", "name": "out"},

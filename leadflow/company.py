@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest.registry import FORMATS
-from router.book import read_book
-from router.examples import failures, read_examples
+from router.book import Book, read_book
+from router.examples import Example, failures, read_examples
 from sales import check, files
 from sales.book_files import BookText
 from sales.problems import Problem
@@ -20,7 +20,8 @@ _FORMATS = {name: one.settings for name, one in FORMATS.items()}
 def wrong_in_book(book: BookText) -> tuple[Wrong, ...]:
     """Return everything that is wrong in a rule book as such: its tables, and examples that it sends elsewhere."""
     found: tuple[Wrong, ...] = ()
-    read, examples = None, ()
+    read: Book | None = None
+    examples: tuple[Example, ...] = ()
     try:
         read = read_book(book.csv, more=book.tables)
     except TableError as error:

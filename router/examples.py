@@ -6,6 +6,8 @@ made from, `note` is for people. Any other column is a fact; what stands nowhere
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -90,3 +92,23 @@ def _wrong(row: Row) -> Iterator[Wrong]:
 
 def _is_one_value(item: object) -> bool:
     return isinstance(item, Exactly) or (isinstance(item, Within) and item.low == item.high)
+
+
+def with_example(
+    text: str | None, name: str, team: str | None, facts: Mapping[str, str], lead_id: str = ""
+) -> str:
+    """Return a table of examples with one more row: what is known of a lead, and the team it must go to.
+
+    Raises TableError if the table cannot be read, or has an example of this name.
+    """
+    table = text if text is not None else "example,expect_team,lead\n"
+    reader = csv.DictReader(io.StringIO(table.lstrip("\ufeff"), newline=""))
+    known = {fact: value for fact, value in facts.items() if value}
+    columns = [*(reader.fieldnames or ()), *(fact for fact in known if fact not in (reader.fieldnames or ()))]
+    row = {"example": name, "expect_team": team or NOBODY, "lead": lead_id, **known}
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*reader, row])
+    read_examples(out.getvalue())
+    return out.getvalue()

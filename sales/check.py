@@ -340,8 +340,8 @@ def check_book(
     if book is None:
         return
     if judge_book is not None:
-        for one in judge_book(book):
-            yield from wrong_in(file_of(one.table), [one])
+        for wrong in judge_book(book):
+            yield from wrong_in(file_of(wrong.table), [wrong])
     receiving = {one.unit_id for one in _current(company, now_us) if one.share > 0}
     for one in _sent_to(book):
         if one.team not in company.units:

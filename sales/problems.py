@@ -112,6 +112,33 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("these cells are merged", "unmerge them and fill in each row"),
         "zh": ("这些单元格被合并", "请取消合并，并逐行填写"),
     },
+    "rule_unreachable": {
+        "en": ("nothing reaches rule {rule}: {by} above takes all that it would", "move it up, or remove it"),
+        "zh": ("规则 {rule} 永远轮不到：上面的 {by} 已全部接走", "请上移该规则，或删去"),
+    },
+    "rule_same": {
+        "en": ("rule {rule} has the same conditions as {by} above", "remove one of them"),
+        "zh": ("规则 {rule} 与上面的 {by} 条件相同", "请删去其一"),
+    },
+    "rule_gap": {
+        "en": ("no rule takes a lead with {lead}", "add a rule, or a last one without conditions"),
+        "zh": ("没有规则接收这样的线索：{lead}", "请补一条规则，或在末尾加一条无条件的规则"),
+    },
+    "rule_overlap": {
+        "en": (
+            "rules {rule} and {by} both fit a lead with {lead}; the upper one counts",
+            "see that this is meant",
+        ),
+        "zh": ("规则 {rule} 与 {by} 都符合这样的线索：{lead}；以上面的为准", "请确认确实如此"),
+    },
+    "rule_undecided": {
+        "en": ("whether {rule} is ever reached was not decided: too many cases", "look at it yourself"),
+        "zh": ("未能判断{rule}是否轮得到：情形过多", "请人工查看"),
+    },
+    "table_unused": {
+        "en": ("no rule sends a lead to this table", "name it in a column then_table, or remove it"),
+        "zh": ("没有规则转到这张表", "请在 then_table 列中写明，或删去该表"),
+    },
     "file_missing": {
         "en": ("this file is missing", "add it; `leadflow company` writes one to start from"),
         "zh": ("缺少这个文件", "请补上；`leadflow company` 可导出一份作为起点"),

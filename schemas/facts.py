@@ -43,10 +43,10 @@ def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
         "city": (region.city or "") if region else "",
         "customer_kind": resolved.customer_kind,
         "language": lead.language or "",
-        "call_missed": _yes(is_missed(lead)),
-        "new_customer": _yes(resolved.new_customer),
+        "call_missed": yes_no(is_missed(lead)),
+        "new_customer": yes_no(resolved.new_customer),
         "junk": str(resolved.junk.score),
-        **{fact: _yes(name in said) for fact, name in _SAID.items()},
+        **{fact: yes_no(name in said) for fact, name in SAID.items()},
         "message_length": str(len(message)),
         "came_on": day_of(company, lead.accepted_us),
         "score": str(resolved.score.points),
@@ -65,13 +65,15 @@ def is_missed(lead: Lead) -> bool:
     return lead.call is not None and lead.call.direction == "inbound" and not lead.call.answered
 
 
-_SAID: dict[str, FieldName] = {
+SAID: dict[str, FieldName] = {
     "has_name": "full_name",
     "has_company": "company",
     "has_phone": "phone",
     "has_email": "email",
 }
+"""Facts that say whether a field was given and can be read."""
 
 
-def _yes(holds: bool) -> str:
+def yes_no(holds: bool) -> str:
+    """Return a fact that is so or not as it is written."""
     return "yes" if holds else "no"

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 FactKind = Literal["text", "number", "date", "yes_no"]
 """What a fact is: a text, a number, a day as 2026-01-31, or `yes` or `no`. Every fact is handed over as text."""
@@ -78,12 +78,10 @@ class Within:
 
     def has(self, scalar: Scalar) -> bool:
         """Tell whether a number or day lies between the bounds."""
-        return not (
-            (self.low is not None and (scalar < self.low or (scalar == self.low and not self.with_low)))  # type: ignore[operator]
-            or (
-                self.high is not None and (scalar > self.high or (scalar == self.high and not self.with_high))
-            )  # type: ignore[operator]
-        )
+        one: Any = scalar  # a bound is of its kind
+        if self.low is not None and (one < self.low or (one == self.low and not self.with_low)):
+            return False
+        return self.high is None or one < self.high or (one == self.high and self.with_high)
 
 
 Item = Exactly | Starts | Within
@@ -154,9 +152,10 @@ def _bare(text: str, kind: FactKind) -> Item:
         with_it = "=" in match[1]
         return Within(bound, None, with_it) if match[1][0] == ">" else Within(None, bound, True, with_it)
     if match := _RANGE.fullmatch(text):
-        low, high = _scalar(match[2], kind, text), _scalar(match[3], kind, text)
+        low: Any = _scalar(match[2], kind, text)
+        high: Any = _scalar(match[3], kind, text)
         found = Within(low, high, match[1] == "[", match[4] == "]")
-        if low > high or (low == high and not (found.with_low and found.with_high)):  # type: ignore[operator]
+        if low > high or (low == high and not (found.with_low and found.with_high)):
             raise UnreadableTest(
                 f"{text!r} holds for nothing: it ends before it starts", f"{text} 的起点大于终点，永远不成立"
             )
@@ -262,8 +261,7 @@ _RANGE = re.compile(r"([\[(\]])\s*(\S+?)\s*\.\.\s*(\S+?)\s*([\])\[])")
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,6})?")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SAFE = re.compile(r"\w(?:[\w .:/@&+-]*[\w.:/@&+-])?")
-_SIGNS: dict[int, str] = {
-    **str.maketrans("，、（）＞＜［］＊－—", ",,()><[]*--"),
-    **str.maketrans({"≥": ">=", "≤": "<="}),
-}
+_SIGNS = str.maketrans(
+    dict(zip("，、（）＞＜［］＊－—", ",,()><[]*--", strict=True)) | {"≥": ">=", "≤": "<="}
+)
 _DIGITS = {0xFF10 + digit: str(digit) for digit in range(10)}
