@@ -113,7 +113,7 @@ class _TooMuch(Exception):
 
 @dataclass(slots=True)
 class _Budget:
-    left: int = BUDGET
+    left: int = field(default_factory=lambda: BUDGET)
 
     def step(self) -> None:
         self.left -= 1
