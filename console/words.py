@@ -79,6 +79,7 @@ COLUMNS = {
     "message_length": N_("characters of the message"),
     "score": N_("score"),
     "grade": N_("grade"),
+    "came_on": N_("day it came"),
 }
 """What a rule may ask about."""
 

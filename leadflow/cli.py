@@ -18,6 +18,7 @@ from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
+from leadflow.cli_rules import rules
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_taken import taken
@@ -42,6 +43,7 @@ app.add_typer(token, name="token")
 app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 app.add_typer(match, name="match")
+app.add_typer(rules, name="rules")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

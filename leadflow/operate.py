@@ -21,12 +21,14 @@ from enrich.review import Answer, answer
 from enrich.taken import NOBODY, asking, look_up
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
+from leadflow.company import problems_of_book
 from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
-from sales.apply import merged, publish
+from sales.apply import merged, publish, publish_book, roll_back
+from sales.book_files import BookText
 from sales.diff import diff
 from schemas.capture import KEPT_FILE, Capture, capture_of
 from schemas.company import Company
@@ -37,7 +39,7 @@ from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
 from store.acts_opt_out import find_opt_out, opt_out
 from store.breakers import reset
-from store.company import company_version, load_company
+from store.company import company_version, last_book_number, load_company
 from store.journal import Erasure, write_journal
 from store.present import present_ids
 
@@ -144,7 +146,24 @@ def do_apply(engine: Engine, payload: Payload) -> dict[str, Any]:
     with engine.files.store.read() as connection:
         old = load_company(connection, company_version(connection))
     changes = [change.text(new.language) for change in diff(old, merged(old, new, wall_clock_us()))]
-    return {**_act(engine, payload, "publish", publish(new)), "changes": changes}
+    return {**_act(engine, payload, "publish", publish(new, problems_of_book)), "changes": changes}
+
+
+def do_publish_book(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Put a rule book in force; return the number under which it is."""
+    book = BookText(payload["csv"], dict(payload["tables"]), payload.get("examples"))
+    return _numbered(engine, _act(engine, payload, "publish_book", publish_book(book, problems_of_book)))
+
+
+def do_roll_back_book(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Put an earlier rule book in force again; return the number under which it is."""
+    plan = roll_back(payload.get("number"), problems_of_book)
+    return _numbered(engine, _act(engine, payload, "roll_back_book", plan))
+
+
+def _numbered(engine: Engine, done: dict[str, Any]) -> dict[str, Any]:
+    with engine.files.store.read() as connection:
+        return {**done, "number": last_book_number(connection)}
 
 
 def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -247,6 +266,8 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "look_over": do_look_over,
     "use_model": do_use_model,
     "ask_taken": do_ask_taken,
+    "publish_book": do_publish_book,
+    "roll_back_book": do_roll_back_book,
 }
 
 

@@ -27,6 +27,8 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 
 
 REFUSED_ZH = {
+    "book_refused": "该规则簿不能启用，请运行：leadflow rules check",
+    "unknown_book": "没有这个版本，请查看：leadflow rules list",
     "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",
     "dead_letter_ended": "该待修复记录已处理完毕",
     "dead_letter_held": "该记录随其接入渠道暂扣，请先排除原因，再运行：leadflow breaker reset",

@@ -133,7 +133,7 @@ def office_of(company: Company) -> Office:
     calendars |= {key: parse_calendar(value) for key, value in company.calendars.items()}
     return Office(
         company=company,
-        book=read_book(company.book_csv or "rule,then_team\n"),
+        book=read_book(company.book_csv or "rule,then_team\n", more=company.book_tables),
         calendars=calendars,
         members={key: tuple(value) for key, value in members.items()},
         places={one.person_id: one.unit_id for one in company.members if one.to_us is None},

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sales.book_files import BookText, book_of
 from sales.diff import Change, diff
+from sales.problems import Problem
 from schemas.company import Company, Member
 from schemas.events import event_of
 from schemas.ids import body_digest
 from schemas.work import Reason, Reroute
 from store import tables
 from store.acts import ActRefused, Command, Plan
-from store.company import company_version, load_company, replace_company
+from store.company import (
+    BOOK,
+    company_version,
+    last_book_number,
+    load_book,
+    load_company,
+    replace_company,
+)
 from store.effects import Effect, Emit
 from store.locks import lock_company
 from store.moves import Move, give, held_by
@@ -36,12 +45,47 @@ def apply(connection: Connection, new: Company, now_us: int, act_id: str | None 
     return diff(old, whole.model_copy(update={"people": new.people, "members": here}))
 
 
-def publish(new: Company) -> Plan:
-    """Return the plan of the act that applies a company; its command's verb is `publish`."""
+Judge = Callable[[Company], Sequence[Problem]]
+"""Says what is wrong with a company's rule book, in the transaction that would put it in force."""
 
+
+def publish(new: Company, judge: Judge | None = None) -> Plan:
+    """Return the plan of the act that applies a company; its command's verb is `publish`.
+
+    Refused: a new rule book with which `judge` finds something wrong, such as an example that it sends elsewhere.
+    """
+    return _put(lambda _connection, _old: new, judge)
+
+
+def publish_book(book: BookText, judge: Judge | None = None) -> Plan:
+    """Return the plan of the act that puts a rule book in force, and leaves everything else as it is; see `publish`."""
+    return _put(lambda _connection, old: old.model_copy(update=book.fields()), judge)
+
+
+def roll_back(number: int | None, judge: Judge | None = None) -> Plan:
+    """Return the plan of the act that puts an earlier rule book in force again, as the newest; see `publish`.
+
+    Without a number it is the one before. Refused: a number that there is not.
+    """
+
+    def earlier(connection: Connection, old: Company) -> Company:
+        last = last_book_number(connection)
+        found = load_book(connection, last - 1 if number is None else number)
+        if found is None:
+            known = f"1 to {last}" if last else "none"
+            raise ActRefused("unknown_book", f"There is no such version of the rule book; there are {known}.")
+        return old.model_copy(update=BookText(found["csv"], found["tables"], found["examples"]).fields())
+
+    return _put(earlier, judge)
+
+
+def _put(made: Callable[[Connection, Company], Company], judge: Judge | None) -> Plan:
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         lock_company(connection)
         before = load_company(connection, company_version(connection))
+        new = made(connection, before)
+        if judge is not None and new.book_csv is not None and book_of(new) != book_of(before):
+            _refuse_wrong(judge(new))
         apply(connection, new, now_us, command.act_id)
         after = load_company(connection, company_version(connection))
         effects, teams = _handed_over(connection, (before, after), command, now_us)
@@ -49,6 +93,18 @@ def publish(new: Company) -> Plan:
         return [*effects, *(_decide_again(team_id, command, now_us) for team_id in again)]
 
     return plan
+
+
+def _refuse_wrong(problems: Sequence[Problem]) -> None:
+    if problems:
+        told = "; ".join(one.text("en") for one in problems[:_TOLD])
+        raise ActRefused(
+            "book_refused", f"This rule book cannot be put in force: {told}. See: leadflow rules check"
+        )
+
+
+_TOLD = 5
+"""Problems that a refusal repeats; `leadflow rules check` tells all."""
 
 
 def _handed_over(
@@ -145,8 +201,7 @@ def merged(old: Company, new: Company, now_us: int) -> Company:
             "sources_off": _with_secrets(new.sources_off, secrets),
             "sinks": _with_secrets(new.sinks, sink_secrets),
             "sinks_off": _with_secrets(new.sinks_off, sink_secrets),
-            "book_csv": old.book_csv if new.book_csv is None else new.book_csv,
-            "book_version": old.book_version if new.book_csv is None else new.book_version,
+            **{name: getattr(old if new.book_csv is None else new, name) for name in BOOK},
         }
     )
 

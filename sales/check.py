@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from sales.book_files import BookText, book_of, file_of
 from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS, TERRITORIES, UNITS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
+from schemas.decision_table import TableError, Wrong, address
 from schemas.outcomes import OutcomeCode
 from schemas.score import read_points
 from schemas.segments import read_segments
@@ -21,8 +23,8 @@ from schemas.sinks import SinkSettings
 from schemas.sources import SourceSettings
 from worktime import CalendarError, parse_calendar
 
-ReadBook = Callable[[str], object]
-"""Reads a rule book or raises ValueError, such as router.book.read_book."""
+JudgeBook = Callable[[BookText], Iterable[Wrong]]
+"""Says what is wrong in a rule book as such, its examples included: leadflow.company.wrong_in_book."""
 Formats = Mapping[str, type[SourceSettings]]
 """The formats that can be read, each with the model of its source's settings."""
 SinkKinds = Mapping[str, type[SinkSettings]]
@@ -37,20 +39,20 @@ PROVINCES = tuple(
 """The 34 divisions of the first level, in the order of GB/T 2260."""
 
 _UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
-_FILE, _RULES = "company.toml", "rules.csv"
+_FILE = "company.toml"
 
 
 def check(
     company: Company,
     *,
-    read_book: ReadBook | None = None,
+    judge_book: JudgeBook | None = None,
     formats: Formats | None = None,
     sinks: SinkKinds | None = None,
     now_us: int | None = None,
 ) -> list[Problem]:
     """Return everything that does not fit together: errors, and warnings that a person may want so.
 
-    The rule book's syntax is judged only with `read_book`, the own keys of sources and sinks only with `formats`
+    The rule book's syntax and examples are judged only with `judge_book`, the own keys of sources and sinks only with `formats`
     and `sinks`. A membership with an end counts as over unless `now_us` says otherwise.
     """
     return [
@@ -66,7 +68,7 @@ def check(
         *_calendars(company),
         *_sources(company, formats),
         *_sinks(company, sinks),
-        *_book(company, read_book, now_us),
+        *check_book(company, judge_book, now_us),
         *_table("score.csv", company.score_csv, read_points),
         *_table("segments.csv", company.segments_csv, read_segments),
         *_teams(company, now_us),
@@ -313,32 +315,41 @@ def _misfits(
             yield problem("source", _FILE, f"{key}.{path}", value=path, detail=each["msg"])
 
 
-_LINE = re.compile(r"^line (\d+)(?:, column '(\w+)')?: (.*)$", re.DOTALL)
-
-
-def _table(file: str, text: str | None, read: ReadBook) -> Iterator[Problem]:
+def _table(file: str, text: str | None, read: Callable[[str], object]) -> Iterator[Problem]:
     if text is None:
         return
     try:
         read(text)
-    except ValueError as error:
-        match = _LINE.match(str(error))
-        line, column, detail = (int(match[1]), match[2], match[3]) if match else (None, None, str(error))
-        yield problem("table", file, line=line, column=column, detail=detail)
+    except TableError as error:
+        yield from wrong_in(file, error.wrong)
 
 
-def _book(company: Company, read_book: ReadBook | None, now_us: int | None) -> Iterator[Problem]:
-    if company.book_csv is None:
+def wrong_in(file: str, wrong: Iterable[Wrong]) -> Iterator[Problem]:
+    """Yield what is wrong in a decision table that stands in a file."""
+    for one in wrong:
+        column = f"{one.column} ({one.cell})" if one.cell else one.column
+        detail, detail_zh = one.en, one.zh
+        yield problem("table", file, line=one.line, column=column, detail=detail, detail_zh=detail_zh)
+
+
+def check_book(
+    company: Company, judge_book: JudgeBook | None, now_us: int | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with a company's rule book; see `check`."""
+    book = book_of(company)
+    if book is None:
         return
-    if read_book is not None:
-        yield from _table(_RULES, company.book_csv, read_book)
+    if judge_book is not None:
+        for wrong in judge_book(book):
+            yield from wrong_in(file_of(wrong.table), [wrong])
     receiving = {one.unit_id for one in _current(company, now_us) if one.share > 0}
-    for line, rule, team in rules_of(company.book_csv):
-        if team not in company.units:
-            found = _unknown(_RULES, rule, "then_team", team, (company.units, _UNIT))
-            yield Problem(found.code, found.file, rule, line, found.column, found.values)
-        elif team not in receiving and team != company.default_queue:
-            yield problem("team_empty", UNITS.file, team, value=rule)
+    for one in _sent_to(book):
+        if one.team not in company.units:
+            found = _unknown(one.file, one.rule, "then_team", one.team, (company.units, _UNIT))
+            column = f"then_team ({one.cell})"
+            yield Problem(found.code, found.file, one.rule, one.line, column, found.values)
+        elif one.team not in receiving and one.team != company.default_queue:
+            yield problem("team_empty", UNITS.file, one.team, value=one.rule)
 
 
 def _teams(company: Company, now_us: int | None) -> Iterator[Problem]:
@@ -356,10 +367,27 @@ def _current(company: Company, now_us: int | None) -> Iterator[Member]:
             yield member
 
 
-def rules_of(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line, name and team of each rule of a rule book; nothing of a book that has no such columns."""
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    for row in reader:
-        rule, team = (row.get("rule") or "").strip(), (row.get("then_team") or "").strip()
-        if rule and team:
-            yield reader.line_num, rule, team
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A rule that sends leads to a team, and where it says so."""
+
+    file: str
+    line: int
+    cell: str
+    rule: str
+    team: str
+
+
+def _sent_to(book: BookText) -> Iterator[_Sent]:
+    """Yield every rule that names a team; nothing of a table that has no such columns."""
+    for name, text in {"": book.csv, **book.tables}.items():
+        reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+        header = [column.strip() for column in next(reader, [])]
+        if "rule" not in header or "then_team" not in header:
+            continue
+        at_rule, at_team = header.index("rule"), header.index("then_team")
+        line = reader.line_num
+        for number, cells in enumerate(reader, start=2):
+            start, line = line + 1, reader.line_num
+            if len(cells) == len(header) and cells[at_rule].strip() and (team := cells[at_team].strip()):
+                yield _Sent(file_of(name), start, address(at_team, number), cells[at_rule].strip(), team)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
+from sales.book_files import EXAMPLES, BookText, book_of
 from sales.layout import (
     ABSENCES,
     CAMPAIGNS,
@@ -182,18 +183,29 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _book_changes(old: Company, new: Company) -> Iterator[Change]:
-    if new.book_csv is None or old.book_csv == new.book_csv:
+    was, now = book_of(old), book_of(new)
+    if now is None or was == now:
         return
-    before, after = _rows(old.book_csv or "", "rule"), _rows(new.book_csv, "rule")
+    before, after = (_of_book(one) if one is not None else {} for one in (was, now))
     changes = [
         *(_changed(thing, before[key], thing) for key, thing in after.items() if key in before),
-        *(Change("added", "rule", key) for key in after if key not in before),
-        *(Change("removed", "rule", key) for key in before if key not in after),
+        *(Change("added", thing.what, key) for key, thing in after.items() if key not in before),
+        *(Change("removed", thing.what, key) for key, thing in before.items() if key not in after),
     ]
     found = [one for one in changes if one is not None]
     if _reordered(list(before), list(after)):
         found.append(Change("changed", "book", "", fields=(FieldChange("position", None, None),)))
     yield from found or [Change("changed", "book", "", fields=(FieldChange("text", None, None),))]
+
+
+def _of_book(book: BookText) -> dict[str, _Thing]:
+    """Return the rules of every table and the examples, each by its name; that of a later table after the table's."""
+    things: dict[str, _Thing] = {}
+    for table, text in book.by_name().items():
+        for key, thing in _rows(text, "example" if table == EXAMPLES else "rule").items():
+            name = f"{table}/{key}" if table else key
+            things[name] = replace(thing, key=name)
+    return things
 
 
 def _reordered_choices(old: Company, new: Company) -> Iterator[Change]:
@@ -253,6 +265,7 @@ _WHAT: dict[str, dict[Language, str]] = {
     "point": {"zh": "评分项", "en": "row of points"},
     "segment": {"zh": "客群", "en": "segment"},
     "rule": {"zh": "规则", "en": "rule"},
+    "example": {"zh": "示例", "en": "example"},
     "book": {"zh": "分配规则", "en": "rule book"},
 }
 _FIELDS: dict[str, tuple[str, str]] = {
@@ -284,4 +297,7 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "points": ("分数", "points"),
     "then_team": ("分给", "goes to"),
     "then_respond_within": ("首次响应分钟", "respond within minutes"),
+    "then_strategy": ("分配方式", "shared out by"),
+    "then_table": ("转到规则表", "goes on in table"),
+    "expect_team": ("应分给", "must go to"),
 }

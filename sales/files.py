@@ -6,7 +6,7 @@
     industries.csv    the industries to tell apart, and
     score.csv         the points of the lead score (schemas.score)
     segments.csv      customer segments (schemas.segments)
-    rules.csv         the rule book (router.book); without it the one in force stays
+    rules.csv …       the rule book (sales.book_files); without it the one in force stays
 
 What is a list is a table that a spreadsheet program opens and a diff shows line by line; what is nested is
 TOML. A zip file of the folder is the same thing in one file.
@@ -27,7 +27,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from sales.check import Formats, ReadBook, SinkKinds, check
+from sales.book_files import RULES, WORKBOOK, book_in, book_of, is_book_file, write_book
+from sales.check import Formats, JudgeBook, SinkKinds, check
 from sales.layout import (
     ABSENCES,
     CAMPAIGNS,
@@ -64,13 +65,12 @@ from schemas.company import (
     ProductLine,
     Territory,
     Unit,
-    book_version,
 )
 from schemas.lead import FieldName
 from worktime import CalendarError, calendar_dict, parse_calendar
 from worktime.localtime import zone_of
 
-COMPANY, RULES, SCORE, SEGMENTS = "company.toml", "rules.csv", "score.csv", "segments.csv"
+COMPANY, SCORE, SEGMENTS = "company.toml", "score.csv", "segments.csv"
 _MAX_BYTES = 64 * 1024 * 1024
 """A company of 100,000 people is 10 MB; a zip that unpacks to more is none."""
 
@@ -78,14 +78,14 @@ _MAX_BYTES = 64 * 1024 * 1024
 def read_company(
     source: Path | bytes,
     *,
-    read_book: ReadBook | None = None,
+    judge_book: JudgeBook | None = None,
     formats: Formats | None = None,
     sinks: SinkKinds | None = None,
 ) -> Company:
     """Read a company from its folder, or from a zip file of it (a path, or its bytes); version 0.
 
     Raises CompanyError with all problems at once, those of `sales.check` included, each naming file, line,
-    column and the fix. `read_book`, `formats` and `sinks` are what the check needs to judge rules, sources
+    column and the fix. `judge_book`, `formats` and `sinks` are what the check needs to judge rules, sources
     and sinks.
     """
     contents = _contents(source)
@@ -94,7 +94,7 @@ def read_company(
     broken = {one.file for one in reading.problems}
     found = [
         one
-        for one in check(company, read_book=read_book, formats=formats, sinks=sinks)
+        for one in check(company, judge_book=judge_book, formats=formats, sinks=sinks)
         if one.severity == "error" and not _follows(one, broken)
     ]
     reading.problems += [reading.located(one) for one in found]
@@ -114,14 +114,11 @@ def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes
         if rows or table not in (CHOICES, INDUSTRIES):
             header = [column.name for column in table.columns]
             files[table.file] = write_csv(header, (record_text(table, row, zone) for row in rows))
-    for name, text in (
-        (RULES, company.book_csv),
-        (SCORE, company.score_csv),
-        (SEGMENTS, company.segments_csv),
-    ):
+    for name, text in ((SCORE, company.score_csv), (SEGMENTS, company.segments_csv)):
         if text is not None:
             files[name] = b"\xef\xbb\xbf" + text.encode()
-    return files
+    book = book_of(company)
+    return files | (write_book(book) if book is not None else {})
 
 
 def write_folder(company: Company, folder: Path, *, secrets: bool = False) -> None:
@@ -186,7 +183,7 @@ def _follows(one: Problem, broken: set[str]) -> bool:
 
 
 def _contents(source: Path | bytes) -> dict[str, bytes]:
-    """Return the files by name; what is neither CSV nor TOML is nobody's business."""
+    """Return the files by name; what is neither CSV nor TOML nor the rule book's workbook is nobody's business."""
     if isinstance(source, Path) and source.is_dir():
         found = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
     else:
@@ -200,7 +197,9 @@ def _contents(source: Path | bytes) -> dict[str, bytes]:
                 found = {Path(entry.filename).name: archive.read(entry) for entry in entries}
         except (OSError, zipfile.BadZipFile) as error:
             raise CompanyError([problem("no_folder", name)]) from error
-    return {name: data for name, data in found.items() if name.endswith((".csv", ".toml"))}
+    return {
+        name: data for name, data in found.items() if name.endswith((".csv", ".toml")) or name == WORKBOOK
+    }
 
 
 @dataclass
@@ -218,7 +217,7 @@ class Reading:
         self.problems += [
             problem("file_unknown", name, known=suggest(name, known))
             for name in self.contents
-            if name not in known
+            if name not in known and not is_book_file(name)
         ]
         settings = self._settings()
         return Company(
@@ -262,18 +261,21 @@ class Reading:
     def _by_id(self, table: Table, make: Callable[..., Any]) -> dict[str, Any]:
         return {row[table.key[0]]: make(**row) for row in self._rows(table)}
 
-    def _book(self) -> dict[str, str]:
-        found = {}
-        for field_name, name in (("book_csv", RULES), ("score_csv", SCORE), ("segments_csv", SEGMENTS)):
+    def _book(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for field_name, name in (("score_csv", SCORE), ("segments_csv", SEGMENTS)):
             if (data := self.contents.get(name)) is None:
                 continue
             try:
                 found[field_name] = decode(data, name).replace("\r\n", "\n")
             except CompanyError as error:
                 self.problems += error.problems
-        if "book_csv" in found:
-            found["book_version"] = book_version(found["book_csv"])
-        return found
+        try:
+            book = book_in(self.contents)
+        except CompanyError as error:
+            self.problems += error.problems
+            return found
+        return found | (book.fields() if book is not None else {})
 
     def _settings(self) -> dict[str, Any]:
         data = self._toml()

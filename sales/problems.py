@@ -96,6 +96,49 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("this is neither a folder nor a zip file of one", "name the folder that company.toml is in"),
         "zh": ("既不是文件夹，也不是文件夹的 zip 压缩包", "请指定 company.toml 所在的文件夹"),
     },
+    "book_twice": {
+        "en": ("the rule book stands both here and in {value}", "keep one of them"),
+        "zh": ("分配规则同时写在此文件和 {value} 中", "请只保留一处"),
+    },
+    "sheet_name": {
+        "en": ("the sheet {value} cannot serve as a table's name", "use small letters, digits, - and _"),
+        "zh": ("工作表名 {value} 不能作为规则表名", "请使用小写字母、数字、- 和 _"),
+    },
+    "cell_formula": {
+        "en": ("this cell is a formula", "paste its value instead (paste special, values)"),
+        "zh": ("此单元格是公式", "请改为数值或文字（选择性粘贴，数值）"),
+    },
+    "cells_merged": {
+        "en": ("these cells are merged", "unmerge them and fill in each row"),
+        "zh": ("这些单元格被合并", "请取消合并，并逐行填写"),
+    },
+    "rule_unreachable": {
+        "en": ("nothing reaches rule {rule}: {by} above takes all that it would", "move it up, or remove it"),
+        "zh": ("规则 {rule} 永远轮不到：上面的 {by} 已全部接走", "请上移该规则，或删去"),
+    },
+    "rule_same": {
+        "en": ("rule {rule} has the same conditions as {by} above", "remove one of them"),
+        "zh": ("规则 {rule} 与上面的 {by} 条件相同", "请删去其一"),
+    },
+    "rule_gap": {
+        "en": ("no rule takes a lead with {lead}", "add a rule, or a last one without conditions"),
+        "zh": ("没有规则接收这样的线索：{lead}", "请补一条规则，或在末尾加一条无条件的规则"),
+    },
+    "rule_overlap": {
+        "en": (
+            "rules {rule} and {by} both fit a lead with {lead}; the upper one counts",
+            "see that this is meant",
+        ),
+        "zh": ("规则 {rule} 与 {by} 都符合这样的线索：{lead}；以上面的为准", "请确认确实如此"),
+    },
+    "rule_undecided": {
+        "en": ("whether {rule} is ever reached was not decided: too many cases", "look at it yourself"),
+        "zh": ("未能判断{rule}是否轮得到：情形过多", "请人工查看"),
+    },
+    "table_unused": {
+        "en": ("no rule sends a lead to this table", "name it in a column then_table, or remove it"),
+        "zh": ("没有规则转到这张表", "请在 then_table 列中写明，或删去该表"),
+    },
     "file_missing": {
         "en": ("this file is missing", "add it; `leadflow company` writes one to start from"),
         "zh": ("缺少这个文件", "请补上；`leadflow company` 可导出一份作为起点"),
@@ -297,7 +340,7 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     },
     "table": {
         "en": ("{detail}", "correct that row"),
-        "zh": ("表格有误：{detail}", "请更正"),
+        "zh": ("{detail_zh}", "请更正该行"),
     },
     "place_unmapped": {
         "en": ("no territory has {value}", "add it to the column places, or leave it to the default queue"),

@@ -49,7 +49,7 @@ def gaps_for(
 
 def members(customers: Iterable[CustomerFacts], segment: Segment) -> Iterator[CustomerFacts]:
     """Yield the customers in a segment."""
-    return (one for one in customers if segment.row.conditions(one.facts) is not None)
+    return (one for one in customers if segment.row.holds(one.facts))
 
 
 def customers_of(

@@ -101,11 +101,13 @@ def _read_sheet(data: bytes, file: str) -> list[Row]:
         found = sheet.to_python(skip_empty_area=False)
     except (CalamineError, IndexError, OSError) as error:
         raise CompanyError([problem("bad_sheet", file)]) from error
-    rows = (Row(number, tuple(_text(cell) for cell in cells)) for number, cells in enumerate(found, start=1))
+    rows = (
+        Row(number, tuple(cell_text(cell) for cell in cells)) for number, cells in enumerate(found, start=1)
+    )
     return [row for row in rows if any(row.cells)]
 
 
-def _text(cell: object) -> str:
+def cell_text(cell: object) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, datetime):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, Literal, TypeVar, get_args
@@ -281,7 +281,11 @@ class Company(Frozen):
     sinks: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Sinks that are switched on")
     sinks_off: dict[str, dict[str, Any]] = Field(default_factory=dict)
     book_version: str | None = None
-    book_csv: str | None = None
+    book_csv: str | None = Field(None, description="The first table of the rule book; see router.book")
+    book_tables: dict[str, str] = Field(
+        default_factory=dict, description="Its further tables, as CSV by name"
+    )
+    book_examples: str | None = Field(None, description="Its pinned examples, as CSV; see router.examples")
 
     @field_validator("members")
     @classmethod
@@ -369,9 +373,15 @@ def territory_for(company: Company, province: str | None, city: str | None) -> T
     return (places.get((whole, place_key(city))) if city else None) or places.get((whole, ""))
 
 
-def book_version(text: str) -> str:
-    """Return the version of a rule book: 12 hex characters of its digest."""
-    return blake2b(text.encode(), digest_size=6).hexdigest()
+def book_version(text: str, more: Mapping[str, str] | None = None) -> str:
+    """Return the version of a rule book of one table, and of `more` by name: 12 hex characters of its digest.
+
+    Its examples do not count: they say what it should do, and change nothing that it does.
+    """
+    digest = blake2b(text.encode(), digest_size=6)
+    for name, table in sorted((more or {}).items()):
+        digest.update(f"\0{name}\0{table}".encode())
+    return digest.hexdigest()
 
 
 def alias_key(kind: str, value: str) -> str:

@@ -1,33 +1,60 @@
 """Decision tables in the DMN shape, read from CSV: a row a rule, a column a condition, a cell a unary test.
 
-A cell is one of (OMG DMN 1.4, S-FEEL subset):
-
-    (empty) or -          anything
-    web                   equal; so is "web"
-    web, email            one of
-    not(web, email)       none of
-    >= 10   < 5   [1..9]  numbers
-    上海*                  starts with
-    null   not(null)      unknown, known
-
-The rule book, the lead score and the segments are such tables; they differ in what a row leads to.
+The rule book, the lead score and the segments are such tables; they differ in what a row leads to. What a cell may
+say stands in `schemas.unary`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from schemas.base import Language
+from schemas.unary import FactKind, UnaryTest, UnreadableTest, read_test
 from schemas.work import Condition
 
-Test = Callable[[str], bool]
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing wrong in a table: where (a spreadsheet's address where it is one cell), and what to do."""
+
+    en: str
+    zh: str
+    line: int | None = None
+    column: str | None = None
+    cell: str | None = None
+    """Such as `C7`."""
+    table: str = ""
+    """Which of several tables; empty for the only or first one."""
+
+    def text(self, language: Language) -> str:
+        """Say it in one line."""
+        if language == "zh":
+            where = (f"第 {self.line} 行" if self.line else "") + (
+                f"，{self._named()} 列" if self.column else ""
+            )
+            return f"{where}：{self.zh}" if where else self.zh
+        where = (f"line {self.line}" if self.line else "") + (
+            f", column {self._named()}" if self.column else ""
+        )
+        return f"{where}: {self.en}" if where else self.en
+
+    def within(self, table: str) -> Wrong:
+        """Return the same, of a table of that name."""
+        return replace(self, table=table)
+
+    def _named(self) -> str:
+        return f"{self.column} ({self.cell})" if self.cell else str(self.column)
 
 
 class TableError(ValueError):
-    """The table cannot be used. The message names line, column, and what to write instead."""
+    """The table cannot be used; `wrong` lists everything that is wrong with it, not only the first."""
+
+    def __init__(self, wrong: Sequence[Wrong]) -> None:
+        super().__init__("\n".join(one.text("en") for one in wrong))
+        self.wrong = tuple(wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +63,25 @@ class Row:
 
     name: str
     line: int
-    tests: tuple[tuple[str, str, Test], ...]
+    tests: tuple[tuple[str, str, UnaryTest], ...]
+    """Column, cell as it is written, and what it was read as."""
     cells: Mapping[str, str]
+    places: Mapping[str, str]
+    """Where each cell stands: column to address, such as `C7`."""
 
-    def conditions(self, facts: Mapping[str, str]) -> tuple[Condition, ...] | None:
-        """Return the conditions if all of them hold for these facts, else None."""
-        if not all(test(facts[column]) for column, _, test in self.tests):
-            return None
+    def holds(self, facts: Mapping[str, str]) -> bool:
+        """Tell whether all conditions hold for these facts."""
+        return all(test.holds(facts[column]) for column, _, test in self.tests)
+
+    def conditions(self, facts: Mapping[str, str]) -> tuple[Condition, ...]:
+        """Return the conditions with the values that these facts have for them."""
         return tuple(
             Condition(column=column, test=cell, value=facts[column]) for column, cell, _ in self.tests
         )
 
-    def wrong(self, column: str, text: str) -> TableError:
-        """Return the error that says what is wrong with one of the other cells."""
-        return TableError(f"line {self.line}, column {column!r}: {text}")
+    def wrong(self, column: str, en: str, zh: str) -> Wrong:
+        """Say what is wrong with one of its cells."""
+        return Wrong(en, zh, self.line, column, self.places.get(column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,96 +92,113 @@ class Shape:
     """
 
     name: str
-    facts: Collection[str]
+    facts: Mapping[str, FactKind]
     results: tuple[str, ...]
     needed: tuple[str, ...] = ()
 
 
 def read_rows(text: str, shape: Shape) -> list[Row]:
     """Read a table. Raises TableError for what is no such table, and for a name that stands twice."""
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    columns = reader.fieldnames or []
+    rows, wrong = try_rows(text, shape)
+    if wrong:
+        raise TableError(wrong)
+    return rows
+
+
+def try_rows(text: str, shape: Shape) -> tuple[list[Row], list[Wrong]]:
+    """Read a table as far as it can be read; return its rows, and everything that is wrong with it."""
+    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=False)
+    columns = [column.strip() for column in next(reader, [])]
+    if wrong := list(_wrong_columns(columns, shape)):
+        return [], wrong
+    rows: dict[str, Row] = {}
+    number = 1
+    line = reader.line_num
+    for cells in reader:
+        number, start, line = number + 1, line + 1, reader.line_num
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            wrong.append(
+                Wrong(
+                    "the number of cells differs from the header; quote cells with a comma",
+                    "单元格数与表头不一致；含逗号的单元格请加引号",
+                    start,
+                )
+            )
+            continue
+        row, bad = _row(dict(zip(columns, cells, strict=True)), (start, number), shape)
+        wrong += bad
+        if row is None:
+            continue
+        if (first := rows.get(row.name)) is not None:
+            en = f"{shape.name} {row.name!r} stands already in line {first.line}"
+            wrong.append(row.wrong(shape.name, en, f"{row.name} 在第 {first.line} 行已有"))
+            continue
+        rows[row.name] = row
+    return list(rows.values()), wrong
+
+
+def _wrong_columns(columns: Sequence[str], shape: Shape) -> Iterator[Wrong]:
     for column in (shape.name, *shape.needed):
         if column not in columns:
-            raise TableError(f"line 1: column {column!r} is missing; found {', '.join(columns) or 'nothing'}")
-    for column in columns:
-        if column not in (shape.name, *shape.facts, *shape.results, "note"):
-            raise TableError(
-                f"line 1: column {column!r} is unknown; conditions are {', '.join(shape.facts)}; "
-                f"results are {', '.join(shape.results)}"
+            found = ", ".join(filter(None, columns)) or "nothing"
+            yield Wrong(f"column {column!r} is missing; found {found}", f"缺少 {column} 列；现有：{found}", 1)
+    known = (shape.name, *shape.facts, *shape.results, "note")
+    for number, column in enumerate(columns):
+        if column not in known:
+            conditions, results = ", ".join(shape.facts), ", ".join(shape.results)
+            yield Wrong(
+                f"there is no such column; results are {results}; conditions are {conditions}",
+                f"没有这一列；结果有 {results}；条件有 {conditions}",
+                1,
+                column or "–",
+                address(number, 1),
             )
-    rows: dict[str, Row] = {}
-    for cells in reader:
-        if not any((cell or "").strip() for cell in cells.values() if not isinstance(cell, list)):
-            continue
-        row = _row(cells, reader.line_num, shape)
-        if row.name in rows:
-            raise TableError(
-                f"line {row.line}: {shape.name} {row.name!r} stands already in line {rows[row.name].line}"
-            )
-        rows[row.name] = row
-    return list(rows.values())
+        elif column in columns[:number]:
+            yield Wrong("this column stands twice", "此列重复", 1, column, address(number, 1))
 
 
-def _row(cells: dict[str, str], line: int, shape: Shape) -> Row:
-    if None in cells or None in cells.values():
-        raise TableError(
-            f"line {line}: the number of cells differs from the header; quote cells with a comma"
-        )
+def _row(cells: dict[str, str], place: tuple[int, int], shape: Shape) -> tuple[Row | None, list[Wrong]]:
+    line, number = place
+    places = {column: address(at, number) for at, column in enumerate(cells)}
     plain = {column: cell.strip() for column, cell in cells.items()}
+    wrong: list[Wrong] = []
+    for column, cell in plain.items():
+        if cell.startswith("=") and column != "note":
+            wrong.append(
+                Wrong(
+                    f"{cell!r} is a formula; write its value",
+                    f"{cell} 是公式；请改为数值或文字",
+                    line,
+                    column,
+                    places[column],
+                )
+            )
+            plain[column] = ""
     name = plain.pop(shape.name)
     if not name:
-        raise TableError(f"line {line}: column {shape.name!r} is empty; give the {shape.name} a name")
-    tests = tuple(
-        (column, cell, _test(cell, line, column))
-        for column in shape.facts
-        if (cell := plain.pop(column, "")) not in ("", "-")
-    )
-    return Row(name, line, tests, plain)
-
-
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_COMPARE = re.compile(rf"^(<=|>=|<|>)\s*({_NUMBER})$")
-_RANGE = re.compile(rf"^([\[(\]])\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*([\])\[])$")
-_NOT = re.compile(r"^not\s*\((.*)\)$")
-
-
-def _test(cell: str, line: int, column: str) -> Test:
-    if match := _NOT.match(cell):
-        inner = _test(match[1].strip(), line, column)
-        return lambda value: not inner(value)
-    if match := _COMPARE.match(cell):
-        return _comparison(match[1], float(match[2]))
-    if match := _RANGE.match(cell):
-        low = _comparison(">=" if match[1] == "[" else ">", float(match[2]))
-        high = _comparison("<=" if match[4] == "]" else "<", float(match[3]))
-        return lambda value: low(value) and high(value)
-    if not cell or cell[0] in "<>[(" or cell.count('"') % 2:
-        raise TableError(
-            f"line {line}, column {column!r}: cannot read {cell!r}; write a value, a list a, b, "
-            "not(a, b), >= 10 or [1..9]"
-        )
-    wanted = [one.strip() for one in cell.split(",") if one.strip()]
-    wanted = ["" if one == "null" else one.strip('"') for one in wanted]
-    exact = frozenset(one for one in wanted if not one.endswith("*"))
-    starts = tuple(one[:-1] for one in wanted if one.endswith("*"))
-    return lambda value: value in exact or (bool(starts) and value.startswith(starts))
-
-
-def _comparison(sign: str, bound: float) -> Test:
-    def compare(value: str) -> bool:
+        en, zh = f"this is empty; give the {shape.name} a name", "不能为空；请填写名称"
+        wrong.append(Wrong(en, zh, line, shape.name, places[shape.name]))
+        return None, wrong
+    tests = []
+    for column, kind in shape.facts.items():
+        cell = plain.pop(column, "")
         try:
-            number = float(value)
-        except ValueError:
-            return False
-        match sign:
-            case "<":
-                return number < bound
-            case "<=":
-                return number <= bound
-            case ">":
-                return number > bound
-            case _:
-                return number >= bound
+            test = read_test(cell, kind)
+        except UnreadableTest as error:
+            wrong.append(Wrong(error.en, error.zh, line, column, places[column]))
+            continue
+        if test is not None:
+            tests.append((column, cell, test))
+    return Row(name, line, tuple(tests), plain, places), wrong
 
-    return compare
+
+def address(column: int, row: int) -> str:
+    """Return a spreadsheet's name of a cell; columns are counted from 0, rows from 1: (2, 7) is C7."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return f"{letters}{row}"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from schemas.company import Company, territory_for
 from schemas.lead import FieldName, Lead
 from schemas.resolved import ResolvedLead
+from schemas.unary import FactKind
 
-FACTS = (
-    "channel", "source", "campaign", "product_line", "product", "industry", "territory", "province", "city",
-    "customer_kind", "language", "call_missed", "new_customer", "junk",
-    "has_name", "has_company", "has_phone", "has_email", "message_length",
-)  # fmt: skip
-"""What the lead score may ask about; a fact is empty where it is unknown."""
+FACTS: Mapping[str, FactKind] = {
+    "channel": "text", "source": "text", "campaign": "text", "product_line": "text", "product": "text", "industry": "text",
+    "territory": "text", "province": "text", "city": "text", "customer_kind": "text", "language": "text",
+    "call_missed": "yes_no", "new_customer": "yes_no", "junk": "number",
+    "has_name": "yes_no", "has_company": "yes_no", "has_phone": "yes_no", "has_email": "yes_no", "message_length": "number",
+    "came_on": "date",
+}  # fmt: skip
+"""What the lead score may ask about, each with what it is; a fact is empty where it is unknown. `came_on` is the
+company's local day on which the lead was accepted."""
 
-SCORED_FACTS = (*FACTS, "score", "grade")
+SCORED_FACTS: Mapping[str, FactKind] = {**FACTS, "score": "number", "grade": "text"}
 """What the rule book may ask about: all that, and what the lead score made of it."""
 
 
@@ -35,14 +43,21 @@ def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
         "city": (region.city or "") if region else "",
         "customer_kind": resolved.customer_kind,
         "language": lead.language or "",
-        "call_missed": _yes(is_missed(lead)),
-        "new_customer": _yes(resolved.new_customer),
+        "call_missed": yes_no(is_missed(lead)),
+        "new_customer": yes_no(resolved.new_customer),
         "junk": str(resolved.junk.score),
-        **{fact: _yes(name in said) for fact, name in _SAID.items()},
+        **{fact: yes_no(name in said) for fact, name in SAID.items()},
         "message_length": str(len(message)),
+        "came_on": day_of(company, lead.accepted_us),
         "score": str(resolved.score.points),
         "grade": resolved.score.grade,
     }
+
+
+def day_of(company: Company, at_us: int) -> str:
+    """Return the company's local day of a moment, such as 2026-01-31."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    return moment.astimezone(ZoneInfo(company.zone)).date().isoformat()
 
 
 def is_missed(lead: Lead) -> bool:
@@ -50,13 +65,15 @@ def is_missed(lead: Lead) -> bool:
     return lead.call is not None and lead.call.direction == "inbound" and not lead.call.answered
 
 
-_SAID: dict[str, FieldName] = {
+SAID: dict[str, FieldName] = {
     "has_name": "full_name",
     "has_company": "company",
     "has_phone": "phone",
     "has_email": "email",
 }
+"""Facts that say whether a field was given and can be read."""
 
 
-def _yes(holds: bool) -> str:
+def yes_no(holds: bool) -> str:
+    """Return a fact that is so or not as it is written."""
     return "yes" if holds else "no"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.decision_table import Row, Shape, read_rows
+from schemas.decision_table import Row, Shape, TableError, Wrong, read_rows
 from schemas.facts import FACTS
 from schemas.resolved import Grade, Score, ScorePoint
 
@@ -49,7 +49,10 @@ class Points:
 
 def read_points(text: str) -> tuple[Points, ...]:
     """Read a table of points from CSV. Raises TableError, which names line, column and fix."""
-    return tuple(_points(row) for row in read_rows(text, _SHAPE))
+    rows = read_rows(text, _SHAPE)
+    if wrong := [_no_points(row) for row in rows if not _POINTS.fullmatch(row.cells["points"])]:
+        raise TableError(wrong)
+    return tuple(Points(row, int(row.cells["points"])) for row in rows)
 
 
 def score_of(facts: Mapping[str, str], table: Sequence[Points], grades: Sequence[int]) -> Score:
@@ -57,7 +60,7 @@ def score_of(facts: Mapping[str, str], table: Sequence[Points], grades: Sequence
 
     `grades` are the least points for A, B and C; below them it is D.
     """
-    held = [one for one in table if one.row.conditions(facts) is not None]
+    held = [one for one in table if one.row.holds(facts)]
     points = min(MOST, max(0, sum(one.points for one in held)))
     grade = next((name for name, least in zip(GRADES, grades, strict=False) if points >= least), GRADES[-1])
     return Score(
@@ -67,8 +70,7 @@ def score_of(facts: Mapping[str, str], table: Sequence[Points], grades: Sequence
     )
 
 
-def _points(row: Row) -> Points:
+def _no_points(row: Row) -> Wrong:
     text = row.cells["points"]
-    if not _POINTS.fullmatch(text):
-        raise row.wrong("points", f"{text!r} is no whole number of points, such as 10 or -30")
-    return Points(row, int(text))
+    en = f"{text!r} is no whole number of points, such as 10 or -30"
+    return row.wrong("points", en, f"{text or '空白'} 不是整数分值，例如 10 或 -30")

@@ -6,14 +6,17 @@ may be in several.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.decision_table import Row, Shape, read_rows
+from schemas.unary import FactKind
 
-CUSTOMER_FACTS = (
-    "kind", "province", "city", "territory", "industry", "product_line", "product", "channel", "campaign", "language",
-    "grade", "score", "leads", "days_silent", "holder_kind", "holder", "state", "complete",
-)  # fmt: skip
+CUSTOMER_FACTS: Mapping[str, FactKind] = {
+    "kind": "text", "province": "text", "city": "text", "territory": "text", "industry": "text", "product_line": "text",
+    "product": "text", "channel": "text", "campaign": "text", "language": "text", "grade": "text", "score": "number",
+    "leads": "number", "days_silent": "number", "holder_kind": "text", "holder": "text", "state": "text", "complete": "number",
+}  # fmt: skip
 """What a segment may ask about a customer: the newest that its leads say, `score` and `grade` of the newest scored
 lead, `leads` how many, `days_silent` since the newest, who holds it, `complete` the share in percent of the required
 fields that are known."""

@@ -40,6 +40,9 @@ SETTINGS = (
 """The keys of table `setting` that are the company's own; others there belong to others."""
 
 
+BOOK = ("book_csv", "book_tables", "book_examples", "book_version")
+"""The fields of a company that are its rule book."""
+
 _VERSION = Prepared(select(tables.config_version.c.version))
 
 
@@ -85,9 +88,7 @@ def load_company(connection: Connection, version: int) -> Company:
 
     settings = {row["key"]: orjson.loads(row["value_json"]) for row in rows("setting")}
     book = connection.execute(
-        select(tables.book.c.version, tables.book.c.csv)
-        .order_by(tables.book.c.published_us.desc(), tables.book.c.version.desc())
-        .limit(1)
+        select(tables.book).order_by(tables.book.c.number.desc()).limit(1)
     ).one_or_none()
     aliases: dict[str, list[Alias]] = defaultdict(list)
     for row in rows("campaign_alias", "ordinal"):
@@ -127,7 +128,34 @@ def load_company(connection: Connection, version: int) -> Company:
         sinks_off=sinks[False],
         book_version=book.version if book else None,
         book_csv=book.csv if book else None,
+        book_tables=orjson.loads(book.tables_json) if book else {},
+        book_examples=book.examples_csv if book else None,
     )
+
+
+def last_book_number(connection: Connection) -> int:
+    """Return the number of the rule book in force; 0 if none ever was."""
+    return int(connection.execute(select(func.max(tables.book.c.number))).scalar_one_or_none() or 0)
+
+
+def load_book(connection: Connection, number: int) -> dict[str, Any] | None:
+    """Return a rule book that is or was in force: its `csv`, `tables` and `examples`; None if there is none."""
+    book = tables.book
+    row = connection.execute(select(book).where(book.c.number == number)).one_or_none()
+    if row is None:
+        return None
+    return {"csv": row.csv, "tables": orjson.loads(row.tables_json), "examples": row.examples_csv}
+
+
+def list_books(connection: Connection) -> list[dict[str, Any]]:
+    """Return every rule book that is or was in force, the newest first: number, version, when, and whose act it was."""
+    book, act = tables.book, tables.act
+    rows = connection.execute(
+        select(book.c.number, book.c.version, book.c.published_us, act.c.actor, act.c.reason)
+        .outerjoin(act, act.c.act_id == book.c.act_id)
+        .order_by(book.c.number.desc())
+    )
+    return [dict(row) for row in rows.mappings()]
 
 
 def raise_version(connection: Connection) -> None:
@@ -156,7 +184,7 @@ def replace_company(
     """
     before, after = rows_of(old), rows_of(new)
     gone, come = _only_in(before, after), _only_in(after, before)
-    new_book = new.book_csv is not None and new.book_version != old.book_version
+    new_book = new.book_csv is not None and any(getattr(new, one) != getattr(old, one) for one in BOOK)
     if not new_book and not any(gone.values()) and not any(come.values()):
         return False
     for name, rows in gone.items():
@@ -240,19 +268,19 @@ def _only_in(some: Rows, others: Rows) -> Rows:
 
 
 def _publish_book(connection: Connection, company: Company, now_us: int, act_id: str | None) -> None:
-    """Put a rule book in force. Published again, an earlier one counts as the newest: that is a way back."""
+    """Put a rule book in force, under the next number."""
     if company.book_csv is None or company.book_version is None:
         return
-    book = tables.book
-    last = connection.execute(select(func.max(book.c.published_us))).scalar_one_or_none()
-    connection.execute(book.delete().where(book.c.version == company.book_version))
     row = {
+        "number": last_book_number(connection) + 1,
         "version": company.book_version,
         "csv": company.book_csv,
-        "published_us": now_us if last is None else max(now_us, last + 1),
+        "tables_json": _json(company.book_tables),
+        "examples_csv": company.book_examples,
+        "published_us": now_us,
         "act_id": act_id,
     }
-    insert_ignore(connection, book, [row])
+    insert_ignore(connection, tables.book, [row])
 
 
 def _delete(connection: Connection, name: str, rows: Iterable[dict[str, Any]]) -> None:

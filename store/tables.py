@@ -884,8 +884,13 @@ unlisted = Table(
 book = Table(
     "book",
     state,
-    _id("version", key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _id("version"),
     Column("csv", Text, nullable=False),
+    Column("tables_json", Text, nullable=False, comment="further tables by name, each as CSV"),
+    Column("examples_csv", Text, nullable=True),
     _us("published_us"),
     _id("act_id", null=True),
+    Index("ix_book_version", "version"),
 )
+"""Every rule book that was ever in force, the last one is; a row never changes."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import FORMATS
+from leadflow.company import wrong_in_book
 from leadflow.settings import SettingsError, read_settings
-from router.book import read_book
 from sales.check import check
 from sales.first_steps import FirstSource, FirstSteps, first_company
 from schemas.base import Language
@@ -140,7 +140,7 @@ def test_the_first_company_has_no_problems(zone: str, source: FirstSource, langu
         FirstSteps("海川", zone, language, ["安", "薄 <bo@x.example>"], source, "a@x.example")
     )
     formats = {name: one.settings for name, one in FORMATS.items()}
-    assert check(company, read_book=read_book, formats=formats, now_us=MONDAY_10) == []
+    assert check(company, judge_book=wrong_in_book, formats=formats, now_us=MONDAY_10) == []
     assert company.people["bo"].name == "薄"
     assert len(company.people) == 2
 

@@ -42,6 +42,11 @@ ACCEPT = {
         ("pipeline.py", "--leads 20 --rounds 1 --seconds 0 --memory 80", {"memory_kb_per_1000_leads"}),
         ("accept.py", "--seconds 0.3 --rounds 1", ACCEPT),
         ("hotspots.py", "--leads 40 --top 3", {"leads"}),
+        (
+            "rules.py",
+            "--leads 200 --rules 50 --rounds 1",
+            {"ratio_to_zen_50", "ratio_to_generated_if_chain", "compile_s_50"},
+        ),
     ],
 )
 def test_a_bench_ends_with_its_figures(script: str, options: str, keys: set[str]) -> None:

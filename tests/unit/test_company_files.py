@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import FORMATS
-from router.book import read_book
+from leadflow.company import wrong_in_book
 from sales import problems as texts
 from sales.check import check
 from sales.files import read_company, toml_line, write_company, write_folder, zip_company
@@ -24,7 +24,7 @@ SOURCE_MODELS: dict[str, type[SourceSettings]] = {name: one.settings for name, o
 
 
 def read(source: Path | bytes) -> Company:
-    return read_company(source, read_book=read_book, formats=SOURCE_MODELS, sinks=SETTINGS)
+    return read_company(source, judge_book=wrong_in_book, formats=SOURCE_MODELS, sinks=SETTINGS)
 
 
 def complaints(source: Path | bytes) -> list[str]:
@@ -59,7 +59,7 @@ def test_the_demo_company_is_whole() -> None:
     company = read(DEMO)
     assert (len(company.people), len(company.lines)) == (24, 3)
     assert sum(unit.kind == "branch" for unit in company.units.values()) == 5
-    assert check(company, read_book=read_book, formats=SOURCE_MODELS) == []
+    assert check(company, judge_book=wrong_in_book, formats=SOURCE_MODELS) == []
 
 
 def test_what_is_written_reads_back_as_the_same_company(tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("territories.csv", "guangzhou,广东;", "guangzhou,广东/广州/天河;", "territories.csv, line 3, column places: 广东/广州/天河 is no place"),
     ("choices.csv", "outcome,won", "outcome,sold", "choices.csv, line 8, column code: sold is not known here"),
     ("choices.csv", "Interested,", "Interested,60", "choices.csv, line 3, column retry_minutes: only no_answer is tried again by itself"),
-    ("rules.csv", ",agv,240", ",agvs,240", "rules.csv, line 4, column then_team: there is no unit agvs; write one of: agv"),
-    ("rules.csv", ",agv,240", ",agv,soon", "rules.csv, line 4, column then_respond_within: 'soon' is no whole number of minutes"),
-    ("rules.csv", "rule,channel", "rule,canal", "rules.csv, line 1: column 'canal' is unknown"),
+    ("rules.csv", ",agv,240", ",agvs,240", "rules.csv, line 4, column then_team (H4): there is no unit agvs; write one of: agv"),
+    ("rules.csv", ",agv,240", ",agv,soon", "rules.csv, line 4, column then_respond_within (I4): 'soon' is no whole number of minutes"),
+    ("rules.csv", "rule,channel", "rule,canal", "rules.csv, line 1, column canal (B1): there is no such column"),
     ("rules.csv", ",hotline,15", ",haichuan,15", "units.csv, line 2: nobody active receives leads here, and rule missed-call sends some"),
     ("company.toml", 'responsible = "zhou-min"', 'responsible = "qian-hao"', "company.toml, line 6: qian-hao has left"),
     ("company.toml", 'responsible = "zhou-min"\n', "", "company.toml, responsible: nobody answers for the default queue"),
@@ -231,7 +231,7 @@ def test_what_a_person_may_want_so_is_a_warning() -> None:
             "book_csv": book,
         }
     )
-    found = [(one.severity, one.text("zh")) for one in check(changed, read_book=read_book)]
+    found = [(one.severity, one.text("zh")) for one in check(changed, judge_book=wrong_in_book)]
     assert found == [
         ("warning", "territories.csv，places 列：没有片区包含 上海；请写入 places 列，否则会进入默认队列"),
         ("warning", "units.csv agv：这个小组没有在职人员；请在 members.csv 中加人，或删去该小组"),

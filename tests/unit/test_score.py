@@ -56,14 +56,14 @@ def test_the_built_in_table_tells_a_good_enquiry_from_a_poor_one() -> None:
     ("text", "said"),
     [
         ("point,channel\na,web\n", "column 'points' is missing"),
-        ("point,points\na,many\n", "line 2, column 'points': 'many' is no whole number"),
-        ("point,points\na,1\na,2\n", "line 3: point 'a' stands already in line 2"),
-        ("point,score,points\na,>= 10,1\n", "column 'score' is unknown"),
-        ("point,junk,points\na,>> 10,1\n", "line 2, column 'junk': cannot read '>> 10'"),
-        ("point,junk,points\na,not(),1\n", "line 2, column 'junk': cannot read ''"),
+        ("point,points\na,many\n", "line 2, column points (B2): 'many' is no whole number"),
+        ("point,points\na,1\na,2\n", "line 3, column point (A3): point 'a' stands already in line 2"),
+        ("point,score,points\na,>= 10,1\n", "line 1, column score (B1): there is no such column"),
+        ("point,junk,points\na,>> 10,1\n", "line 2, column junk (B2): cannot read '>> 10'"),
+        ("point,junk,points\na,not(),1\n", "line 2, column junk (B2): cannot read 'not()'"),
     ],
 )
 def test_a_table_that_cannot_be_used_says_where_and_why(text: str, said: str) -> None:
-    with pytest.raises(TableError, match=r"line \d") as caught:
+    with pytest.raises(TableError) as caught:
         read_points(text)
     assert said in str(caught.value)

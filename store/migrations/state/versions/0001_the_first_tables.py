@@ -115,12 +115,18 @@ def upgrade() -> None:
 
     op.create_table(
         "book",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("csv", sa.Text(), nullable=False),
+        sa.Column("tables_json", sa.Text(), nullable=False, comment="further tables by name, each as CSV"),
+        sa.Column("examples_csv", sa.Text(), nullable=True),
         sa.Column("published_us", sa.BigInteger(), nullable=False),
         sa.Column("act_id", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("version", name=op.f("pk_book")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_book")),
     )
+    with op.batch_alter_table("book", schema=None) as batch_op:
+        batch_op.create_index("ix_book_version", ["version"], unique=False)
+
     op.create_table(
         "breaker",
         sa.Column("stage", sa.Text(), nullable=False),
@@ -1137,6 +1143,9 @@ def downgrade() -> None:
     op.drop_table("calendar")
     op.drop_table("breaker_count")
     op.drop_table("breaker")
+    with op.batch_alter_table("book", schema=None) as batch_op:
+        batch_op.drop_index("ix_book_version")
+
     op.drop_table("book")
     with op.batch_alter_table("binding", schema=None) as batch_op:
         batch_op.drop_index(
