@@ -1,7 +1,7 @@
 """The rule book: a decision table (schemas.decision_table) with hit policy FIRST.
 
 Columns that begin with `then_` are what follows: `then_team` (a unit id), `then_respond_within` (minutes of
-working time). `rule` names the row, `note` is for people. Any other column is a condition on that fact.
+working time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn). `rule` names the row, `note` is for people. Any other column is a condition on that fact.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from router.strategies import StrategyError, strategy_named
 from schemas.company import book_version
 from schemas.decision_table import Row, Shape, read_rows
 from schemas.facts import SCORED_FACTS
 from schemas.work import Condition
 
-_SHAPE = Shape("rule", SCORED_FACTS, ("then_team", "then_respond_within"), needed=("then_team",))
+_SHAPE = Shape(
+    "rule", SCORED_FACTS, ("then_team", "then_respond_within", "then_strategy"), needed=("then_team",)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Rule:
     row: Row
     team: str
     respond_within_minutes: int | None
+    strategy: str | None = None
+    """How one of the team is chosen (`router.strategies`); None: by turn."""
 
     @property
     def rule_id(self) -> str:
@@ -62,4 +67,9 @@ def _rule(row: Row, teams: frozenset[str] | None) -> Rule:
         raise row.wrong("then_team", f"there is no team {team!r}; there are {', '.join(sorted(teams))}")
     if minutes and not minutes.isdecimal():
         raise row.wrong("then_respond_within", f"{minutes!r} is no whole number of minutes")
-    return Rule(row, team, int(minutes) if minutes else None)
+    strategy = row.cells.get("then_strategy", "") or None
+    try:
+        strategy_named(strategy)
+    except StrategyError as error:
+        raise row.wrong("then_strategy", str(error)) from None
+    return Rule(row, team, int(minutes) if minutes else None, strategy)

@@ -16,6 +16,7 @@ from schemas.work import Task, TaskOrigin
 from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
+from store.ledger import credited
 
 Due = Callable[[str, int, int], int]
 """When so many minutes of a holder's working time have passed: (holder id, from µs, minutes) → µs."""
@@ -23,6 +24,9 @@ Due = Callable[[str, int, int], int]
 NEXT_STEP_MINUTES = 480
 """An interested customer for whom no date was said is taken up again after one working day: long enough to
 send a quotation, too short to be forgotten."""
+
+_INVALID: frozenset[OutcomeCode] = frozenset({"not_a_lead", "wrong_number"})
+"""Outcomes by which a lead turns out to be none: who received it is credited."""
 
 _REASONS: dict[OutcomeCode, ChoiceList] = {"no_need": "no_need", "not_a_lead": "not_a_lead"}
 """Outcomes that want a reason, and the company's list of them."""
@@ -94,6 +98,11 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
         ]
+        if said.code in _INVALID and task["lead_id"] is not None:
+            at = (now_us, company.zone)
+            effects += credited(
+                connection, (task["customer_id"], task["lead_id"]), "invalid", at, command.act_id
+            )
         if step is not None:
             at_us = step.at_us
             if at_us is None:

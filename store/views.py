@@ -455,7 +455,6 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
     }
     for row in told["decisions"]:
         row["act"] = acts.get(row["event_id"])
-        row["received"] = _received_before(connection, row)
     told["tasks"] = [
         row
         for row in _rows(connection, tables.task, "customer_id", customers)
@@ -553,8 +552,8 @@ def _rows(connection: Connection, table: Any, column: str, keys: Iterable[str]) 
 
 
 def _explain(connection: Connection, rows: list[dict[str, Any]], *, holding_key: str = "decision_id") -> None:
-    """Give each row the `reason` of the newest of its lead's decision and its holder's, and its counts."""
-    decision, ledger, total = tables.decision, tables.ledger, tables.ledger_total
+    """Give each row the `reason` of the newest of its lead's decision and its holder's, and whom that gave it to."""
+    decision = tables.decision
     by_lead = keys_in(connection, ["lead_id"], [(row["lead_id"],) for row in rows if row["lead_id"]])
     by_id = keys_in(connection, ["decision_id"], [(row[holding_key],) for row in rows if row[holding_key]])
     newest: dict[str, Any] = {}
@@ -568,47 +567,9 @@ def _explain(connection: Connection, rows: list[dict[str, Any]], *, holding_key:
         own, held = newest.get(row["lead_id"]), by_decision.get(row[holding_key])
         both = [one for one in (own, held) if one is not None]
         chosen.append(max(both, key=lambda one: one.decided_us, default=None))
-    counted = keys_in(connection, ["decision_id"], [(one.decision_id,) for one in chosen if one])
-    counts = {
-        row.decision_id: (row.person_id, row.received)
-        for row in connection.execute(
-            select(ledger.c.decision_id, ledger.c.person_id, total.c.received)
-            .join(
-                total,
-                and_(
-                    total.c.team_id == ledger.c.team_id,
-                    total.c.period == ledger.c.period,
-                    total.c.person_id == ledger.c.person_id,
-                ),
-            )
-            .where(counted)
-        )
-    }
     for row, one in zip(rows, chosen, strict=True):
         row["reason"] = orjson.loads(one.reason_json) if one else {}
         row["decided_us"] = one.decided_us if one else None
-        row["received"] = counts.get(one.decision_id) if one else None
-
-
-def _received_before(connection: Connection, decided: dict[str, Any]) -> dict[str, int]:
-    """Return what each person of the decision's team had received that day when it was made."""
-    ledger, decision = tables.ledger, tables.decision
-    own = connection.execute(
-        select(ledger.c.team_id, ledger.c.period).where(ledger.c.decision_id == decided["decision_id"])
-    ).first()
-    if own is None:
-        return {}
-    rows = connection.execute(
-        select(ledger.c.person_id, func.sum(ledger.c.delta))
-        .join(decision, decision.c.decision_id == ledger.c.decision_id)
-        .where(
-            ledger.c.team_id == own.team_id,
-            ledger.c.period == own.period,
-            decision.c.decided_us < decided["decided_us"],
-        )
-        .group_by(ledger.c.person_id)
-    )
-    return {str(person_id): int(count) for person_id, count in rows}
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
