@@ -116,6 +116,9 @@ class Teller:
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:
+            case "sticky_owner" if reason.stand_in is not None:
+                values["stand_in"] = self.name(reason.stand_in)
+                return _("%(person)s has this customer already and is away; %(stand_in)s stands in") % values
             case "weighted_turn" | "least_loaded" | "least_recent" | "best_match" | "fixed":
                 chosen = self._chosen(reason, holder_id, values)
                 if reason.rule_id is not None:

@@ -28,6 +28,7 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 
 REFUSED_ZH = {
     "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",
+    "dates_reversed": "结束须晚于开始，且不能已经过去",
     "dead_letter_ended": "该待修复记录已处理完毕",
     "dead_letter_held": "该记录随其接入渠道暂扣，请先排除原因，再运行：leadflow breaker reset",
     "delivery_ended": "该推送已送达或不再发送，无可重放",
@@ -40,6 +41,9 @@ REFUSED_ZH = {
     "model_changed": "在此期间已有人启用了另一版本，请重新查看：leadflow match model",
     "not_a_model": "这不是本版本的匹配模型",
     "not_alike": "两者不是同一类，不能合并",
+    "no_stand_in": "代管人不在职、届时也请假，或就是本人",
+    "not_above": "只有本人或其上级主管可以登记",
+    "not_away": "该人员目前没有请假",
     "nothing_held": "该客户已被删除，没有任何内容",
     "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",

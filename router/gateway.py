@@ -176,7 +176,7 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     facts.done.add((event.id, customer_id))
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     grade = resolved.score.grade
-    routing = stays(resolved, facts.holders[customer_id], facts.office)
+    routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
     needs, found = NO_NEEDS, None
     if routing is None:
         found = facts.rules[event.id]
@@ -416,7 +416,8 @@ def _opening(facts: RouteFacts, way: tuple[str, str | None], at_us: int, needs: 
 
 
 def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> Task:
-    holder = routing.holder
+    stand_in = routing.reason.stand_in
+    holder = routing.holder if stand_in is None else Holder("person", stand_in)
     return Task(
         task_id=child_id("task", case.decision_id, 0),
         decision_id=case.decision_id,
@@ -508,7 +509,7 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
     for event_id in (one.event.id for one in events if one.topic == "resolved"):
         resolved = facts.resolved[event_id]
         holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
-        if holder is not None and stays(resolved, holder, facts.office) is None:
+        if holder is not None and stays(resolved, holder, facts.office, 0) is None:
             facts.rules[event_id] = rule_for(resolved, facts.office)
     return [found for found in facts.rules.values() if found is not None]
 

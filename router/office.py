@@ -67,6 +67,18 @@ class Office:
             return "away"
         return None if is_working(self.calendar_of(person), at_us) else "off_shift"
 
+    def stand_in(self, person_id: str, at_us: int) -> str | None:
+        """Return who looks after somebody's customers at a moment: while they are away, who was named and is here."""
+        for away in self.absences.get(person_id, ()):
+            named = away.stand_in_id
+            if (
+                away.from_us <= at_us < away.to_us
+                and named
+                and self.why_not(named, at_us) in (None, "off_shift")
+            ):
+                return named
+        return None
+
     def works_here(self, person_id: str) -> bool:
         """Tell whether the person is still with the company, at work or not."""
         person = self.company.people.get(person_id)

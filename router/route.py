@@ -62,13 +62,17 @@ class Routing:
     counts_for: str | None
 
 
-def stays(resolved: ResolvedLead, holder: Holder, office: Office) -> Routing | None:
-    """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others."""
+def stays(resolved: ResolvedLead, holder: Holder, office: Office, at_us: int) -> Routing | None:
+    """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others.
+
+    While they are away, what is to be done is their stand-in's; the customer stays theirs.
+    """
     minutes = office.company.first_response_minutes
     if resolved.lead.purpose == "probe":
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
     if holder.kind == "person" and office.works_here(holder.holder_id):
-        return Routing(holder, Reason(code="sticky_owner"), minutes, None)
+        reason = Reason(code="sticky_owner", stand_in=office.stand_in(holder.holder_id, at_us))
+        return Routing(holder, reason, minutes, None)
     return None
 
 

@@ -17,6 +17,7 @@ from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
 from store.ledger import credited
+from store.waiting import freed
 
 Due = Callable[[str, int, int], int]
 """When so many minutes of a holder's working time have passed: (holder id, from µs, minutes) → µs."""
@@ -105,11 +106,13 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             )
         if step is not None:
             at_us = step.at_us
+            task["holder_id"] = _next_holder(connection, company, task, now_us)
             if at_us is None:
                 at_us = due(task["holder_id"], now_us, step.minutes or 0)
             return effects + _followed(connection, command, task, (step, at_us), now_us)
         if not _has_more(connection, task):
             effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
+            effects += freed(connection, task["holder_id"], command, now_us)
         return effects
 
     return plan
@@ -119,6 +122,21 @@ def reasons_for(company: Company) -> list[tuple[OutcomeCode, list[Choice]]]:
     """Return the outcomes that want a reason, each with the company's choices."""
     lists = [(code, list(company.choices_of(which))) for code, which in _REASONS.items()]
     return [(code, choices) for code, choices in lists if choices]
+
+
+def _next_holder(connection: Connection, company: Company, task: dict[str, Any], now_us: int) -> str:
+    """Return whose the next step is: a stand-in's only as long as the owner is away."""
+    holding = tables.holding
+    owner = connection.execute(
+        select(holding.c.holder_id).where(
+            holding.c.customer_id == task["customer_id"],
+            holding.c.role == "owner",
+            holding.c.holder_kind == "person",
+            holding.c.to_us.is_(None),
+        )
+    ).scalar_one_or_none()
+    away = any(one.person_id == owner and one.from_us <= now_us < one.to_us for one in company.absences)
+    return str(task["holder_id"] if owner is None or away else owner)
 
 
 def _check_reason(said: Said, company: Company) -> None:

@@ -47,6 +47,7 @@ class Reason(Frozen):
     team_id: str | None = None
     eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
     passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
+    stand_in: str | None = Field(None, description="Who does what is to be done while the owner is away")
     strategy: str | None = Field(None, description="What the rule says about how to choose; None: by turn")
     grade: str | None = Field(None, description="Of the lead: each grade is shared out by itself")
     standing: tuple[tuple[str, int, int, int, int], ...] = Field(

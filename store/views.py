@@ -545,6 +545,53 @@ def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], s
     return captures, known, letters
 
 
+def ledger_entries(
+    connection: Connection, from_us: int, to_us: int, team_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of the allocation ledger between two moments, oldest first, each with its decision's reason."""
+    ledger, decision = tables.ledger, tables.decision
+    wanted = select(ledger, decision.c.lead_id, decision.c.subject_id, decision.c.reason_json).join(
+        decision, decision.c.decision_id == ledger.c.decision_id
+    )
+    wanted = wanted.where(ledger.c.at_us >= from_us, ledger.c.at_us < to_us)
+    if team_id is not None:
+        wanted = wanted.where(ledger.c.team_id == team_id)
+    ordered = wanted.order_by(ledger.c.at_us, ledger.c.decision_id, ledger.c.delta.desc())
+    return [_readable(dict(row)) for row in connection.execute(ordered).mappings()]
+
+
+def given_by(connection: Connection, lead_id: str) -> dict[str, Any] | None:
+    """Return the decision by which a lead came to whoever got it first, and the holder it gave it to; None if none did.
+
+    A lead that waited was given by the first decision on its customer after that.
+    """
+    decision, holding = tables.decision, tables.holding
+    own = select(decision).where(decision.c.lead_id == lead_id, decision.c.stage == "route")
+    first = connection.execute(own.order_by(decision.c.decided_us).limit(1)).mappings().one_or_none()
+    if first is None:
+        return None
+    later = (
+        select(decision)
+        .where(decision.c.subject_id == first["subject_id"], decision.c.decided_us >= first["decided_us"])
+        .order_by(decision.c.decided_us)
+    )
+    found = first
+    for row in connection.execute(later).mappings():
+        found = row
+        if row["code"] not in ("waiting", "returned", "owner_left"):
+            break
+    held = (
+        select(holding.c.holder_id)
+        .where(
+            holding.c.customer_id == found["subject_id"],
+            holding.c.role == "owner",
+            holding.c.from_us <= found["decided_us"],
+        )
+        .order_by(holding.c.from_us.desc())
+    )
+    return {**found, "holder_id": connection.execute(held.limit(1)).scalar_one()}
+
+
 def _rows(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> list[dict[str, Any]]:
     wanted = keys_in(connection, [column], [(key,) for key in keys])
     ordered = select(table).where(wanted).order_by(*table.primary_key.columns)

@@ -64,7 +64,10 @@ def test_whoever_comes_or_comes_back_is_not_flooded(data: st.DataObject, shares:
             total = sum(present.values())
             for key, share in present.items():
                 assert got[key] <= Fraction(number * share, total) + max(Fraction(0), owed[key]) + 2
-    newcomer = team.give({**everybody, "new": 1}, "dec_new_1"), team.give({**everybody, "new": 1}, "dec_new_2")
+    newcomer = (
+        team.give({**everybody, "new": 1}, "dec_new_1"),
+        team.give({**everybody, "new": 1}, "dec_new_2"),
+    )
     assert newcomer != ("new", "new")
 
 
@@ -75,9 +78,11 @@ def test_a_newcomer_gets_no_more_than_a_colleague_of_the_same_share() -> None:
     before = Counter(team.received)
     for number in range(30):
         team.give({"ann": 1, "bo": 1, "new": 1}, f"dec_later_{number}")
-    assert {key: team.received[key] - before[key] for key in ("ann", "bo", "new")} == dict(
-        ann=10, bo=10, new=10
-    )
+    assert {key: team.received[key] - before[key] for key in ("ann", "bo", "new")} == {
+        "ann": 10,
+        "bo": 10,
+        "new": 10,
+    }
 
 
 @settings(deadline=None, max_examples=20)
