@@ -29,7 +29,6 @@ from router.route import (
 from router.strategies import strategy_named
 from schemas.company import territory_for
 from schemas.events import Event, event_of
-from schemas.facts import facts_of
 from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
@@ -88,7 +87,7 @@ class RouteFacts:
     today: dict[tuple[int, str], int] = field(default_factory=dict)
     """Leads received, by the beginning of the day and person; of those who have a cap of the day."""
     states: dict[str, str] = field(default_factory=dict)
-    rules: dict[str, Found | None] = field(default_factory=dict)
+    rules: dict[str, tuple[Found, Needs] | None] = field(default_factory=dict)
     """By event, for leads that do not stay with whoever has their customer."""
     done: set[tuple[str, str]] = field(default_factory=set)
     """(event, customer) decided on before: what comes twice leads to nothing the second time."""
@@ -177,11 +176,9 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     grade = resolved.score.grade
     routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
-    needs, found = NO_NEEDS, None
+    found, needs = None, NO_NEEDS
     if routing is None:
-        found = facts.rules[event.id]
-        if found is not None:
-            needs = needs_of(facts_of(resolved, facts.office.company))
+        found, needs = facts.rules[event.id] or (None, NO_NEEDS)
         routing = route(found, facts.office, _decision(case, facts, found and found[0].team, grade, needs))
     origin = task_origin(lead)
     tasks = facts.tasks.setdefault(customer_id, {})
@@ -382,8 +379,7 @@ def _entered(case: _Case, facts: RouteFacts, routing: Routing, team_id: str) -> 
         effects.append(Count(*where, person_id, got, part, last_us))
     if facts.last_us:
         facts.last_us[team_id, chosen] = max(at_us, facts.last_us.get((team_id, chosen), 0))
-    today = (_day(facts.office, at_us), chosen)
-    if today in facts.today:
+    if facts.today and (today := (_day(facts.office, at_us), chosen)) in facts.today:
         facts.today[today] += 1
     return effects
 
@@ -511,7 +507,7 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
         holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
         if holder is not None and stays(resolved, holder, facts.office, 0) is None:
             facts.rules[event_id] = rule_for(resolved, facts.office)
-    return [found for found in facts.rules.values() if found is not None]
+    return [rule[0] for rule in facts.rules.values() if rule is not None]
 
 
 def _read_done(connection: Connection, facts: RouteFacts, event_ids: Sequence[str]) -> None:

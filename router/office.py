@@ -55,8 +55,11 @@ class Office:
         if why := self.why_not(person_id, at_us):
             return why
         person = self.company.people[person_id]
-        edge = at_the_edge(person, self.calendar_of(person), at_us)
-        return edge or unfit(person, needs) or full(person, loads)
+        if person.opening_minutes or person.closing_minutes:
+            edge = at_the_edge(person, self.calendar_of(person), at_us)
+            if edge is not None:
+                return edge
+        return unfit(person, needs) or full(person, loads)
 
     def why_not(self, person_id: str, at_us: int) -> str | None:
         """Return `left`, `away` or `off_shift`, or None if the person can take something now."""

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from router.book import Found
-from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs, matches
+from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs, matches, needs_of
 from router.office import Office
 from router.strategies import Candidate, Strategy, StrategyName, strategy_named
 from schemas.company import Member
@@ -76,9 +76,14 @@ def stays(resolved: ResolvedLead, holder: Holder, office: Office, at_us: int) ->
     return None
 
 
-def rule_for(resolved: ResolvedLead, office: Office) -> Found | None:
-    """Return the first rule that a lead fulfils, and the conditions that held: it says which team."""
-    return office.book.first(facts_of(resolved, office.company))
+def rule_for(resolved: ResolvedLead, office: Office) -> tuple[Found, Needs] | None:
+    """Return the first rule that a lead fulfils, with the conditions that held, and what the lead needs; None for none.
+
+    The rule says which team.
+    """
+    facts = facts_of(resolved, office.company)
+    found = office.book.first(facts)
+    return None if found is None else (found, needs_of(facts))
 
 
 def route(found: Found | None, office: Office, case: Case) -> Routing:

@@ -26,7 +26,7 @@ NO_GRADE = "-"
 def period_of(at_us: int, zone: str) -> str:
     """Return the local month, such as `2026-11`: long enough for few leads to be shared out evenly."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
-    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m")
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()[:7]
 
 
 def entered(
