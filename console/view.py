@@ -12,9 +12,10 @@ from console import times, words
 from console.may import AT_THIS_MACHINE, Visitor
 from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
-from console.why import Teller
+from console.why import Teller, leads
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
+from schemas.shares import parts_of
 from schemas.work import Reason
 from store.breakers import DELIVER
 
@@ -25,13 +26,15 @@ _SHOWN_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One person's place in the turn of a team: received so far that day, share, (received + 1) / share."""
+class Standing:
+    """Where somebody stood who could have had a lead: what of that grade they had received that month, and were
+    entitled to, before it and after; and the number that the strategy went by, where it has one."""
 
     person_id: str
-    received: int
-    share: int | None
-    turn: str
+    share: int
+    received: tuple[int, int]
+    entitled: tuple[str, str]
+    number: str
     chosen: bool
 
 
@@ -190,11 +193,8 @@ class View:
         return times.distance(us - self.now_us, self.language)
 
     def why(self, row: Mapping[str, Any]) -> str:
-        """Return the sentence for a row with `reason`, `received` (person, count) and its holder."""
-        if not row["reason"]:
-            return ""
-        person_id, count = row["received"] or (row["holder_id"], None)
-        return self.teller.sentence(self.reason(row), str(person_id), count)
+        """Return the sentence for a row with `reason` and its holder."""
+        return self.teller.sentence(self.reason(row), str(row["holder_id"])) if row["reason"] else ""
 
     def reason(self, row: Mapping[str, Any]) -> Reason:
         """Return the reason of a decision's row."""
@@ -207,27 +207,49 @@ class View:
         message, hint = words.DEAD[row["code"]]
         return self.gettext(message), self.gettext(hint)
 
-    def turns(self, row: Mapping[str, Any]) -> list[Turn]:
-        """Return who could have had what a decision gave, with what decides the turn, whoever is due first on top.
-
-        The turn is the router's: whoever has the smallest (received + 1) / share is next.
-        """
+    def standings(self, row: Mapping[str, Any]) -> list[Standing]:
+        """Return who could have had what a decision gave, with what it went by, whoever got it on top."""
         reason = self.reason(row)
-        turns = []
-        for person_id in reason.eligible:
-            received = row["received"].get(person_id, 0)
-            share = self._share(reason.team_id, person_id, row["decided_us"])
-            turn = f"{(received + 1) / share:.3g}" if share else ""
+        parts = parts_of([one[1] for one in reason.standing]) if reason.standing else []
+        found = []
+        for (person_id, share, received, entitled, number), part in zip(reason.standing, parts, strict=True):
             chosen = row["holder_kind"] == "person" and row["holder_id"] == person_id
-            turns.append(Turn(person_id, received, share or None, turn, chosen))
-        return sorted(turns, key=lambda one: (not one.chosen, float(one.turn or "inf")))
+            found.append(
+                Standing(
+                    person_id,
+                    share,
+                    (received, received + chosen),
+                    (leads(entitled), leads(entitled + part)),
+                    self._number(reason.code, number),
+                    chosen,
+                )
+            )
+        return sorted(found, key=lambda one: not one.chosen)
 
-    def _share(self, team_id: str | None, person_id: str, at_us: int) -> int:
-        for member in self.company.members:
-            is_then = member.from_us <= at_us and (member.to_us is None or at_us < member.to_us)
-            if (member.unit_id, member.person_id) == (team_id, person_id) and is_then:
-                return member.share
-        return 0
+    def standing(self, one: Standing) -> str:
+        """Return where somebody stood, in words."""
+        _ = self.gettext
+        told = _("received %(before)s → %(after)s, entitled to %(due)s → %(then)s, share %(share)s") % {
+            "before": one.received[0],
+            "after": one.received[1],
+            "due": one.entitled[0],
+            "then": one.entitled[1],
+            "share": one.share,
+        }
+        return _(", ").join(part for part in (told, one.number) if part)
+
+    def _number(self, code: str, number: int) -> str:
+        _ = self.gettext
+        match code:
+            case "least_loaded":
+                return _("%(count)s open customers") % {"count": number}
+            case "least_recent":
+                last = self.exact(number) if number else _("not lately")
+                return _("last given: %(last)s") % {"last": last}
+            case "best_match":
+                return _("%(count)s matches") % {"count": number}
+            case _:
+                return ""
 
     def first(self, fields: Fields, name: str) -> str:
         """Return the first value of a field, normalised if it could be; empty if there is none."""

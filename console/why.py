@@ -10,6 +10,7 @@ from console.names import holder_name, source_name
 from console.words import COLUMNS, PASSED_OVER, VALUES, word
 from schemas.base import Language
 from schemas.company import Company
+from schemas.shares import LEAD
 from schemas.work import Condition, Reason
 
 
@@ -21,10 +22,10 @@ class Teller:
     language: Language
     gettext: Callable[[str], str]
 
-    def sentence(self, reason: Reason, holder_id: str, received: int | None = None) -> str:
-        """Return the sentence; `received` is what the holder got of the team's leads on that day."""
+    def sentence(self, reason: Reason, holder_id: str) -> str:
+        """Return the sentence."""
         _ = self.gettext
-        parts = [self._rule(reason), self._outcome(reason, holder_id, received)]
+        parts = [self._rule(reason), self._outcome(reason, holder_id)]
         return _("; ").join(part for part in parts if part)
 
     def condition(self, condition: Condition) -> str:
@@ -47,6 +48,46 @@ class Teller:
             for why, count in counts.items()
         )
 
+    def why_not(self, reason: Reason, holder_id: str, person_id: str) -> str:
+        """Return why somebody did not get what this decision gave, in one sentence."""
+        _ = self.gettext
+        why = next((why for one, why in reason.passed_over if one == person_id), None)
+        values = {
+            "person": self.name(person_id),
+            "team": self.name(reason.team_id),
+            "why": word(PASSED_OVER, why, _),
+            "sentence": self.sentence(reason, holder_id),
+        }
+        if holder_id == person_id:
+            said = _("%(person)s did get it: %(sentence)s")
+        elif why is not None:
+            said = _("%(person)s could not have it (%(why)s): %(sentence)s")
+        elif person_id in reason.eligible:
+            return self._others_turn(reason, holder_id, person_id, values)
+        elif reason.team_id is not None and reason.code not in ("claimed", "returned", "owner_left"):
+            said = _("%(person)s was not in %(team)s, to whom it went: %(sentence)s")
+        else:
+            said = _("Nobody was chosen by turn: %(sentence)s")
+        return said % values
+
+    def _others_turn(
+        self, reason: Reason, holder_id: str, person_id: str, values: Mapping[str, object]
+    ) -> str:
+        _ = self.gettext
+        stood = {one[0]: one for one in reason.standing}
+        own, other = stood[person_id], stood[holder_id]
+        numbers = {
+            "received": own[2],
+            "entitled": leads(own[3]),
+            "its_received": other[2],
+            "its_entitled": leads(other[3]),
+        }
+        told = _(
+            "%(person)s could have had it, with %(received)s received of %(entitled)s entitled to, but "
+            "another was first, with %(its_received)s of %(its_entitled)s: %(sentence)s"
+        )
+        return told % {**values, **numbers}
+
     def name(self, holder_id: str | None) -> str:
         """Return the name of a person or team."""
         return holder_name(self.company, holder_id, self.language)
@@ -60,9 +101,9 @@ class Teller:
         held = _(", ").join(self.condition(one) for one in reason.conditions)
         return _("Rule “%(rule)s” matched: %(conditions)s") % {"rule": reason.rule_id, "conditions": held}
 
-    def _outcome(self, reason: Reason, holder_id: str, received: int | None) -> str:
+    def _outcome(self, reason: Reason, holder_id: str) -> str:
         _ = self.gettext
-        values = {"person": self.name(holder_id), "team": self.name(reason.team_id), "received": received}
+        values = {"person": self.name(holder_id), "team": self.name(reason.team_id)}
         said = {
             "sticky_owner": _("%(person)s has this customer already"),
             "default_queue": _("No rule matched; it went to the default queue"),
@@ -75,12 +116,14 @@ class Teller:
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:
-            case "weighted_turn" if reason.rule_id is None:
-                return _("taken out of the waiting queue of %(team)s; ") % values + self._turn(
-                    reason, holder_id, values
-                )
-            case "weighted_turn":
-                return self._turn(reason, holder_id, values)
+            case "sticky_owner" if reason.stand_in is not None:
+                values["stand_in"] = self.name(reason.stand_in)
+                return _("%(person)s has this customer already and is away; %(stand_in)s stands in") % values
+            case "weighted_turn" | "least_loaded" | "least_recent" | "best_match" | "fixed":
+                chosen = self._chosen(reason, holder_id, values)
+                if reason.rule_id is not None:
+                    return chosen
+                return _("taken out of the waiting queue of %(team)s; ") % values + chosen
             case "waiting":
                 nobody = _("nobody of %(team)s can take it now, so it waits") % values
                 if not reason.passed_over:
@@ -88,19 +131,23 @@ class Teller:
                 return _("%(nobody)s (%(who)s)") % {"nobody": nobody, "who": self.passed_over(reason)}
         return said[reason.code] % values
 
-    def _turn(self, reason: Reason, person_id: str, values: Mapping[str, object]) -> str:
+    def _chosen(self, reason: Reason, person_id: str, values: Mapping[str, object]) -> str:
         _ = self.gettext
-        share = next(
-            (
-                member.share
-                for member in self.company.members
-                if member.unit_id == reason.team_id and member.person_id == person_id and member.to_us is None
-            ),
-            None,
-        )
-        if values["received"] is None or share is None:
-            return _("it was %(person)s's turn") % values
-        return _("it was %(person)s's turn (%(received)s so far that day, share %(share)s)") % {
-            **values,
-            "share": share,
+        told = {
+            "least_loaded": _("%(person)s had the fewest open customers"),
+            "least_recent": _("%(person)s had waited longest"),
+            "best_match": _("%(person)s knows best what it is about"),
+            "fixed": _("the rule names %(person)s"),
         }
+        if reason.code in told:
+            return told[reason.code] % values
+        stood = next((one for one in reason.standing if one[0] == person_id), None)
+        if stood is None:
+            return _("it was %(person)s's turn") % values
+        numbers = {**values, "received": stood[2] + 1, "share": stood[1]}
+        return _("it was %(person)s's turn (%(received)s so far that month, share %(share)s)") % numbers
+
+
+def leads(parts: int) -> str:
+    """Return parts of leads (`schemas.shares`) as a number of leads, such as `3.25`."""
+    return f"{parts / LEAD:.2f}".rstrip("0").rstrip(".")

@@ -99,7 +99,15 @@ PASSED_OVER = {
     "away": N_("away"),
     "off_shift": N_("off shift"),
     "no_share": N_("share 0"),
-    "full": N_("at capacity"),
+    "opening": N_("only just begun"),
+    "closing": N_("about to stop"),
+    "lacks_language": N_("not in that language"),
+    "other_line": N_("other product line"),
+    "other_territory": N_("other territory"),
+    "at_cap": N_("at capacity"),
+    "at_day_cap": N_("at capacity for today"),
+    "lacks_skill": N_("others know it better"),
+    "not_named": N_("not the one named"),
     "returned_it": N_("returned it before"),
 }
 
@@ -113,6 +121,10 @@ PURPOSES = {
 DECISIONS = {
     "sticky_owner": N_("Stays with the owner"),
     "weighted_turn": N_("Given by turn"),
+    "least_loaded": N_("Given to the least loaded"),
+    "least_recent": N_("Given to whoever waited longest"),
+    "best_match": N_("Given to the best match"),
+    "fixed": N_("Given to whom the rule names"),
     "waiting": N_("Into the waiting queue"),
     "default_queue": N_("Into the default queue"),
     "claimed": N_("Taken"),

@@ -18,6 +18,7 @@ from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_people import people
+from leadflow.cli_routing import away, back, fairness, why_not
 from leadflow.cli_rules import rules
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
@@ -47,6 +48,10 @@ app.add_typer(rules, name="rules")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)
+app.command()(fairness)
+app.command("why-not")(why_not)
+app.command()(away)
+app.command()(back)
 
 
 @app.command()

@@ -63,14 +63,7 @@ def _lines(view: View, step: Step) -> Iterator[str]:
             yield f"{row['customer_id']} · {row['contact_id']}"
             yield from (_evidence(view, one) for one in row["evidence"])
         case "decided":
-            yield f"{view.word('DECISIONS', row['code'])} → {view.name(row['holder_id'])} · {row['decision_id']}"
-            yield view.teller.sentence(view.reason(row), row["holder_id"])
-            if act := row["act"]:
-                yield f"– {view.name(act['actor'])}: {act['verb']}" + (
-                    f" · {act['reason']}" if act["reason"] else ""
-                )
-            for person_id, why in view.reason(row).passed_over:
-                yield f"– {view.name(person_id)}: {view.word('PASSED_OVER', why)}"
+            yield from _decided(view, row)
         case "task":
             yield f"{view.word('ORIGINS', row['origin'])} · {view.word('TASK_STATES', row['state'])} · {row['task_id']}"
             yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
@@ -85,6 +78,17 @@ def _lines(view: View, step: Step) -> Iterator[str]:
             )
         case _:
             yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
+
+
+def _decided(view: View, row: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{view.word('DECISIONS', row['code'])} → {view.name(row['holder_id'])} · {row['decision_id']}"
+    yield view.teller.sentence(view.reason(row), row["holder_id"])
+    if act := row["act"]:
+        yield f"– {view.name(act['actor'])}: {act['verb']}" + (f" · {act['reason']}" if act["reason"] else "")
+    for one in view.standings(row):
+        yield f"{'→' if one.chosen else '–'} {view.name(one.person_id)}: {view.standing(one)}"
+    for person_id, why in view.reason(row).passed_over:
+        yield f"– {view.name(person_id)}: {view.word('PASSED_OVER', why)}"
 
 
 def _read(view: View, row: Mapping[str, Any]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
+from sales.away import come_back, go_away
 from sales.book_files import BookText
 from sales.diff import diff
 from schemas.capture import KEPT_FILE, Capture, capture_of
@@ -218,6 +219,17 @@ def do_use_model(engine: Engine, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "use_model", plan)
 
 
+def do_away(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Note that somebody is away for a time."""
+    plan = go_away(int(payload["from_us"]), int(payload["to_us"]), payload.get("stand_in"))
+    return _act(engine, payload, "away", plan)
+
+
+def do_back(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Note that somebody is back."""
+    return _act(engine, payload, "back", come_back())
+
+
 def do_look_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Look over everything for identifiers that sit on too many people."""
     files = engine.files
@@ -264,6 +276,8 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "unmerge": do_unmerge,
     "review": do_answer,
     "look_over": do_look_over,
+    "away": do_away,
+    "back": do_back,
     "use_model": do_use_model,
     "ask_taken": do_ask_taken,
     "publish_book": do_publish_book,

@@ -1,7 +1,7 @@
 """The rule book: decision tables (schemas.decision_table) with hit policy FIRST, of which one may send on to another.
 
 Columns that begin with `then_` are what follows: `then_team` (a unit id), `then_respond_within` (minutes of working
-time), `then_strategy` (how the team shares out), `then_table` (another table of the book goes on from here). `rule` names
+time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here). `rule` names
 the row, `note` is for people. Any other column is a condition on that fact.
 
 A row that sends on says with its other results what holds where the other table leaves them open: what a later table
@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
+from router.strategies import StrategyError, strategy_named
 from schemas.company import book_version
 from schemas.decision_table import Row, Shape, TableError, Wrong, try_rows
 from schemas.facts import SCORED_FACTS
@@ -145,12 +146,11 @@ def _continued(earlier: Rule, rule: Rule) -> Rule:
 def read_book(
     text: str,
     teams: Collection[str] | None = None,
-    strategies: Collection[str] | None = None,
     more: Mapping[str, str] | None = None,
 ) -> Book:
     """Read a rule book from the CSV of its first table and of `more`, by name.
 
-    Raises TableError with everything that is wrong; with `teams` and `strategies`, also for one that does not exist.
+    Raises TableError with everything that is wrong; with `teams`, also for one that does not exist.
     """
     texts = {MAIN: text, **(more or {})}
     wrong: list[Wrong] = []
@@ -160,7 +160,7 @@ def read_book(
         wrong += (one.within(name) for one in bad)
         rules = []
         for row in rows:
-            wrong += (one.within(name) for one in _wrong(row, teams, strategies, texts))
+            wrong += (one.within(name) for one in _wrong(row, teams, texts))
             rules.append(_rule(row, name))
         tables[name] = tuple(rules)
     wrong += _circles(tables)
@@ -182,17 +182,18 @@ def _rule(row: Row, table: str) -> Rule:
     )
 
 
-def _wrong(
-    row: Row, teams: Collection[str] | None, strategies: Collection[str] | None, tables: Collection[str]
-) -> Iterator[Wrong]:
+def _wrong(row: Row, teams: Collection[str] | None, tables: Collection[str]) -> Iterator[Wrong]:
     cells = row.cells
     team, minutes = cells.get("then_team", ""), cells.get("then_respond_within", "")
-    strategy, goes_on = cells.get("then_strategy", ""), cells.get("then_table", "")
+    goes_on = cells.get("then_table", "")
+    try:
+        strategy_named(cells.get("then_strategy") or None)
+    except StrategyError as error:
+        yield row.wrong("then_strategy", str(error), error.zh)
     if not team and not goes_on:
         yield row.wrong("then_team", *_TEAM_MISSING)
     for column, value, known, what in (
         ("then_team", team, teams, ("team", "小组")),
-        ("then_strategy", strategy, strategies, ("strategy", "分配方式")),
         ("then_table", goes_on, [one for one in tables if one], ("table", "规则表")),
     ):
         if value and known is not None and value not in known:

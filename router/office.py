@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from router.book import Book, read_book
-from router.strategy import Representative
+from router.eligible import (
+    CAP_LOOK_US,
+    NO_LOADS,
+    NO_NEEDS,
+    Loads,
+    Needs,
+    at_the_edge,
+    full,
+    ready,
+    unfit,
+)
 from schemas.base import Language
 from schemas.company import Absence, Company, Member, Person
-from worktime import Calendar, Due, add_working, is_working, next_working, parse_calendar, unannounced_year
+from worktime import Calendar, Due, add_working, is_working, parse_calendar, unannounced_year
 
 ALWAYS = "always"
 """The calendar of whoever has none: every hour of every day."""
@@ -25,19 +35,31 @@ class Office:
     places: dict[str, str]
     absences: dict[str, tuple[Absence, ...]]
 
-    def could_take(self, team_id: str, at_us: int) -> tuple[list[Representative], list[tuple[str, str]]]:
-        """Return who of a team can take a lead now, and (person, why not) for the others."""
+    def could_take(
+        self, team_id: str, at_us: int, needs: Needs = NO_NEEDS, loads: Loads = NO_LOADS
+    ) -> tuple[list[Member], list[tuple[str, str]]]:
+        """Return who of a team can take a lead with these needs now, and (person, why not) for the others."""
         able, passed_over = [], []
         for member in self.members.get(team_id, ()):
             if not member.from_us <= at_us < (member.to_us if member.to_us is not None else at_us + 1):
                 continue
             if member.share == 0:
                 passed_over.append((member.person_id, "no_share"))
-            elif why := self.why_not(member.person_id, at_us):
+            elif why := self._why_not_this(member.person_id, at_us, needs, loads):
                 passed_over.append((member.person_id, why))
             else:
-                able.append(Representative(member.person_id, member.share))
+                able.append(member)
         return able, passed_over
+
+    def _why_not_this(self, person_id: str, at_us: int, needs: Needs, loads: Loads) -> str | None:
+        if why := self.why_not(person_id, at_us):
+            return why
+        person = self.company.people[person_id]
+        if person.opening_minutes or person.closing_minutes:
+            edge = at_the_edge(person, self.calendar_of(person), at_us)
+            if edge is not None:
+                return edge
+        return unfit(person, needs) or full(person, loads)
 
     def why_not(self, person_id: str, at_us: int) -> str | None:
         """Return `left`, `away` or `off_shift`, or None if the person can take something now."""
@@ -48,15 +70,37 @@ class Office:
             return "away"
         return None if is_working(self.calendar_of(person), at_us) else "off_shift"
 
+    def stand_in(self, person_id: str, at_us: int) -> str | None:
+        """Return who looks after somebody's customers at a moment: while they are away, who was named and is here."""
+        for away in self.absences.get(person_id, ()):
+            named = away.stand_in_id
+            if (
+                away.from_us <= at_us < away.to_us
+                and named
+                and self.why_not(named, at_us) in (None, "off_shift")
+            ):
+                return named
+        return None
+
     def works_here(self, person_id: str) -> bool:
         """Tell whether the person is still with the company, at work or not."""
         person = self.company.people.get(person_id)
         return person is not None and person.state == "active"
 
-    def opens(self, team_id: str, at_us: int) -> int | None:
-        """Return the next moment at which somebody of the team can take something; None if nobody ever will.
+    def opens(
+        self,
+        team_id: str,
+        at_us: int,
+        needs: Needs = NO_NEEDS,
+        loads: Loads = NO_LOADS,
+        *,
+        only: str | None = None,
+        tomorrow_us: int | None = None,
+    ) -> int | None:
+        """Return the next moment at which somebody of the team may take such a lead; None if nobody ever will.
 
-        Looks past an absence, not through it: asked again when that moment comes.
+        `only` is the one person who is meant, `tomorrow_us` when caps of a day begin anew. Looks past an absence, not
+        through it: asked again when that moment comes.
         """
         moments = []
         for member in self.members.get(team_id, ()):
@@ -65,12 +109,19 @@ class Office:
                 continue
             if member.to_us is not None and member.to_us <= at_us:
                 continue
+            if unfit(person, needs) or (only is not None and only != person.person_id):
+                continue
             start = max(at_us, member.from_us)
+            match full(person, loads):
+                case "at_cap":
+                    start = max(start, at_us + CAP_LOOK_US)
+                case "at_day_cap":
+                    start = max(start, tomorrow_us or at_us + CAP_LOOK_US)
             for away in sorted(self.absences.get(member.person_id, ()), key=lambda one: one.from_us):
                 if away.from_us <= start < away.to_us:
                     start = away.to_us
-            if (moment := next_working(self.calendar_of(person), start)) is not None:
-                moments.append(moment)
+            if (moment := ready(person, self.calendar_of(person), start)) is not None:
+                moments.append(moment if moment > at_us else at_us + CAP_LOOK_US)
         return min(moments, default=None)
 
     def due(self, holder_id: str, at_us: int, minutes: int) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any, Literal
 
 from router.book import Found
+from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs, matches, needs_of
 from router.office import Office
-from router.strategy import weighted_turn
+from router.strategies import Candidate, Strategy, StrategyName, strategy_named
+from schemas.company import Member
 from schemas.facts import facts_of, is_missed
 from schemas.lead import Lead
 from schemas.resolved import ResolvedLead
@@ -26,6 +29,29 @@ class Holder:
     holder_id: str
 
 
+Code = Literal["waiting"] | StrategyName
+"""How a rule was followed, see `schemas.work.Reason`."""
+
+Total = tuple[int, int, int]
+"""What a person received, is entitled to (`schemas.shares`), and when they got the last one (µs)."""
+
+NOTHING_YET: Total = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a decision on one lead goes by, besides rule and company."""
+
+    at_us: int
+    decision_id: str
+    """Seeds ties."""
+    grade: str
+    totals: Mapping[str, Total]
+    """Of the team's leads of this grade, by person, in this period."""
+    needs: Needs = NO_NEEDS
+    loads: Loads = NO_LOADS
+
+
 @dataclass(frozen=True, slots=True)
 class Routing:
     """Where a lead goes and why; `counts_for` is the team in whose ledger it counts, None if in none."""
@@ -36,82 +62,135 @@ class Routing:
     counts_for: str | None
 
 
-def stays(resolved: ResolvedLead, holder: Holder, office: Office) -> Routing | None:
-    """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others."""
+def stays(resolved: ResolvedLead, holder: Holder, office: Office, at_us: int) -> Routing | None:
+    """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others.
+
+    While they are away, what is to be done is their stand-in's; the customer stays theirs.
+    """
     minutes = office.company.first_response_minutes
     if resolved.lead.purpose == "probe":
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
     if holder.kind == "person" and office.works_here(holder.holder_id):
-        return Routing(holder, Reason(code="sticky_owner"), minutes, None)
+        reason = Reason(code="sticky_owner", stand_in=office.stand_in(holder.holder_id, at_us))
+        return Routing(holder, reason, minutes, None)
     return None
 
 
-def rule_for(resolved: ResolvedLead, office: Office) -> Found | None:
-    """Return the first rule that a lead fulfils, and the conditions that held: it says which team."""
-    return office.book.first(facts_of(resolved, office.company))
+def rule_for(resolved: ResolvedLead, office: Office) -> tuple[Found, Needs] | None:
+    """Return the first rule that a lead fulfils, with the conditions that held, and what the lead needs; None for none.
 
-
-def route(
-    found: Found | None,
-    office: Office,
-    received: Mapping[str, Mapping[str, int]],
-    at: tuple[int, str],
-) -> Routing:
-    """Decide on the holder of a lead that does not stay with one, by the rule that was found for it.
-
-    `received` is what each person of a team got in this period, `at` the moment (µs) and the id of this
-    decision, which seeds ties.
+    The rule says which team.
     """
-    at_us, decision_id = at
+    facts = facts_of(resolved, office.company)
+    found = office.book.first(facts)
+    return None if found is None else (found, needs_of(facts))
+
+
+def route(found: Found | None, office: Office, case: Case) -> Routing:
+    """Decide on the holder of a lead that does not stay with one, by the rule that was found for it."""
     minutes = office.company.first_response_minutes
     if found is None:
         reason = Reason(code="default_queue", book_version=office.book.version)
         return Routing(Holder("queue", office.company.default_queue), reason, minutes, None)
     rule, conditions = found
     minutes = rule.respond_within_minutes if rule.respond_within_minutes is not None else minutes
-    able, passed_over = office.could_take(rule.team, at_us)
-    reason = Reason(
-        code="weighted_turn" if able else "waiting",
-        book_version=office.book.version,
-        rule_id=rule.rule_id,
-        conditions=conditions,
-        team_id=rule.team,
-        eligible=tuple(rep.person_id for rep in able),
-        passed_over=tuple(passed_over),
-    )
-    if not able:
-        return Routing(Holder("queue", rule.team), reason, minutes, None)
-    chosen = weighted_turn(able, received.get(rule.team, {}), tie_of(decision_id))
-    return Routing(Holder("person", chosen.person_id), reason, minutes, rule.team)
+    strategy = strategy_named(rule.strategy)
+    team, passed_over = _eligible(rule.team, office, case, strategy)
+    ruled = {"book_version": office.book.version, "rule_id": rule.rule_id, "conditions": conditions}
+    reason, chosen = _chosen((rule.team, rule.strategy, strategy), team, passed_over, case, ruled)
+    holder = Holder("queue", rule.team) if chosen is None else Holder("person", chosen.person_id)
+    return Routing(holder, reason, minutes, None if chosen is None else rule.team)
 
 
 def drain(
-    team_id: str,
-    office: Office,
-    received: Mapping[str, int],
-    at: tuple[int, str],
-    returned_by: str | None = None,
+    team_id: str, office: Office, case: Case, strategy: str | None = None, returned_by: str | None = None
 ) -> Routing | None:
     """Decide who takes one customer out of a team's waiting queue; None while nobody can.
 
     Whoever returned the customer is passed over while somebody else is there: it would come back at once.
     """
-    at_us, decision_id = at
-    able, passed_over = office.could_take(team_id, at_us)
-    if not able:
+    way = strategy_named(strategy)
+    team, passed_over = _eligible(team_id, office, case, way)
+    if not team:
         return None
-    others = [one for one in able if one.person_id != returned_by]
-    if others and len(others) < len(able) and returned_by is not None:
-        able, passed_over = others, [*passed_over, (returned_by, "returned_it")]
-    reason = Reason(
-        code="weighted_turn",
-        book_version=office.book.version,
-        team_id=team_id,
-        eligible=tuple(rep.person_id for rep in able),
-        passed_over=tuple(passed_over),
+    others = [one for one in team if one.person_id != returned_by]
+    if others and len(others) < len(team) and returned_by is not None:
+        team, passed_over = others, [*passed_over, (returned_by, "returned_it")]
+    ruled = {"book_version": office.book.version}
+    reason, chosen = _chosen((team_id, strategy, way), team, passed_over, case, ruled)
+    assert chosen is not None
+    minutes = office.company.first_response_minutes
+    return Routing(Holder("person", chosen.person_id), reason, minutes, team_id)
+
+
+def named_person(strategy: Strategy, team_id: str, office: Office) -> str | None:
+    """Return whom a strategy names, if they can still get something of the team; else it is anybody's."""
+    person_id = strategy.person_id
+    here = person_id is not None and office.works_here(person_id)
+    return (
+        person_id
+        if here and any(one.person_id == person_id for one in office.members.get(team_id, ()))
+        else None
     )
-    chosen = weighted_turn(able, received, tie_of(decision_id))
-    return Routing(Holder("person", chosen.person_id), reason, office.company.first_response_minutes, team_id)
+
+
+def _eligible(
+    team_id: str, office: Office, case: Case, strategy: Strategy
+) -> tuple[list[Candidate], list[tuple[str, str]]]:
+    """Return who can have a lead, with the numbers that strategies go by, and why the others cannot."""
+    able, passed_over = office.could_take(team_id, case.at_us, case.needs, case.loads)
+    team = [_candidate(member, office, case, strategy) for member in able]
+    if (named := named_person(strategy, team_id, office)) is not None:
+        passed_over += [(one.person_id, "not_named") for one in team if one.person_id != named]
+        team = [one for one in team if one.person_id == named]
+    if strategy.by_match and team:
+        best = max(one.matches for one in team)
+        passed_over += [(one.person_id, "lacks_skill") for one in team if one.matches < best]
+        team = [one for one in team if one.matches == best]
+    return team, passed_over
+
+
+def _candidate(member: Member, office: Office, case: Case, strategy: Strategy) -> Candidate:
+    person_id = member.person_id
+    received, entitled, last_us = case.totals.get(person_id, NOTHING_YET)
+    return Candidate(
+        person_id,
+        member.share,
+        received,
+        entitled,
+        case.loads.open.get(person_id, 0),
+        last_us,
+        matches(office.company.people[person_id], case.needs) if strategy.by_match else 0,
+    )
+
+
+def _chosen(
+    by: tuple[str, str | None, Strategy],
+    team: list[Candidate],
+    passed_over: list[tuple[str, str]],
+    case: Case,
+    ruled: Mapping[str, Any],
+) -> tuple[Reason, Candidate | None]:
+    team_id, named, strategy = by
+    number = strategy.number
+    reason = Reason(
+        code=_code(strategy, team),
+        team_id=team_id,
+        eligible=tuple([one.person_id for one in team]),
+        passed_over=tuple(passed_over),
+        strategy=named,
+        grade=case.grade,
+        standing=tuple([(one.person_id, one.share, one.received, one.entitled, number(one)) for one in team]),
+        **ruled,
+    )
+    return reason, strategy.pick(team, tie_of(case.decision_id)) if team else None
+
+
+def _code(strategy: Strategy, team: list[Candidate]) -> Code:
+    if not team:
+        return "waiting"
+    somebody_else = strategy.person_id is not None and team[0].person_id != strategy.person_id
+    return "weighted_turn" if somebody_else else strategy.code
 
 
 def has_talked(lead: Lead) -> bool:

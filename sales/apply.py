@@ -11,9 +11,7 @@ from sales.book_files import BookText, book_of
 from sales.diff import Change, diff
 from sales.problems import Problem
 from schemas.company import Company, Member
-from schemas.events import event_of
-from schemas.ids import body_digest
-from schemas.work import Reason, Reroute
+from schemas.work import Reason
 from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.company import (
@@ -24,9 +22,10 @@ from store.company import (
     load_company,
     replace_company,
 )
-from store.effects import Effect, Emit
+from store.effects import Effect
 from store.locks import lock_company
 from store.moves import Move, give, held_by
+from store.waiting import decide_again, waiting_teams
 
 
 def apply(connection: Connection, new: Company, now_us: int, act_id: str | None = None) -> list[Change]:
@@ -89,8 +88,8 @@ def _put(made: Callable[[Connection, Company], Company], judge: Judge | None) ->
         apply(connection, new, now_us, command.act_id)
         after = load_company(connection, company_version(connection))
         effects, teams = _handed_over(connection, (before, after), command, now_us)
-        again = sorted({*teams, *_waiting_teams(connection)})
-        return [*effects, *(_decide_again(team_id, command, now_us) for team_id in again)]
+        again = sorted({*teams, *waiting_teams(connection)})
+        return [*effects, *(decide_again(team_id, "book_published", command, now_us) for team_id in again)]
 
     return plan
 
@@ -145,34 +144,6 @@ def _team_of(before: Company, after: Company, person_id: str, now_us: int) -> st
         return after.default_queue
     last = max(teams, key=lambda one: (one.to_us is None, one.to_us or 0, one.from_us, one.unit_id))
     return last.unit_id
-
-
-def _waiting_teams(connection: Connection) -> list[str]:
-    holding, unit = tables.holding, tables.unit
-    waiting = (
-        select(holding.c.holder_id)
-        .join(unit, unit.c.unit_id == holding.c.holder_id)
-        .where(holding.c.holder_kind == "queue", holding.c.to_us.is_(None))
-        .distinct()
-        .order_by(holding.c.holder_id)
-    )
-    return list(connection.execute(waiting).scalars())
-
-
-def _decide_again(team_id: str, command: Command, now_us: int) -> Emit:
-    """Ask route to look at a waiting queue at once: somebody may have joined, or be back from leave."""
-    event = event_of(
-        Reroute(why="book_published", team_id=team_id, act_id=command.act_id),
-        source="/acts/publish",
-        subject=team_id,
-        key=team_id,
-        time_us=now_us,
-        trace_id=body_digest(f"{command.act_id} {team_id}".encode()),
-        purpose="real",
-        key_id=None,
-        cause=command.act_id,
-    )
-    return Emit("reroute", event)
 
 
 def merged(old: Company, new: Company, now_us: int) -> Company:

@@ -141,6 +141,13 @@ def _people(company: Company) -> Iterator[Problem]:
             yield _unknown(PEOPLE.file, key, "calendar", person.calendar_id, (company.calendars, _CALENDAR))
         if person.state == "left":
             continue
+        for column, codes_of, known, what in (
+            ("lines", person.lines, company.lines, ("product line", "产品线")),
+            ("territories", person.territories, company.territories, ("territory", "片区")),
+        ):
+            for code in codes_of:
+                if code not in known:
+                    yield _unknown(PEOPLE.file, key, column, code, (known, what))
         if person.desk_code and (first := codes.setdefault(person.desk_code, key)) != key:
             yield problem(
                 "desk_code_twice",

@@ -40,6 +40,9 @@ LANGUAGE = one_of(
         "english": "en",
     }
 )
+LANGUAGES = Kind(
+    lambda text, zone: tuple(LANGUAGE.read(one, zone) for one in LIST.read(text, zone)), LIST.write
+)
 STATE = one_of(
     {"active": "active", "left": "left", "在职": "active", "离职": "left", "已离职": "left", "在岗": "active"}
 )
@@ -86,6 +89,14 @@ PERSON_COLUMNS = (
     Column("language", "language", LANGUAGE, names=("语言",)),
     Column("calendar", "calendar_id", CODE, names=("工作日历", "日历", "班次", "calendar_id", "shift")),
     Column("state", "state", STATE, names=("状态", "在职状态", "status")),
+    Column("skills", "skills", LIST, names=("技能", "擅长")),
+    Column("languages", "languages", LANGUAGES, names=("接待语言", "spoken")),
+    Column("lines", "lines", LIST, names=("产品线", "product lines")),
+    Column("territories", "territories", LIST, names=("片区", "大区")),
+    Column("open_cap", "open_cap", WHOLE, names=("在跟上限", "open cap")),
+    Column("day_cap", "day_cap", WHOLE, names=("每日上限", "day cap")),
+    Column("opening_minutes", "opening_minutes", WHOLE, names=("上班缓冲分钟",)),
+    Column("closing_minutes", "closing_minutes", WHOLE, names=("下班前停派分钟",)),
 )
 
 UNITS = _table(

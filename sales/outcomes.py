@@ -16,6 +16,8 @@ from schemas.work import Task, TaskOrigin
 from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
+from store.ledger import credited
+from store.waiting import freed
 
 Due = Callable[[str, int, int], int]
 """When so many minutes of a holder's working time have passed: (holder id, from µs, minutes) → µs."""
@@ -23,6 +25,9 @@ Due = Callable[[str, int, int], int]
 NEXT_STEP_MINUTES = 480
 """An interested customer for whom no date was said is taken up again after one working day: long enough to
 send a quotation, too short to be forgotten."""
+
+_INVALID: frozenset[OutcomeCode] = frozenset({"not_a_lead", "wrong_number"})
+"""Outcomes by which a lead turns out to be none: who received it is credited."""
 
 _REASONS: dict[OutcomeCode, ChoiceList] = {"no_need": "no_need", "not_a_lead": "not_a_lead"}
 """Outcomes that want a reason, and the company's list of them."""
@@ -94,13 +99,20 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
         ]
+        if said.code in _INVALID and task["lead_id"] is not None:
+            at = (now_us, company.zone)
+            effects += credited(
+                connection, (task["customer_id"], task["lead_id"]), "invalid", at, command.act_id
+            )
         if step is not None:
             at_us = step.at_us
+            task["holder_id"] = _next_holder(connection, company, task, now_us)
             if at_us is None:
                 at_us = due(task["holder_id"], now_us, step.minutes or 0)
             return effects + _followed(connection, command, task, (step, at_us), now_us)
         if not _has_more(connection, task):
             effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
+            effects += freed(connection, task["holder_id"], command, now_us)
         return effects
 
     return plan
@@ -110,6 +122,21 @@ def reasons_for(company: Company) -> list[tuple[OutcomeCode, list[Choice]]]:
     """Return the outcomes that want a reason, each with the company's choices."""
     lists = [(code, list(company.choices_of(which))) for code, which in _REASONS.items()]
     return [(code, choices) for code, choices in lists if choices]
+
+
+def _next_holder(connection: Connection, company: Company, task: dict[str, Any], now_us: int) -> str:
+    """Return whose the next step is: a stand-in's only as long as the owner is away."""
+    holding = tables.holding
+    owner = connection.execute(
+        select(holding.c.holder_id).where(
+            holding.c.customer_id == task["customer_id"],
+            holding.c.role == "owner",
+            holding.c.holder_kind == "person",
+            holding.c.to_us.is_(None),
+        )
+    ).scalar_one_or_none()
+    away = any(one.person_id == owner and one.from_us <= now_us < one.to_us for one in company.absences)
+    return str(task["holder_id"] if owner is None or away else owner)
 
 
 def _check_reason(said: Said, company: Company) -> None:

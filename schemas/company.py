@@ -54,6 +54,23 @@ class Person(Frozen):
     language: Language = "zh"
     calendar_id: str | None = None
     state: Literal["active", "left"] = "active"
+    skills: tuple[str, ...] = Field(
+        (), description="What they know best: codes of products, lines, industries, campaigns, or places"
+    )
+    languages: tuple[Language, ...] = Field((), description="They talk with customers in; empty: any")
+    lines: tuple[str, ...] = Field((), description="Product lines they sell; empty: all")
+    territories: tuple[str, ...] = Field((), description="Territories they work in; empty: all")
+    open_cap: int | None = Field(None, ge=0, description="Open customers from which on they get none by rule")
+    day_cap: int | None = Field(
+        None, ge=0, description="Leads in one day from which on they get none by rule"
+    )
+    opening_minutes: int = Field(0, ge=0, description="Nothing new so long after their work begins")
+    closing_minutes: int = Field(0, ge=0, description="Nothing new so long before their work ends")
+
+    @property
+    def is_capped(self) -> bool:
+        """Tell whether there is a number from which on they get none by rule."""
+        return self.open_cap is not None or self.day_cap is not None
 
 
 class Member(Frozen):

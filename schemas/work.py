@@ -29,6 +29,10 @@ class Reason(Frozen):
     code: Literal[
         "sticky_owner",
         "weighted_turn",
+        "least_loaded",
+        "least_recent",
+        "best_match",
+        "fixed",
         "waiting",
         "default_queue",
         "claimed",
@@ -45,6 +49,14 @@ class Reason(Frozen):
     team_id: str | None = None
     eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
     passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
+    stand_in: str | None = Field(None, description="Who does what is to be done while the owner is away")
+    strategy: str | None = Field(None, description="What the rule says about how to choose; None: by turn")
+    grade: str | None = Field(None, description="Of the lead: each grade is shared out by itself")
+    standing: tuple[tuple[str, int, int, int, int], ...] = Field(
+        (),
+        description="Of each who could have had it, before this: person, share, received, entitled (in "
+        "parts of a lead, see schemas.shares), and the number that the strategy goes by",
+    )
 
 
 class Assignment(Frozen):
@@ -83,6 +95,9 @@ class Reroute(Frozen):
     customer_id: str | None = None
     team_id: str | None = None
     act_id: str | None = None
+    after: tuple[Micros, str] | None = Field(
+        None, description="Go on behind this place of the queue: since when, and which customer"
+    )
 
 
 class Replay(Frozen):

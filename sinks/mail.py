@@ -268,6 +268,10 @@ _WHY: dict[Language, dict[str, str]] = {
     "zh": {
         "sticky_owner": "客户已有负责人",
         "weighted_turn": "按顺序轮到",
+        "least_loaded": "在跟客户最少",
+        "least_recent": "等待最久",
+        "best_match": "最熟悉该业务",
+        "fixed": "规则指定",
         "waiting": "暂无人可接，进入待分配",
         "default_queue": "无规则匹配，进入默认队列",
         "claimed": "已接单",
@@ -280,6 +284,10 @@ _WHY: dict[Language, dict[str, str]] = {
     "en": {
         "sticky_owner": "the customer has this owner already",
         "weighted_turn": "given by turn",
+        "least_loaded": "fewest open customers",
+        "least_recent": "waited longest",
+        "best_match": "knows it best",
+        "fixed": "named by the rule",
         "waiting": "nobody can take it now, so it waits",
         "default_queue": "no rule takes it, so it is in the default queue",
         "claimed": "taken",

@@ -7,9 +7,7 @@ at every instant and the story shows who did what. Done through `store.acts.perf
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import Connection, or_, select
@@ -17,7 +15,8 @@ from sqlalchemy import Connection, or_, select
 from schemas.work import Reason
 from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
-from store.effects import Count, Effect, Insert
+from store.effects import Effect, Insert
+from store.ledger import grade_of, period_of, taken
 from store.locks import share_company
 from store.moves import Move, give, held_customer
 
@@ -33,8 +32,8 @@ def take() -> Plan:
     """Return the plan by which the actor takes the customer of a waiting task (the command's scope).
 
     Refused: not an active person, not of the queue's team (its manager may; the default queue is open to
-    all), a task that has ended, a customer that somebody has already. Counts in the team's ledger like a
-    customer given by turn.
+    all), a task that has ended, a customer that somebody has already. Counts in the team's ledger as received, and
+    as entitled to: nobody else was there for it.
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -74,6 +73,7 @@ class _Case:
     """The open task an act is about, and the customer behind it, locked for this transaction."""
 
     def __init__(self, connection: Connection, command: Command, now_us: int) -> None:
+        self.connection = connection
         share_company(connection)  # who works here, and in which team, stays so until this is done
         row = open_task(connection, command.scope_id)
         held = held_customer(connection, row["customer_id"])
@@ -88,17 +88,9 @@ class _Case:
 
 
 def _counted(case: _Case, person_id: str) -> list[Effect]:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=case.at_us)
-    period = moment.astimezone(ZoneInfo(case.zone)).date().isoformat()
-    row = {
-        "decision_id": case.move.decision_id,
-        "person_id": person_id,
-        "kind": "received",
-        "team_id": case.held.holder_id,
-        "period": period,
-        "delta": 1,
-    }
-    return [Insert("ledger", row), Count(case.held.holder_id, period, person_id, 1)]
+    grade = grade_of(case.connection, case.move.lead_id)
+    where = (case.held.holder_id, period_of(case.at_us, case.zone), grade)
+    return taken(case.move.decision_id, person_id, where, case.at_us)
 
 
 def _check_may_take(connection: Connection, person_id: str, queue_id: str, at_us: int) -> None:

@@ -106,7 +106,7 @@ def load_company(connection: Connection, version: int) -> Company:
         version=version,
         **{key: value for key, value in settings.items() if key in SETTINGS},
         units={row["unit_id"]: Unit(**row) for row in rows("unit")},
-        people={row["person_id"]: Person(**row) for row in rows("person")},
+        people={row["person_id"]: _person(row) for row in rows("person")},
         members=tuple(Member(**row) for row in rows("member")),
         absences=tuple(Absence(**row) for row in rows("absence")),
         lines={row["line_id"]: ProductLine(**_with_aliases(row)) for row in rows("product_line")},
@@ -203,7 +203,7 @@ def rows_of(company: Company) -> Rows:
     return {
         "setting": [{"key": key, "value_json": _json(settings[key])} for key in SETTINGS],
         "unit": [unit.model_dump() for unit in company.units.values()],
-        "person": [person.model_dump() for person in company.people.values()],
+        "person": [_person_row(person) for person in company.people.values()],
         "member": [member.model_dump() for member in company.members],
         "absence": [absence.model_dump() for absence in company.absences],
         "product_line": [_without_aliases(line.model_dump()) for line in company.lines.values()],
@@ -301,6 +301,19 @@ def _choice_rows(choices: Iterable[Choice]) -> Iterable[dict[str, Any]]:
 def _choice(row: dict[str, Any]) -> Choice:
     kept = {key: row[key] for key in ("list", "code", "name_zh", "name_en")}
     return Choice(**kept, retry_minutes=tuple(orjson.loads(row["retry_json"])))
+
+
+_LISTS = ("skills", "languages", "lines", "territories")
+
+
+def _person(row: dict[str, Any]) -> Person:
+    lists = {name: tuple(orjson.loads(row.pop(f"{name}_json"))) for name in _LISTS}
+    return Person(**row, **lists)
+
+
+def _person_row(person: Person) -> dict[str, Any]:
+    row = person.model_dump()
+    return {**row, **{f"{name}_json": _json(row.pop(name)) for name in _LISTS}}
 
 
 def _with_aliases(row: dict[str, Any]) -> dict[str, Any]:

@@ -91,12 +91,15 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Adds to a person's received leads in a team and period (`ledger_total`)."""
+    """Adds to what a person of a team received, and is entitled to, in a period and of a grade (`ledger_total`)."""
 
     team_id: str
     period: str
+    grade: str
     person_id: str
-    delta: int
+    received: int
+    entitled: int
+    last_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ class Emit:
     topic: str
     event: Event
 
+
+_Total = tuple[str, str, str, str]
+"""Team, period, grade and person: the key of `ledger_total`."""
 
 Effect = Insert | Close | Update | Delete | Count | Emit
 
@@ -120,7 +126,7 @@ class Writes:
         self._closes: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         self._updates: dict[tuple[str, tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]] = {}
         self._deletes: dict[str, list[dict[str, Any]]] = {}
-        self._counts: dict[tuple[str, str, str], int] = {}
+        self._counts: dict[_Total, tuple[int, int, int]] = {}
         self.emitted: dict[str, list[Event]] = {}
 
     def add(self, effects: Iterable[Effect]) -> None:
@@ -136,8 +142,13 @@ class Writes:
                 case Delete():
                     self._deletes.setdefault(effect.table, []).append(effect.key)
                 case Count():
-                    key = (effect.team_id, effect.period, effect.person_id)
-                    self._counts[key] = self._counts.get(key, 0) + effect.delta
+                    key = (effect.team_id, effect.period, effect.grade, effect.person_id)
+                    received, entitled, last_us = self._counts.get(key, (0, 0, 0))
+                    self._counts[key] = (
+                        received + effect.received,
+                        entitled + effect.entitled,
+                        max(last_us, effect.last_us),
+                    )
                 case Emit():
                     self.emitted.setdefault(effect.topic, []).append(effect.event)
 
@@ -249,18 +260,22 @@ def _offer_reviews(connection: Connection, rows: list[dict[str, Any]]) -> None:
     connection.exec_driver_sql(sql, tuple(list(column) for column in zip(*offered, strict=True)))
 
 
-def _add_counts(connection: Connection, counts: dict[tuple[str, str, str], int]) -> None:
+def _add_counts(connection: Connection, counts: dict[_Total, tuple[int, int, int]]) -> None:
     if not counts:
         return
-    rows = [(*key, delta) for key, delta in sorted(counts.items())]
+    rows = [(*key, *added) for key, added in sorted(counts.items())]
+    is_sqlite = connection.dialect.name == "sqlite"
+    later = "max" if is_sqlite else "greatest"
     upsert = (
-        "ON CONFLICT (team_id, period, person_id) DO UPDATE "
-        "SET received = ledger_total.received + excluded.received"
+        "ON CONFLICT (team_id, period, grade, person_id) DO UPDATE "
+        "SET received = ledger_total.received + excluded.received, "
+        "entitled = ledger_total.entitled + excluded.entitled, "
+        f"last_us = {later}(ledger_total.last_us, excluded.last_us)"
     )
-    into = "INSERT INTO ledger_total (team_id, period, person_id, received)"
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"{into} VALUES (?, ?, ?, ?) {upsert}", rows)
+    into = "INSERT INTO ledger_total (team_id, period, grade, person_id, received, entitled, last_us)"
+    if is_sqlite:
+        connection.exec_driver_sql(f"{into} VALUES (?, ?, ?, ?, ?, ?, ?) {upsert}", rows)
         return
-    arrays = "%s::text[], %s::text[], %s::text[], %s::integer[]"
+    arrays = "%s::text[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::bigint[], %s::bigint[]"
     columns = tuple(list(column) for column in zip(*rows, strict=True))
     connection.exec_driver_sql(f"{into} SELECT * FROM unnest({arrays}) {upsert}", columns)

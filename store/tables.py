@@ -534,17 +534,37 @@ ledger = Table(
     _id("person_id", key=True),
     _id("kind", key=True),
     _id("team_id"),
-    _id("period"),
+    Column("period", Text, nullable=False, comment="the local month"),
+    Column("grade", Text, nullable=False, comment="of the lead"),
     Column("delta", Integer, nullable=False),
+    _us("at_us"),
+    _id("act_id", null=True),
+    CheckConstraint("kind IN ('received', 'invalid', 'moved')", name="kind"),
+    CheckConstraint("delta = CASE kind WHEN 'received' THEN 1 ELSE -1 END", name="delta"),
+    Index(
+        "uq_ledger_credit",
+        "decision_id",
+        unique=True,
+        sqlite_where=text("delta < 0"),
+        postgresql_where=text("delta < 0"),
+    ),
+    Index("ix_ledger_person_id", "person_id", "at_us"),
+    Index("ix_ledger_team_id", "team_id", "at_us"),
 )
+"""What people got by rule or took (`received`), and what is credited back to them, once at most; of each the decision
+that gave it, and of a credit the act. A row never changes."""
 ledger_total = Table(
     "ledger_total",
     state,
     _id("team_id", key=True),
     _id("period", key=True),
+    _id("grade", key=True),
     _id("person_id", key=True),
-    Column("received", Integer, nullable=False),
+    Column("received", Integer, nullable=False, comment="credits taken off"),
+    Column("entitled", BigInteger, nullable=False, comment="in parts of a lead, see schemas.shares"),
+    Column("last_us", BigInteger, nullable=False, comment="when they got the last one; 0 for none"),
 )
+"""The sums of the ledger by which turns are decided."""
 task = Table(
     "task",
     state,
@@ -778,6 +798,14 @@ person = Table(
     _id("language"),
     _id("calendar_id", null=True),
     Column("state", Text, nullable=False),
+    Column("skills_json", Text, nullable=False),
+    Column("languages_json", Text, nullable=False),
+    Column("lines_json", Text, nullable=False),
+    Column("territories_json", Text, nullable=False),
+    Column("open_cap", Integer, nullable=True),
+    Column("day_cap", Integer, nullable=True),
+    Column("opening_minutes", Integer, nullable=False),
+    Column("closing_minutes", Integer, nullable=False),
     CheckConstraint("state IN ('active', 'left')", name="state"),
 )
 member = Table(

@@ -455,7 +455,6 @@ def story(connection: Connection, any_id: str) -> dict[str, list[dict[str, Any]]
     }
     for row in told["decisions"]:
         row["act"] = acts.get(row["event_id"])
-        row["received"] = _received_before(connection, row)
     told["tasks"] = [
         row
         for row in _rows(connection, tables.task, "customer_id", customers)
@@ -546,6 +545,53 @@ def _subject(connection: Connection, any_id: str) -> tuple[set[str], set[str], s
     return captures, known, letters
 
 
+def ledger_entries(
+    connection: Connection, from_us: int, to_us: int, team_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of the allocation ledger between two moments, oldest first, each with its decision's reason."""
+    ledger, decision = tables.ledger, tables.decision
+    wanted = select(ledger, decision.c.lead_id, decision.c.subject_id, decision.c.reason_json).join(
+        decision, decision.c.decision_id == ledger.c.decision_id
+    )
+    wanted = wanted.where(ledger.c.at_us >= from_us, ledger.c.at_us < to_us)
+    if team_id is not None:
+        wanted = wanted.where(ledger.c.team_id == team_id)
+    ordered = wanted.order_by(ledger.c.at_us, ledger.c.decision_id, ledger.c.delta.desc())
+    return [_readable(dict(row)) for row in connection.execute(ordered).mappings()]
+
+
+def given_by(connection: Connection, lead_id: str) -> dict[str, Any] | None:
+    """Return the decision by which a lead came to whoever got it first, and the holder it gave it to; None if none did.
+
+    A lead that waited was given by the first decision on its customer after that.
+    """
+    decision, holding = tables.decision, tables.holding
+    own = select(decision).where(decision.c.lead_id == lead_id, decision.c.stage == "route")
+    first = connection.execute(own.order_by(decision.c.decided_us).limit(1)).mappings().one_or_none()
+    if first is None:
+        return None
+    later = (
+        select(decision)
+        .where(decision.c.subject_id == first["subject_id"], decision.c.decided_us >= first["decided_us"])
+        .order_by(decision.c.decided_us)
+    )
+    found = first
+    for row in connection.execute(later).mappings():
+        found = row
+        if row["code"] not in ("waiting", "returned", "owner_left"):
+            break
+    held = (
+        select(holding.c.holder_id)
+        .where(
+            holding.c.customer_id == found["subject_id"],
+            holding.c.role == "owner",
+            holding.c.from_us <= found["decided_us"],
+        )
+        .order_by(holding.c.from_us.desc())
+    )
+    return {**found, "holder_id": connection.execute(held.limit(1)).scalar_one()}
+
+
 def _rows(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> list[dict[str, Any]]:
     wanted = keys_in(connection, [column], [(key,) for key in keys])
     ordered = select(table).where(wanted).order_by(*table.primary_key.columns)
@@ -553,8 +599,8 @@ def _rows(connection: Connection, table: Any, column: str, keys: Iterable[str]) 
 
 
 def _explain(connection: Connection, rows: list[dict[str, Any]], *, holding_key: str = "decision_id") -> None:
-    """Give each row the `reason` of the newest of its lead's decision and its holder's, and its counts."""
-    decision, ledger, total = tables.decision, tables.ledger, tables.ledger_total
+    """Give each row the `reason` of the newest of its lead's decision and its holder's, and whom that gave it to."""
+    decision = tables.decision
     by_lead = keys_in(connection, ["lead_id"], [(row["lead_id"],) for row in rows if row["lead_id"]])
     by_id = keys_in(connection, ["decision_id"], [(row[holding_key],) for row in rows if row[holding_key]])
     newest: dict[str, Any] = {}
@@ -568,47 +614,9 @@ def _explain(connection: Connection, rows: list[dict[str, Any]], *, holding_key:
         own, held = newest.get(row["lead_id"]), by_decision.get(row[holding_key])
         both = [one for one in (own, held) if one is not None]
         chosen.append(max(both, key=lambda one: one.decided_us, default=None))
-    counted = keys_in(connection, ["decision_id"], [(one.decision_id,) for one in chosen if one])
-    counts = {
-        row.decision_id: (row.person_id, row.received)
-        for row in connection.execute(
-            select(ledger.c.decision_id, ledger.c.person_id, total.c.received)
-            .join(
-                total,
-                and_(
-                    total.c.team_id == ledger.c.team_id,
-                    total.c.period == ledger.c.period,
-                    total.c.person_id == ledger.c.person_id,
-                ),
-            )
-            .where(counted)
-        )
-    }
     for row, one in zip(rows, chosen, strict=True):
         row["reason"] = orjson.loads(one.reason_json) if one else {}
         row["decided_us"] = one.decided_us if one else None
-        row["received"] = counts.get(one.decision_id) if one else None
-
-
-def _received_before(connection: Connection, decided: dict[str, Any]) -> dict[str, int]:
-    """Return what each person of the decision's team had received that day when it was made."""
-    ledger, decision = tables.ledger, tables.decision
-    own = connection.execute(
-        select(ledger.c.team_id, ledger.c.period).where(ledger.c.decision_id == decided["decision_id"])
-    ).first()
-    if own is None:
-        return {}
-    rows = connection.execute(
-        select(ledger.c.person_id, func.sum(ledger.c.delta))
-        .join(decision, decision.c.decision_id == ledger.c.decision_id)
-        .where(
-            ledger.c.team_id == own.team_id,
-            ledger.c.period == own.period,
-            decision.c.decided_us < decided["decided_us"],
-        )
-        .group_by(ledger.c.person_id)
-    )
-    return {str(person_id): int(count) for person_id, count in rows}
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

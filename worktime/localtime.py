@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -51,6 +51,11 @@ def moment(wall: datetime, zone: ZoneInfo) -> int:
 def wall_clock(at_us: int, zone: ZoneInfo) -> datetime:
     """Return what a clock in `zone` shows at `at_us`, as a naive datetime."""
     return (_EPOCH_UTC + timedelta(microseconds=at_us)).astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def day_start(at_us: int, zone: ZoneInfo) -> int:
+    """Return when the day of a moment began in a zone."""
+    return moment(datetime.combine(wall_clock(at_us, zone).date(), time()), zone)
 
 
 def _offset_us(local: datetime) -> int:

@@ -150,11 +150,12 @@ def assert_sound(state: State, leads: int) -> None:
     )
     assert primary == Counter(row["contact_id"] for row in state["contact"])
     totals = {
-        (row["team_id"], row["period"], row["person_id"]): row["received"] for row in state["ledger_total"]
+        (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
+        for row in state["ledger_total"]
     }
-    counted = Counter[tuple[str, str, str]]()
+    counted = Counter[tuple[str, str, str, str]]()
     for row in state["ledger"]:
-        counted[row["team_id"], row["period"], row["person_id"]] += row["delta"]
+        counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
     assert totals == counted
     routed = Counter(
         row["lead_id"] for row in state["decision"] if row["stage"] == "route" and row["lead_id"]

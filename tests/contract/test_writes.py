@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from schemas.shares import LEAD
 from store import tables
 from store.bulk import insert_ignore, keys_in, update_rows
 from store.contention import TRIES, Conflict, until_alone
@@ -152,9 +153,14 @@ def test_bytes_come_back_as_they_were_given(store: Database) -> None:
 
 
 def test_counts_add_up_over_transactions(store: Database) -> None:
-    write(store, Count("east", "day", "bo", 1), Count("east", "day", "ann", 2), Count("east", "day", "bo", 1))
-    write(store, Count("east", "day", "bo", 3))
-    assert rows(store, "ledger_total", "person_id", "received") == [("ann", 2), ("bo", 5)]
+    def count(person_id: str, received: int, entitled: int, last_us: int = 0) -> Count:
+        return Count("east", "2026-11", "A", person_id, received, entitled, last_us)
+
+    write(store, count("bo", 1, LEAD // 2, 7), count("ann", 2, LEAD), count("bo", 1, LEAD // 2, 5))
+    write(store, count("bo", 3, 10_000 * LEAD, 6))
+    write(store, count("bo", -1, -LEAD), count("ann", 0, 0, 9))
+    columns = ("person_id", "received", "entitled", "last_us")
+    assert rows(store, "ledger_total", *columns) == [("ann", 2, LEAD, 9), ("bo", 4, 10_000 * LEAD, 7)]
 
 
 def test_updates_of_several_shapes_reach_their_rows_and_no_others(store: Database) -> None:

@@ -17,6 +17,7 @@ from router.gateway import QUEUE_OPENS
 from router.office import office_of
 from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Person, Unit
+from schemas.shares import LEAD
 from schemas.work import Assignment
 from store import acts_inbox, tables
 from store.acts import ActRefused, Command, Plan, perform
@@ -95,8 +96,9 @@ def test_taking_counts_in_the_team_s_turn(waiting: Rig) -> None:
     do(waiting, "take", take(), "ann")
     (total,) = waiting.rows("ledger_total")
     assert (total["team_id"], total["period"], total["person_id"], total["received"]) == (
-        "east", "2026-11-23", "ann", 1,
+        "east", "2026-11", "ann", 1,
     )  # fmt: skip
+    assert total["entitled"] == LEAD, "nobody else was there for it"
     assert [row["delta"] for row in waiting.rows("ledger")] == [1]
 
 

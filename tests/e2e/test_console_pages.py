@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -82,7 +83,7 @@ def test_the_first_page_shows_the_sum_and_who_has_whom_and_why(worked: Rig) -> N
     seen = text_of(client_of(worked).get("/?lang=zh").text)
     assert "2 收到 = 1 有负责人 + 0 待分配 + 0 不是线索 + 1 待修复" in seen
     assert "无主客户 0" in seen
-    assert f"规则「网页归华东」命中：来源方式=网页；轮到{owner}（当日至今已得 1，份额 {share}）" in seen
+    assert f"规则「网页归华东」命中：来源方式=网页；轮到{owner}（当月至今已得 1，份额 {share}）" in seen
     english = text_of(client_of(worked).get("/?lang=en").text)
     assert "2 received = 1 owned + 0 waiting + 0 not leads + 1 to repair" in english
     assert "Rule “网页归华东” matched: channel = Web; it was" in english
@@ -296,14 +297,18 @@ def test_the_story_says_why_one_was_due_before_the_other(worked: Rig) -> None:
     worked.run()
     last = max(worked.rows("decision"), key=lambda row: row["decided_us"])
     seen = text_of(client_of(worked).get(f"/story/{last['lead_id']}?lang=zh").text)
-    counts = {}
-    for name, received, share in re.findall(r"([安薄]) 已得 (\d+)，份额 (\d)", seen):
-        counts[name] = (int(received), int(share))
-    assert sum(received for received, _ in counts.values()) == 5, "before this one, six were given in all"
-    turns = {name: (received + 1) / share for name, (received, share) in counts.items()}
-    first = re.search(r"([安薄]) 已得 [^最]*最先轮到", seen)
-    assert first is not None
-    assert turns[first[1]] == min(turns.values())
+    numbers = r"([安薄]) 已得 (\d) → (\d)，应分 ([\d.]+) → ([\d.]+)，份额 (\d)( 得到)?"
+    stood = {
+        name: [float(one) for one in told] + [bool(got)] for name, *told, got in re.findall(numbers, seen)
+    }
+    grade = orjson.loads(last["reason_json"])["grade"]
+    given = [row for row in worked.rows("ledger") if row["grade"] == grade]
+    assert sum(before for before, *_ in stood.values()) == len(given) - 1 > 3
+    assert sum(due for _, _, due, *_ in stood.values()) == pytest.approx(len(given) - 1, abs=0.02)
+    waits = {name: (before + 1 - due) / share for name, (before, _, due, _, share, _) in stood.items()}
+    (chosen,) = [name for name, numbers in stood.items() if numbers[-1]]
+    assert waits[chosen] == pytest.approx(min(waits.values()), abs=0.02)
+    assert stood[chosen][1] == stood[chosen][0] + 1
 
 
 def test_a_dead_letter_says_what_to_do_in_the_page_s_language(worked: Rig) -> None:

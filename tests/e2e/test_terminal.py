@@ -56,6 +56,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/acts_erase.py",
         "store/acts_opt_out.py",
         "sales/apply.py",
+        "sales/away.py",
         "leadflow/operate.py",
         "store/access.py",
         "enrich/acts_merge.py",

@@ -167,12 +167,12 @@ class Life:
             assert orphans(connection, self.now_us) == []
             assert balance(connection, self.now_us).adds_up
         given = {
-            (row["team_id"], row["period"], row["person_id"]): row["received"]
+            (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
             for row in self.rig.rows("ledger_total")
         }
-        counted = Counter[tuple[str, str, str]]()
+        counted = Counter[tuple[str, str, str, str]]()
         for row in self.rig.rows("ledger"):
-            counted[row["team_id"], row["period"], row["person_id"]] += row["delta"]
+            counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
         assert given == counted
 
     def _check_grouping(self, state: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> None:

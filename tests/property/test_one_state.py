@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.capture import Capture
+from schemas.shares import LEAD
 from store.database import Database
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, empty, post, small_company
 
@@ -163,6 +164,7 @@ def test_every_lead_has_one_customer_and_every_customer_one_holder(history: list
     assert told == Counter(row["decision_id"] for row in state["decision"] if row["stage"] == "route")
     received = sum(row["received"] for row in state["ledger_total"])
     assert received == len(state["ledger"])
+    assert sum(row["entitled"] for row in state["ledger_total"]) == received * LEAD
 
 
 @pytest.mark.parametrize("table", ["membership", "holding", "binding", "contact_customer"])

@@ -274,7 +274,7 @@ UNION ALL SELECT 'decided twice', lead_id FROM decision WHERE stage = 'route' AN
 GROUP BY lead_id HAVING count(*) > 1
 UNION ALL SELECT 'two first tasks', lead_id FROM task GROUP BY lead_id HAVING count(*) > 1
 UNION ALL SELECT 'ledger', person_id FROM (
-    SELECT person_id, sum(delta) AS given FROM ledger GROUP BY team_id, period, person_id
+    SELECT person_id, sum(delta) AS given FROM ledger GROUP BY team_id, period, grade, person_id
     EXCEPT SELECT person_id, received FROM ledger_total) AS apart
 """
 

@@ -23,7 +23,7 @@ def taken(book: Book, **facts: str) -> tuple[str, str, int | None, str | None] |
 
 def wrong_in(text: str, **more: str) -> list[str]:
     with pytest.raises(TableError) as caught:
-        read_book(text, teams={"a", "b"}, strategies={"fixed"}, more=more)
+        read_book(text, teams={"a", "b"}, more=more)
     return [f"{one.table}: {one.text('en')}" for one in caught.value.wrong]
 
 

@@ -505,17 +505,42 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("team_id", sa.Text(), nullable=False),
-        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False, comment="the local month"),
+        sa.Column("grade", sa.Text(), nullable=False, comment="of the lead"),
         sa.Column("delta", sa.Integer(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("act_id", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "delta = CASE kind WHEN 'received' THEN 1 ELSE -1 END", name=op.f("ck_ledger_delta")
+        ),
+        sa.CheckConstraint("kind IN ('received', 'invalid', 'moved')", name=op.f("ck_ledger_kind")),
         sa.PrimaryKeyConstraint("decision_id", "person_id", "kind", name=op.f("pk_ledger")),
     )
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_person_id", ["person_id", "at_us"], unique=False)
+        batch_op.create_index("ix_ledger_team_id", ["team_id", "at_us"], unique=False)
+        batch_op.create_index(
+            "uq_ledger_credit",
+            ["decision_id"],
+            unique=True,
+            sqlite_where=sa.text("delta < 0"),
+            postgresql_where=sa.text("delta < 0"),
+        )
+
     op.create_table(
         "ledger_total",
         sa.Column("team_id", sa.Text(), nullable=False),
         sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("grade", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("received", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("team_id", "period", "person_id", name=op.f("pk_ledger_total")),
+        sa.Column("received", sa.Integer(), nullable=False, comment="credits taken off"),
+        sa.Column(
+            "entitled", sa.BigInteger(), nullable=False, comment="in parts of a lead, see schemas.shares"
+        ),
+        sa.Column(
+            "last_us", sa.BigInteger(), nullable=False, comment="when they got the last one; 0 for none"
+        ),
+        sa.PrimaryKeyConstraint("team_id", "period", "grade", "person_id", name=op.f("pk_ledger_total")),
     )
     op.create_table(
         "log",
@@ -665,6 +690,14 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("calendar_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("skills_json", sa.Text(), nullable=False),
+        sa.Column("languages_json", sa.Text(), nullable=False),
+        sa.Column("lines_json", sa.Text(), nullable=False),
+        sa.Column("territories_json", sa.Text(), nullable=False),
+        sa.Column("open_cap", sa.Integer(), nullable=True),
+        sa.Column("day_cap", sa.Integer(), nullable=True),
+        sa.Column("opening_minutes", sa.Integer(), nullable=False),
+        sa.Column("closing_minutes", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('active', 'left')", name=op.f("ck_person_state")),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
     )
@@ -1080,6 +1113,13 @@ def downgrade() -> None:
     op.drop_table("log_past")
     op.drop_table("log")
     op.drop_table("ledger_total")
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_ledger_credit", sqlite_where=sa.text("delta < 0"), postgresql_where=sa.text("delta < 0")
+        )
+        batch_op.drop_index("ix_ledger_team_id")
+        batch_op.drop_index("ix_ledger_person_id")
+
     op.drop_table("ledger")
     op.drop_table("lead_opt_out")
     with op.batch_alter_table("lead_identifier", schema=None) as batch_op:

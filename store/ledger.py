@@ -1,0 +1,100 @@
+"""The allocation ledger, for acts: what somebody takes, and what is credited back.
+
+It is kept by local month, team and lead grade. What route gives is entered by `router.gateway`, in the same rows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Connection, select
+
+from schemas.shares import LEAD, parts_of
+from store import tables
+from store.effects import Count, Effect, Insert
+
+Credit = Literal["invalid", "moved"]
+"""Why something received is credited back: it was no lead, or a manager gave it to somebody else."""
+
+NO_GRADE = "-"
+"""The grade of a customer none of whose leads has one."""
+
+
+def period_of(at_us: int, zone: str) -> str:
+    """Return the local month, such as `2026-11`: long enough for few leads to be shared out evenly."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()[:7]
+
+
+def entered(
+    decision_id: str, person_id: str, where: tuple[str, str, str], at_us: int, kind: str = "received"
+) -> dict[str, object]:
+    """Return a row of the ledger; `where` is team, period and grade."""
+    team_id, period, grade = where
+    return {
+        "decision_id": decision_id,
+        "person_id": person_id,
+        "kind": kind,
+        "team_id": team_id,
+        "period": period,
+        "grade": grade,
+        "delta": 1 if kind == "received" else -1,
+        "at_us": at_us,
+    }
+
+
+def taken(decision_id: str, person_id: str, where: tuple[str, str, str], at_us: int) -> list[Effect]:
+    """Return the entry of what somebody took, not being given it: received, and entitled to as well.
+
+    So it neither uses up a turn nor earns those one who were not there.
+    """
+    row = entered(decision_id, person_id, where, at_us)
+    return [Insert("ledger", row), Count(*where, person_id, 1, LEAD, at_us)]
+
+
+def credited(
+    connection: Connection, about: tuple[str, str | None], why: Credit, at: tuple[int, str], act_id: str
+) -> list[Effect]:
+    """Return the entries that credit back what somebody last received of a customer; none if that was done before.
+
+    `about` is the customer and, if only one of its leads is meant, that lead: what was received for an earlier one
+    stays.
+
+    Whoever received it has one less, and nobody who could have had it is entitled to their part of it any more: as if
+    it had never come. That counts in the month of the credit (`at` is the moment and the company's zone), so that it
+    changes the next turns. A decision is credited once, for whatever reason first.
+    """
+    ledger, decision = tables.ledger, tables.decision
+    customer_id, lead_id = about
+    rows = connection.execute(
+        select(ledger, decision.c.reason_json, decision.c.lead_id)
+        .join(decision, decision.c.decision_id == ledger.c.decision_id)
+        .where(decision.c.subject_id == customer_id)
+        .order_by(decision.c.decided_us.desc(), decision.c.decision_id, ledger.c.delta)
+    ).all()
+    if not rows or rows[0].delta < 0:
+        return []
+    given = rows[0]
+    if lead_id is not None and given.lead_id not in (None, lead_id):
+        return []
+    at_us, zone = at
+    where = (given.team_id, period_of(at_us, zone), given.grade)
+    standing = orjson.loads(given.reason_json)["standing"] or [[given.person_id, 1]]
+    parts = parts_of([row[1] for row in standing])
+    row = entered(given.decision_id, given.person_id, where, at_us, why)
+    effects: list[Effect] = [Insert("ledger", {**row, "act_id": act_id})]
+    effects += [
+        Count(*where, one[0], -1 if one[0] == given.person_id else 0, -part)
+        for one, part in zip(standing, parts, strict=True)
+    ]
+    return effects
+
+
+def grade_of(connection: Connection, lead_id: str | None) -> str:
+    """Return the grade of a lead, as the ledger knows it."""
+    table = tables.lead
+    found = connection.execute(select(table.c.grade).where(table.c.lead_id == lead_id)).scalar_one_or_none()
+    return found or NO_GRADE
