@@ -40,15 +40,15 @@ def test_the_first_rule_that_fits_counts_with_the_conditions_that_held() -> None
 
 
 MAIN = "rule,product_line,then_team,then_table,then_respond_within,then_strategy\n"
-SENT = MAIN + "agv,agv,b,regions,15,fixed\nlost,pallet,,regions,,\nrest,,a,,,\n"
+SENT = MAIN + "agv,agv,b,regions,15,least_loaded\nlost,pallet,,regions,,\nrest,,a,,,\n"
 REGIONS = "rule,province,then_team,then_respond_within\neast,上海*,a,\nnorth,北京*,b,5\n"
 
 
 def test_a_later_table_goes_on_and_what_it_leaves_open_the_earlier_row_says() -> None:
     book = read_book(SENT, more={"regions": REGIONS})
-    assert taken(book, product_line="agv", province="上海") == ("regions/east", "a", 15, "fixed")
-    assert taken(book, product_line="agv", province="北京") == ("regions/north", "b", 5, "fixed")
-    assert taken(book, product_line="agv", province="西藏") == ("agv", "b", 15, "fixed")
+    assert taken(book, product_line="agv", province="上海") == ("regions/east", "a", 15, "least_loaded")
+    assert taken(book, product_line="agv", province="北京") == ("regions/north", "b", 5, "least_loaded")
+    assert taken(book, product_line="agv", province="西藏") == ("agv", "b", 15, "least_loaded")
     assert taken(book, product_line="pallet", province="西藏") is None
     found = book.first({**NOTHING, "product_line": "agv", "province": "上海"})
     assert found is not None
@@ -66,7 +66,7 @@ def test_everything_wrong_is_told_with_its_cell() -> None:
         ": line 2, column then_team (C2): there is no team 'c'; there are a, b",
         ": line 2, column then_respond_within (E2): 'soon' is no whole number of minutes",
         ": line 4, column then_team (C4): this is empty; write a team, or a table that goes on from here",
-        ": line 5, column then_strategy (F5): there is no strategy 'turns'; there are fixed",
+        ": line 5, column then_strategy (F5): 'turns' is no strategy; there are weighted_turn, least_loaded, least_recent, best_match, fixed:<person>",
         ": line 5, column then_table (D5): there is no table 'nowhere'; there are more",
         ": line 5, column then_respond_within (E5): '0' is no whole number of minutes",
         "more: line 2, column score (B2): 'many' is no number; write 10, >= 10 or [1..9]",
