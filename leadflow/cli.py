@@ -17,6 +17,7 @@ from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
+from leadflow.cli_move import move, undo
 from leadflow.cli_people import people
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
@@ -32,7 +33,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments):
+for part in (doors, stages, sinks, timers, console, segments, move, undo):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")

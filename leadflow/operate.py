@@ -24,6 +24,8 @@ from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.operate_moves import do_move, do_undo
+from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish
 from sales.diff import diff
@@ -38,8 +40,6 @@ from store.breakers import reset
 from store.company import company_version, load_company
 from store.journal import Erasure, write_journal
 from store.present import present_ids
-
-Payload = Mapping[str, Any]
 
 
 def do_replay(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def do_repair(engine: Engine, payload: Payload) -> dict[str, Any]:
 def do_erase(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
     files = engine.files
-    command = _command(payload, "erase")
+    command = command_of(payload, "erase")
     erasure = _erase_once(files, command)
     while erasure is None:
         erasure = _erase_once(files, command)
@@ -105,7 +105,7 @@ def _erase_once(files: Data, command: Command) -> Erasure | None:
 def do_opt_out(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Note that a customer does not agree to some purposes any more: journal first, so that a backup cannot undo it."""
     files = engine.files
-    command, now_us = _command(payload, "opt_out"), wall_clock_us()
+    command, now_us = command_of(payload, "opt_out"), wall_clock_us()
     with files.store.read() as connection:
         found = find_opt_out(connection, command, payload["purposes"], files.keys.hash_secret, now_us)
     write_journal(files.journal, found)
@@ -229,6 +229,8 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "review": do_answer,
     "look_over": do_look_over,
     "use_model": do_use_model,
+    "move": do_move,
+    "undo": do_undo,
 }
 
 
@@ -284,16 +286,10 @@ def raw_capture(engine: Engine, capture_id: str | None) -> Capture:
 
 
 def _act(engine: Engine, payload: Payload, verb: str, plan: Any) -> dict[str, Any]:
-    command = _command(payload, verb)
+    command = command_of(payload, verb)
     append = engine.files.store_log.append
     done = perform(engine.files.store, command, plan, wall_clock_us(), append)
     return {"act_id": command.act_id, "repeated": not done}
-
-
-def _command(payload: Payload, verb: str) -> Command:
-    return Command(
-        verb, payload["actor"], payload.get("key") or new_id(), payload["id"], payload.get("reason")
-    )
 
 
 def _ask_host(url: str, verb: str, payload: Payload) -> dict[str, Any]:

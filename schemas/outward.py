@@ -57,6 +57,7 @@ class Assigned(Frozen):
     lead: AssignedLead | None = Field(description="None when nothing but the customer is known")
     task: AssignedTask | None = Field(description="None for a touch that asks for nothing")
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
+    together: int = Field(1, description="How many customers the same act gave to the same holder")
 
 
 AlarmKind = Literal["source_held", "destination_held", "stage_stopped", "stage_stands", "process_gone"]

@@ -55,6 +55,8 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/breakers.py",
         "store/acts_erase.py",
         "store/acts_opt_out.py",
+        "store/acts_move.py",
+        "store/acts_undo.py",
         "sales/apply.py",
         "leadflow/operate.py",
         "store/access.py",
