@@ -94,6 +94,8 @@ def read_plan(data: str, company: Company) -> list[Part]:
     parts: list[Part] = []
     for row in rows:
         to = (row.get("to") or "").strip()
+        if not to:
+            continue  # a dry run leaves it empty where a row was refused
         if customer := (row.get("customer") or "").strip():
             by_target.setdefault(to, set()).add(customer)
         else:

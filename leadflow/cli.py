@@ -14,6 +14,7 @@ from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_erasures import erasures, withdraw
+from leadflow.cli_handover import handover
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
@@ -42,6 +43,7 @@ app.add_typer(token, name="token")
 app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 app.add_typer(match, name="match")
+app.add_typer(handover, name="handover")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

@@ -24,7 +24,7 @@ from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
-from leadflow.operate_moves import do_move, do_undo
+from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish
@@ -231,6 +231,8 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "use_model": do_use_model,
     "move": do_move,
     "undo": do_undo,
+    "hand_over": do_hand_over,
+    "hand_back": do_hand_back,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from schemas.company import Company
 from schemas.work import HolderKind, Reason
 from store import tables
 from store.acts import ActRefused, Command
+from store.acts_job import read_job
 from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
@@ -192,3 +194,38 @@ def _sent(connection: Connection, given: Sequence[dict[str, Any]]) -> list[dict[
         select(delivery).where(wanted, delivery.c.state == "sent").order_by(delivery.c.delivery_id)
     )
     return [dict(row) for row in rows.mappings() if row["decision_id"] in decisions]
+
+
+def what_job_undoes(
+    connection: Connection, job_id: str
+) -> tuple[list[tuple[str, str, int]], list[tuple[str, Left]], int, int]:
+    """Return what undoing a hand-over would do, all its chunks together.
+
+    (sink, recipient, how many) that went out; (customer, why) that is left; how many go back; how many tokens and
+    links ended for good. Raises ActRefused for an unknown job.
+    """
+    job = read_job(connection, job_id)
+    act = tables.act
+    chunks = connection.execute(
+        select(act.c.act_id).where(act.c.scope_id == job_id, act.c.verb == "hand_over")
+    ).scalars()
+    sent: Counter[tuple[str, str]] = Counter()
+    left: list[tuple[str, Left]] = []
+    back = 0
+    company = load_company(connection, company_version(connection))
+    people = {**company.people}
+    if job.person_id in people:  # a leaver comes back first
+        people[job.person_id] = people[job.person_id].model_copy(update={"state": "active"})
+    here = company.model_copy(update={"people": people})
+    for act_id in list(chunks):
+        rows = _given(connection, act_id)
+        customers = [row["customer_id"] for row in rows]
+        held, merged = held_of(connection, customers, lock=False), _merged(connection, customers)
+        for row in rows:
+            one = row["customer_id"]
+            why = _stays(row, held.get(one), one in merged, here)
+            back += why is None
+            left += [(one, why)] if why is not None else []
+        sent.update((row["sink_id"], row["dest"]) for row in _sent(connection, rows))
+    ended = len([kind for kind, _ in job.spec["had"] if kind == "access"]) if job.leaving else 0
+    return [(*to, count) for to, count in sorted(sent.items())], left, back, ended
