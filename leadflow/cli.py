@@ -24,7 +24,18 @@ from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_token import token
 from leadflow.match_subject import subject
-from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
+from leadflow.terminal import (
+    Actor,
+    company_from,
+    fail,
+    language,
+    looking,
+    operate,
+    reading,
+    say,
+    settings,
+    tell_left,
+)
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
@@ -131,6 +142,7 @@ def apply(
     answer = operate("apply", make=True, id="company", actor=actor, company=company.model_dump(mode="json"))
     for change in answer["changes"]:
         typer.echo(change)
+    tell_left(answer["left"])
     say(f"{len(answer['changes'])} changes", f"{len(answer['changes'])} 处变更")
 
 

@@ -35,6 +35,7 @@ from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
+from store.acts_move import owned_by
 from store.acts_opt_out import find_opt_out, opt_out
 from store.breakers import reset
 from store.company import company_version, load_company
@@ -141,8 +142,15 @@ def do_apply(engine: Engine, payload: Payload) -> dict[str, Any]:
     new = Company.model_validate(payload["company"])
     with engine.files.store.read() as connection:
         old = load_company(connection, company_version(connection))
+        here = [key for key, person in old.people.items() if person.state == "active"]
+        owned = {key: len(owned_by(connection, key)) for key in here if _leaves(new, key)}
     changes = [change.text(new.language) for change in diff(old, merged(old, new, wall_clock_us()))]
-    return {**_act(engine, payload, "publish", publish(new)), "changes": changes}
+    left = {key: count for key, count in owned.items() if count}
+    return {**_act(engine, payload, "publish", publish(new)), "changes": changes, "left": left}
+
+
+def _leaves(new: Company, person_id: str) -> bool:
+    return person_id not in new.people or new.people[person_id].state == "left"
 
 
 def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -58,6 +58,7 @@ REFUSED_ZH = {
     "undone_already": "此前已撤销；如需恢复，请撤销那次撤销",
     "unknown_act": "没有这个操作编号，请查看：leadflow explain",
     "reason_missing": "请用 --reason 说明原因",
+    "would_orphan": "此人名下还有客户，却没有可接收的队列；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
     "unknown_contact": "没有这个联系人",
     "unknown_customer": "没有这个客户",
@@ -162,6 +163,17 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
         fail(
             f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.",
             f"正在运行的 Leadflow 没有应答（{error}）。请查看其日志，或停止后重试。",
+        )
+
+
+def tell_left(left: dict[str, int]) -> None:
+    """Say what becomes of the customers of people who have left with this change."""
+    for person_id, count in left.items():
+        say(
+            f"{person_id} has left: their open customers ({count} owned in all) wait in the team's queue now. Next time, to "
+            f"choose who gets them: leadflow handover apply {person_id} --leaving",
+            f"{person_id} 已离职：其未结客户（名下共 {count} 个）已进入小组待分配。今后如需指定接收人："
+            f"leadflow handover apply {person_id} --leaving",
         )
 
 

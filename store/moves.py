@@ -127,6 +127,8 @@ def decided(move: Move, reason: Reason) -> Insert:
         "trace_id": move.trace,
         "decided_us": move.at_us,
         "code": reason.code,
+        "book_version": reason.book_version,
+        "rule_id": reason.rule_id,
         "reason_json": reason.model_dump_json(),
     }
     return Insert("decision", row)
