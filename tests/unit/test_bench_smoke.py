@@ -42,6 +42,7 @@ ACCEPT = {
         ("pipeline.py", "--leads 20 --rounds 1 --seconds 0 --memory 80", {"memory_kb_per_1000_leads"}),
         ("accept.py", "--seconds 0.3 --rounds 1", ACCEPT),
         ("hotspots.py", "--leads 40 --top 3", {"leads"}),
+        ("handover.py", "--customers 600", {"dry_run_s", "apply_s", "verified_s", "undo_s", "apply_peak_mb"}),
     ],
 )
 def test_a_bench_ends_with_its_figures(script: str, options: str, keys: set[str]) -> None:
