@@ -111,6 +111,8 @@ class Teller:
             "returned": _("Returned to the waiting queue of %(team)s"),
             "owner_left": _("Its owner has left; it waits for %(team)s to share it out"),
             "moved": _("Moved to %(person)s"),
+            "moved_back": _("A move was undone; it is back with %(person)s"),
+            "handed_over": _("Handed over to %(person)s"),
             "merged": _("Two customers are one since then; %(person)s has it"),
             "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
             "probe": _("A self-test; no figure counts it"),

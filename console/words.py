@@ -129,6 +129,8 @@ DECISIONS = {
     "default_queue": N_("Into the default queue"),
     "claimed": N_("Taken"),
     "moved": N_("Moved"),
+    "moved_back": N_("Move undone"),
+    "handed_over": N_("Hand-over"),
     "returned": N_("Returned"),
     "owner_left": N_("Handed over"),
     "merged": N_("Merged"),

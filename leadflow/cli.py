@@ -14,9 +14,11 @@ from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_erasures import erasures, withdraw
+from leadflow.cli_handover import handover
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
+from leadflow.cli_move import move, undo
 from leadflow.cli_people import people
 from leadflow.cli_routing import away, back, fairness, why_not
 from leadflow.cli_rules import rules
@@ -25,7 +27,18 @@ from leadflow.cli_service import service
 from leadflow.cli_taken import taken
 from leadflow.cli_token import token
 from leadflow.match_subject import subject
-from leadflow.terminal import Actor, company_from, fail, language, looking, operate, reading, say, settings
+from leadflow.terminal import (
+    Actor,
+    company_from,
+    fail,
+    language,
+    looking,
+    operate,
+    reading,
+    say,
+    settings,
+    tell_left,
+)
 
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
@@ -35,7 +48,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments, taken):
+for part in (doors, stages, sinks, timers, console, segments, taken, move, undo):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
@@ -45,6 +58,7 @@ app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 app.add_typer(match, name="match")
 app.add_typer(rules, name="rules")
+app.add_typer(handover, name="handover")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)
@@ -136,6 +150,7 @@ def apply(
     answer = operate("apply", make=True, id="company", actor=actor, company=company.model_dump(mode="json"))
     for change in answer["changes"]:
         typer.echo(change)
+    tell_left(answer["left"])
     say(f"{len(answer['changes'])} changes", f"{len(answer['changes'])} 处变更")
 
 

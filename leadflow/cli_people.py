@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leadflow.terminal import Actor, language, operate, problems_end, reading, say
+from leadflow.terminal import Actor, language, operate, problems_end, reading, say, tell_left
 
 people = typer.Typer(no_args_is_help=True, help="People and their teams as one sheet (XLSX or CSV).")
 
@@ -65,5 +65,6 @@ def take_in(
     for one in found:
         typer.echo(one.text(language()), err=True)
     if changes and not dry:
-        operate("apply", id="company", actor=actor, company=new.model_dump(mode="json"))
+        answer = operate("apply", id="company", actor=actor, company=new.model_dump(mode="json"))
+        tell_left(answer["left"])
     say(f"{len(changes)} changes", f"{len(changes)} 处变更")

@@ -33,6 +33,7 @@ from leadflow.engine import (
     mailed_links,
     open_breakers_of,
 )
+from leadflow.handover_job import HandOvers
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
@@ -436,6 +437,7 @@ class Clockwork:
         self._burying = Burying(cluster.store)
         self._crowding = Crowding(cluster.store, cluster.store_log.append)
         self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
+        self._hand_overs = HandOvers(cluster.store, cluster.store_log.append)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -460,6 +462,8 @@ class Clockwork:
                 self._forgetting.turn(now_us)
                 self._burying.turn()
                 self._crowding.turn(now_us)
+                while self._hand_overs.turn(now_us):
+                    pass
                 self._second_look.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None

@@ -20,6 +20,7 @@ from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
 from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
+from leadflow.handover_job import HandOvers
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
@@ -218,6 +219,7 @@ class Embedded:
         self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
         self._crowding = Crowding(files.store, files.store_log.append)
         self._second_look = SecondLook(files.store, files.store_log.append, several=False)
+        self._hand_overs = HandOvers(files.store, files.store_log.append)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -312,7 +314,7 @@ class Embedded:
             try:
                 now_us = wall_clock_us()
                 done = self._turn() or self._retention.turn(now_us) or self._crowding.turn(now_us)
-                done = done or self._second_look.turn(now_us)
+                done = done or self._hand_overs.turn(now_us) or self._second_look.turn(now_us)
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

@@ -26,6 +26,8 @@ from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
+from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
 from sales.away import come_back, go_away
@@ -38,13 +40,12 @@ from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
+from store.acts_move import owned_by
 from store.acts_opt_out import find_opt_out, opt_out
 from store.breakers import reset
 from store.company import company_version, last_book_number, load_company
 from store.journal import Erasure, write_journal
 from store.present import present_ids
-
-Payload = Mapping[str, Any]
 
 
 def do_replay(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def do_repair(engine: Engine, payload: Payload) -> dict[str, Any]:
 def do_erase(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Erase a customer: journal first, then keys, then rows; both files are emptied of what was deleted."""
     files = engine.files
-    command = _command(payload, "erase")
+    command = command_of(payload, "erase")
     erasure = _erase_once(files, command)
     while erasure is None:
         erasure = _erase_once(files, command)
@@ -110,7 +111,7 @@ def _erase_once(files: Data, command: Command) -> Erasure | None:
 def do_opt_out(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Note that a customer does not agree to some purposes any more: journal first, so that a backup cannot undo it."""
     files = engine.files
-    command, now_us = _command(payload, "opt_out"), wall_clock_us()
+    command, now_us = command_of(payload, "opt_out"), wall_clock_us()
     with files.store.read() as connection:
         found = find_opt_out(connection, command, payload["purposes"], files.keys.hash_secret, now_us)
     write_journal(files.journal, found)
@@ -146,8 +147,19 @@ def do_apply(engine: Engine, payload: Payload) -> dict[str, Any]:
     new = Company.model_validate(payload["company"])
     with engine.files.store.read() as connection:
         old = load_company(connection, company_version(connection))
+        here = [key for key, person in old.people.items() if person.state == "active"]
+        owned = {key: len(owned_by(connection, key)) for key in here if _leaves(new, key)}
     changes = [change.text(new.language) for change in diff(old, merged(old, new, wall_clock_us()))]
-    return {**_act(engine, payload, "publish", publish(new, problems_of_book)), "changes": changes}
+    left = {key: count for key, count in owned.items() if count}
+    return {
+        **_act(engine, payload, "publish", publish(new, problems_of_book)),
+        "changes": changes,
+        "left": left,
+    }
+
+
+def _leaves(new: Company, person_id: str) -> bool:
+    return person_id not in new.people or new.people[person_id].state == "left"
 
 
 def do_publish_book(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -282,6 +294,10 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "ask_taken": do_ask_taken,
     "publish_book": do_publish_book,
     "roll_back_book": do_roll_back_book,
+    "move": do_move,
+    "undo": do_undo,
+    "hand_over": do_hand_over,
+    "hand_back": do_hand_back,
 }
 
 
@@ -337,16 +353,10 @@ def raw_capture(engine: Engine, capture_id: str | None) -> Capture:
 
 
 def _act(engine: Engine, payload: Payload, verb: str, plan: Any) -> dict[str, Any]:
-    command = _command(payload, verb)
+    command = command_of(payload, verb)
     append = engine.files.store_log.append
     done = perform(engine.files.store, command, plan, wall_clock_us(), append)
     return {"act_id": command.act_id, "repeated": not done}
-
-
-def _command(payload: Payload, verb: str) -> Command:
-    return Command(
-        verb, payload["actor"], payload.get("key") or new_id(), payload["id"], payload.get("reason")
-    )
 
 
 def _ask_host(url: str, verb: str, payload: Payload) -> dict[str, Any]:

@@ -56,7 +56,20 @@ REFUSED_ZH = {
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",
     "one_already": "两者已是同一个",
     "parted_before": "曾有人确认两者不是同一个；确认当时有误时，请加 --although 并说明原因",
+    "choice": "筛选条件、接收人或文件无法读取",
+    "duties_missing": "此人还担任主管、代理或默认队列负责人；请用 --duties-to 指定接替者",
+    "job_under_way": "此人的移交正在进行，请查看：leadflow handover show",
+    "left_over": "还有未移交的内容；请先运行 leadflow handover plan 查看",
+    "not_below": "此人不归您管理",
+    "unknown_certificate": "没有这份交接证明，请查看：leadflow handover show",
+    "unknown_job": "没有这次移交，请查看：leadflow handover show",
+    "not_undoable": "该操作不能在此撤销；合并请用：leadflow match unmerge",
+    "nothing_to_move": "所选客户都不能变更；请加 --preview 查看每个客户的原因",
+    "undo_too_late": "已超过可撤销的时间（company.toml 的 undo_hours）；请逐一改派",
+    "undone_already": "此前已撤销；如需恢复，请撤销那次撤销",
+    "unknown_act": "没有这个操作编号，请查看：leadflow explain",
     "reason_missing": "请用 --reason 说明原因",
+    "would_orphan": "此人名下还有客户，却没有可接收的队列；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
     "unknown_contact": "没有这个联系人",
     "unknown_customer": "没有这个客户",
@@ -161,6 +174,17 @@ def operate(verb: str, *, make: bool = False, **payload: Any) -> dict[str, Any]:
         fail(
             f"The running Leadflow does not answer ({error}). See its log, or stop it and try again.",
             f"正在运行的 Leadflow 没有应答（{error}）。请查看其日志，或停止后重试。",
+        )
+
+
+def tell_left(left: dict[str, int]) -> None:
+    """Say what becomes of the customers of people who have left with this change."""
+    for person_id, count in left.items():
+        say(
+            f"{person_id} has left: their open customers ({count} owned in all) wait in the team's queue now. Next time, to "
+            f"choose who gets them: leadflow handover apply {person_id} --leaving",
+            f"{person_id} 已离职：其未结客户（名下共 {count} 个）已进入小组待分配。今后如需指定接收人："
+            f"leadflow handover apply {person_id} --leaving",
         )
 
 

@@ -120,7 +120,14 @@ def _handed_over(
         if after.people[person_id].state == "active" or not _was_here(before, person_id):
             continue
         team_id = _team_of(before, after, person_id, now_us)
-        for held in held_by(connection, "person", person_id):
+        theirs = held_by(connection, "person", person_id)
+        if theirs and team_id not in after.units:
+            raise ActRefused(
+                "would_orphan",
+                f"{person_id} owns {len(theirs)} customers, and there is no queue for them: correct default_queue in "
+                f"company.toml, or hand them over first: leadflow handover apply {person_id} --leaving",
+            )
+        for held in theirs:
             move = Move(held, command, max(now_us, held.after_us))
             effects += give(move, "queue", team_id, Reason(code="owner_left", team_id=team_id))
             teams.add(team_id)
@@ -133,17 +140,32 @@ def _was_here(company: Company, person_id: str) -> bool:
 
 
 def _team_of(before: Company, after: Company, person_id: str, now_us: int) -> str:
-    """Return the team that a leaver worked in last, else the default queue."""
+    """Return the team that a leaver worked in last, if anybody is left there, else the default queue."""
     places = [
         member
         for member in before.members
         if member.person_id == person_id and member.from_us <= now_us and member.unit_id in after.units
     ]
-    teams = [one for one in places if after.units[one.unit_id].kind == "team"]
+    teams = [
+        one
+        for one in places
+        if after.units[one.unit_id].kind == "team" and _is_staffed(after, one.unit_id, now_us)
+    ]
     if not teams:
         return after.default_queue
     last = max(teams, key=lambda one: (one.to_us is None, one.to_us or 0, one.from_us, one.unit_id))
     return last.unit_id
+
+
+def _is_staffed(company: Company, unit_id: str, now_us: int) -> bool:
+    """Tell whether somebody works in a team or manages it, so that what waits there is seen."""
+    here = {
+        one.person_id
+        for one in company.members
+        if one.unit_id == unit_id and (one.to_us is None or one.to_us > now_us)
+    }
+    here |= {str(company.units[unit_id].manager_id)}
+    return any(key in here and person.state == "active" for key, person in company.people.items())
 
 
 def merged(old: Company, new: Company, now_us: int) -> Company:

@@ -378,6 +378,12 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[object], bool], str, str]] = {
         "a whole number of minutes, such as 30",
         "分钟数（整数），如 30",
     ),
+    "undo_hours": (
+        "undo_hours",
+        lambda value: type(value) is int and value >= 0,
+        "a whole number of hours, such as 72",
+        "小时数（整数），如 72",
+    ),
     "matching": (
         "matching",
         lambda value: value in get_args(Matching),

@@ -267,6 +267,7 @@ class Company(Frozen):
     default_queue: str = Field("default", description="Unit id of the queue of last resort")
     responsible_id: str | None = Field(None, description="Who answers for the default queue")
     first_response_minutes: int = 30
+    undo_hours: int = Field(72, description="For so long moves and hand-overs can be undone as one")
     units: dict[str, Unit] = Field(default_factory=dict)
     people: dict[str, Person] = Field(default_factory=dict)
     members: tuple[Member, ...] = ()

@@ -12,7 +12,23 @@ from hashlib import blake2b
 from typing import Literal
 
 Kind = Literal[
-    "cap", "evt", "lead", "con", "cus", "dec", "task", "act", "dead", "acc", "dlv", "alm", "join", "rev"
+    "cap",
+    "evt",
+    "lead",
+    "con",
+    "cus",
+    "dec",
+    "task",
+    "act",
+    "dead",
+    "acc",
+    "dlv",
+    "alm",
+    "join",
+    "rev",
+    "set",
+    "job",
+    "crt",
 ]
 
 _HASH_BYTES = 15

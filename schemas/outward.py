@@ -61,6 +61,7 @@ class Assigned(Frozen):
         (), description="Required fields that the customer has not told yet: questions for the next contact"
     )
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
+    together: int = Field(1, description="How many customers the same act gave to the same holder")
 
 
 AlarmKind = Literal["source_held", "destination_held", "stage_stopped", "stage_stands", "process_gone"]

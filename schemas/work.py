@@ -37,6 +37,8 @@ class Reason(Frozen):
         "default_queue",
         "claimed",
         "moved",
+        "moved_back",
+        "handed_over",
         "returned",
         "owner_left",
         "merged",
@@ -71,6 +73,10 @@ class Assignment(Frozen):
     reason: Reason
     decided_us: Micros
     language: Language | None = None
+    told_with: str | None = Field(
+        None,
+        description="Of many that one act gave from the same to the same holder: the decision whose message tells of this one, too",
+    )
 
 
 class Task(Frozen):

@@ -46,12 +46,15 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
 
 
 def also_told(assignment: Assignment, company: Company) -> str | None:
-    """Return who else is to be told: whoever had a customer until it was merged or parted, and can be written to."""
+    """Return who else is to be told: whoever had a customer until it was merged, parted or moved, and can be written to."""
     before = assignment.previous_holder_id
-    if assignment.reason.code not in ("merged", "parted") or before in (None, assignment.holder_id):
+    if assignment.reason.code not in _TELLS_BOTH or before in (None, assignment.holder_id):
         return None
     person = company.people.get(str(before))
     return person.person_id if person and person.state == "active" and person.email else None
+
+
+_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over")
 
 
 def units_of(assignment: Assignment, company: Company) -> list[str]:

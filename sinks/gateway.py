@@ -101,8 +101,8 @@ class DeliverStage:
                 continue
             dests = [settings.sink_id]
             if kind.abilities.to_people:
-                if assignment.reason.code == "claimed":
-                    continue  # whoever took it knows
+                if assignment.reason.code == "claimed" or assignment.told_with is not None:
+                    continue  # whoever took it knows; of a set, one message tells
                 person_id = recipient_of(assignment, facts.company)
                 if person_id is None:
                     refused = _nobody(settings)

@@ -74,9 +74,10 @@ def render(sink: Mail, message: Message) -> Letter | None:
     words = _WORDS[person.language]
     lines = _lines(message, person.language)
     is_new = assigned.lead is None or assigned.lead.kind == "enquiry"
-    is_new = is_new and assigned.why not in ("merged", "parted")
-    subject = words["subject" if is_new else "news"].format(
-        who=_who(assigned) or words["nobody"], company=message.company
+    is_new = is_new and assigned.why not in _NO_LEAD
+    kind = "many" if assigned.together > 1 else "subject" if is_new else "news"
+    subject = words[kind].format(
+        who=_who(assigned) or words["nobody"], company=message.company, count=assigned.together
     )
     mail = addressed(sink, message.company, person, subject, (message.delivery_id, utc(message.at_us)))
     text = "\n".join([*(f"{name}{words['colon']}{value}" for name, value in lines), ""])
@@ -119,6 +120,12 @@ def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
     zone = ZoneInfo(message.zone)
     holder = assigned.holder.name_en if language == "en" else assigned.holder.name
     lines = [(words["holder"], holder)]
+    if assigned.together > 1:  # of many, none alone: the inbox has them all
+        return [
+            *lines,
+            (words["count"], str(assigned.together)),
+            (words["why"], _WHY[language].get(assigned.why, assigned.why)),
+        ]
     if assigned.task is not None:
         what = _TASKS[language].get(assigned.task.origin, assigned.task.origin)
         lines.append((words["due"], f"{_clock(assigned.task.due, zone)} ({what})"))
@@ -228,10 +235,14 @@ def probe(sink: Mail, _outside: Outside) -> str:
     return f"{sink.relay}:{sink.port} answers"
 
 
+_NO_LEAD = ("merged", "parted", "moved", "moved_back", "handed_over")
+"""Reasons for which a customer has another owner although nobody asked anything anew."""
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
         "subject": "新线索：{who}",
         "news": "客户动态：{who}",
+        "many": "{count} 个客户变更了负责人",
+        "count": "客户数",
         "nobody": "未留姓名",
         "holder": "负责人",
         "due": "首次响应时限",
@@ -245,6 +256,8 @@ _WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "subject": "New lead: {who}",
         "news": "From your customer: {who}",
+        "many": "{count} customers have another owner",
+        "count": "Customers",
         "nobody": "no name given",
         "holder": "Owner",
         "due": "Due",
@@ -276,6 +289,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "default_queue": "无规则匹配，进入默认队列",
         "claimed": "已接单",
         "moved": "改派",
+        "moved_back": "改派已撤销",
+        "handed_over": "移交",
         "returned": "被退回",
         "owner_left": "原负责人离职，已移交",
         "merged": "两个客户合并为一个",
@@ -292,6 +307,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "default_queue": "no rule takes it, so it is in the default queue",
         "claimed": "taken",
         "moved": "moved",
+        "moved_back": "a move was undone",
+        "handed_over": "handed over",
         "returned": "returned",
         "owner_left": "its owner has left",
         "merged": "two customers were found to be one",

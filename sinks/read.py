@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from schemas.company import Company
 from schemas.lead import FieldName
@@ -57,6 +57,8 @@ class Facts:
     tasks: Mapping[str, list[Row]]
     gaps: Mapping[str, tuple[FieldName, ...]]
     """By customer: what is still to be asked."""
+    together: Mapping[str, int]
+    """By decision, of those that gave a set at once: how many customers the same act gave to the same holder."""
 
 
 Gaps = Callable[[Connection, Company, Collection[str]], Mapping[str, tuple[FieldName, ...]]]
@@ -72,6 +74,7 @@ def gather(connection: Connection, company: Company, rows: Sequence[Row], gaps: 
         customers=_by(connection, tables.customer, "customer_id", customers),
         tasks=_tasks(connection, customers),
         gaps=gaps(connection, company, customers),
+        together=_together(connection, rows),
     )
 
 
@@ -96,6 +99,7 @@ def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> As
         task=_task(facts.tasks.get(row["customer_id"], []), row["lead_id"]),
         ask_for=facts.gaps.get(row["customer_id"], ()),
         link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
+        together=facts.together.get(row["decision_id"], 1),
     )
 
 
@@ -154,6 +158,27 @@ def _tasks(connection: Connection, customers: set[str]) -> dict[str, list[Row]]:
     ).mappings():
         found.setdefault(atoms[row["customer_id"]], []).append(dict(row))
     return found
+
+
+def _together(connection: Connection, rows: Sequence[Row]) -> dict[str, int]:
+    """Count by decision what its act gave to the same holder; only of acts that give many."""
+    mine, others, holding = tables.decision, tables.decision.alias("others"), tables.holding
+    own = tables.holding.alias("own")
+    wanted = keys_in(connection, ["decision.decision_id"], [(row["decision_id"],) for row in rows])
+    counted = connection.execute(
+        select(mine.c.decision_id, func.count())
+        .join(own, (own.c.customer_id == mine.c.subject_id) & (own.c.decision_id == mine.c.decision_id))
+        .join(others, (others.c.stage == mine.c.stage) & (others.c.event_id == mine.c.event_id))
+        .join(
+            holding,
+            (holding.c.customer_id == others.c.subject_id)
+            & (holding.c.decision_id == others.c.decision_id)
+            & (holding.c.holder_id == own.c.holder_id),
+        )
+        .where(wanted, mine.c.code.in_(("moved", "moved_back", "handed_over")))
+        .group_by(mine.c.decision_id)
+    )
+    return {decision_id: int(count) for decision_id, count in counted}
 
 
 def _by(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> dict[str, Row]:

@@ -42,6 +42,8 @@ class Command:
     idem_key: str
     scope_id: str
     reason: str | None = None
+    undoes: str | None = None
+    """The act that this one takes back: once at most."""
 
     @property
     def act_id(self) -> str:
@@ -105,6 +107,7 @@ def _perform(store: Database, command: Command, plan: Plan, now_us: int, append:
             "verb": command.verb,
             "reason": command.reason,
             "scope_id": command.scope_id,
+            "undoes": command.undoes,
             "recorded_us": now_us,
         }
         writes.add([Insert("act", row)])

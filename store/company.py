@@ -34,7 +34,7 @@ Rows = dict[str, list[dict[str, Any]]]
 """Rows by table."""
 
 SETTINGS = (
-    "name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes", "matching", "grades", "required",
+    "name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes", "undo_hours", "matching", "grades", "required",
     "score_csv", "segments_csv",
 )  # fmt: skip
 """The keys of table `setting` that are the company's own; others there belong to others."""

@@ -2,7 +2,7 @@
 
 Everybody takes them in this order, and each kind sorted, so that nobody waits in a circle:
 
-    a stage's progress, or an act's key → the company → customers → teams → what is written, as `effects.Writes` orders it
+    a stage's progress, or an act's key → the company → customers → teams → certificates → what is written, as `effects.Writes` orders it
     → heads of topics
 
 Whatever is read of a customer before its lock may have changed by the time one has it: read again, then decide.
@@ -56,6 +56,11 @@ def share_company(connection: Connection) -> None:
 def lock_company(connection: Connection) -> None:
     """Change the company alone: nobody who went by the old one is still under way."""
     _advisory(connection, ["company"], _ALONE)
+
+
+def lock_certificates(connection: Connection) -> None:
+    """Add to the chain of certificates alone: each one has the digest of the one before."""
+    _advisory(connection, ["certificates"], _ALONE)
 
 
 def lock_teams(connection: Connection, teams: Iterable[str]) -> None:

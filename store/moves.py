@@ -5,8 +5,9 @@ The customer moves with all its open tasks, and a decision says who did it and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
@@ -47,6 +48,8 @@ class Move:
     trace_id: str | None = None
     present_id: str | None = None
     """What the customer is called from now on, if not as before."""
+    told_with: str | None = None
+    """The decision of the same act whose message tells of this one, too."""
 
     @property
     def decision_id(self) -> str:
@@ -70,6 +73,17 @@ def held_customer(connection: Connection, customer_id: str) -> Held | None:
     """Return one customer with its holder; None if it has none."""
     found = _locked(connection, _owned().where(tables.customer.c.customer_id == customer_id))
     return found[0] if found else None
+
+
+def held_of(connection: Connection, customers: Iterable[str], *, lock: bool = True) -> dict[str, Held]:
+    """Return these customers, by their present ids, with their holders; those that nobody has are not in it.
+
+    `lock` them, or only look at them.
+    """
+    wanted = keys_in(connection, ["customer.customer_id"], [(one,) for one in sorted(set(customers))])
+    query = _owned().where(wanted)
+    found = _locked(connection, query) if lock else _held(connection, connection.execute(query).all())
+    return {one.customer_id: one for one in found}
 
 
 def give(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[Effect]:
@@ -113,6 +127,8 @@ def decided(move: Move, reason: Reason) -> Insert:
         "trace_id": move.trace,
         "decided_us": move.at_us,
         "code": reason.code,
+        "book_version": reason.book_version,
+        "rule_id": reason.rule_id,
         "reason_json": reason.model_dump_json(),
     }
     return Insert("decision", row)
@@ -133,6 +149,7 @@ def _news(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> Event
         previous_holder_id=move.held.holder_id,
         reason=reason,
         decided_us=move.at_us,
+        told_with=move.told_with,
     )
     return event_of(
         assignment,
@@ -175,6 +192,10 @@ def _locked(
         rows = connection.execute(query).all()
         if not locked.issuperset(row.customer_id for row in rows):
             raise Conflict("holding")
+    return _held(connection, rows)
+
+
+def _held(connection: Connection, rows: Sequence[Any]) -> list[Held]:
     tasks = _open_tasks(connection, [row.customer_id for row in rows])
     return [
         Held(

@@ -616,6 +616,57 @@ act = Table(
     Index("ix_act_scope_id", "scope_id"),
     Index("ix_act_actor", "actor", "recorded_us"),
 )
+job = Table(
+    "job",
+    state,
+    _id("job_id", key=True),
+    Column("person_id", Text, nullable=False, comment="whose customers are handed over"),
+    _id("actor"),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("spec_json", Text, nullable=False, comment="what was asked for, and what only undoing needs"),
+    Column("items", Integer, nullable=False),
+    Column("next_item", Integer, nullable=False, comment="everything before it is done"),
+    _us("until_us", null=True),
+    _us("made_us"),
+    _us("ended_us", null=True),
+    _id("code", null=True),
+    CheckConstraint(
+        "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
+        name="state",
+    ),
+    Index("ix_job_person_id", "person_id"),
+    Index("ix_job_state", "state"),
+)
+"""Hand-overs: each a resumable job, done in chunks; see store.acts_job."""
+job_item = Table(
+    "job_item",
+    state,
+    _id("job_id", key=True),
+    Column("number", Integer, primary_key=True),
+    _id("customer_id"),
+    _id("holder_kind"),
+    _id("holder_id"),
+    Column("reason_json", Text, nullable=False, comment="team, rule and conditions, if it was by one"),
+    Column("state", Text, nullable=False),
+    _id("code", null=True),
+    CheckConstraint("state IN ('open', 'given', 'left')", name="state"),
+)
+certificate = Table(
+    "certificate",
+    state,
+    _id("certificate_id", key=True),
+    Column("number", Integer, nullable=False),
+    _id("job_id"),
+    _id("person_id"),
+    Column("body_json", Text, nullable=False, comment="every object with its new holder"),
+    Column("before", Text, nullable=False, comment="digest of the certificate before; empty for the first"),
+    Column("digest", Text, nullable=False, comment="SHA-256, see store.certificates"),
+    _us("made_us"),
+    UniqueConstraint("number"),
+    UniqueConstraint("job_id"),
+)
+"""Proofs that nothing of somebody's was left behind: a chain, no row of which ever changes."""
 access = Table(
     "access",
     state,

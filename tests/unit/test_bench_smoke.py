@@ -47,6 +47,7 @@ ACCEPT = {
             "--leads 200 --rules 50 --rounds 1",
             {"ratio_to_zen_50", "ratio_to_generated_if_chain", "compile_s_50"},
         ),
+        ("handover.py", "--customers 600", {"dry_run_s", "apply_s", "verified_s", "undo_s", "apply_peak_mb"}),
     ],
 )
 def test_a_bench_ends_with_its_figures(script: str, options: str, keys: set[str]) -> None:

@@ -219,6 +219,25 @@ def upgrade() -> None:
         batch_op.create_index("ix_capture_trace_id", ["trace_id"], unique=False)
 
     op.create_table(
+        "certificate",
+        sa.Column("certificate_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("body_json", sa.Text(), nullable=False, comment="every object with its new holder"),
+        sa.Column(
+            "before",
+            sa.Text(),
+            nullable=False,
+            comment="digest of the certificate before; empty for the first",
+        ),
+        sa.Column("digest", sa.Text(), nullable=False, comment="SHA-256, see store.certificates"),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("certificate_id", name=op.f("pk_certificate")),
+        sa.UniqueConstraint("job_id", name=op.f("uq_certificate_job_id")),
+        sa.UniqueConstraint("number", name=op.f("uq_certificate_number")),
+    )
+    op.create_table(
         "choice",
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
@@ -398,6 +417,47 @@ def upgrade() -> None:
         sa.Column("name_en", sa.Text(), nullable=False),
         sa.Column("aliases_json", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("industry_id", name=op.f("pk_industry")),
+    )
+    op.create_table(
+        "job",
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False, comment="whose customers are handed over"),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column(
+            "spec_json", sa.Text(), nullable=False, comment="what was asked for, and what only undoing needs"
+        ),
+        sa.Column("items", sa.Integer(), nullable=False),
+        sa.Column("next_item", sa.Integer(), nullable=False, comment="everything before it is done"),
+        sa.Column("until_us", sa.BigInteger(), nullable=True),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
+            name=op.f("ck_job_state"),
+        ),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job")),
+    )
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.create_index("ix_job_person_id", ["person_id"], unique=False)
+        batch_op.create_index("ix_job_state", ["state"], unique=False)
+
+    op.create_table(
+        "job_item",
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("holder_kind", sa.Text(), nullable=False),
+        sa.Column("holder_id", sa.Text(), nullable=False),
+        sa.Column(
+            "reason_json", sa.Text(), nullable=False, comment="team, rule and conditions, if it was by one"
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('open', 'given', 'left')", name=op.f("ck_job_item_state")),
+        sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_job_item")),
     )
     op.create_table(
         "joined",
@@ -1143,6 +1203,12 @@ def downgrade() -> None:
         batch_op.drop_index("ix_joined_a")
 
     op.drop_table("joined")
+    op.drop_table("job_item")
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.drop_index("ix_job_state")
+        batch_op.drop_index("ix_job_person_id")
+
+    op.drop_table("job")
     op.drop_table("industry")
     op.drop_table("identifier_status")
     op.drop_table("evidence")
@@ -1172,6 +1238,7 @@ def downgrade() -> None:
     op.drop_table("contact")
     op.drop_table("config_version")
     op.drop_table("choice")
+    op.drop_table("certificate")
     with op.batch_alter_table("capture", schema=None) as batch_op:
         batch_op.drop_index("ix_capture_trace_id")
         batch_op.drop_index("ix_capture_source_id_digest")

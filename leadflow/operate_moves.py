@@ -1,0 +1,136 @@
+"""What an operator does about who has customers: move them, and take that back; verbs of `leadflow.operate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from leadflow.above import may_give_as
+from leadflow.choosing import ChoiceError
+from leadflow.clock import new_id, wall_clock_us
+from leadflow.engine import Engine
+from leadflow.handover_job import begin_undo, planned, run, spec_of
+from leadflow.handover_leave import without
+from leadflow.payload import Payload, command_of
+from schemas.work import Condition
+from store.acts import ActRefused, Command, perform
+from store.acts_job import OPEN, Begin, counts, job_id_of, jobs, read_job, to_state
+from store.acts_move import Give, Moving
+from store.acts_undo import Undo, Undoing
+from store.company import company_version, load_company
+
+
+def do_move(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Give customers to others; return how many, and the rows that were refused."""
+    moving = Moving(gives_from(payload["gives"]), may_give_as(payload["actor"]))
+    command = command_of(payload, "move")
+    files = engine.files
+    done = perform(files.store, command, moving, wall_clock_us(), files.store_log.append)
+    refused = [[one.give.customer_id, one.refused] for one in moving.judged if one.refused]
+    moved = len(moving.judged) - len(refused)
+    return {"act_id": command.act_id, "repeated": not done, "moved": moved, "refused": refused}
+
+
+def do_undo(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Take an act back; return what went back, and what was left."""
+    undo = Undo(may_give_as(payload["actor"]))
+    command = command_of(payload, "undo", undoes=payload["id"])
+    files = engine.files
+    done = perform(files.store, command, undo, wall_clock_us(), files.store_log.append)
+    return {"act_id": command.act_id, "repeated": not done, **told(undo.undoing)}
+
+
+def told(undoing: Undoing | None) -> dict[str, Any]:
+    """Return what taking back does, or did, to be shown."""
+    if undoing is None:
+        return {"back": [], "left": [], "sent": []}
+    return {
+        "back": [[one.held.customer_id, one.held.holder_id, one.holder_id] for one in undoing.back],
+        "left": [list(one) for one in undoing.left],
+        "sent": [[row["delivery_id"], row["sink_id"], row["dest"]] for row in undoing.sent],
+    }
+
+
+def gives_to(gives: Iterable[Give]) -> list[dict[str, Any]]:
+    """Return rows to be sent to the host."""
+    return [{**asdict(one), "conditions": [each.model_dump() for each in one.conditions]} for one in gives]
+
+
+def gives_from(rows: Iterable[dict[str, Any]]) -> list[Give]:
+    """Return the rows that were sent."""
+    return [
+        Give(**{**row, "conditions": tuple(Condition.model_validate(one) for one in row["conditions"])})
+        for row in rows
+    ]
+
+
+STEP_S = 8.0
+"""How long one request goes on with a hand-over before it answers: well within the minute that a client waits."""
+
+
+def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Begin the hand-over of a person, or take up the one that is under way; go on with it for some seconds."""
+    store, append = engine.files.store, engine.files.store_log.append
+    command, now_us = command_of(payload, "hand_over_begin"), wall_clock_us()
+    with store.read() as connection:
+        under_way = [one for one in jobs(connection, command.scope_id, OPEN) if one.state in _GOING]
+        if not under_way:
+            company = load_company(connection, company_version(connection))
+            asked = {key: payload[key] for key in ("parts", "plan_csv", "leaving", "duties_to")}
+            if command.scope_id not in company.people:
+                raise ActRefused("unknown_person", f"There is nobody {command.scope_id!r} in people.csv.")
+            try:
+                gives, left = planned(connection, company, command.scope_id, asked, now_us)
+            except ChoiceError as error:
+                raise ActRefused("choice", str(error)) from None
+            spec = spec_of(connection, company, command.scope_id, asked, now_us)
+    if under_way:
+        if under_way[0].state == "stopped":
+            going = Command("hand_over_go", payload["actor"], new_id(), under_way[0].job_id)
+            perform(store, going, to_state("running"), now_us, append)
+        return {**_went_on(engine, under_way[0].job_id), "resumed": True}
+    if asked["leaving"]:
+        if left:
+            raise ActRefused(
+                "left_over", f"No part takes {len(left)} of their customers; add --to for the rest."
+            )
+        without(company, command.scope_id, asked["duties_to"], now_us)
+    begin = Begin(gives, spec, payload.get("until_us"), may_give_as(payload["actor"]))
+    perform(store, command, begin, now_us, append)
+    return {**_went_on(engine, job_id_of(command)), "resumed": False}
+
+
+_GOING = ("running", "stopped")
+
+
+def do_hand_back(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Undo a hand-over (the payload's id is the job), or go on with undoing it, for some seconds."""
+    store, append = engine.files.store, engine.files.store_log.append
+    with store.read() as connection:
+        job = read_job(connection, payload["id"])
+        company = load_company(connection, company_version(connection))
+    may = may_give_as(payload["actor"])(company, wall_clock_us())
+    if not may(job.person_id) and payload["actor"] != job.actor:
+        raise ActRefused("not_below", f"{job.person_id} is not below {payload['actor']}; ask their manager.")
+    if job.state != "undoing":
+        begin_undo(store, append, job, payload["actor"], wall_clock_us())
+    return _went_on(engine, job.job_id)
+
+
+def _went_on(engine: Engine, job_id: str) -> dict[str, Any]:
+    store, append = engine.files.store, engine.files.store_log.append
+    more = run(store, append, job_id, wall_clock_us, STEP_S)
+    with store.read() as connection:
+        job = read_job(connection, job_id)
+        found = counts(connection, job_id)
+    left = {str(code): count for (state, code), count in found.items() if state == "left"}
+    return {
+        "job_id": job_id,
+        "state": job.state,
+        "more": more,
+        "items": job.items,
+        "done": job.next_item,
+        "given": found.get(("given", None), 0),
+        "left": left,
+    }
