@@ -15,6 +15,7 @@ from store.acts import ActRefused, Command
 from store.acts_inbox import QUEUE_OPENS
 from store.company import company_version, load_company
 from store.effects import Effect, Insert
+from store.ledger import moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 from store.present import present_ids
@@ -171,7 +172,15 @@ class Moving:
         if all(one.refused for one in self.judged):
             why = sorted({str(one.refused) for one in self.judged}) or ["nothing was chosen"]
             raise ActRefused("nothing_to_move", f"No customer can be moved: {', '.join(why)}.")
-        return given(self.judged, command, company, now_us, "moved")
+        losing = {
+            one.held.customer_id: one.held.holder_id
+            for one in self.judged
+            if one.refused is None and one.held is not None and one.held.holder_kind == "person"
+        }
+        return [
+            *given(self.judged, command, company, now_us, "moved"),
+            *moved_away(connection, losing, (now_us, company.zone), command.act_id),
+        ]
 
 
 def owned_by(connection: Connection, owner: str) -> list[str]:

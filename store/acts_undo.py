@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
+from store.ledger import Credited, credited_by
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 
@@ -47,6 +48,9 @@ class Undoing:
     left: tuple[tuple[str, Left], ...]
     sent: tuple[dict[str, Any], ...]
     """Deliveries of the act's decisions that went out."""
+    credited: Mapping[str, Credited]
+    """What the act had credited back, by customer: received again with it."""
+    zone: str
 
 
 def plan_undo(
@@ -85,7 +89,8 @@ def plan_undo(
         else:
             back.append(Back(has, row["before_kind"], row["before_id"]))
     sent = _sent(connection, rows)
-    return Undoing(act, tuple(back), tuple(left), tuple(sent))
+    credits = credited_by(connection, act_id)
+    return Undoing(act, tuple(back), tuple(left), tuple(sent), credits, company.zone)
 
 
 def _stays(row: dict[str, Any], held: Held | None, is_merged: bool, company: Company) -> Left | None:
@@ -126,7 +131,12 @@ def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
         move = Move(one.held, command, at_us, told_with=first.get(both))
         first.setdefault(both, move.decision_id)
         team_id = one.holder_id if one.kind == "queue" else None
-        effects += give(move, one.kind, one.holder_id, Reason(code="moved_back", team_id=team_id))
+        reason = Reason(code="moved_back", team_id=team_id)
+        credit = undoing.credited.get(one.held.customer_id)
+        if credit is not None and credit.person_id == one.holder_id:
+            reason = reason.model_copy(update={"grade": credit.grade, "standing": credit.standing})
+            effects += credit.again(move.decision_id, (at_us, undoing.zone))
+        effects += give(move, one.kind, one.holder_id, reason)
         if one.kind == "queue":
             queues[one.holder_id] = max(at_us, queues.get(one.holder_id, 0))
     return [*effects, *drained(queues)]

@@ -5,8 +5,11 @@ It is kept by local month, team and lead grade. What route gives is entered by `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from itertools import groupby
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -14,8 +17,11 @@ from sqlalchemy import Connection, select
 
 from schemas.shares import LEAD, parts_of
 from store import tables
+from store.bulk import keys_in
 from store.effects import Count, Effect, Insert
 
+Standing = tuple[tuple[str, int, int, int, int], ...]
+"""Of each who could have had a lead: person, share, received, entitled, the strategy's number (`schemas.work.Reason`)."""
 Credit = Literal["invalid", "moved"]
 """Why something received is credited back: it was no lead, or a manager gave it to somebody else."""
 
@@ -80,17 +86,84 @@ def credited(
     given = rows[0]
     if lead_id is not None and given.lead_id not in (None, lead_id):
         return []
+    return _credit(given, why, at, act_id)
+
+
+def _credit(given: Any, why: Credit, at: tuple[int, str], act_id: str) -> list[Effect]:
     at_us, zone = at
     where = (given.team_id, period_of(at_us, zone), given.grade)
-    standing = orjson.loads(given.reason_json)["standing"] or [[given.person_id, 1]]
-    parts = parts_of([row[1] for row in standing])
     row = entered(given.decision_id, given.person_id, where, at_us, why)
-    effects: list[Effect] = [Insert("ledger", {**row, "act_id": act_id})]
-    effects += [
-        Count(*where, one[0], -1 if one[0] == given.person_id else 0, -part)
+    return [
+        Insert("ledger", {**row, "act_id": act_id}),
+        *_counts(where, given.person_id, _standing(given), -1, at_us=0),
+    ]
+
+
+def _counts(
+    where: tuple[str, str, str], person_id: str, standing: Standing, sign: int, at_us: int
+) -> list[Effect]:
+    """Return what one entry adds to the sums: whoever received it, and everybody who could have had it."""
+    parts = parts_of([row[1] for row in standing])
+    return [
+        Count(*where, one[0], sign * (one[0] == person_id), sign * part, at_us if one[0] == person_id else 0)
         for one, part in zip(standing, parts, strict=True)
     ]
+
+
+def _standing(row: Any) -> Standing:
+    """Return who could have had a lead; of what was decided before that was recorded, who received it."""
+    standing = orjson.loads(row.reason_json).get("standing") or [[row.person_id, 1, 0, 0, 0]]
+    return tuple(tuple(one) for one in standing)
+
+
+def moved_away(
+    connection: Connection, losing: Mapping[str, str], at: tuple[int, str], act_id: str
+) -> list[Effect]:
+    """Return the entries that credit back what a manager gives to somebody else; `losing`: customer to who had it.
+
+    Only what this person received in the same month: a re-allocation of last year's customers gives nobody a hundred
+    turns.
+    """
+    ledger, decision = tables.ledger, tables.decision
+    rows = connection.execute(
+        select(ledger, decision.c.reason_json, decision.c.subject_id)
+        .join(decision, decision.c.decision_id == ledger.c.decision_id)
+        .where(keys_in(connection, ["decision.subject_id"], [(one,) for one in losing]))
+        .order_by(decision.c.subject_id, decision.c.decided_us.desc(), decision.c.decision_id, ledger.c.delta)
+    )
+    effects: list[Effect] = []
+    for customer_id, entries in groupby(rows, key=lambda row: str(row.subject_id)):
+        last = next(entries)
+        if last.delta > 0 and last.person_id == losing[customer_id] and last.period == period_of(*at):
+            effects += _credit(last, "moved", at, act_id)
     return effects
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """What a move had credited back of one customer, so that its undoing can enter it again."""
+
+    person_id: str
+    team_id: str
+    grade: str
+    standing: Standing
+
+    def again(self, decision_id: str, at: tuple[int, str]) -> list[Effect]:
+        """Return the entry by which the person has received it after all."""
+        where = (self.team_id, period_of(*at), self.grade)
+        row = entered(decision_id, self.person_id, where, at[0])
+        return [Insert("ledger", row), *_counts(where, self.person_id, self.standing, 1, at_us=0)]
+
+
+def credited_by(connection: Connection, act_id: str) -> dict[str, Credited]:
+    """Return what an act credited back, by customer."""
+    ledger, decision = tables.ledger, tables.decision
+    rows = connection.execute(
+        select(ledger, decision.c.reason_json, decision.c.subject_id)
+        .join(decision, decision.c.decision_id == ledger.c.decision_id)
+        .where(ledger.c.act_id == act_id, ledger.c.kind == "moved")
+    )
+    return {row.subject_id: Credited(row.person_id, row.team_id, row.grade, _standing(row)) for row in rows}
 
 
 def grade_of(connection: Connection, lead_id: str | None) -> str:

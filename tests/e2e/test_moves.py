@@ -133,6 +133,38 @@ def test_a_set_moves_as_one_act_with_tasks_and_limits(rig: Rig) -> None:
         assert orphans(connection, LATER + DAY) == []
 
 
+def received(rig: Rig) -> dict[str, int]:
+    return {row["person_id"]: row["received"] for row in rig.rows("ledger_total")}
+
+
+def sums(rig: Rig) -> list[tuple[object, ...]]:
+    return [
+        (row["team_id"], row["grade"], row["person_id"], row["received"], row["entitled"])
+        for row in rig.rows("ledger_total")
+    ]
+
+
+def test_what_a_manager_takes_away_is_credited_and_an_undo_enters_it_again(rig: Rig) -> None:
+    before, mine = sums(rig), of(rig, "bo")
+    got = received(rig)
+    move(rig, to("ann", mine))
+    after = received(rig)
+    assert (after["bo"], after["ann"]) == (0, got["ann"]), "one less for each; whoever got them had no turn"
+    credits = [row for row in rig.rows("ledger") if row["kind"] == "moved"]
+    assert {row["person_id"] for row in credits} == {"bo"}
+    assert len(credits) == len(mine) == got["bo"]
+    undo(rig, "k")
+    assert sums(rig) == before
+    move(rig, to("ann", mine[:1]), key="again", at_us=LATER + 2 * HOUR)
+    assert received(rig)["bo"] == got["bo"] - 1
+
+
+def test_customers_of_earlier_months_give_nobody_turns(rig: Rig) -> None:
+    before = sums(rig)
+    move(rig, to("ann", of(rig, "bo")), at_us=MONDAY_10 + 40 * DAY)
+    assert sums(rig) == before
+
+
 def test_done_twice_under_one_key_it_happens_once(rig: Rig) -> None:
     mine = of(rig, "bo")
     move(rig, to("ann", mine))

@@ -15,6 +15,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.golden import golden_of
 from enrich.identity import Join, group
+from schemas.shares import LEAD
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_inbox import give_back, take
 from store.database import Database
@@ -33,6 +34,10 @@ EXPECTED = (
     "other_team",
     "unknown_actor",
     "ladder_ended",
+    "nothing_to_move",
+    "undone_already",
+    "undo_too_late",
+    "left_over",
 )
 """Refusals that may well come, of acts that are drawn without a look at what is possible."""
 COMPANY = small_company(sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})
@@ -47,6 +52,7 @@ class Life:
         self.now_us = MONDAY_10
         self.count = 0
         self.parted: set[tuple[str, str]] = set()
+        self.last_act = ""
 
     def close(self) -> None:
         """Close what is this life's own."""
@@ -65,8 +71,8 @@ class Life:
         self.rig.feed([post(at_us=at_us, made=f"m{self.count}", **fields)])
         self.rig.run()
 
-    def act(self, verb: str, actor: str, scope: str, plan: Plan) -> bool:
-        command = Command(verb, actor, f"k{self.tick()}", scope, "because")
+    def act(self, verb: str, actor: str, scope: str, plan: Plan, undoes: str | None = None) -> bool:
+        command = Command(verb, actor, f"k{self.tick()}", scope, "because", undoes)
         try:
             perform(self.rig.store, command, plan, self.now_us, self.rig.files.store_log.append)
         except ActRefused as refused:
@@ -74,6 +80,7 @@ class Life:
                 return False
             raise
         self.rig.run()
+        self.last_act = command.act_id
         return True
 
     def present(self) -> dict[str, str]:
@@ -173,7 +180,9 @@ class Life:
         counted = Counter[tuple[str, str, str, str]]()
         for row in self.rig.rows("ledger"):
             counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
-        assert given == counted
+        assert Counter(given) == counted, "sums count what the entries say"
+        entitled = sum(row["entitled"] for row in self.rig.rows("ledger_total"))
+        assert entitled == counted.total() * LEAD, "what one is entitled to, another is not"
 
     def _check_grouping(self, state: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> None:
         born = {

@@ -10,15 +10,22 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from leadflow.above import may_give_as
 from leadflow.explain import explain
+from leadflow.handover_job import advance, planned, spec_of
 from router.office import office_of
 from sales.apply import publish
 from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Company, Member, Person, book_version
+from schemas.ids import make_id
 from schemas.outcomes import OutcomeCode
+from schemas.work import HolderKind
 from store.acts_inbox import take
+from store.acts_job import Begin
+from store.acts_move import Give, Moving
+from store.acts_undo import Undo
 from store.company import company_version, load_company
-from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife
+from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife, owners_but
 from tests.support.rig import DAY, HOUR
 
 PEOPLE = ("ann", "bo", "chen", "dai")
@@ -87,6 +94,11 @@ CHANGES = (
 class OfficeLife(Life):
     """A life in which the company changes, too."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.moves: dict[str, dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {}
+        """By act: each customer that it moved, who had it before and after."""
+
     def company(self) -> Company:
         with self.rig.store.read() as connection:
             return load_company(connection, company_version(connection))
@@ -151,6 +163,82 @@ class OneOwner(MergeLife):
         said = Said(code, next_us=self.life.now_us + DAY if code == "later" else None)
         plan = record_outcome(said, company, office_of(company).due)
         self.life.act("outcome", task["holder_id"], task["task_id"], plan)
+
+    def _some(self, data: st.DataObject) -> list[str]:
+        names = sorted(self.life.customers())
+        return data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+
+    def _received(self) -> dict[tuple[str, str, str], int]:
+        rows = self.life.rig.rows("ledger_total")
+        return {
+            (row["team_id"], row["grade"], row["person_id"]): row["received"]
+            for row in rows
+            if row["received"]
+        }
+
+    def _move(self, data: st.DataObject, to: str) -> bool:
+        kind: HolderKind = "person" if to in PEOPLE else "queue"
+        gives = [Give(name, kind, to) for name in self._some(data)]
+        return self.life.act("move", "boss", "customers", Moving(gives, may_give_as("boss")))
+
+    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east")))
+    def a_manager_moves_customers(self, data: st.DataObject, to: str) -> None:
+        before = self.life.owners()
+        if self._move(data, to):
+            self.life.moves[self.life.last_act] = {
+                name: (before[name], holder)
+                for name, holder in self.life.owners().items()
+                if before[name] != holder
+            }
+
+    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east")))
+    def a_move_is_taken_back_at_once(self, data: st.DataObject, to: str) -> None:
+        owners, received = self.life.owners(), self._received()
+        if self._move(data, to):
+            act_id = self.life.last_act
+            assert self.life.act("undo", "boss", act_id, Undo(may_give_as("boss")), undoes=act_id)
+            here = self.life.company().people
+            stays = {
+                name
+                for name, (kind, holder) in owners.items()
+                if kind == "person" and (holder not in here or here[holder].state == "left")
+            }
+            assert owners_but(self.life.owners(), stays) == owners_but(owners, stays)
+            if not stays:
+                assert self._received() == received, "and everybody has what they had received"
+
+    @precondition(lambda self: self.life.moves)
+    @rule(data=st.data())
+    def a_move_is_taken_back_later(self, data: st.DataObject) -> None:
+        act_id = data.draw(st.sampled_from(sorted(self.life.moves)))
+        moved, before = self.life.moves.pop(act_id), self.life.owners()
+        if self.life.act("undo", "boss", act_id, Undo(may_give_as("boss")), undoes=act_id):
+            after = self.life.owners()
+            assert owners_but(after, moved) == owners_but(before, moved), "nobody else's work moved"
+            for name, (was, became) in moved.items():
+                if name in after and after[name] != before.get(name):
+                    assert (before[name], after[name]) == (became, was), "what it gave, and to whom it was"
+
+    @rule(person=st.sampled_from(PEOPLE), leaving=st.booleans(), others=st.permutations(PEOPLE))
+    def somebody_hands_over(self, person: str, leaving: bool, others: list[str]) -> None:
+        company, store = self.life.company(), self.life.rig.store
+        here = [one for one in others if one != person and one in company.people
+                and company.people[one].state == "active"]  # fmt: skip
+        if person not in company.people or company.people[person].state == "left" or not here:
+            return
+        asked = {"parts": [f"=> {','.join(here)}"], "plan_csv": "", "leaving": leaving, "duties_to": here[0]}
+        with store.read() as connection:
+            gives, left = planned(connection, company, person, asked, self.life.now_us)
+            spec = spec_of(connection, company, person, asked, self.life.now_us)
+        assert not left
+        if self.life.act("hand_over_begin", "boss", person, Begin(gives, spec, None, may_give_as("boss"))):
+            job_id = make_id("job", self.life.last_act)
+            append = self.life.rig.files.store_log.append
+            while advance(store, append, job_id, self.life.tick()):
+                pass
+            self.life.rig.run()
+            assert ("person", person) not in self.life.owners().values(), "nothing is left with them"
+            assert (self.life.company().people[person].state == "left") is leaving
 
     @invariant()
     def every_lead_has_its_story(self) -> None:
