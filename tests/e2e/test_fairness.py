@@ -134,7 +134,7 @@ def test_nobody_is_a_lead_from_their_share_of_any_grade_however_the_stream_is_cu
                     "email": f"w{number}@daheng{number}-it.cn",
                     "company": f"上海大恒{number}信息技术有限公司",
                 }
-            lead(rig, number, **more)
+            lead(rig, number, fields=more)
         rig.run()
         assert max(abs(one.difference) for one in lines(rig)) <= 1
         assert_sums(rig)
