@@ -15,6 +15,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.golden import golden_of
 from enrich.identity import Join, group
+from schemas.shares import LEAD
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_inbox import give_back, take
 from store.database import Database
@@ -157,14 +158,18 @@ class Life:
         with self.rig.store.read() as connection:
             assert orphans(connection, self.now_us) == []
             assert balance(connection, self.now_us).adds_up
-        given = {
-            (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
-            for row in self.rig.rows("ledger_total")
-        }
+        given = Counter(
+            {
+                (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
+                for row in self.rig.rows("ledger_total")
+            }
+        )
         counted = Counter[tuple[str, str, str, str]]()
         for row in self.rig.rows("ledger"):
             counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
         assert given == counted
+        entitled = sum(row["entitled"] for row in self.rig.rows("ledger_total"))
+        assert entitled == given.total() * LEAD
 
     def _check_grouping(self, state: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> None:
         born = {
