@@ -163,8 +163,9 @@ def doctor() -> None:
     sound = True
     for finding in examine(here):
         sound = sound and finding.is_well
-        typer.echo(("ok    " if finding.is_well else "FAIL  ") + finding.what)
-        if finding.fix and not finding.is_well:
+        mark = "FAIL  " if not finding.is_well else "warn  " if finding.is_warning else "ok    "
+        typer.echo(mark + finding.what)
+        if finding.fix and (finding.is_warning or not finding.is_well):
             say(f"      fix: {finding.fix}", f"      处理办法：{finding.fix}")
     raise typer.Exit(0 if sound else 1)
 

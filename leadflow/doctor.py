@@ -32,6 +32,7 @@ from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import read_files
 from leadflow.engine import Data
+from leadflow.holidays_ahead import calendars_without_next_year
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.nightly import newest_age_s
 from leadflow.settings import Settings
@@ -64,6 +65,8 @@ class Finding:
     is_well: bool
     what: str
     fix: str = ""
+    is_warning: bool = False
+    """Well for now, but there is something to be done."""
 
 
 class Reached(Protocol):
@@ -181,6 +184,7 @@ def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Fin
         tell(f"{lost} customers without owner", f"无主客户 {lost} 个"),
         "leadflow orphans; leadflow explain ID",
     )
+    yield from _holidays_ahead(company)
     yield from _held(files)
     yield _told(settings, company)
     if not company.sources:
@@ -190,6 +194,24 @@ def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Fin
     for source in company.sources.values():
         yield _probe(files, host, source)
     yield from _ways_out(files, company)
+
+
+def _holidays_ahead(company: Company) -> Iterator[Finding]:
+    year, missing = calendars_without_next_year(company, wall_clock_us())
+    if missing:
+        names = ", ".join(missing)
+        yield Finding(
+            True,
+            tell(
+                f"the holidays of {year} are not known to: {names}",
+                f"以下日历尚无 {year} 年放假安排：{names}",
+            ),
+            tell(
+                f"update Leadflow, or enter them under `closed` and `open`, with {year} under `confirmed`",
+                f"请更新 Leadflow，或在 `closed`、`open` 中填写，并将 {year} 列入 `confirmed`",
+            ),
+            is_warning=True,
+        )
 
 
 def _held(files: Data) -> Iterator[Finding]:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
-import orjson
-from sqlalchemy import Connection, bindparam, func, or_, select, tuple_
+from sqlalchemy import Connection
 
 from router.book import Found
-from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs, needs_of
+from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
 from router.office import Office, OfficeCache
+from router.reads import (
+    RouteFacts,
+    capped,
+    day_at,
+    period_at,
+    read_customers,
+    read_done,
+    read_holders,
+    read_ledgers,
+    read_loads,
+    read_queue,
+    read_tasks,
+    read_waiting,
+)
 from router.route import (
     NOTHING_YET,
     Case,
     Holder,
     Routing,
-    Total,
     drain,
     has_talked,
     named_person,
@@ -27,24 +39,19 @@ from router.route import (
     task_origin,
 )
 from router.strategies import strategy_named
-from schemas.company import territory_for
 from schemas.events import Event, event_of
 from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.shares import parts_of
 from schemas.work import Assignment, Reroute, Task, TaskOrigin
-from store import tables
-from store.bulk import OneOf, Prepared, keys_in, listed
 from store.company import CompanyCache
 from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
-from store.ledger import NO_GRADE, entered, period_of
+from store.ledger import NO_GRADE, entered
 from store.locks import lock_customers, lock_teams, share_company
-from store.present import present, with_alias
 from stream.host import Step
 from stream.log import Logged
-from worktime.localtime import day_start, zone_of
 
 DRAIN_AT_ONCE = 100
 """Customers taken out of a waiting queue by one event; a longer queue asks for another round, so that a
@@ -52,51 +59,6 @@ Monday morning's backlog does not hold the store for seconds."""
 
 QUEUE_OPENS = "queue_opens"
 """The timer of a waiting queue: its subject is the team."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A customer in a waiting queue: since when, what its newest lead needs, and how it came there."""
-
-    since_us: int
-    needs: Needs = NO_NEEDS
-    grade: str = NO_GRADE
-    strategy: str | None = None
-    """As the rule says by which it waits; None: by turn."""
-    returned_by: str | None = None
-
-
-@dataclass
-class RouteFacts:
-    """Holders, open tasks, ledgers and one queue, with what this batch has changed so far."""
-
-    office: Office
-    resolved: dict[str, ResolvedLead]
-    customers: dict[str, str] = field(default_factory=dict)
-    """Lead to its customer's present id: it may have been merged or parted since it was resolved."""
-    holders: dict[str, Holder] = field(default_factory=dict)
-    routed: dict[str, int] = field(default_factory=dict)
-    tasks: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Customer to open tasks, each with its origin."""
-    totals: dict[tuple[str, str, str], dict[str, Total]] = field(default_factory=dict)
-    """By team, period and grade: what each person received and is entitled to."""
-    last_us: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By team and person: when they were last given something; of those teams where it matters."""
-    open: dict[str, int] = field(default_factory=dict)
-    """Open customers, by person; of those of whom it matters."""
-    today: dict[tuple[int, str], int] = field(default_factory=dict)
-    """Leads received, by the beginning of the day and person; of those who have a cap of the day."""
-    states: dict[str, str] = field(default_factory=dict)
-    rules: dict[str, tuple[Found, Needs] | None] = field(default_factory=dict)
-    """By event, for leads that do not stay with whoever has their customer."""
-    done: set[tuple[str, str]] = field(default_factory=set)
-    """(event, customer) decided on before: what comes twice leads to nothing the second time."""
-    queue: list[str] = field(default_factory=list)
-    more: bool = False
-    """Others wait in the queue beyond those."""
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    """What is known of the queue's customers."""
-    opens: set[tuple[str, int]] = field(default_factory=set)
 
 
 class RouteStage:
@@ -127,7 +89,7 @@ class RouteStage:
         """
         share_company(connection)
         facts = RouteFacts(self._offices.get(self._companies.get(connection)), prepared)
-        facts.customers = _read_customers(connection, prepared)
+        facts.customers = read_customers(connection, prepared)
         customers = set(facts.customers.values())
         drained = [
             (reroute.team_id, reroute.after)
@@ -135,28 +97,28 @@ class RouteStage:
             if one.topic == "reroute" and (reroute := one.event.read(Reroute)).team_id
         ]
         for place in drained:
-            facts.queue = _read_queue(connection, *place)
+            facts.queue = read_queue(connection, place, DRAIN_AT_ONCE + 1)
             customers |= set(facts.queue)
         locked = lock_customers(connection, customers)
         if locked:
-            facts.customers = _read_customers(connection, prepared)
+            facts.customers = read_customers(connection, prepared)
             if not customers.issuperset(facts.customers.values()):
                 raise Conflict("alias")
         for place in drained:
-            waiting = _read_queue(connection, *place) if locked else facts.queue
+            waiting = read_queue(connection, place, DRAIN_AT_ONCE + 1) if locked else facts.queue
             facts.queue = [one for one in waiting if one in customers][:DRAIN_AT_ONCE]
             facts.more = len(waiting) > len(facts.queue)
-            _read_waiting(connection, facts)
-        _read_done(connection, facts, [one.event.id for one in events])
-        _read_holders(connection, facts, customers)
-        _read_tasks(connection, facts, customers)
+            read_waiting(connection, facts)
+        read_done(connection, facts, [one.event.id for one in events])
+        read_holders(connection, facts, customers)
+        read_tasks(connection, facts, customers)
         ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events)}
         ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
         teams = {*(team for team, _ in ways), *(team_id for team_id, _ in drained)}
-        lock_teams(connection, {*teams, *_capped(facts.office, teams)})
+        lock_teams(connection, {*teams, *capped(facts.office, teams)})
         moments = {*times, *facts.routed.values(), *(one.event.time_us + 1 for one in events)}
-        _read_ledgers(connection, facts, ways, moments)
-        _read_loads(connection, facts, teams, ways, moments)
+        read_ledgers(connection, facts, ways, moments)
+        read_loads(connection, facts, teams, ways, moments)
         return facts
 
     def decide(self, logged: Logged, facts: RouteFacts, at_us: int) -> Step:
@@ -229,7 +191,7 @@ def _decision(case: _Case, facts: RouteFacts, team_id: str | None, grade: str, n
     """Return what a decision goes by, as it stands after those before it in this batch."""
     if team_id is None:
         return Case(case.at_us, case.decision_id, grade, {})
-    totals = facts.totals.get((team_id, _period(facts.office, case.at_us), grade), {})
+    totals = facts.totals.get((team_id, period_at(facts.office, case.at_us), grade), {})
     if facts.last_us:
         persons = (one.person_id for one in facts.office.members.get(team_id, ()))
         totals = {
@@ -237,7 +199,7 @@ def _decision(case: _Case, facts: RouteFacts, team_id: str | None, grade: str, n
         }
     loads = NO_LOADS
     if facts.open or facts.today:
-        day = _day(facts.office, case.at_us)
+        day = day_at(facts.office, case.at_us)
         loads = Loads(facts.open, {who: count for (when, who), count in facts.today.items() if when == day})
     return Case(case.at_us, case.decision_id, grade, totals, needs, loads)
 
@@ -297,14 +259,6 @@ class _Case:
             cause=self.cause.id,
             ordinal=self.ordinal,
         )
-
-
-def _period(office: Office, at_us: int) -> str:
-    return period_of(at_us, office.company.zone)
-
-
-def _day(office: Office, at_us: int) -> int:
-    return day_start(at_us, zone_of(office.company.zone))
 
 
 def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool = False) -> list[Effect]:
@@ -369,7 +323,7 @@ def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
 def _entered(case: _Case, facts: RouteFacts, routing: Routing, team_id: str) -> list[Effect]:
     """Return the ledger's entry: one received, and for all who could have had it what they are entitled to of it."""
     chosen, at_us, standing = routing.holder.holder_id, case.at_us, routing.reason.standing
-    where = (team_id, _period(facts.office, at_us), routing.reason.grade or NO_GRADE)
+    where = (team_id, period_at(facts.office, at_us), routing.reason.grade or NO_GRADE)
     totals = facts.totals.setdefault(where, {})
     effects: list[Effect] = [Insert("ledger", entered(case.decision_id, chosen, where, at_us))]
     for (person_id, *_), part in zip(standing, parts_of([one[1] for one in standing]), strict=True):
@@ -379,7 +333,7 @@ def _entered(case: _Case, facts: RouteFacts, routing: Routing, team_id: str) -> 
         effects.append(Count(*where, person_id, got, part, last_us))
     if facts.last_us:
         facts.last_us[team_id, chosen] = max(at_us, facts.last_us.get((team_id, chosen), 0))
-    if facts.today and (today := (_day(facts.office, at_us), chosen)) in facts.today:
+    if facts.today and (today := (day_at(facts.office, at_us), chosen)) in facts.today:
         facts.today[today] += 1
     return effects
 
@@ -395,7 +349,7 @@ def _called_back(tasks: dict[str, str], at_us: int) -> list[Effect]:
 def _opening(facts: RouteFacts, way: tuple[str, str | None], at_us: int, needs: Needs) -> list[Effect]:
     """Return the timer for the moment at which somebody of a team may next take something with these needs."""
     team_id, strategy = way
-    office, day = facts.office, _day(facts.office, at_us)
+    office, day = facts.office, day_at(facts.office, at_us)
     today = {who: count for (when, who), count in facts.today.items() if when == day}
     opens_us = office.opens(
         team_id,
@@ -403,7 +357,7 @@ def _opening(facts: RouteFacts, way: tuple[str, str | None], at_us: int, needs: 
         needs,
         Loads(facts.open, today),
         only=named_person(strategy_named(strategy), team_id, office),
-        tomorrow_us=_day(office, day + 36 * 3_600_000_000),
+        tomorrow_us=day_at(office, day + 36 * 3_600_000_000),
     )
     if opens_us is None or (team_id, opens_us) in facts.opens:
         return []
@@ -446,60 +400,6 @@ def _decision_row(case: _Case, routing: Routing) -> Insert:
     )
 
 
-_HOLDERS = Prepared(
-    select(
-        tables.customer.c.customer_id,
-        tables.customer.c.routed_us,
-        tables.customer.c.state,
-        tables.holding.c.holder_kind,
-        tables.holding.c.holder_id,
-    )
-    .join(tables.holding, tables.holding.c.customer_id == tables.customer.c.customer_id)
-    .where(
-        OneOf(["customer.customer_id"], "of_customers"),
-        tables.holding.c.role == "owner",
-        tables.holding.c.to_us.is_(None),
-    )
-)
-_PRESENT = Prepared(
-    select(tables.membership.c.lead_id, present(tables.membership.c.customer_id).label("customer_id"))
-    .select_from(with_alias(tables.membership, tables.membership.c.customer_id))
-    .where(OneOf(["membership.lead_id"], "of_leads"), tables.membership.c.to_us.is_(None))
-)
-_TASKS = Prepared(
-    select(tables.task.c.task_id, tables.task.c.customer_id, tables.task.c.origin)
-    .where(OneOf(["customer_id"], "of_customers"), tables.task.c.state == "open")
-    .order_by(tables.task.c.task_id)
-)
-_TOTALS = Prepared(select(tables.ledger_total).where(OneOf(["team_id", "period"], "of_periods")))
-_OPEN = Prepared(
-    select(tables.holding.c.holder_id, func.count().label("customers"))
-    .join(tables.customer, tables.customer.c.customer_id == tables.holding.c.customer_id)
-    .where(
-        OneOf(["holding.holder_id"], "of_people"),
-        tables.holding.c.holder_kind == "person",
-        tables.holding.c.role == "owner",
-        tables.holding.c.to_us.is_(None),
-        tables.customer.c.state == "open",
-    )
-    .group_by(tables.holding.c.holder_id)
-)
-_RECEIVED = Prepared(
-    select(tables.ledger.c.person_id, tables.ledger.c.at_us, tables.ledger.c.delta).where(
-        OneOf(["person_id"], "of_people"), tables.ledger.c.at_us >= bindparam("since_us")
-    )
-)
-_MONTH_US = 28 * 86_400_000_000
-"""So long before any moment it is the same local month or the one before."""
-
-
-_DONE = Prepared(
-    select(tables.decision.c.event_id, tables.decision.c.subject_id).where(
-        OneOf(["event_id"], "of_events"), tables.decision.c.stage == "route"
-    )
-)
-
-
 def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
     """Find the rule of every lead that does not stay where its customer is; return those there are."""
     for event_id in (one.event.id for one in events if one.topic == "resolved"):
@@ -508,159 +408,3 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
         if holder is not None and stays(resolved, holder, facts.office, 0) is None:
             facts.rules[event_id] = rule_for(resolved, facts.office)
     return [rule[0] for rule in facts.rules.values() if rule is not None]
-
-
-def _read_done(connection: Connection, facts: RouteFacts, event_ids: Sequence[str]) -> None:
-    for row in _DONE(connection, of_events=listed((one,) for one in event_ids)):
-        facts.done.add((row.event_id, row.subject_id))
-
-
-def _read_customers(connection: Connection, resolved: dict[str, ResolvedLead]) -> dict[str, str]:
-    found = {one.lead.lead_id: one.customer_id for one in resolved.values()}
-    if found:
-        for row in _PRESENT(connection, of_leads=listed((lead_id,) for lead_id in found)):
-            found[row.lead_id] = row.customer_id
-    return found
-
-
-def _read_holders(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
-    for row in _HOLDERS(connection, of_customers=listed((one,) for one in customers)):
-        facts.holders[row.customer_id] = Holder(row.holder_kind, row.holder_id)
-        facts.routed[row.customer_id] = row.routed_us
-        facts.states[row.customer_id] = row.state
-
-
-def _read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
-    for row in _TASKS(connection, of_customers=listed((one,) for one in customers)):
-        facts.tasks.setdefault(row.customer_id, {})[row.task_id] = row.origin
-
-
-def _read_queue(connection: Connection, team_id: str, after: tuple[int, str] | None) -> list[str]:
-    """Return the customers waiting for a team, oldest first: one more than are taken, to know there are."""
-    holding = tables.holding
-    behind = [] if after is None else [tuple_(holding.c.from_us, holding.c.customer_id) > after]
-    return list(
-        connection.execute(
-            select(holding.c.customer_id)
-            .where(
-                holding.c.holder_kind == "queue",
-                holding.c.holder_id == team_id,
-                holding.c.role == "owner",
-                holding.c.to_us.is_(None),
-                *behind,
-            )
-            .order_by(holding.c.from_us, holding.c.customer_id)
-            .limit(DRAIN_AT_ONCE + 1)
-        ).scalars()
-    )
-
-
-def _read_waiting(connection: Connection, facts: RouteFacts) -> None:
-    """Read how the queue's customers came there: by which rule's strategy, or returned by whom; and what they need."""
-    holding, decision, act = tables.holding, tables.decision, tables.act
-    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in facts.queue])
-    rows = connection.execute(
-        select(holding.c.customer_id, holding.c.from_us, decision.c.code, decision.c.reason_json, act.c.actor)
-        .outerjoin(decision, decision.c.decision_id == holding.c.decision_id)
-        .outerjoin(act, act.c.act_id == decision.c.event_id)
-        .where(wanted, holding.c.role == "owner", holding.c.to_us.is_(None))
-    ).all()
-    needs = _read_needs(connection, facts)
-    for row in rows:
-        strategy = orjson.loads(row.reason_json)["strategy"] if row.code == "waiting" else None
-        facts.waiting[row.customer_id] = Waiting(
-            row.from_us,
-            *needs.get(row.customer_id, (NO_NEEDS, NO_GRADE)),
-            strategy=strategy,
-            returned_by=row.actor if row.code == "returned" else None,
-        )
-
-
-def _read_needs(connection: Connection, facts: RouteFacts) -> dict[str, tuple[Needs, str]]:
-    """Return what the newest lead of each of the queue's customers needs, and its grade."""
-    lead, member, alias = tables.lead, tables.membership, tables.alias
-    keys = [(one,) for one in facts.queue]
-    merged = select(alias.c.old_id).where(keys_in(connection, ["now_id"], keys))
-    rows = connection.execute(
-        select(lead, func.coalesce(alias.c.now_id, member.c.customer_id).label("customer_id"))
-        .join(member, member.c.lead_id == lead.c.lead_id)
-        .outerjoin(alias, alias.c.old_id == member.c.customer_id)
-        .where(
-            member.c.to_us.is_(None),
-            or_(
-                keys_in(connection, ["membership.customer_id"], keys),
-                member.c.customer_id.in_(merged),
-            ),
-        )
-        .order_by(lead.c.accepted_us, lead.c.lead_id)
-    )
-    found = {}
-    for row in rows:
-        territory = territory_for(facts.office.company, row.province, row.city)
-        about = {
-            "language": row.language or "",
-            "product_line": row.product_line or "",
-            "territory": territory.territory_id if territory else "",
-            **{name: row._mapping[name] or "" for name in ("product", "industry", "province", "city")},
-            "campaign": row.campaign_id or "",
-        }
-        found[row.customer_id] = (needs_of(about), row.grade or NO_GRADE)
-    return found
-
-
-def _capped(office: Office, teams: set[str]) -> set[str]:
-    """Return who of these teams has a cap, as what to lock: they may be of several teams."""
-    people = office.company.people
-    members = (one.person_id for team in teams for one in office.members.get(team, ()))
-    return {f"person {one}" for one in members if one in people and people[one].is_capped}
-
-
-def _read_ledgers(
-    connection: Connection, facts: RouteFacts, ways: set[tuple[str, str | None]], moments: set[int]
-) -> None:
-    office = facts.office
-    periods = {_period(office, at_us) for at_us in moments}
-    recent = {team for team, strategy in ways if strategy == "least_recent"}
-    before = {_period(office, at_us - _MONTH_US) for at_us in moments} if recent else set()
-    wanted = listed((team, period) for team in office.members for period in periods | before)
-    for row in _TOTALS(connection, of_periods=wanted):
-        if row.period in periods:
-            total = (row.received, row.entitled, row.last_us)
-            facts.totals.setdefault((row.team_id, row.period, row.grade), {})[row.person_id] = total
-        if row.team_id in recent:
-            last = (row.team_id, row.person_id)
-            facts.last_us[last] = max(row.last_us, facts.last_us.get(last, 0))
-    for team in recent:
-        for member in office.members.get(team, ()):
-            facts.last_us.setdefault((team, member.person_id), 0)
-
-
-def _read_loads(
-    connection: Connection,
-    facts: RouteFacts,
-    teams: set[str],
-    ways: set[tuple[str, str | None]],
-    moments: set[int],
-) -> None:
-    """Read how much those have already for whom it matters: who has a cap, and teams that share out by load."""
-    office, people = facts.office, facts.office.company.people
-    by_load = {team for team, strategy in ways if strategy == "least_loaded"}
-    for team in teams:
-        for member in office.members.get(team, ()):
-            person = people.get(member.person_id)
-            if person is None:
-                continue
-            if person.open_cap is not None or team in by_load:
-                facts.open[person.person_id] = 0
-            if person.day_cap is not None:
-                facts.today.update({(_day(office, at_us), person.person_id): 0 for at_us in moments})
-    if facts.open:
-        for row in _OPEN(connection, of_people=listed((one,) for one in sorted(facts.open))):
-            facts.open[row.holder_id] = row.customers
-    if facts.today:
-        persons = sorted({who for _, who in facts.today})
-        since_us = min(when for when, _ in facts.today)
-        for row in _RECEIVED(connection, of_people=listed((one,) for one in persons), since_us=since_us):
-            today = (_day(office, row.at_us), row.person_id)
-            if today in facts.today:
-                facts.today[today] += row.delta

@@ -135,8 +135,10 @@ def _next_holder(connection: Connection, company: Company, task: dict[str, Any],
             holding.c.to_us.is_(None),
         )
     ).scalar_one_or_none()
-    away = any(one.person_id == owner and one.from_us <= now_us < one.to_us for one in company.absences)
-    return str(task["holder_id"] if owner is None or away else owner)
+    absences = [one for one in company.absences if one.person_id == owner]
+    stood_in = any(one.stand_in_id == task["holder_id"] for one in absences)
+    is_away = any(one.from_us <= now_us < one.to_us for one in absences)
+    return str(owner if stood_in and not is_away else task["holder_id"])
 
 
 def _check_reason(said: Said, company: Company) -> None:

@@ -149,10 +149,12 @@ def assert_sound(state: State, leads: int) -> None:
         row["contact_id"] for row in state["contact_customer"] if row["to_us"] is None and row["is_primary"]
     )
     assert primary == Counter(row["contact_id"] for row in state["contact"])
-    totals = {
-        (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
-        for row in state["ledger_total"]
-    }
+    totals = Counter(
+        {
+            (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
+            for row in state["ledger_total"]
+        }
+    )
     counted = Counter[tuple[str, str, str, str]]()
     for row in state["ledger"]:
         counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]

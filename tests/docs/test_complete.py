@@ -102,7 +102,9 @@ def test_every_command_in_the_pages_exists() -> None:
     for one in PAGES:
         name = one.relative_to(ROOT).as_posix()
         text = page(name).replace(section(name, NOT_YET[name]), "") if name in NOT_YET else page(name)
-        for first, second in re.findall(r"\bleadflow ([a-z]+)(?: ([a-z]+)\b)?", "\n".join(_code(text))):
+        for first, second in re.findall(
+            r"\bleadflow ([a-z]+(?:-[a-z]+)*)(?: ([a-z]+)\b)?", "\n".join(_code(text))
+        ):
             assert first in known or (first in groups and (not second or f"{first} {second}" in known)), (
                 name,
                 first,

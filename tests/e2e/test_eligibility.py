@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def opened(tmp_path: Path, company: Company, batch_max: int = 1_000) -> Rig:
     return Rig(tmp_path, company=company, batch_max=batch_max)
 
 
-def lead(rig: Rig, number: int, at_us: int = MONDAY_10, **fields: str) -> None:
-    fields = {"phone": f"138123456{number:02}", **fields}
-    rig.feed([post(made=str(number), at_us=at_us + number * SECOND, **fields)])
+def lead(rig: Rig, number: int, at_us: int = MONDAY_10, fields: Mapping[str, str] | None = None) -> None:
+    told = {"phone": f"138123456{number:02}", **(fields or {})}
+    rig.feed([post(made=str(number), at_us=at_us + number * SECOND, **told)])
 
 
 def owners(rig: Rig) -> list[str]:
@@ -79,7 +80,7 @@ def test_who_cannot_have_it_is_passed_over_with_the_reason(
 ) -> None:
     rig = opened(tmp_path, with_people(ann={}, bo=without))
     for number in range(4):
-        lead(rig, number, **fields)
+        lead(rig, number, fields=fields)
     rig.run()
     assert owners(rig) == ["ann"] * 4
     assert why_nots(rig) == {"bo": why}
@@ -152,7 +153,7 @@ def test_a_raised_cap_lets_the_oldest_in(tmp_path: Path) -> None:
 def test_back_from_leave_takes_what_waits_and_only_some_may_say_so(tmp_path: Path) -> None:
     rig = opened(tmp_path, with_people(ann={}, bo={"languages": ("en",)}))
     do(rig, "away", go_away(MONDAY_10 - HOUR, MONDAY_10 + 5 * DAY), "ann", MONDAY_10 - HOUR, actor="ann")
-    lead(rig, 1, message="请问叉车多少钱，想买两台")
+    lead(rig, 1, fields={"message": "请问叉车多少钱，想买两台"})
     rig.run()
     assert owners(rig) == ["east"]
     with pytest.raises(ActRefused) as refused:
@@ -171,7 +172,7 @@ def test_what_nobody_there_can_take_does_not_hold_up_what_waits_behind_it(
     rig = opened(tmp_path, with_people(ann={"lines": ("crane",)}))
     do(rig, "away", go_away(MONDAY_10 - HOUR, MONDAY_10 + HOUR), "ann", MONDAY_10 - HOUR)
     for number, product in enumerate(("叉车", "forklifts", "其他")):
-        lead(rig, number, product=product)
+        lead(rig, number, fields={"product": product})
     rig.run()
     assert owners(rig) == ["east"] * 3
     rig.fire(MONDAY_10 + 2 * HOUR)
@@ -206,8 +207,8 @@ def test_a_rule_says_how_one_is_chosen(tmp_path: Path, strategy: str) -> None:
 def test_the_best_match_is_whoever_knows_most_of_it(tmp_path: Path) -> None:
     book = "rule,then_team,then_strategy\nall,east,best_match\n"
     rig = opened(tmp_path, with_people(book, ann={"skills": ("forklift",)}, bo={}))
-    lead(rig, 1, product="叉车")
-    lead(rig, 2, product="叉车")
+    lead(rig, 1, fields={"product": "叉车"})
+    lead(rig, 2, fields={"product": "叉车"})
     rig.run()
     assert owners(rig) == ["ann", "ann"]
     assert why_nots(rig) == {"bo": "lacks_skill"}

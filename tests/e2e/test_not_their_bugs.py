@@ -150,7 +150,7 @@ def test_the_next_step_goes_back_to_an_owner_who_is_back(tmp_path: Path) -> None
     rig.feed([post(made="again", phone="13812345601", at_us=MONDAY_10 + HOUR)])
     rig.run()
     task = next(row for row in rig.rows("task") if row["holder_id"] == "bo")
-    company = with_people(ann={}, bo={})
+    company = with_people(ann={}, bo={}).model_copy(update={"absences": (Absence(**rig.rows("absence")[0]),)})
     plan = record_outcome(Said("interested"), company, office_of(company).due)
     do(rig, "outcome", plan, task["task_id"], MONDAY_10 + 3 * DAY, actor="bo")
     assert holder_of_newest_task(rig) == "ann"

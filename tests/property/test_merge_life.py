@@ -173,10 +173,12 @@ class Life:
         with self.rig.store.read() as connection:
             assert orphans(connection, self.now_us) == []
             assert balance(connection, self.now_us).adds_up
-        given = {
-            (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
-            for row in self.rig.rows("ledger_total")
-        }
+        given = Counter(
+            {
+                (row["team_id"], row["period"], row["grade"], row["person_id"]): row["received"]
+                for row in self.rig.rows("ledger_total")
+            }
+        )
         counted = Counter[tuple[str, str, str, str]]()
         for row in self.rig.rows("ledger"):
             counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
