@@ -46,7 +46,9 @@ def check(
     problems = problems_in(_company(path), with_overlaps=overlaps)
     for problem in problems:
         typer.echo(problem.text(language()))
-    counted = [one for one in problems if one.code not in ("rule_overlap", "rule_undecided")]
+    counted = [
+        one for one in problems if one.code not in ("rule_overlap", "rule_undecided", "table_undecided")
+    ]
     say(f"{len(counted)} problems", f"{len(counted)} 个问题", err=bool(counted))
     raise typer.Exit(1 if counted else 0)
 
@@ -158,6 +160,8 @@ def example(
     from router.book import read_book
     from router.examples import NOBODY, with_example
     from sales.lead_facts import lead_facts
+    from sales.problems import CompanyError
+    from sales.tables import decode
     from schemas.decision_table import TableError
     from store.company import company_version, load_company
 
@@ -173,9 +177,11 @@ def example(
     elif team != NOBODY and team not in company.units:
         fail(f"There is no unit {team}", f"没有单位 {team}")
     file = folder / "rules-examples.csv" if folder else None
-    before = file.read_text("utf-8-sig") if file and file.exists() else None
     try:
+        before = decode(file.read_bytes(), file.name) if file and file.exists() else None
         text = with_example(before, name or lead, None if team == NOBODY else team, facts, lead)
+    except CompanyError as error:
+        problems_end(error.problems)
     except TableError as error:
         fail("; ".join(one.text(language()) for one in error.wrong))
     if file is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import get_args
 
 from leadflow.company import problems_of_book
 from router.book import Rule, read_book
 from router.rule_check import Finding, findings, overlaps
+from router.sentences import FACT_WORDS
 from sales.book_files import file_of
 from sales.check import PROVINCES
 from sales.problems import Problem, problem, suggest
@@ -23,7 +24,8 @@ def problems_in(company: Company, *, with_overlaps: bool = False) -> list[Proble
     if wrong or company.book_csv is None:
         return wrong
     book = read_book(company.book_csv, more=company.book_tables)
-    found = [one for rule in book.rules for one in _unknown_names(rule, company)]
+    known = _known(company)
+    found = [one for rule in book.rules for one in _unknown_names(rule, known)]
     found += (_told(one) for one in findings(book))
     if with_overlaps:
         found += (_told(one) for one in overlaps(book))
@@ -42,16 +44,16 @@ def _told(one: Finding) -> Problem:
         "unreachable": "rule_same" if one.same else "rule_unreachable",
         "gap": "rule_gap",
         "overlap": "rule_overlap",
-        "not_decided": "rule_undecided",
+        "not_decided": "table_undecided" if rule is None else "rule_undecided",
         "unused_table": "table_unused",
     }[one.kind]
     line = rule.row.line if rule else None
     return problem(code, file_of(one.table), line=line, severity="warning", **names)
 
 
-def _unknown_names(rule: Rule, company: Company) -> Iterator[Problem]:
+def _unknown_names(rule: Rule, lists: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     for column, _, test in rule.row.tests:
-        known = _known(company).get(column)
+        known = lists.get(column)
         if known is None:
             continue
         for item in test.items:
@@ -68,7 +70,7 @@ def _unknown_names(rule: Rule, company: Company) -> Iterator[Problem]:
                 severity="warning",
                 value=value,
                 what=column.replace("_", " "),
-                what_zh=column,
+                what_zh=FACT_WORDS[column][1],
                 known=suggest(value, known),
             )
 

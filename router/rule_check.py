@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Literal, NamedTuple
 
 from router.book import Book, Rule
 from schemas.facts import SCORED_FACTS
-from schemas.unary import Exactly, FactKind, Scalar, Starts, Within, scalar_text
+from schemas.unary import Exactly, FactKind, Scalar, Starts, Within
 
 BUDGET = 20_000
 """Steps that one question may take, about a tenth of a second; a book of 5,000 rules asks 5,000."""
@@ -270,22 +271,25 @@ def _values(column: str, items: Sequence[Exactly | Starts | Within]) -> Iterator
                 if bound is not None
             }
         )
-        yield from _between(bounds, kind)
+        yield from _between(bounds, column)
     yield ""
 
 
-def _between(bounds: Sequence[Scalar], kind: FactKind) -> Iterator[str]:
-    if kind == "date":
+_MOST = {"junk": 100, "score": 100}
+"""Facts that end somewhere."""
+
+
+def _between(bounds: Sequence[Scalar], column: str) -> Iterator[str]:
+    if SCORED_FACTS[column] == "date":
         yield from ("0001-01-01", *(str(bound) for bound in bounds), "9999-12-31")
         yield from (after for bound in bounds if (after := _day_after(str(bound))) not in bounds)
         return
-    for bound in bounds:
-        yield scalar_text(bound)
-    numbers = [float(bound) for bound in bounds]
-    edges = [numbers[0] - 1, *numbers, numbers[-1] + 1] if numbers else [0.0]
-    # Facts are whole numbers: between 3 and 4 there is none.
-    whole = (float(int(low) + 1) if low >= 0 else low + 1 for low in edges)
-    yield from (scalar_text(one) for one in dict.fromkeys((edges[0], *whole, edges[-1])))
+    most = _MOST.get(column)
+    near = {0, *((most,) if most is not None else ())}
+    for bound in map(float, bounds):
+        near |= {floor(bound), floor(bound) + 1, ceil(bound) - 1, ceil(bound)}
+    # Facts are whole numbers from 0 on: between 3 and 4 there is none.
+    yield from (str(one) for one in sorted(near) if one >= 0 and (most is None or one <= most))
 
 
 def _day_after(day: str) -> str:

@@ -10,7 +10,7 @@ from schemas.company import Company
 from schemas.facts import SCORED_FACTS
 from schemas.unary import Exactly, Starts, UnaryTest, Within, scalar_text
 
-_FACTS: Mapping[str, tuple[str, str]] = {
+FACT_WORDS: Mapping[str, tuple[str, str]] = {
     "channel": ("the channel", "渠道"),
     "source": ("the source", "来源"),
     "campaign": ("the campaign", "市场活动"),
@@ -28,6 +28,7 @@ _FACTS: Mapping[str, tuple[str, str]] = {
     "score": ("the score", "评分"),
     "grade": ("the grade", "等级"),
 }
+"""What a rule may ask about, but for what is yes or no; in English and Chinese."""
 _YES_NO: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "call_missed": (("it is a missed call", "是漏接来电"), ("it is no missed call", "不是漏接来电")),
     "new_customer": (("the customer is new", "是新客户"), ("the customer is known", "是老客户")),
@@ -81,7 +82,7 @@ def _condition(column: str, test: UnaryTest, names: _Names) -> str:
         value = test.items[0].value
         if value:
             return names.tell(*said[(value == "no") is not test.negated])
-    subject = names.tell(*_FACTS.get(column, said[0] if said else (column, column)))
+    subject = names.tell(*FACT_WORDS.get(column, said[0] if said else (column, column)))
     exact = [item.value for item in test.items if isinstance(item, Exactly)]
     starts = [item.prefix for item in test.items if isinstance(item, Starts)]
     within = [item for item in test.items if isinstance(item, Within)]

@@ -132,8 +132,15 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "zh": ("规则 {rule} 与 {by} 都符合这样的线索：{lead}；以上面的为准", "请确认确实如此"),
     },
     "rule_undecided": {
-        "en": ("whether {rule} is ever reached was not decided: too many cases", "look at it yourself"),
-        "zh": ("未能判断{rule}是否轮得到：情形过多", "请人工查看"),
+        "en": ("whether rule {rule} is ever reached was not decided: too many cases", "look at it yourself"),
+        "zh": ("未能判断规则 {rule} 是否轮得到：情形过多", "请人工查看"),
+    },
+    "table_undecided": {
+        "en": (
+            "gaps and what nothing reaches were not looked for: too many cases",
+            "split it into several tables",
+        ),
+        "zh": ("未检查遗漏和永远轮不到的规则：情形过多", "请拆成几张表"),
     },
     "table_unused": {
         "en": ("no rule sends a lead to this table", "name it in a column then_table, or remove it"),

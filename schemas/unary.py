@@ -97,7 +97,10 @@ class UnaryTest:
 
     def holds(self, value: str) -> bool:
         """Tell whether it holds for a fact."""
-        return any(item.holds(value) for item in self.items) is not self.negated
+        for item in self.items:  # a loop, which is faster than any(): each lead asks the whole lead score
+            if item.holds(value):
+                return not self.negated
+        return self.negated
 
     @property
     def text(self) -> str:

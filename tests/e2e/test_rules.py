@@ -16,6 +16,7 @@ from schemas.resolved import ResolvedLead
 from schemas.work import Reason
 from store.acts import ActRefused, Command, perform
 from store.company import CompanyCache, list_books, load_company
+from store.effects import Insert
 from stream.log import Place
 from tests.e2e.test_first_steps import leadflow
 from tests.support.rig import MONDAY_10, SECOND, Rig, post
@@ -26,6 +27,7 @@ DEMO = Path(__file__).parents[2] / "examples" / "demo"
 def test_a_rule_book_from_check_to_rollback(tmp_path: Path) -> None:
     company = tmp_path / "company"
     shutil.copytree(DEMO, company)
+    (company / "rules-examples.csv").unlink()
     leadflow(tmp_path, "apply", "company")
     assert "0 problems" in leadflow(tmp_path, "rules", "check")
     assert "both fit a lead with" in leadflow(tmp_path, "rules", "check", "--overlaps")
@@ -105,7 +107,7 @@ def test_a_book_published_in_the_middle_of_a_batch_counts_from_the_next_one(tmp_
         (reason,) = [
             Reason.model_validate_json(effect.row["reason_json"])
             for effect in step.effects
-            if getattr(effect, "table", "") == "decision"
+            if isinstance(effect, Insert) and effect.table == "decision"
         ]
         assert (reason.rule_id, reason.book_version) == ("everything", facts.office.book.version)
     rig.run()

@@ -182,7 +182,7 @@ class Life:
         counted = Counter[tuple[str, str, str, str]]()
         for row in self.rig.rows("ledger"):
             counted[row["team_id"], row["period"], row["grade"], row["person_id"]] += row["delta"]
-        assert Counter(given) == counted, "sums count what the entries say"
+        assert given == counted, "sums count what the entries say"
         entitled = sum(row["entitled"] for row in self.rig.rows("ledger_total"))
         assert entitled == counted.total() * LEAD, "what one is entitled to, another is not"
 

@@ -229,6 +229,7 @@ def test_what_a_person_may_want_so_is_a_warning() -> None:
             "territories": {**company.territories, "east": east},
             "members": members,
             "book_csv": book,
+            "book_examples": None,
         }
     )
     found = [(one.severity, one.text("zh")) for one in check(changed, judge_book=wrong_in_book)]
