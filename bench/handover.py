@@ -24,6 +24,7 @@ from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
 from store.acts import Command, perform
 from store.acts_job import Begin, job_id_of, read_job
+from store.acts_move import judge
 from store.bulk import insert_ignore
 from store.certificates import read_certificate, verify
 from store.company import company_version, load_company, put_company
@@ -147,7 +148,8 @@ def apply(folder: Path) -> tuple[float, float, int]:
             company = load_company(connection, company_version(connection))
             gives, _ = planned(connection, company, LEAVER, _ASKED, now_us)
             spec = spec_of(connection, company, LEAVER, _ASKED, now_us)
-        perform(store, command, Begin(gives, spec, None, may_give_as("operator")), now_us, append)
+            judged = judge(connection, gives, (company, lambda _holder: True), owner=LEAVER)
+        perform(store, command, Begin(judged, spec, None, may_give_as("operator")), now_us, append)
         run(store, append, job_id_of(command), wall_clock_us, 3_600)
     with store.read() as connection:
         job = read_job(connection, job_id_of(command))

@@ -16,7 +16,7 @@ from leadflow.payload import Payload, command_of
 from schemas.work import Condition
 from store.acts import ActRefused, Command, perform
 from store.acts_job import OPEN, Begin, counts, job_id_of, jobs, read_job, to_state
-from store.acts_move import Give, Moving
+from store.acts_move import Give, Moving, judge
 from store.acts_undo import Undo, Undoing
 from store.company import company_version, load_company
 
@@ -85,6 +85,8 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
             except ChoiceError as error:
                 raise ActRefused("choice", str(error)) from None
             spec = spec_of(connection, company, command.scope_id, asked, now_us)
+            may = may_give_as(payload["actor"])(company, now_us)
+            judged = judge(connection, gives, (company, may), owner=command.scope_id)
     if under_way:
         if under_way[0].state == "stopped":
             going = Command("hand_over_go", payload["actor"], new_id(), under_way[0].job_id)
@@ -96,7 +98,7 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
                 "left_over", f"No part takes {len(left)} of their customers; add --to for the rest."
             )
         without(company, command.scope_id, asked["duties_to"], now_us)
-    begin = Begin(gives, spec, payload.get("until_us"), may_give_as(payload["actor"]))
+    begin = Begin(judged, spec, payload.get("until_us"), may_give_as(payload["actor"]))
     perform(store, command, begin, now_us, append)
     return {**_went_on(engine, job_id_of(command)), "resumed": False}
 

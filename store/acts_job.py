@@ -84,9 +84,12 @@ def _job(row: Any) -> Job:
 
 @dataclass
 class Begin:
-    """The plan that begins a hand-over (the command's scope is the person): its job, and who is to get what."""
+    """The plan that begins a hand-over (the command's scope is the person): its job, and who is to get what.
 
-    gives: Sequence[Give]
+    `judged` beforehand, since judging a hundred thousand takes seconds that the store's lock is not for: each chunk judges anew.
+    """
+
+    judged: Sequence[Judged]
     spec: dict[str, Any]
     until_us: int | None
     may_give: MayGive
@@ -108,7 +111,7 @@ class Begin:
             raise ActRefused(
                 "not_below", f"{command.scope_id} is not below {command.actor}; ask their manager."
             )
-        judged = judge(connection, self.gives, (company, may), owner=command.scope_id)
+        judged = self.judged
         refused = sorted({str(one.refused) for one in judged if one.refused})
         if judged and not self.spec["leaving"] and all(one.refused for one in judged):
             raise ActRefused("nothing_to_move", f"No customer can be handed over: {', '.join(refused)}.")

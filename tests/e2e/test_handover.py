@@ -21,7 +21,7 @@ from store import acts_job, tables
 from store.access import HOUR_US, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_job import Begin, Job, counts, items, job_id_of, read_job
-from store.acts_move import owned_by
+from store.acts_move import judge, owned_by
 from store.acts_undo import what_job_undoes
 from store.belongings import belongings
 from store.certificates import read_certificate, verify
@@ -86,11 +86,12 @@ def begin(rig: Rig, *parts: str, leaving: bool = True, until_us: int | None = No
         gives, left = planned(connection, company, LEAVER, asked, LATER)
         assert left == [] or not leaving
         spec = spec_of(connection, company, LEAVER, asked, LATER)
+        judged = judge(connection, gives, (company, lambda _holder: True), owner=LEAVER)
     command = Command("hand_over_begin", "operator", key, LEAVER, "she leaves")
     perform(
         rig.store,
         command,
-        Begin(gives, spec, until_us, may_give_as("operator")),
+        Begin(judged, spec, until_us, may_give_as("operator")),
         LATER,
         rig.files.store_log.append,
     )
