@@ -251,3 +251,20 @@ def test_a_toml_key_is_found_on_its_line_or_the_nearest_above() -> None:
     assert toml_line(text, "calendars.day.week.mon.0") == 5
     assert toml_line(text, "calendars.day.open") == 2
     assert toml_line(text, "sources.none") is None
+
+
+def test_a_rule_that_sends_to_a_team_of_zero_shares_is_an_error_in_every_table() -> None:
+    company = read(DEMO)
+    members = tuple(
+        one.model_copy(update={"share": 0}) if one.unit_id == "agv" else one for one in company.members
+    )
+    book = {
+        "book_csv": "rule,then_table\nall,more\n",
+        "book_tables": {"more": "rule,then_team\nrest,agv\n"},
+        "book_examples": None,
+    }
+    found = check(company.model_copy(update={"members": members, **book}), judge_book=wrong_in_book)
+    assert [one.text("en") for one in found] == [
+        "units.csv, agv: nobody active receives leads here, and rule rest sends some; "
+        "add a person with a share of 1 or more to members.csv, or change the rule"
+    ]
