@@ -113,9 +113,10 @@ def test_every_command_in_the_pages_exists() -> None:
 
 @pytest.mark.parametrize("name", NOT_YET)
 def test_what_is_said_to_be_missing_is_missing(name: str) -> None:
-    missing = re.findall(r"`leadflow ([a-z]+)`", section(name, NOT_YET[name]))
+    missing = re.findall(r"`leadflow ([a-z -]+)`", section(name, NOT_YET[name]))
+    there = {*commands(), *(name.split()[0] for name in commands())}
     assert missing
-    assert [one for one in missing if one in {name.split()[0] for name in commands()}] == []
+    assert [one for one in missing if one in there] == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -22,7 +22,7 @@ from schemas.outcomes import OutcomeCode
 from schemas.work import HolderKind
 from store.acts_inbox import take
 from store.acts_job import Begin
-from store.acts_move import Give, Moving
+from store.acts_move import Give, Moving, judge
 from store.acts_undo import Undo
 from store.company import company_version, load_company
 from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife, owners_but
@@ -230,8 +230,9 @@ class OneOwner(MergeLife):
         with store.read() as connection:
             gives, left = planned(connection, company, person, asked, self.life.now_us)
             spec = spec_of(connection, company, person, asked, self.life.now_us)
+            judged = judge(connection, gives, (company, lambda _holder: True), owner=person)
         assert not left
-        if self.life.act("hand_over_begin", "boss", person, Begin(gives, spec, None, may_give_as("boss"))):
+        if self.life.act("hand_over_begin", "boss", person, Begin(judged, spec, None, may_give_as("boss"))):
             job_id = make_id("job", self.life.last_act)
             append = self.life.rig.files.store_log.append
             while advance(store, append, job_id, self.life.tick()):
