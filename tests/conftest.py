@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from store.database import Database, open_postgres
 from store.migrate import migrate
 from tests.support.rig import Rig, empty
 from tools.servers import postgres as postgres_server
+
+
+settings.register_profile("leadflow", deadline=None)  # how long a loaded machine takes is no property
+settings.load_profile("leadflow")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
