@@ -13,7 +13,6 @@ from store.migrate import migrate
 from tests.support.rig import Rig, empty
 from tools.servers import postgres as postgres_server
 
-
 settings.register_profile("leadflow", deadline=None)  # how long a loaded machine takes is no property
 settings.load_profile("leadflow")
 
