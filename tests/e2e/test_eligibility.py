@@ -103,12 +103,14 @@ def test_the_edges_of_a_shift_are_kept_free(tmp_path: Path) -> None:
     assert only_ann.opens("east", begins - HOUR) == begins + 30 * MINUTE
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("batch_max", [1, 2, 1_000])
 def test_a_cap_counts_on_within_a_batch_and_a_closed_customer_lets_the_oldest_in(
-    tmp_path: Path, batch_max: int
+    request: pytest.FixtureRequest, tmp_path: Path, batch_max: int, database: str
 ) -> None:
-    company = with_people(ann={"open_cap": 2})
-    rig = opened(tmp_path, company, batch_max)
+    company = with_people(ann={"open_cap": 2, "day_cap": 9})
+    store = request.getfixturevalue("clean_postgres") if database == "postgresql" else None
+    rig = Rig(tmp_path, store, company, batch_max)
     for number in range(4):
         lead(rig, number)
     rig.run()
@@ -164,12 +166,18 @@ def test_back_from_leave_takes_what_waits_and_only_some_may_say_so(tmp_path: Pat
     assert [row["to_us"] for row in rig.rows("absence")] == [MONDAY_10 + HOUR]
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("at_once", [1, 2, 100])
 def test_what_nobody_there_can_take_does_not_hold_up_what_waits_behind_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+    database: str,
 ) -> None:
     monkeypatch.setattr("router.gateway.DRAIN_AT_ONCE", at_once)
-    rig = opened(tmp_path, with_people(ann={"lines": ("crane",)}))
+    store = request.getfixturevalue("clean_postgres") if database == "postgresql" else None
+    rig = Rig(tmp_path, store, with_people(ann={"lines": ("crane",)}))
     do(rig, "away", go_away(MONDAY_10 - HOUR, MONDAY_10 + HOUR), "ann", MONDAY_10 - HOUR)
     for number, product in enumerate(("叉车", "forklifts", "其他")):
         lead(rig, number, fields={"product": product})
