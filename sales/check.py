@@ -38,6 +38,8 @@ PROVINCES = tuple(
 )
 """The 34 divisions of the first level, in the order of GB/T 2260."""
 
+FIXED = "fixed:"
+"""The strategy that names a person (router.strategies)."""
 _UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
 _FILE = "company.toml"
 
@@ -357,6 +359,16 @@ def check_book(
             yield Problem(found.code, found.file, one.rule, one.line, column, found.values)
         elif one.team not in receiving and one.team != company.default_queue:
             yield problem("team_empty", UNITS.file, one.team, value=one.rule)
+        if one.person is not None:
+            yield from _named(company, one, *one.person)
+
+
+def _named(company: Company, sent: _Sent, person_id: str, cell: str) -> Iterator[Problem]:
+    here = {key: one for key, one in company.people.items() if one.state == "active"}
+    if person_id not in here:
+        found = _unknown(sent.file, sent.rule, "then_strategy", person_id, (here, _PERSON))
+        column = f"then_strategy ({cell})"
+        yield Problem(found.code, found.file, sent.rule, sent.line, column, found.values)
 
 
 def _teams(company: Company, now_us: int | None) -> Iterator[Problem]:
@@ -383,6 +395,8 @@ class _Sent:
     cell: str
     rule: str
     team: str
+    person: tuple[str, str] | None
+    """Whom its strategy names, and in which cell."""
 
 
 def _sent_to(book: BookText) -> Iterator[_Sent]:
@@ -393,8 +407,13 @@ def _sent_to(book: BookText) -> Iterator[_Sent]:
         if "rule" not in header or "then_team" not in header:
             continue
         at_rule, at_team = header.index("rule"), header.index("then_team")
+        at_way = header.index("then_strategy") if "then_strategy" in header else None
         line = reader.line_num
         for number, cells in enumerate(reader, start=2):
             start, line = line + 1, reader.line_num
             if len(cells) == len(header) and cells[at_rule].strip() and (team := cells[at_team].strip()):
-                yield _Sent(file_of(name), start, address(at_team, number), cells[at_rule].strip(), team)
+                named = cells[at_way].strip().partition(FIXED) if at_way is not None else ("", "", "")
+                person = (named[2].strip(), address(at_way or 0, number)) if named[1] else None
+                yield _Sent(
+                    file_of(name), start, address(at_team, number), cells[at_rule].strip(), team, person
+                )

@@ -112,7 +112,7 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             return effects + _followed(connection, command, task, (step, at_us), now_us)
         if not _has_more(connection, task):
             effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
-            effects += freed(connection, task["holder_id"], command, now_us)
+            effects += freed(connection, [task["holder_id"]], command, now_us)
         return effects
 
     return plan

@@ -19,6 +19,7 @@ from store.ledger import moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 from store.present import present_ids
+from store.waiting import freed
 
 INTAKE, PROBE = "intake", "probe"
 """Built-in queues: what is on its way through the stages, and what belongs to no figure."""
@@ -180,6 +181,7 @@ class Moving:
         return [
             *given(self.judged, command, company, now_us, "moved"),
             *moved_away(connection, losing, (now_us, company.zone), command.act_id),
+            *freed(connection, losing.values(), command, now_us),
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from sqlalchemy import Connection, or_, select
@@ -11,6 +12,7 @@ from schemas.ids import body_digest
 from schemas.work import Reroute
 from store import tables
 from store.acts import Command
+from store.bulk import keys_in
 from store.effects import Emit
 
 Why = Literal["book_published", "capacity_free"]
@@ -36,18 +38,13 @@ def waiting_teams(connection: Connection, person_id: str | None = None, at_us: i
     return list(connection.execute(waiting).scalars())
 
 
-def freed(connection: Connection, person_id: str, command: Command, now_us: int) -> list[Emit]:
-    """Return what asks route to look at the queues of somebody's teams, if a cap may have kept them from taking more."""
+def freed(connection: Connection, people: Iterable[str], command: Command, now_us: int) -> list[Emit]:
+    """Return what asks route to look at the queues of these people's teams, where a cap may have kept them from taking more."""
     person = tables.person
-    cap = connection.execute(
-        select(person.c.open_cap).where(person.c.person_id == person_id)
-    ).scalar_one_or_none()
-    if cap is None:
-        return []
-    return [
-        decide_again(team_id, "capacity_free", command, now_us)
-        for team_id in waiting_teams(connection, person_id, now_us)
-    ]
+    wanted = keys_in(connection, ["person_id"], [(one,) for one in sorted(set(people))])
+    capped = connection.execute(select(person.c.person_id).where(wanted, person.c.open_cap.is_not(None)))
+    teams = {team for one in capped.scalars().all() for team in waiting_teams(connection, one, now_us)}
+    return [decide_again(team_id, "capacity_free", command, now_us) for team_id in sorted(teams)]
 
 
 def decide_again(team_id: str, why: Why, command: Command, now_us: int) -> Emit:

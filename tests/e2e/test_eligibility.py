@@ -237,6 +237,6 @@ def test_a_named_person_who_is_away_is_waited_for_and_the_queue_remembers_the_na
 
 def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        ValueError, match=r"line 2, column 'then_strategy': 'by_lot' is no strategy; there are"
+        ValueError, match=r"line 2, column then_strategy \(C2\): 'by_lot' is no strategy; there are"
     ):
         office_of(with_people("rule,then_team,then_strategy\nall,east,by_lot\n", ann={}))

@@ -17,7 +17,7 @@ from sinks.read import gather, tell
 from store.acts import ActRefused, Command, perform
 from store.acts_move import Give, Moving, owned_by
 from store.acts_undo import Undo, plan_undo
-from store.company import company_version, load_company
+from store.company import company_version, load_company, put_company
 from store.database import Database
 from store.views import orphans
 from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, post, small_company
@@ -339,3 +339,15 @@ def test_undoing_gives_back_exactly_what_nobody_touched_since(rig: Rig, seed: in
         expected = middle | touched | {one: before[one] for one in moved - touched.keys()}
         assert owners(rig) == expected
         assert all(row["holder_id"] == expected[row["customer_id"]] for row in rig.rows("task"))
+
+
+def test_a_move_makes_room_under_a_cap_and_the_oldest_that_waits_comes_in(rig: Rig) -> None:
+    mine = of(rig, "bo")
+    full = {key: one.model_copy(update={"open_cap": len(of(rig, key))}) for key, one in PEOPLE.items()}
+    with rig.store.write() as connection:
+        put_company(connection, COMPANY.model_copy(update={"people": full}), LATER)
+    rig.feed([post(at_us=LATER + 1, made="more", name="新客", phone="13700000001")])
+    rig.run()
+    (waits,) = [name for name, holder in owners(rig).items() if holder == "east"]
+    move(rig, to("wei", mine[:1]), actor="operator", at_us=LATER + HOUR)
+    assert owners(rig)[waits] == "bo"

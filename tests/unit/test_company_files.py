@@ -268,3 +268,21 @@ def test_a_rule_that_sends_to_a_team_of_zero_shares_is_an_error_in_every_table()
         "units.csv, agv: nobody active receives leads here, and rule rest sends some; "
         "add a person with a share of 1 or more to members.csv, or change the rule"
     ]
+
+
+def test_a_rule_that_names_nobody_who_works_here_is_an_error_with_its_cell() -> None:
+    company = read(DEMO)
+    book: dict[str, Any] = {
+        "book_csv": "rule,then_team,then_strategy\nall,agv,fixed:nobody\n",
+        "book_tables": {},
+        "book_examples": None,
+    }
+    found = check(company.model_copy(update=book), judge_book=wrong_in_book)
+    (wrong,) = [one.text("en") for one in found if one.severity == "error"]
+    assert wrong.startswith(
+        "rules.csv, line 2, column then_strategy (C2): there is no person nobody; write one of: "
+    )
+    person = next(one.person_id for one in company.members if one.unit_id == "agv" and one.to_us is None)
+    book["book_csv"] = f"rule,then_team,then_strategy\nall,agv,fixed:{person}\n"
+    found = check(company.model_copy(update=book), judge_book=wrong_in_book)
+    assert not [one for one in found if one.severity == "error"]
