@@ -22,12 +22,13 @@ from leadflow.embedded import open_files
 from leadflow.handover_job import begin_undo, planned, run, spec_of
 from schemas.company import Company, Member, Person, Unit, book_version
 from store import tables
-from store.acts import Command, perform
+from store.acts import Append, Command, perform
 from store.acts_job import Begin, job_id_of, read_job
 from store.acts_move import judge
 from store.bulk import insert_ignore
 from store.certificates import read_certificate, verify
 from store.company import company_version, load_company, put_company
+from store.database import Database
 
 LEAVER = "lee"
 PEOPLE = ("lee", "ann", "bo", "chen", "du", "mia")
@@ -127,6 +128,7 @@ def _row(table: str, number: int) -> dict[str, Any]:
 
 
 _ASKED = {"parts": PARTS, "plan_csv": None, "leaving": True, "duties_to": None}
+_COMMAND = Command("hand_over_begin", "operator", "bench", LEAVER, "bench")
 
 
 def dry_run(folder: Path) -> tuple[float, float, float, int]:
@@ -142,20 +144,24 @@ def dry_run(folder: Path) -> tuple[float, float, float, int]:
 def apply(folder: Path) -> tuple[float, float, float, int]:
     """Begin the job and see it through to its certificate."""
     files = open_files(folder)
-    store, append, now_us = files.store, files.store_log.append, wall_clock_us()
-    command = Command("hand_over_begin", "operator", "bench", LEAVER, "bench")
+    store, append = files.store, files.store_log.append
     with timed() as spent:
-        with store.read() as connection:
-            company = load_company(connection, company_version(connection))
-            gives, _ = planned(connection, company, LEAVER, _ASKED, now_us)
-            spec = spec_of(connection, company, LEAVER, _ASKED, now_us)
-            judged = judge(connection, gives, (company, lambda _holder: True), owner=LEAVER)
-        perform(store, command, Begin(judged, spec, None, may_give_as("operator")), now_us, append)
-        run(store, append, job_id_of(command), wall_clock_us, 3_600)
+        _begin(store, append)
+        run(store, append, _job_id(), wall_clock_us, 3_600)
     with store.read() as connection:
-        job = read_job(connection, job_id_of(command))
+        job = read_job(connection, _job_id())
     files.close()
     return spent.wall_s, spent.cpu_s, _peak_mb(), job.items if job.state == "done" else 0
+
+
+def _begin(store: Database, append: Append) -> None:
+    now_us = wall_clock_us()
+    with store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        gives, _ = planned(connection, company, LEAVER, _ASKED, now_us)
+        spec = spec_of(connection, company, LEAVER, _ASKED, now_us)
+        judged = judge(connection, gives, (company, lambda _holder: True), owner=LEAVER)
+    perform(store, _COMMAND, Begin(judged, spec, None, may_give_as("operator")), now_us, append)
 
 
 def verified(folder: Path) -> tuple[float, float, float, int]:
@@ -185,7 +191,7 @@ def undo(folder: Path) -> tuple[float, float, float, int]:
 
 
 def _job_id() -> str:
-    return job_id_of(Command("hand_over_begin", "operator", "bench", LEAVER))
+    return job_id_of(_COMMAND)
 
 
 def _peak_mb() -> float:
