@@ -6,15 +6,14 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from sqlalchemy import Connection, select
 
 from router.office import office_of
 from router.share_out import Sharing, Target, TargetError, needs_rules, read_target
+from sales.lead_facts import facts_of_row
 from sales.segments import CustomerFacts, customers_of, members
-from schemas.company import Company, territory_for
+from schemas.company import Company
 from schemas.decision_table import TableError
 from schemas.segments import CUSTOMER_FACTS, Segment, read_segments
 from store import tables
@@ -180,32 +179,4 @@ def rule_facts(
         .where(wanted, lead.c.kind == "enquiry")
         .order_by(lead.c.accepted_us, lead.c.lead_id)
     )
-    return {atoms[row.customer_id]: _as_facts(row, company) for row in rows}
-
-
-def _as_facts(row: Any, company: Company) -> dict[str, str]:
-    def of(name: str) -> str:
-        return str(getattr(row, name) if getattr(row, name) is not None else "")
-
-    said = {
-        one["name"]: one["value"] for one in reversed(orjson.loads(of("fields_json"))) if one.get("value")
-    }
-    territory = territory_for(company, of("province") or None, of("city") or None)
-    has = {"name": "full_name", "company": "company", "phone": "phone", "email": "email"}
-    return {
-        "channel": of("channel"),
-        "source": of("source_id"),
-        "campaign": of("campaign_id"),
-        **{
-            name: of(name) for name in ("product_line", "product", "industry", "province", "city", "language")
-        },
-        "territory": territory.territory_id if territory else "",
-        "customer_kind": of("customer_kind"),
-        "call_missed": "no",
-        "new_customer": "no",
-        "junk": str(orjson.loads(of("more_json")).get("junk", {}).get("score", 0)),
-        **{f"has_{fact}": "yes" if name in said else "no" for fact, name in has.items()},
-        "message_length": str(len(said.get("message", ""))),
-        "score": of("score"),
-        "grade": of("grade"),
-    }
+    return {atoms[row.customer_id]: facts_of_row(row, company, is_new=False) for row in rows}

@@ -172,6 +172,8 @@ def run(store: Database, append: Append, job_id: str, clock: Callable[[], int], 
     while time.monotonic() < until:
         if not advance(store, append, job_id, clock()):
             return False
+        if store.wal_is_full():  # no stage may be running that sees to it
+            store.checkpoint()
     return True
 
 

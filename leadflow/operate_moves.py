@@ -72,35 +72,42 @@ STEP_S = 8.0
 def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Begin the hand-over of a person, or take up the one that is under way; go on with it for some seconds."""
     store, append = engine.files.store, engine.files.store_log.append
-    command, now_us = command_of(payload, "hand_over_begin"), wall_clock_us()
     with store.read() as connection:
-        under_way = [one for one in jobs(connection, command.scope_id, OPEN) if one.state in _GOING]
-        if not under_way:
-            company = load_company(connection, company_version(connection))
-            asked = {key: payload[key] for key in ("parts", "plan_csv", "leaving", "duties_to")}
-            if command.scope_id not in company.people:
-                raise ActRefused("unknown_person", f"There is nobody {command.scope_id!r} in people.csv.")
-            try:
-                gives, left = planned(connection, company, command.scope_id, asked, now_us)
-            except ChoiceError as error:
-                raise ActRefused("choice", str(error)) from None
-            spec = spec_of(connection, company, command.scope_id, asked, now_us)
-            may = may_give_as(payload["actor"])(company, now_us)
-            judged = judge(connection, gives, (company, may), owner=command.scope_id)
-    if under_way:
-        if under_way[0].state == "stopped":
-            going = Command("hand_over_go", payload["actor"], new_id(), under_way[0].job_id)
-            perform(store, going, to_state("running"), now_us, append)
-        return {**_went_on(engine, under_way[0].job_id), "resumed": True}
+        under_way = [one for one in jobs(connection, payload["id"], OPEN) if one.state in _GOING]
+    if not under_way:
+        return {**_went_on(engine, _begun(engine, payload)), "resumed": False}
+    job = under_way[0]
+    if job.state == "stopped":
+        going = Command("hand_over_go", payload["actor"], new_id(), job.job_id)
+        perform(store, going, to_state("running"), wall_clock_us(), append)
+    return {**_went_on(engine, job.job_id), "resumed": True}
+
+
+def _begun(engine: Engine, payload: Payload) -> str:
+    """Plan a hand-over and write it down; return its job. The plan is let go before the job is worked on."""
+    command, now_us = command_of(payload, "hand_over_begin"), wall_clock_us()
+    person_id, store = command.scope_id, engine.files.store
+    asked = {key: payload[key] for key in ("parts", "plan_csv", "leaving", "duties_to")}
+    with store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        if person_id not in company.people:
+            raise ActRefused("unknown_person", f"There is nobody {person_id!r} in people.csv.")
+        try:
+            gives, left = planned(connection, company, person_id, asked, now_us)
+        except ChoiceError as error:
+            raise ActRefused("choice", str(error)) from None
+        spec = spec_of(connection, company, person_id, asked, now_us)
+        may = may_give_as(payload["actor"])(company, now_us)
+        judged = judge(connection, gives, (company, may), owner=person_id)
     if asked["leaving"]:
         if left:
             raise ActRefused(
                 "left_over", f"No part takes {len(left)} of their customers; add --to for the rest."
             )
-        without(company, command.scope_id, asked["duties_to"], now_us)
+        without(company, person_id, asked["duties_to"], now_us)
     begin = Begin(judged, spec, payload.get("until_us"), may_give_as(payload["actor"]))
-    perform(store, command, begin, now_us, append)
-    return {**_went_on(engine, job_id_of(command)), "resumed": False}
+    perform(store, command, begin, now_us, engine.files.store_log.append)
+    return job_id_of(command)
 
 
 _GOING = ("running", "stopped")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 from sqlalchemy import Connection, select
 
@@ -29,15 +31,20 @@ def lead_facts(connection: Connection, company: Company, lead_id: str) -> dict[s
     ).one_or_none()
     if row is None:
         return None
+    born = connection.execute(
+        select(customer.c.born_lead).where(customer.c.customer_id == row.first_customer)
+    ).scalar_one()
+    return facts_of_row(row, company, is_new=born == lead_id)
+
+
+def facts_of_row(row: Any, company: Company, *, is_new: bool) -> dict[str, str]:
+    """Return the facts of a lead from its row, which has the kind of its customer as well (`customer_kind`)."""
     fields = [one for one in orjson.loads(row.fields_json) if one.get("value")]
     said = {one["name"] for one in fields}
     message = next((one["value"] for one in fields if one["name"] == "message"), "")
     more = orjson.loads(row.more_json)
     call = more.get("call")
     territory = territory_for(company, row.province, row.city)
-    born = connection.execute(
-        select(customer.c.born_lead).where(customer.c.customer_id == row.first_customer)
-    ).scalar_one()
     return {
         "channel": row.channel,
         "source": row.source_id,
@@ -51,7 +58,7 @@ def lead_facts(connection: Connection, company: Company, lead_id: str) -> dict[s
         "customer_kind": row.customer_kind,
         "language": row.language or "",
         "call_missed": yes_no(bool(call) and call["direction"] == "inbound" and not call["answered"]),
-        "new_customer": yes_no(born == lead_id),
+        "new_customer": yes_no(is_new),
         "junk": str(more.get("junk", {}).get("score", 0)),
         **{fact: yes_no(name in said) for fact, name in SAID.items()},
         "message_length": str(len(message)),
