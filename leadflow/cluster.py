@@ -462,8 +462,7 @@ class Clockwork:
                 self._forgetting.turn(now_us)
                 self._burying.turn()
                 self._crowding.turn(now_us)
-                while self._hand_overs.turn(now_us):
-                    pass
+                self._hand_overs.turn(now_us)  # one step: a long one must not hold up what is due meanwhile
                 self._second_look.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None
