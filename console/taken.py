@@ -14,7 +14,7 @@ from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from enrich.taken import NOBODY, Taken, asking, look_up
+from enrich.taken import Taken, asking, look_up, scopes_of
 from schemas.work import ASKED
 from store.acts import ActRefused, Command
 
@@ -49,7 +49,7 @@ class TakenPage:
         try:
             with self.desk.store.read() as connection:
                 found = look_up(connection, self.desk.companies.get(connection), asked, actor)
-            for customer_id in [one.customer_id for one in found] or [NOBODY]:
+            for customer_id in scopes_of(found):
                 self.desk.perform(Command(ASKED, actor, self.desk.new_id(), customer_id), asking())
         except ActRefused as refused:
             return self._page(request, asked, None, refused.code, 409)

@@ -163,6 +163,11 @@ def _manager(company: Company, units: Sequence[Unit], holder_id: str) -> str | N
     )
 
 
+def scopes_of(found: Sequence[Taken]) -> list[str]:
+    """Return the scopes of the acts that are to be done before an answer is given: each customer, or nobody."""
+    return [one.customer_id for one in found] or [NOBODY]
+
+
 def asking() -> Plan:
     """Return the plan that keeps who asked about a customer (the command's scope). Refused beyond `AN_HOUR`."""
 

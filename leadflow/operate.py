@@ -18,7 +18,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.live import publish_model
 from enrich.review import Answer, answer
-from enrich.taken import NOBODY, asking, look_up
+from enrich.taken import asking, look_up, scopes_of
 from ingest.email.parse import message_key
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.company import problems_of_book
@@ -253,7 +253,7 @@ def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
     with engine.files.store.read() as connection:
         company = load_company(connection, company_version(connection))
         found = look_up(connection, company, payload["asked"], payload["actor"])
-    for customer_id in [one.customer_id for one in found] or [NOBODY]:
+    for customer_id in scopes_of(found):
         _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, asking())
     return {
         "taken": [
