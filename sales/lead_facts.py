@@ -62,7 +62,7 @@ def facts_of_row(row: Any, company: Company, *, is_new: bool) -> dict[str, str]:
         "junk": str(more.get("junk", {}).get("score", 0)),
         **{fact: yes_no(name in said) for fact, name in SAID.items()},
         "message_length": str(len(message)),
-        "came_on": day_of(company, row.accepted_us),
+        "came_on": day_of(company.zone, row.accepted_us),
         "score": str(row.score or 0),
         "grade": row.grade or "D",
     }

@@ -49,15 +49,15 @@ def facts_of(resolved: ResolvedLead, company: Company) -> dict[str, str]:
         "junk": str(resolved.junk.score),
         **{fact: yes_no(name in said) for fact, name in SAID.items()},
         "message_length": str(len(message)),
-        "came_on": day_of(company, lead.accepted_us),
+        "came_on": day_of(company.zone, lead.accepted_us),
         "score": str(resolved.score.points),
         "grade": resolved.score.grade,
     }
 
 
-def day_of(company: Company, at_us: int) -> str:
-    """Return the company's local day of a moment, such as 2026-01-31."""
-    return _day(company.zone, at_us // _QUARTER_US)
+def day_of(zone: str, at_us: int) -> str:
+    """Return the local day of a moment in a zone, such as 2026-01-31."""
+    return _day(zone, at_us // _QUARTER_US)
 
 
 @lru_cache(maxsize=1_000)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import Connection, select
 
+from schemas.facts import day_of
 from schemas.shares import LEAD, parts_of
 from store import tables
 from store.bulk import keys_in
@@ -31,8 +30,7 @@ NO_GRADE = "-"
 
 def period_of(at_us: int, zone: str) -> str:
     """Return the local month, such as `2026-11`: long enough for few leads to be shared out evenly."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
-    return moment.astimezone(ZoneInfo(zone)).date().isoformat()[:7]
+    return day_of(zone, at_us)[:7]
 
 
 def entered(
