@@ -246,7 +246,9 @@ def _offer_reviews(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if insert_ignore(connection, tables.review, rows) == len(rows):
         return
     offered = sorted(
-        (row["review_id"], row["millibits"], row["evidence_json"]) for row in rows if row["millibits"]
+        (row["review_id"], row["millibits"], row["evidence_json"])
+        for row in rows
+        if row["millibits"] is not None
     )
     louder = "SET millibits = {1}, evidence_json = {2}, looked_us = NULL"
     where = "WHERE review_id = {0} AND state = 'open' AND review.millibits < {1}"

@@ -20,6 +20,7 @@ from store.acts_undo import Undo, plan_undo
 from store.company import company_version, load_company, put_company
 from store.database import Database
 from store.views import orphans
+from tests.e2e.test_fairness import assert_sums
 from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, post, small_company
 
 PEOPLE = {
@@ -153,8 +154,10 @@ def test_what_a_manager_takes_away_is_credited_and_an_undo_enters_it_again(rig: 
     credits = [row for row in rig.rows("ledger") if row["kind"] == "moved"]
     assert {row["person_id"] for row in credits} == {"bo"}
     assert len(credits) == len(mine) == got["bo"]
+    assert_sums(rig)
     undo(rig, "k")
     assert sums(rig) == before
+    assert_sums(rig)
     move(rig, to("ann", mine[:1]), key="again", at_us=LATER + 2 * HOUR)
     assert received(rig)["bo"] == got["bo"] - 1
 
