@@ -62,6 +62,8 @@ class Teller:
             said = _("%(person)s did get it: %(sentence)s")
         elif why is not None:
             said = _("%(person)s could not have it (%(why)s): %(sentence)s")
+        elif person_id in reason.eligible and reason.code == "call_now":
+            said = _("%(person)s may still take it: %(sentence)s")
         elif person_id in reason.eligible:
             return self._others_turn(reason, holder_id, person_id, values)
         elif reason.team_id is not None and reason.code not in ("claimed", "returned", "owner_left"):
@@ -126,6 +128,11 @@ class Teller:
                 if reason.rule_id is not None:
                     return chosen
                 return _("taken out of the waiting queue of %(team)s; ") % values + chosen
+            case "call_now":
+                return _("whoever of %(team)s takes it first gets it: %(who)s") % {
+                    **values,
+                    "who": _(", ").join(self.name(one) for one in reason.eligible),
+                }
             case "waiting":
                 nobody = _("nobody of %(team)s can take it now, so it waits") % values
                 if not reason.passed_over:

@@ -125,6 +125,7 @@ DECISIONS = {
     "least_recent": N_("Given to whoever waited longest"),
     "best_match": N_("Given to the best match"),
     "fixed": N_("Given to whom the rule names"),
+    "call_now": N_("Call now: the first to take it gets it"),
     "waiting": N_("Into the waiting queue"),
     "default_queue": N_("Into the default queue"),
     "claimed": N_("Taken"),

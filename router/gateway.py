@@ -15,6 +15,7 @@ from router.reads import (
     RouteFacts,
     capped,
     day_at,
+    offered_until,
     period_at,
     read_customers,
     read_done,
@@ -156,6 +157,10 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
         effects.append(Emit("tasks", case.event(task, "task")))
     if routing.reason.code == "waiting" and found is not None:
         effects += _opening(facts, (found[0].team, found[0].strategy), case.at_us, needs)
+    if routing.reason.code == "call_now":
+        effects += _opens_at(
+            facts, routing.holder.holder_id, offered_until(routing.reason.strategy, case.at_us)
+        )
     return Step(tuple(effects))
 
 
@@ -172,6 +177,8 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
             continue
         waits = facts.waiting[customer_id]
         case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
+        if case.at_us < waits.offered_until_us:
+            continue
         decision = _decision(case, facts, team_id, waits.grade, waits.needs)
         routing = drain(team_id, facts.office, decision, waits.strategy, waits.returned_by)
         if routing is not None:
@@ -359,7 +366,11 @@ def _opening(facts: RouteFacts, way: tuple[str, str | None], at_us: int, needs: 
         only=named_person(strategy_named(strategy), team_id, office),
         tomorrow_us=day_at(office, day + 36 * 3_600_000_000),
     )
-    if opens_us is None or (team_id, opens_us) in facts.opens:
+    return [] if opens_us is None else _opens_at(facts, team_id, opens_us)
+
+
+def _opens_at(facts: RouteFacts, team_id: str, opens_us: int) -> list[Effect]:
+    if (team_id, opens_us) in facts.opens:
         return []
     facts.opens.add((team_id, opens_us))
     return [Insert("timer", {"kind": QUEUE_OPENS, "subject_id": team_id, "due_us": opens_us})]

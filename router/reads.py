@@ -12,6 +12,7 @@ from router.book import Found
 from router.eligible import NO_NEEDS, Needs, needs_of
 from router.office import Office
 from router.route import Holder, Total
+from router.strategies import strategy_named
 from schemas.company import territory_for
 from schemas.resolved import ResolvedLead
 from store import tables
@@ -31,6 +32,8 @@ class Waiting:
     strategy: str | None = None
     """As the rule says by which it waits; None: by turn."""
     returned_by: str | None = None
+    offered_until_us: int = 0
+    """Until then it is whoever takes it first who gets it (`call_now`)."""
 
 
 @dataclass
@@ -132,12 +135,14 @@ def read_waiting(connection: Connection, facts: RouteFacts) -> None:
     ).all()
     needs = _read_needs(connection, facts)
     for row in rows:
-        strategy = orjson.loads(row.reason_json)["strategy"] if row.code == "waiting" else None
+        ruled = row.code in ("waiting", "call_now")
+        strategy = orjson.loads(row.reason_json)["strategy"] if ruled else None
         facts.waiting[row.customer_id] = Waiting(
             row.from_us,
             *needs.get(row.customer_id, (NO_NEEDS, NO_GRADE)),
             strategy=strategy,
             returned_by=row.actor if row.code == "returned" else None,
+            offered_until_us=offered_until(strategy, row.from_us) if row.code == "call_now" else 0,
         )
 
 
@@ -171,6 +176,11 @@ def _read_needs(connection: Connection, facts: RouteFacts) -> dict[str, tuple[Ne
         }
         found[row.customer_id] = (needs_of(about), row.grade or NO_GRADE)
     return found
+
+
+def offered_until(strategy: str | None, since_us: int) -> int:
+    """Return until when the first to take a customer gets it, who has been offered to a team since a moment."""
+    return since_us + (strategy_named(strategy).call_minutes or 0) * 60_000_000
 
 
 def capped(office: Office, teams: set[str]) -> set[str]:

@@ -97,6 +97,9 @@ def route(found: Found | None, office: Office, case: Case) -> Routing:
     strategy = strategy_named(rule.strategy)
     team, passed_over = _eligible(rule.team, office, case, strategy)
     ruled = {"book_version": office.book.version, "rule_id": rule.rule_id, "conditions": conditions}
+    if strategy.call_minutes is not None and team:
+        reason = _offered((rule.team, rule.strategy), team, passed_over, case, ruled)
+        return Routing(Holder("queue", rule.team), reason, minutes, None)
     reason, chosen = _chosen((rule.team, rule.strategy, strategy), team, passed_over, case, ruled)
     holder = Holder("queue", rule.team) if chosen is None else Holder("person", chosen.person_id)
     return Routing(holder, reason, minutes, None if chosen is None else rule.team)
@@ -161,6 +164,25 @@ def _candidate(member: Member, office: Office, case: Case, strategy: Strategy) -
         case.loads.open.get(person_id, 0),
         last_us,
         matches(office.company.people[person_id], case.needs) if strategy.by_match else 0,
+    )
+
+
+def _offered(
+    by: tuple[str, str | None],
+    team: list[Candidate],
+    passed_over: list[tuple[str, str]],
+    case: Case,
+    ruled: Mapping[str, Any],
+) -> Reason:
+    team_id, named = by
+    return Reason(
+        code="call_now",
+        team_id=team_id,
+        eligible=tuple([one.person_id for one in team]),
+        passed_over=tuple(passed_over),
+        strategy=named,
+        grade=case.grade,
+        **ruled,
     )
 
 

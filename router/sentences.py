@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from router.book import Rule
+from router.strategies import strategy_named
 from schemas.base import Language
 from schemas.company import Company
 from schemas.facts import SCORED_FACTS
@@ -159,7 +160,13 @@ def _results(rule: Rule, names: _Names) -> Iterable[str]:
     else:
         yield names.tell(f"goes to {team}", f"分给 {team}")
     if rule.strategy:
-        yield names.tell(f"shared out by {rule.strategy}", f"按 {rule.strategy} 方式分配")
+        if (minutes := strategy_named(rule.strategy).call_minutes) is None:
+            yield names.tell(f"shared out by {rule.strategy}", f"按 {rule.strategy} 方式分配")
+        else:
+            yield names.tell(
+                f"to whoever takes it first within {minutes} minutes, then by turn",
+                f"{minutes} 分钟内先接单者得，过时按顺序分配",
+            )
     if rule.respond_within_minutes is not None:
         minutes = rule.respond_within_minutes
         yield names.tell(

@@ -33,6 +33,7 @@ class Reason(Frozen):
         "least_recent",
         "best_match",
         "fixed",
+        "call_now",
         "waiting",
         "default_queue",
         "claimed",

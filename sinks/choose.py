@@ -18,8 +18,10 @@ def wants(
 ) -> bool:
     """Tell whether an assignment goes out by this sink; `lead` is its purpose and the channel it came by."""
     purpose, channel = lead
-    if purpose not in sink.purposes or assignment.holder_kind not in sink.events:
+    if purpose not in sink.purposes:
         return False
+    if assignment.holder_kind not in sink.events and assignment.reason.code != "call_now":
+        return False  # what anybody of a team may take is for people and for their queue
     if sink.channels and channel not in sink.channels:
         return False
     return not sink.teams or not set(sink.teams).isdisjoint(units_of(assignment, company))
@@ -43,6 +45,14 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
         if person is not None and person.state == "active" and person.email:
             return person_id
     return None
+
+
+def may_take(assignment: Assignment, company: Company) -> list[str]:
+    """Return who is told to call now: of those who may take the customer first, all with a mail address."""
+    if assignment.reason.code != "call_now":
+        return []
+    people = (company.people.get(one) for one in assignment.reason.eligible)
+    return [one.person_id for one in people if one and one.state == "active" and one.email]
 
 
 def also_told(assignment: Assignment, company: Company) -> str | None:

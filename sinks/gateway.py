@@ -15,7 +15,7 @@ from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.sinks import SinkSettings
 from schemas.work import Assignment
-from sinks.choose import also_told, recipient_of, wants
+from sinks.choose import also_told, may_take, recipient_of, wants
 from sinks.port import AnyKind
 from sinks.registry import BadSink, sinks_of
 from store import tables
@@ -103,15 +103,20 @@ class DeliverStage:
             if kind.abilities.to_people:
                 if assignment.reason.code == "claimed" or assignment.told_with is not None:
                     continue  # whoever took it knows; of a set, one message tells
-                person_id = recipient_of(assignment, facts.company)
-                if person_id is None:
+                dests = _people(assignment, facts.company)
+                if not dests:
                     refused = _nobody(settings)
-                told = (person_id, also_told(assignment, facts.company))
-                dests = list(dict.fromkeys(one for one in told if one is not None))
             effects += [
                 _delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us) for dest in dests
             ]
         return Step(tuple(effects), refused)
+
+
+def _people(assignment: Assignment, company: Company) -> list[str]:
+    if first := may_take(assignment, company):
+        return first
+    told = (recipient_of(assignment, company), also_told(assignment, company))
+    return list(dict.fromkeys(one for one in told if one is not None))
 
 
 def _read(events: Sequence[Logged]) -> dict[str, Assignment]:

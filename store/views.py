@@ -578,7 +578,7 @@ def given_by(connection: Connection, lead_id: str) -> dict[str, Any] | None:
     found = first
     for row in connection.execute(later).mappings():
         found = row
-        if row["code"] not in ("waiting", "returned", "owner_left"):
+        if row["code"] not in ("waiting", "call_now", "returned", "owner_left"):
             break
     held = (
         select(holding.c.holder_id)
