@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from console.names import holder_name, source_name
+from console.times import local
 from console.words import COLUMNS, PASSED_OVER, VALUES, word
 from schemas.base import Language
 from schemas.company import Company
@@ -115,6 +116,8 @@ class Teller:
             "moved": _("Moved to %(person)s"),
             "moved_back": _("A move was undone; it is back with %(person)s"),
             "handed_over": _("Handed over to %(person)s"),
+            "nurtured": _("Put aside (%(person)s), to be taken up again on a date"),
+            "woken": _("It had been put aside until now; %(person)s has it again"),
             "merged": _("Two customers are one since then; %(person)s has it"),
             "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
             "probe": _("A self-test; no figure counts it"),
@@ -128,6 +131,11 @@ class Teller:
                 if reason.rule_id is not None:
                     return chosen
                 return _("taken out of the waiting queue of %(team)s; ") % values + chosen
+            case "nurtured" if reason.wakes_us is not None:
+                values["date"] = f"{local(reason.wakes_us, self.company.zone):%Y-%m-%d}"
+                return _("Put aside (%(person)s), to be taken up again on %(date)s") % values
+            case "woken" if reason.team_id is not None:
+                return _("It had been put aside until now; it waits for %(team)s to share it out") % values
             case "call_now":
                 return _("whoever of %(team)s takes it first gets it: %(who)s") % {
                     **values,

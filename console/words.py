@@ -134,6 +134,8 @@ DECISIONS = {
     "handed_over": N_("Hand-over"),
     "returned": N_("Returned"),
     "owner_left": N_("Handed over"),
+    "nurtured": N_("Put aside until a date"),
+    "woken": N_("Taken up again"),
     "merged": N_("Merged"),
     "parted": N_("Parted"),
     "probe": N_("Self-test"),
@@ -232,6 +234,7 @@ REFUSALS = {
     "key_reused": N_("This page was used for another entry already. Reload it and enter it once more."),
     "without_owner": N_("This customer has no holder; an administrator must look at it."),
     "unknown_outcome": N_("Choose an outcome."),
+    "more_is_open": N_("Something else is open with this customer: record the outcome of that first."),
     "ladder_ended": N_(
         "Nobody answered, and no further attempt is planned. Choose a date, or another outcome."
     ),

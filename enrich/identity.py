@@ -111,12 +111,13 @@ def merged_owner(
     """Return who owns a merged customer, and which persons of the other sides become collaborators.
 
     `sides` maps each merging customer to its holder (kind, id) and since when. A person still with the company
-    goes before a queue or pool, and the one who has had it longest before the others.
+    goes before a queue or pool, these before what is put aside, and who has had it longest before the others.
     """
 
-    def rank(customer_id: str) -> tuple[bool, int, str]:
+    def rank(customer_id: str) -> tuple[bool, bool, int, str]:
         (kind, holder_id), since_us = sides[customer_id]
-        return not (kind == "person" and holder_id in is_active), since_us, customer_id
+        somebody = kind == "person" and holder_id in is_active
+        return not somebody, kind == "nurture", since_us, customer_id
 
     owner = sides[min(sides, key=rank)][0]
     others = {holder for (kind, holder), _ in sides.values() if kind == "person" and holder in is_active}

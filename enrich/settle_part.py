@@ -19,6 +19,7 @@ from store import tables
 from store.acts import Command
 from store.effects import Close, Effect, Insert, Update
 from store.moves import Held, Move, begin, decided, give, tell
+from store.nurture import wakes
 
 QUEUE_OPENS = "queue_opens"
 """The kind of the timer on which a waiting queue is drained; the router handles it."""
@@ -158,6 +159,8 @@ def settled(
         if side.holder[0] == "queue" and side.holder != whole.holder:
             timer = {"kind": QUEUE_OPENS, "subject_id": side.holder[1], "due_us": at_us}
             effects.append(Insert("timer", timer))
+        if side.holder[0] == "nurture":
+            effects.append(wakes(side.name, at_us))
     return effects
 
 

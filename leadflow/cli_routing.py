@@ -1,4 +1,4 @@
-"""`leadflow fairness`, `why-not`, `away` and `back`: who gets leads, why not, and who is away."""
+"""`leadflow fairness`, `why-not`, `nurture`, `away` and `back`: who gets leads, why not, who waits, and who is away."""
 
 from __future__ import annotations
 
@@ -97,6 +97,28 @@ def why_not(
     view = View(language(), company, wall_clock_us())
     reason = Reason.model_validate(orjson.loads(found["reason_json"]))
     typer.echo(view.teller.why_not(reason, found["holder_id"], person))
+
+
+def nurture(json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
+    """List the customers that are put aside: on which cadence, since when, and when they wake."""
+    import orjson
+
+    from console.times import local
+    from sales.nurture import put_aside_now
+    from store.company import company_version, load_company
+
+    with reading() as connection:
+        zone = load_company(connection, company_version(connection)).zone
+        found = put_aside_now(connection)
+    if json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return
+    for one in found:
+        wakes_us = one["wakes_us"]
+        until = f"{local(wakes_us, zone):%Y-%m-%d}" if wakes_us else "-"
+        since = f"{local(one['from_us'], zone):%Y-%m-%d}"
+        typer.echo("\t".join((one["customer_id"], one["cadence"], since, until)))
+    say(f"{len(found)} put aside until a date", f"培育中的客户 {len(found)} 个")
 
 
 def away(

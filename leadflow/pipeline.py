@@ -19,9 +19,10 @@ from typing import Any
 
 from enrich.gateway import LOOK_AGAIN, ResolveStage, looks_again
 from ingest.gateway import SETTLE, ParseStage, settles
-from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
+from router.gateway import QUEUE_OPENS, RouteStage, nurture_wakes, queue_opens
 from sinks.gateway import DeliverStage
 from store.company import CompanyCache
+from store.nurture import NURTURE_WAKES
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, Stage
 from stream.letters import DEAD
@@ -33,7 +34,12 @@ DOOR_TOPICS = (CAPTURES,)
 STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY, DEAD)
 """Topics of the store."""
 
-TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, LOOK_AGAIN: looks_again, QUEUE_OPENS: queue_opens}
+TIMERS: Mapping[str, MakeEvent] = {
+    SETTLE: settles,
+    LOOK_AGAIN: looks_again,
+    QUEUE_OPENS: queue_opens,
+    NURTURE_WAKES: nurture_wakes,
+}
 """What happens when a timer of each kind fires."""
 
 

@@ -17,6 +17,7 @@ from router.reads import (
     day_at,
     offered_until,
     period_at,
+    read_aside,
     read_customers,
     read_done,
     read_holders,
@@ -38,6 +39,7 @@ from router.route import (
     rule_for,
     stays,
     task_origin,
+    woken,
 )
 from router.strategies import strategy_named
 from schemas.events import Event, event_of
@@ -51,6 +53,8 @@ from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
 from store.ledger import NO_GRADE, entered
 from store.locks import lock_customers, lock_teams, share_company
+from store.nurture import NURTURE_WAKES
+from store.present import present_ids
 from stream.host import Step
 from stream.log import Logged
 
@@ -100,10 +104,13 @@ class RouteStage:
         for place in drained:
             facts.queue = read_queue(connection, place, DRAIN_AT_ONCE + 1)
             customers |= set(facts.queue)
+        facts.woken = _to_wake(connection, events)
+        customers |= set(facts.woken.values())
         locked = lock_customers(connection, customers)
         if locked:
             facts.customers = read_customers(connection, prepared)
-            if not customers.issuperset(facts.customers.values()):
+            facts.woken = _to_wake(connection, events)
+            if not customers.issuperset([*facts.customers.values(), *facts.woken.values()]):
                 raise Conflict("alias")
         for place in drained:
             waiting = read_queue(connection, place, DRAIN_AT_ONCE + 1) if locked else facts.queue
@@ -112,6 +119,7 @@ class RouteStage:
             read_waiting(connection, facts)
         read_done(connection, facts, [one.event.id for one in events])
         read_holders(connection, facts, customers)
+        read_aside(connection, facts)
         read_tasks(connection, facts, customers)
         ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events)}
         ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
@@ -124,6 +132,8 @@ class RouteStage:
 
     def decide(self, logged: Logged, facts: RouteFacts, at_us: int) -> Step:
         """Decide on one resolved lead, or take the next customers out of a queue."""
+        if logged.event.id in facts.woken:
+            return _woken(logged.event, facts, at_us)
         if logged.topic == "reroute":
             return _drained(logged.event, facts, at_us)
         return _routed(logged.event, facts, at_us)
@@ -138,7 +148,9 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     facts.done.add((event.id, customer_id))
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     grade = resolved.score.grade
-    routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
+    aside = facts.aside.get(customer_id)
+    before = aside.person_id if aside else None
+    routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us, before)
     found, needs = None, NO_NEEDS
     if routing is None:
         found, needs = facts.rules[event.id] or (None, NO_NEEDS)
@@ -162,6 +174,37 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
             facts, routing.holder.holder_id, offered_until(routing.reason.strategy, case.at_us)
         )
     return Step(tuple(effects))
+
+
+def _woken(event: Event, facts: RouteFacts, at_us: int) -> Step:
+    """Give a customer that was put aside back to who had it, with something to do, if it is still put aside till now."""
+    customer_id = facts.woken[event.id]
+    aside = facts.aside.get(customer_id)
+    if aside is None or (event.id, customer_id) in facts.done or (aside.wakes_us or 0) > event.time_us:
+        return Step()
+    facts.done.add((event.id, customer_id))
+    case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us))
+    routing = woken(aside.person_id, aside.team_id, facts.office, case.at_us)
+    task = _task(case, routing, "care", facts.office)
+    effects = _settled(case, facts, routing)
+    effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
+    effects.append(Emit("tasks", case.event(task, "task")))
+    if routing.holder.kind == "queue":
+        effects += _opens_at(facts, routing.holder.holder_id, case.at_us)
+    return Step(tuple(effects))
+
+
+def _to_wake(connection: Connection, events: Sequence[Logged]) -> dict[str, str]:
+    """Return by event the present ids of the customers that are to wake."""
+    subjects = {
+        one.event.id: reroute.customer_id
+        for one in events
+        if one.topic == "reroute"
+        and (reroute := one.event.read(Reroute)).why == "nurture_wakes"
+        and reroute.customer_id is not None
+    }
+    names = present_ids(connection, subjects.values())
+    return {event_id: names[customer_id] for event_id, customer_id in subjects.items()}
 
 
 def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
@@ -229,6 +272,23 @@ def queue_event(team_id: str, time_us: int, cause: str, after: tuple[int, str] |
 def queue_opens(team_id: str, due_us: int) -> tuple[str, Event]:
     """Turn the timer of a waiting queue into its event (see stream.timers)."""
     return "reroute", queue_event(team_id, due_us, cause=f"{QUEUE_OPENS}:{team_id}:{due_us}")
+
+
+def nurture_wakes(customer_id: str, due_us: int) -> tuple[str, Event]:
+    """Turn the timer of a customer that is put aside into its event (see stream.timers)."""
+    cause = f"{NURTURE_WAKES}:{customer_id}:{due_us}"
+    event = event_of(
+        Reroute(why="nurture_wakes", customer_id=customer_id),
+        source="/timers",
+        subject=customer_id,
+        key=customer_id,
+        time_us=due_us,
+        trace_id=body_digest(cause.encode()),
+        purpose="real",
+        key_id=None,
+        cause=cause,
+    )
+    return "reroute", event
 
 
 def _stamp(event: Event, facts: RouteFacts, customer_id: str, at_us: int) -> int:

@@ -36,6 +36,15 @@ class Waiting:
     """Until then it is whoever takes it first who gets it (`call_now`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A customer that is put aside (`nurture`): who had it last, which team got it last, and until when."""
+
+    person_id: str | None
+    team_id: str | None
+    wakes_us: int | None
+
+
 @dataclass
 class RouteFacts:
     """Holders, open tasks, ledgers and one queue, with what this batch has changed so far."""
@@ -67,6 +76,10 @@ class RouteFacts:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """What is known of the queue's customers."""
     opens: set[tuple[str, int]] = field(default_factory=set)
+    aside: dict[str, Aside] = field(default_factory=dict)
+    """Of customers that are put aside."""
+    woken: dict[str, str] = field(default_factory=dict)
+    """By event: the present id of the customer that is to wake by it."""
 
 
 def period_at(office: Office, at_us: int) -> str:
@@ -100,6 +113,38 @@ def read_holders(connection: Connection, facts: RouteFacts, customers: set[str])
 def read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
     for row in _TASKS(connection, of_customers=listed((one,) for one in customers)):
         facts.tasks.setdefault(row.customer_id, {})[row.task_id] = row.origin
+
+
+def read_aside(connection: Connection, facts: RouteFacts) -> None:
+    """Read of those of the customers that are put aside whom they come back to."""
+    customers = [key for key, holder in facts.holders.items() if holder.kind == "nurture"]
+    if not customers:
+        return
+    holding, decision = tables.holding, tables.decision
+    persons: dict[str, str] = {}
+    dates: dict[str, int | None] = {}
+    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
+    for row in connection.execute(
+        select(holding, decision.c.reason_json)
+        .outerjoin(decision, decision.c.decision_id == holding.c.decision_id)
+        .where(wanted, holding.c.role == "owner")
+        .order_by(holding.c.from_us)
+    ):
+        if row.holder_kind == "person":
+            persons[row.customer_id] = row.holder_id
+        if row.to_us is None:
+            dates[row.customer_id] = orjson.loads(row.reason_json)["wakes_us"] if row.reason_json else None
+    teams: dict[str, str] = {}
+    of_customers = keys_in(connection, ["subject_id"], [(one,) for one in customers])
+    for row in connection.execute(
+        select(decision.c.subject_id, decision.c.reason_json)
+        .where(of_customers, decision.c.stage.in_(("route", "act")))
+        .order_by(decision.c.decided_us, decision.c.decision_id)
+    ):
+        if team_id := orjson.loads(row.reason_json).get("team_id"):
+            teams[row.subject_id] = team_id
+    for one in customers:
+        facts.aside[one] = Aside(persons.get(one), teams.get(one), dates.get(one))
 
 
 def read_queue(connection: Connection, place: tuple[str, tuple[int, str] | None], limit: int) -> list[str]:

@@ -62,10 +62,13 @@ class Routing:
     counts_for: str | None
 
 
-def stays(resolved: ResolvedLead, holder: Holder, office: Office, at_us: int) -> Routing | None:
+def stays(
+    resolved: ResolvedLead, holder: Holder, office: Office, at_us: int, before: str | None = None
+) -> Routing | None:
     """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others.
 
-    While they are away, what is to be done is their stand-in's; the customer stays theirs.
+    While they are away, what is to be done is their stand-in's; the customer stays theirs. A customer that was put aside
+    wakes: `before`, who had it last, has it again.
     """
     minutes = office.company.first_response_minutes
     if resolved.lead.purpose == "probe":
@@ -73,7 +76,19 @@ def stays(resolved: ResolvedLead, holder: Holder, office: Office, at_us: int) ->
     if holder.kind == "person" and office.works_here(holder.holder_id):
         reason = Reason(code="sticky_owner", stand_in=office.stand_in(holder.holder_id, at_us))
         return Routing(holder, reason, minutes, None)
+    if holder.kind == "nurture" and before is not None and office.works_here(before):
+        return woken(before, None, office, at_us)
     return None
+
+
+def woken(before: str | None, team_id: str | None, office: Office, at_us: int) -> Routing:
+    """Return where a customer goes that was put aside until now: to who had it last, else to a team's queue."""
+    minutes = office.company.first_response_minutes
+    if before is not None and office.works_here(before):
+        reason = Reason(code="woken", stand_in=office.stand_in(before, at_us))
+        return Routing(Holder("person", before), reason, minutes, None)
+    queue = team_id if team_id in office.company.units else office.company.default_queue
+    return Routing(Holder("queue", str(queue)), Reason(code="woken", team_id=queue), minutes, None)
 
 
 def rule_for(resolved: ResolvedLead, office: Office) -> tuple[Found, Needs] | None:

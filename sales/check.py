@@ -255,6 +255,8 @@ def _choices(company: Company) -> Iterator[Problem]:
             )
         if choice.retry_minutes and (choice.list, choice.code) != ("outcome", "no_answer"):
             yield problem("retry_of_another", CHOICES.file, key, column="retry_minutes")
+        if (choice.list == "nurture") != bool(choice.wake_days) or 0 in choice.wake_days:
+            yield problem("cadence_days", CHOICES.file, key, column="wake_days")
 
 
 def _calendars(company: Company) -> Iterator[Problem]:

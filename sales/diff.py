@@ -291,6 +291,7 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "unit_id": ("单位", "unit"),
     "places": ("省市", "places"),
     "retry_minutes": ("重试分钟", "retry after minutes"),
+    "wake_days": ("唤醒天数", "wakes after days"),
     "enabled": ("启用", "switched on"),
     "position": ("顺序", "position"),
     "text": ("文字", "text"),

@@ -191,6 +191,7 @@ CHOICES = _table(
     Column("code", "code", CODE, required=True, names=("代码",)),
     *_NAMES,
     Column("retry_minutes", "retry_minutes", NUMBERS, names=("重试分钟",)),
+    Column("wake_days", "wake_days", NUMBERS, names=("唤醒天数",)),
 )
 
 TABLES: Mapping[str, Table] = {

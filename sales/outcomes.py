@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sales.nurture import put_aside
 from schemas.company import Choice, ChoiceList, Company
 from schemas.events import Event, event_of
 from schemas.ids import child_id, make_id
@@ -29,7 +30,11 @@ send a quotation, too short to be forgotten."""
 _INVALID: frozenset[OutcomeCode] = frozenset({"not_a_lead", "wrong_number"})
 """Outcomes by which a lead turns out to be none: who received it is credited."""
 
-_REASONS: dict[OutcomeCode, ChoiceList] = {"no_need": "no_need", "not_a_lead": "not_a_lead"}
+_REASONS: dict[OutcomeCode, ChoiceList] = {
+    "no_need": "no_need",
+    "not_a_lead": "not_a_lead",
+    "nurture": "nurture",
+}
 """Outcomes that want a reason, and the company's list of them."""
 
 
@@ -86,7 +91,7 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
 
     The next step is a task of the same holder; without one, a customer with nothing else open is closed, and
     stays with its holder for when it comes back. Refused: a task that has ended, a missing date or reason, a
-    ladder at its end.
+    ladder at its end, and to put aside a customer with whom something else is open.
     """
     ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
 
@@ -94,7 +99,7 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
         task = open_task(connection, command.scope_id)
         _check_reason(said, company)
         attempts = _attempts(connection, task) if said.code == "no_answer" else 0
-        step = next_step(said, attempts, ladder)
+        step = next_step(said, attempts, ladder) if said.code != "nurture" else None
         effects: list[Effect] = [
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
@@ -110,7 +115,14 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             if at_us is None:
                 at_us = due(task["holder_id"], now_us, step.minutes or 0)
             return effects + _followed(connection, command, task, (step, at_us), now_us)
-        if not _has_more(connection, task):
+        if said.code == "nurture":
+            if _has_more(connection, task):
+                raise ActRefused(
+                    "more_is_open",
+                    "Something else is open with this customer; record the outcome of that first.",
+                )
+            effects += put_aside(connection, command, company, (task, said.reason, said.next_us), now_us)
+        elif not _has_more(connection, task):
             effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
             effects += freed(connection, [task["holder_id"]], command, now_us)
         return effects

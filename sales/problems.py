@@ -357,4 +357,11 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("only no_answer is tried again by itself", "leave the cell empty"),
         "zh": ("只有 no_answer 会自动重试", "请留空"),
     },
+    "cadence_days": {
+        "en": (
+            "a cadence (list nurture) has days until the customer wakes, of 1 or more, and no other list has",
+            "write them as in 30; 60; 90, or leave the cell empty",
+        ),
+        "zh": ("培育节奏（列表 nurture）须写唤醒天数（不小于 1），其他列表不写", "请写成 30; 60; 90，或留空"),
+    },
 }

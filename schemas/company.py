@@ -23,7 +23,7 @@ UnitKind = Literal["company", "branch", "department", "team"]
 AliasKind = Literal["utm", "click", "tag", "dialled", "list", "heard"]
 ALIAS_KINDS: tuple[AliasKind, ...] = get_args(AliasKind)
 Matching = Literal["off", "review", "join"]
-ChoiceList = Literal["outcome", "return", "no_need", "not_a_lead", "move"]
+ChoiceList = Literal["outcome", "return", "no_need", "not_a_lead", "move", "nurture"]
 """The lists to choose from: outcomes of a task, and the reasons for a return, a lost lead, a move."""
 
 
@@ -171,6 +171,10 @@ class Choice(Frozen):
     retry_minutes: tuple[int, ...] = Field(
         (), description="After this outcome, try again so much later (working time), one step a time"
     )
+    wake_days: tuple[int, ...] = Field(
+        (),
+        description="Of `nurture`: a cadence; so many days until the customer wakes, the last again and again",
+    )
 
 
 def _listed(which: ChoiceList, *entries: tuple[str, str, str]) -> tuple[Choice, ...]:
@@ -193,6 +197,7 @@ BUILT_IN_CHOICES: tuple[Choice, ...] = (
         ("wrong_number", "号码有误", "Wrong number"),
         ("not_a_lead", "不是线索", "Not a lead"),
         ("won", "成交", "Won"),
+        ("nurture", "转入培育", "Not now: nurture"),
     ),
     *_listed(
         "return",
@@ -221,6 +226,27 @@ BUILT_IN_CHOICES: tuple[Choice, ...] = (
         ("workload", "工作量调整", "Workload"),
         ("known_elsewhere", "客户原有联系人", "Known to a colleague"),
         ("territory_changed", "片区调整", "Territory changed"),
+    ),
+    Choice(
+        list="nurture",
+        code="no_plan",
+        name_zh="暂无采购计划",
+        name_en="No plans at present",
+        wake_days=(30, 60, 90),
+    ),
+    Choice(
+        list="nurture",
+        code="next_budget",
+        name_zh="等下一年预算",
+        name_en="Next year's budget",
+        wake_days=(90,),
+    ),
+    Choice(
+        list="nurture",
+        code="contract_runs",
+        name_zh="现有合同未到期",
+        name_en="A contract elsewhere still runs",
+        wake_days=(180,),
     ),
 )
 """What a company that has no list of its own chooses from."""

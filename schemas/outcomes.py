@@ -8,8 +8,11 @@ from pydantic import Field
 
 from schemas.base import Frozen, Micros
 
-OutcomeCode = Literal["no_answer", "interested", "later", "no_need", "wrong_number", "not_a_lead", "won"]
-"""no_answer climbs a retry ladder; later needs a date; the last four end the work on this lead."""
+OutcomeCode = Literal[
+    "no_answer", "interested", "later", "no_need", "wrong_number", "not_a_lead", "won", "nurture"
+]
+"""no_answer climbs a retry ladder; later needs a date; the next four end the work on this lead;
+nurture puts the customer aside until a date, see `sales.nurture`."""
 
 
 class Outcome(Frozen):

@@ -42,6 +42,8 @@ class Reason(Frozen):
         "handed_over",
         "returned",
         "owner_left",
+        "nurtured",
+        "woken",
         "merged",
         "parted",
         "probe",
@@ -53,6 +55,7 @@ class Reason(Frozen):
     eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
     passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
     stand_in: str | None = Field(None, description="Who does what is to be done while the owner is away")
+    wakes_us: Micros | None = Field(None, description="When a customer that is put aside wakes by itself")
     strategy: str | None = Field(None, description="What the rule says about how to choose; None: by turn")
     grade: str | None = Field(None, description="Of the lead: each grade is shared out by itself")
     standing: tuple[tuple[str, int, int, int, int], ...] = Field(
@@ -98,7 +101,7 @@ class Task(Frozen):
 class Reroute(Frozen):
     """Asks route to decide again: a queue that can drain, an owner who left, a lead returned."""
 
-    why: Literal["queue_open", "returned", "owner_left", "book_published", "capacity_free"]
+    why: Literal["queue_open", "returned", "owner_left", "book_published", "capacity_free", "nurture_wakes"]
     customer_id: str | None = None
     team_id: str | None = None
     act_id: str | None = None

@@ -270,8 +270,13 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
 }
 _TASKS: dict[Language, dict[str, str]] = {
-    "zh": {"first_response": "首次响应", "call_back": "回电", "plan": "计划跟进"},
-    "en": {"first_response": "first response", "call_back": "call back", "plan": "planned step"},
+    "zh": {"first_response": "首次响应", "call_back": "回电", "plan": "计划跟进", "care": "客户维系"},
+    "en": {
+        "first_response": "first response",
+        "call_back": "call back",
+        "plan": "planned step",
+        "care": "customer care",
+    },
 }
 _CHANNELS: dict[Language, dict[str, str]] = {
     "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台"},
@@ -294,6 +299,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "handed_over": "移交",
         "returned": "被退回",
         "owner_left": "原负责人离职，已移交",
+        "nurtured": "已转入培育",
+        "woken": "培育到期，重新跟进",
         "merged": "两个客户合并为一个",
         "parted": "误合并的客户已拆分，各归原来的分配",
     },
@@ -313,6 +320,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "handed_over": "handed over",
         "returned": "returned",
         "owner_left": "its owner has left",
+        "nurtured": "put aside until a date",
+        "woken": "it had been put aside until now",
         "merged": "two customers were found to be one",
         "parted": "one customer was found to be two; each went back to whom its own leads were given",
     },

@@ -108,7 +108,7 @@ def _refused(one: Give, held: Held | None, company: Company, may: Callable[[str]
         return "holder_gone"
     if (held.holder_kind, held.holder_id) == (one.kind, one.holder_id):
         return "there_already"
-    if not may(held.holder_id):
+    if held.holder_kind != "nurture" and not may(held.holder_id):
         return "not_below"
     return None if may(one.holder_id) else "target_not_below"
 
@@ -118,6 +118,8 @@ def is_there(company: Company, kind: str, holder_id: str) -> bool:
     if kind == "person":
         person = company.people.get(holder_id)
         return person is not None and person.state == "active"
+    if kind == "nurture":
+        return any(one.code == holder_id for one in company.choices_of("nurture"))
     return holder_id in company.units
 
 

@@ -21,6 +21,7 @@ from store.effects import Effect
 from store.ledger import Credited, credited_by
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
+from store.nurture import wake_dates, wakes
 
 UNDONE = ("move", "hand_over", "undo")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
@@ -37,6 +38,8 @@ class Back:
     held: Held
     kind: HolderKind
     holder_id: str
+    wakes_us: int | None = None
+    """Of a customer that was put aside: until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +81,25 @@ def plan_undo(
     rows = _given(connection, act_id)
     held = held_of(connection, [row["customer_id"] for row in rows], lock=lock)
     merged = _merged(connection, [row["customer_id"] for row in rows])
+    dates = wake_dates(
+        connection, (row["before_decision"] for row in rows if row["before_kind"] == "nurture")
+    )
     back, left = [], list[tuple[str, Left]]()
     for row in rows:
         has = held.get(row["customer_id"])
         why = _stays(row, has, row["customer_id"] in merged, company)
-        if why is None and has is not None and not (may(has.holder_id) and may(row["before_id"])):
+        nobodys = row["before_kind"] == "nurture"
+        if (
+            why is None
+            and has is not None
+            and not (may(has.holder_id) and (nobodys or may(row["before_id"])))
+        ):
             why = "not_below"
         if why is not None or has is None:
             left.append((row["customer_id"], why or "erased"))
         else:
-            back.append(Back(has, row["before_kind"], row["before_id"]))
+            date = dates.get(row["before_decision"])
+            back.append(Back(has, row["before_kind"], row["before_id"], date))
     sent = _sent(connection, rows)
     credits = credited_by(connection, act_id)
     return Undoing(act, tuple(back), tuple(left), tuple(sent), credits, company.zone)
@@ -136,6 +148,9 @@ def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
         if credit is not None and credit.person_id == one.holder_id:
             reason = reason.model_copy(update={"grade": credit.grade, "standing": credit.standing})
             effects += credit.again(move.decision_id, (at_us, undoing.zone))
+        if one.kind == "nurture":
+            reason = reason.model_copy(update={"wakes_us": max(at_us, one.wakes_us or 0)})
+            effects.append(wakes(one.held.customer_id, max(at_us, one.wakes_us or 0)))
         effects += give(move, one.kind, one.holder_id, reason)
         if one.kind == "queue":
             queues[one.holder_id] = max(at_us, queues.get(one.holder_id, 0))
@@ -170,6 +185,7 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
             now.c.decision_id,
             before.c.holder_kind.label("before_kind"),
             before.c.holder_id.label("before_id"),
+            before.c.decision_id.label("before_decision"),
         )
         .select_from(decision)
         .join(

@@ -293,14 +293,16 @@ def _delete(connection: Connection, name: str, rows: Iterable[dict[str, Any]]) -
 def _choice_rows(choices: Iterable[Choice]) -> Iterable[dict[str, Any]]:
     counts: dict[str, int] = defaultdict(int)
     for one in choices:
-        row = one.model_dump(exclude={"retry_minutes"})
-        yield {**row, "ordinal": counts[one.list], "retry_json": _json(one.retry_minutes)}
+        row = one.model_dump(exclude={"retry_minutes", "wake_days"})
+        steps = {"retry_json": _json(one.retry_minutes), "wake_json": _json(one.wake_days)}
+        yield {**row, "ordinal": counts[one.list], **steps}
         counts[one.list] += 1
 
 
 def _choice(row: dict[str, Any]) -> Choice:
     kept = {key: row[key] for key in ("list", "code", "name_zh", "name_en")}
-    return Choice(**kept, retry_minutes=tuple(orjson.loads(row["retry_json"])))
+    retry, wake = (tuple(orjson.loads(row[name])) for name in ("retry_json", "wake_json"))
+    return Choice(**kept, retry_minutes=retry, wake_days=wake)
 
 
 _LISTS = ("skills", "languages", "lines", "territories")

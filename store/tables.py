@@ -949,7 +949,8 @@ choice = Table(
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
     Column("retry_json", Text, nullable=False),
-    CheckConstraint("list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move')", name="list"),
+    Column("wake_json", Text, nullable=False),
+    CheckConstraint("list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move', 'nurture')", name="list"),
 )
 unlisted = Table(
     "unlisted",

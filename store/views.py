@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or
 
 from store import tables
 from store.bulk import keys_in
+from store.nurture import NURTURE_WAKES
 from store.present import Span, atoms_of, known_as, present, present_ids, read_together, within
 
 Row = dict[str, Any]
@@ -27,7 +28,7 @@ INTAKE = "intake"
 
 
 def orphans(connection: Connection, now_us: int) -> list[dict[str, Any]]:
-    """Return open customers without any holder, or in intake for over 60 s."""
+    """Return open customers without any holder, in intake for over 60 s, or put aside without a date."""
     customer, holding = tables.customer, tables.holding
     open_owner = and_(
         holding.c.customer_id == customer.c.customer_id, holding.c.role == "owner", holding.c.to_us.is_(None)
@@ -36,10 +37,28 @@ def orphans(connection: Connection, now_us: int) -> list[dict[str, Any]]:
     rows = connection.execute(
         select(customer.c.customer_id, customer.c.born_us, holding.c.holder_id)
         .select_from(customer.outerjoin(holding, open_owner))
-        .where(customer.c.state == "open", or_(holding.c.holder_id.is_(None), stuck))
+        .where(
+            customer.c.state == "open",
+            or_(
+                holding.c.holder_id.is_(None),
+                stuck,
+                and_(holding.c.holder_kind == "nurture", ~_wakes(customer.c.customer_id)),
+            ),
+        )
         .order_by(customer.c.born_us)
     )
     return [dict(row._mapping) for row in rows]
+
+
+def _wakes(customer_id: Any) -> Any:
+    """Whether a timer will wake the customer, by its present id or one of those merged into it."""
+    timer, alias = tables.timer, tables.alias
+    old = select(alias.c.old_id).where(alias.c.now_id == customer_id)
+    return exists().where(
+        timer.c.kind == NURTURE_WAKES,
+        timer.c.fired_us.is_(None),
+        or_(timer.c.subject_id == customer_id, timer.c.subject_id.in_(old)),
+    )
 
 
 def tally(connection: Connection) -> dict[str, int]:
@@ -54,11 +73,12 @@ def tally(connection: Connection) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The sum that must add up: `received = owned + waiting + not_leads + to_repair + without_owner + closed`."""
+    """The sum that must add up: `received = owned + waiting + nurtured + not_leads + to_repair + without_owner + closed`."""
 
     received: int
     owned: int = 0
     waiting: int = 0
+    nurtured: int = 0
     not_leads: int = 0
     to_repair: int = 0
     without_owner: int = 0
@@ -68,7 +88,15 @@ class Balance:
     @property
     def adds_up(self) -> bool:
         """Tell whether everything received is accounted for, once."""
-        parts = (self.owned, self.waiting, self.not_leads, self.to_repair, self.without_owner, self.closed)
+        parts = (
+            self.owned,
+            self.waiting,
+            self.nurtured,
+            self.not_leads,
+            self.to_repair,
+            self.without_owner,
+            self.closed,
+        )
         return self.received == sum(parts)
 
 
@@ -84,6 +112,7 @@ def balance(connection: Connection, now_us: int) -> Balance:
     - closed: an enquiry whose customer is closed: nothing is to be done, whoever has it;
     - owned: an enquiry whose open customer a person has;
     - waiting: an enquiry whose open customer is in a queue, or that is on its way there (milliseconds);
+    - nurtured: an enquiry whose open customer is put aside until a date;
     - without owner: an enquiry whose open customer nobody has, or that is stuck in intake for over 60 s.
     """
     items = _items(now_us - ORPHAN_AFTER_US).subquery()
@@ -176,6 +205,7 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
         (lead.c.kind != "enquiry", "not_leads"),
         (customer.c.state == "closed", "closed"),
         (holding.c.holder_kind == "person", "owned"),
+        (holding.c.holder_kind == "nurture", "nurtured"),
         (and_(holding.c.holder_id == INTAKE, holding.c.from_us < stuck_before_us), "without_owner"),
         (holding.c.holder_kind.is_not(None), "waiting"),
         else_="without_owner",
@@ -578,7 +608,7 @@ def given_by(connection: Connection, lead_id: str) -> dict[str, Any] | None:
     found = first
     for row in connection.execute(later).mappings():
         found = row
-        if row["code"] not in ("waiting", "call_now", "returned", "owner_left"):
+        if row["code"] not in ("waiting", "call_now", "returned", "owner_left", "nurtured"):
             break
     held = (
         select(holding.c.holder_id)

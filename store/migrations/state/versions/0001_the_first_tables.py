@@ -245,8 +245,10 @@ def upgrade() -> None:
         sa.Column("name_zh", sa.Text(), nullable=False),
         sa.Column("name_en", sa.Text(), nullable=False),
         sa.Column("retry_json", sa.Text(), nullable=False),
+        sa.Column("wake_json", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move')", name=op.f("ck_choice_list")
+            "list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move', 'nurture')",
+            name=op.f("ck_choice_list"),
         ),
         sa.PrimaryKeyConstraint("list", "code", name=op.f("pk_choice")),
     )

@@ -1,0 +1,29 @@
+"""The dated step of a customer that is put aside: its timer, and where it stands in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+
+from schemas.work import Reason
+from store import tables
+from store.bulk import keys_in
+from store.effects import Insert
+
+NURTURE_WAKES = "nurture_wakes"
+"""The kind of the timer on which a customer that is put aside wakes; the router handles it."""
+
+
+def wakes(customer_id: str, at_us: int) -> Insert:
+    """Return the effect by which a customer wakes at a moment, whatever it is called by then."""
+    return Insert("timer", {"kind": NURTURE_WAKES, "subject_id": customer_id, "due_us": at_us})
+
+
+def wake_dates(connection: Connection, decisions: Iterable[str]) -> dict[str, int]:
+    """Return until when customers were put aside by these decisions; those that say no date are not in it."""
+    decision = tables.decision
+    wanted = keys_in(connection, ["decision_id"], [(one,) for one in sorted(set(decisions))])
+    rows = connection.execute(select(decision.c.decision_id, decision.c.reason_json).where(wanted))
+    dates = {row.decision_id: Reason.model_validate_json(row.reason_json).wakes_us for row in rows}
+    return {key: date for key, date in dates.items() if date is not None}
