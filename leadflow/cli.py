@@ -20,7 +20,7 @@ from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_move import move, undo
 from leadflow.cli_people import people
-from leadflow.cli_routing import away, back, fairness, nurture, why_not
+from leadflow.cli_routing import absences, away, back, fairness, nurture, why_not
 from leadflow.cli_rules import rules
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
@@ -65,6 +65,7 @@ app.command()(withdraw)
 app.command()(fairness)
 app.command()(nurture)
 app.command("why-not")(why_not)
+app.command()(absences)
 app.command()(away)
 app.command()(back)
 

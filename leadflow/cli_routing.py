@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leadflow.terminal import Actor, fail, language, operate, reading, say
+from leadflow.terminal import REFUSED_ZH, Actor, fail, language, operate, problems_end, reading, say
 
 Person = Annotated[str, typer.Argument(help="Code of the person, as in people.csv")]
 
@@ -142,6 +143,64 @@ def away(
         )
     operate("away", id=person, actor=actor, from_us=from_us, to_us=to_us, stand_in=stand_in or None)
     say(f"{person} is away from {since} to {until}", f"{person} 请假：{since} 至 {until}")
+
+
+def absences(
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="A calendar (.ics), or a table as absences.csv"),
+    ],
+    person: Annotated[
+        str, typer.Option(help="Whose calendar it is; without it, by attendee or organizer")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is in it")] = False,
+    actor: Actor = "operator",
+) -> None:
+    """Take absences out of a calendar or a staff system's table. For whom one may say so: as with `away`."""
+    from leadflow.clock import wall_clock_us
+    from sales.leave_files import LeaveFileError, absences_in_calendar, absences_in_csv
+    from store.company import company_version, load_company
+    from worktime.localtime import zone_of
+
+    with reading() as connection:
+        company = load_company(connection, company_version(connection))
+    zone, now_us, data = zone_of(company.zone), wall_clock_us(), file.read_bytes()
+    if person and person not in company.people:
+        fail(
+            f"Nobody has the code {person!r}; see people.csv", f"没有人使用代码 {person!r}，请查看 people.csv"
+        )
+    if file.suffix.lower() == ".csv":
+        found, problems = absences_in_csv(data, zone)
+        if problems:
+            problems_end(problems)
+        found = [one for one in found if one.to_us > now_us]
+    else:
+        emails = {one.email.lower(): one.person_id for one in company.people.values() if one.email}
+        try:
+            found, unread = absences_in_calendar(data, now_us, zone, whose=person or None, emails=emails)
+        except LeaveFileError as error:
+            fail(f"{file.name}: {error}", f"{file.name}：{error.zh}")
+        for event in unread:
+            say(f"left out: {event.uid}: {event.en}", f"未读入：{event.uid}：{event.zh}")
+    for one in found:
+        typer.echo(
+            f"{one.person_id}\t{_moment(one.from_us, company.zone)}\t{_moment(one.to_us, company.zone)}"
+        )
+    if dry_run:
+        say(f"{len(found)} absences, none entered", f"共 {len(found)} 条请假，未登记")
+        return
+    rows = [one.model_dump() for one in found]
+    told = operate("away_many", id="absences", actor=actor, rows=rows)
+    for one in told["refused"]:
+        zh = REFUSED_ZH.get(one["code"], one["message"])
+        whose = found[one["row"]].person_id
+        say(f"{whose}: {one['message']}", f"{whose}：{zh}（{one['code']}）", err=True)
+    say(
+        f"{told['done']} entered, {told['known']} known before, {len(told['refused'])} refused",
+        f"已登记 {told['done']} 条，原已登记 {told['known']} 条，拒绝 {len(told['refused'])} 条",
+    )
+    if told["refused"]:
+        raise typer.Exit(2)
 
 
 def back(person: Person, actor: Actor = "operator") -> None:

@@ -30,11 +30,11 @@ from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
-from sales.away import come_back, go_away
+from sales.away import come_back, covers, go_away
 from sales.book_files import BookText
 from sales.diff import diff
 from schemas.capture import KEPT_FILE, Capture, capture_of
-from schemas.company import Company
+from schemas.company import Absence, Company
 from schemas.work import ASKED
 from store.access import HOUR_US, Role, end, find_access, grant
 from store.acts import ActRefused, Command, perform
@@ -237,6 +237,24 @@ def do_away(engine: Engine, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "away", plan)
 
 
+def do_away_many(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Note for many people that they are away, each by an act of its own; what was noted before is left as it is."""
+    done, known, refused = [], 0, []
+    for number, row in enumerate(payload["rows"]):
+        with engine.files.store.read() as connection:
+            company = load_company(connection, company_version(connection))
+        wanted = Absence(**row)
+        if any(covers(one, wanted) for one in company.absences):
+            known += 1
+            continue
+        plan = go_away(wanted.from_us, wanted.to_us, wanted.stand_in_id)
+        try:
+            done.append(_act(engine, {**payload, "id": wanted.person_id}, "away", plan)["act_id"])
+        except ActRefused as why:
+            refused.append({"row": number, "code": why.code, "message": str(why)})
+    return {"done": len(done), "known": known, "refused": refused}
+
+
 def do_back(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Note that somebody is back."""
     return _act(engine, payload, "back", come_back())
@@ -289,6 +307,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "review": do_answer,
     "look_over": do_look_over,
     "away": do_away,
+    "away_many": do_away_many,
     "back": do_back,
     "use_model": do_use_model,
     "ask_taken": do_ask_taken,

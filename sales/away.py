@@ -55,6 +55,16 @@ def go_away(from_us: int, to_us: int, stand_in_id: str | None = None) -> Plan:
     return _plan(change, check, stand_in_id)
 
 
+def covers(one: Absence, other: Absence) -> bool:
+    """Tell whether an absence says all that another does."""
+    return (
+        one.person_id == other.person_id
+        and one.from_us <= other.from_us
+        and other.to_us <= one.to_us
+        and other.stand_in_id in (None, one.stand_in_id)
+    )
+
+
 def come_back() -> Plan:
     """Return the plan of the act by which a person (the command's scope) is back now.
 

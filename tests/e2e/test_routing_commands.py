@@ -65,3 +65,28 @@ def test_away_and_back_are_entered_by_the_person(folder: Path) -> None:
     leadflow(folder, "company", "out")
     assert (folder / "out" / "absences.csv").read_text().splitlines()[1] == "ann,2020-01-01,2099-12-31,bo"
     assert "ann 已返岗" in leadflow(folder, "back", "ann", "--actor", "ann", lang=CHINESE)
+
+
+def test_absences_come_out_of_a_calendar_and_are_entered_once(folder: Path) -> None:
+    (folder / "leave.ics").write_text(
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//x//\n"
+        "BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20990105\nDTEND;VALUE=DATE:20990110\nEND:VEVENT\n"
+        "BEGIN:VEVENT\nUID:2\nSUMMARY:no time\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    (folder / "leave.csv").write_text("person,from,to\nann,2099-01-05,2099-01-09\nbo,2099-02-01,2099-02-02\n")
+    read = ("absences", "leave.csv")
+    assert "2 absences, none entered" in leadflow(folder, *read, "--dry-run")
+    refused = leadflow(folder, *read, "--actor", "bo", code=2)
+    assert "ann: Only the person, or a manager above them" in refused
+    assert "1 entered, 0 known before, 1 refused" in refused
+    assert "已登记 1 条，原已登记 1 条，拒绝 0 条" in leadflow(folder, *read, lang=CHINESE)
+    assert "0 entered, 2 known before, 0 refused" in leadflow(folder, *read)
+    told = leadflow(folder, "absences", "leave.ics", "--person", "ann")
+    assert "left out: 2: it cannot be read (DTSTART)" in told
+    assert "没有人使用代码" in leadflow(
+        folder, "absences", "leave.ics", "--person", "x", code=2, lang=CHINESE
+    )
+    (folder / "bad.ics").write_text("hello")
+    assert "bad.ics: this is no iCalendar file" in leadflow(folder, "absences", "bad.ics", code=2)
+    (folder / "bad.csv").write_text("person,from\nann,2099-01-05\n")
+    assert "to" in leadflow(folder, "absences", "bad.csv", code=2)
