@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_args
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
+from console import first_touch
 from console.desk import Desk, is_own_page
 from console.doors import boxes
 from console.gate import visitor
@@ -216,7 +218,14 @@ class Pages:
                 return _page(request, view, "unknown.html", {"asked_for": any_id}, 404)
             customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
             known = list(self._known(customers, view.company).values())
-            values = {"asked_for": any_id, "steps": found, "told": told, "known": known}
+            office = self.desk.offices.get(view.company)
+            values = {
+                "asked_for": any_id,
+                "steps": found,
+                "told": told,
+                "known": known,
+                "first_touch": partial(first_touch.told, view, office),
+            }
             return _page(request, view, "story.html", values)
 
         return await run_in_threadpool(answer)

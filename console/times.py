@@ -34,6 +34,11 @@ def exact(us: int, zone: str) -> str:
     return local(us, zone).isoformat(sep=" ", timespec="milliseconds")
 
 
+def unit(count: int, name: str, language: Language) -> str:
+    """Return a number of `second`, `minute` or `hour`, such as `5 min` and `5分钟`."""
+    return format_unit(count, name, "short", locale=_locale(language))
+
+
 def distance(us: int, language: Language) -> str:
     """Return a length of time in one unit, such as `2 min` or `2分钟`; at least a minute."""
     minutes = max(1, round(abs(us) / _MINUTE_US))

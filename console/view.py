@@ -66,6 +66,14 @@ class View:
         """Return the text for a code of a table in `words`, such as ("ORIGINS", "plan")."""
         return words.word(getattr(words, table), code, self.gettext)
 
+    def length(self, seconds: int) -> str:
+        """Return a stretch of working time in hours and minutes; of less than a minute, in seconds."""
+        if seconds < 60:
+            return times.unit(seconds, "second", self.language)
+        whole, minutes = divmod(seconds // 60, 60)
+        parts = ((whole, "hour"), (minutes, "minute"))
+        return " ".join(times.unit(count, name, self.language) for count, name in parts if count)
+
     def junk(self, junk: Mapping[str, Any]) -> str:
         """Return how much a lead looks like junk and by what, from its row's `more`."""
         _ = self.gettext

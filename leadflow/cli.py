@@ -20,6 +20,7 @@ from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_move import move, undo
 from leadflow.cli_people import people
+from leadflow.cli_reports import first_touch, sources
 from leadflow.cli_routing import absences, away, back, fairness, nurture, why_not
 from leadflow.cli_rules import rules
 from leadflow.cli_segments import segments
@@ -64,6 +65,8 @@ app.command()(erasures)
 app.command()(withdraw)
 app.command()(fairness)
 app.command()(nurture)
+app.command("first-touch")(first_touch)
+app.command()(sources)
 app.command("why-not")(why_not)
 app.command()(absences)
 app.command()(away)

@@ -31,7 +31,7 @@ def fairness(
     with reading() as connection:
         company = load_company(connection, company_version(connection))
         now_us = wall_clock_us()
-        from_us, to_us = _days(since, until, company.zone, now_us)
+        from_us, to_us = days_of(since, until, company.zone, now_us)
         rows = ledger_entries(connection, from_us, to_us, team or None)
     lines = [one for one in lines_of(map(entry_of, rows)) if person in ("", one.person_id)]
     if json:
@@ -216,7 +216,8 @@ def _company_zone() -> str:
         return load_company(connection, company_version(connection)).zone
 
 
-def _days(since: str, until: str, zone_name: str, now_us: int) -> tuple[int, int]:
+def days_of(since: str, until: str, zone_name: str, now_us: int) -> tuple[int, int]:
+    """Return two days as (from, to) in µs; without them from the first of this month until now."""
     from sales.cells import DAY, TO, CellError
     from worktime.localtime import wall_clock, zone_of
 

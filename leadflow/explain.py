@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from console import first_touch
 from console.known import at_a_glance
 from console.story import Step, steps
 from console.view import View
 from leadflow.clock import wall_clock_us
 from leadflow.engine import Data
+from router.office import Office, office_of
 from sales.segments import customers_of
 from schemas.base import Language
 from store import views
@@ -26,10 +28,10 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
         company = load_company(connection, company_version(connection))
         customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
         known = at_a_glance(connection, customers_of(connection, company, wall_clock_us(), customers))
-    view = View(language, company, wall_clock_us())
+    view, office = View(language, company, wall_clock_us()), office_of(company)
     for step in steps(told):
         yield f"{view.exact(step.at_us)}  {step.kind.upper()}"
-        yield from (f"    {line}" for line in _lines(view, step))
+        yield from (f"    {line}" for line in _lines(view, office, step))
     for one in known:
         yield f"{one.customer_id}  {' · '.join(view.profile(one.facts))}"
         if one.refused:
@@ -43,7 +45,7 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
         yield from _raw(files, capture)
 
 
-def _lines(view: View, step: Step) -> Iterator[str]:
+def _lines(view: View, office: Office, step: Step) -> Iterator[str]:
     row = step.row
     match step.kind:
         case "received":
@@ -67,6 +69,8 @@ def _lines(view: View, step: Step) -> Iterator[str]:
         case "task":
             yield f"{view.word('ORIGINS', row['origin'])} · {view.word('TASK_STATES', row['state'])} · {row['task_id']}"
             yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
+            if (waited := first_touch.told(view, office, row)) is not None:
+                yield waited
         case "delivery":
             tried = row["attempt"] + (row["state"] == "sent")
             yield f"{view.word('DELIVERY_STATES', row['state'])} · {view.sink(row['sink_id'])} · {row['delivery_id']}"

@@ -27,7 +27,7 @@ NEXT_STEP_MINUTES = 480
 """An interested customer for whom no date was said is taken up again after one working day: long enough to
 send a quotation, too short to be forgotten."""
 
-_INVALID: frozenset[OutcomeCode] = frozenset({"not_a_lead", "wrong_number"})
+INVALID: frozenset[OutcomeCode] = frozenset({"not_a_lead", "wrong_number"})
 """Outcomes by which a lead turns out to be none: who received it is credited."""
 
 _REASONS: dict[OutcomeCode, ChoiceList] = {
@@ -104,7 +104,7 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
         ]
-        if said.code in _INVALID and task["lead_id"] is not None:
+        if said.code in INVALID and task["lead_id"] is not None:
             at = (now_us, company.zone)
             effects += credited(
                 connection, (task["customer_id"], task["lead_id"]), "invalid", at, command.act_id

@@ -30,6 +30,7 @@ from worktime.reckon import (
     with_leave,
     working_days_between,
     working_seconds,
+    working_spans,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "with_leave",
     "working_days_between",
     "working_seconds",
+    "working_spans",
 ]

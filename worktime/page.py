@@ -47,6 +47,11 @@ class Page:
         done = self._worked_before[position >> 1]
         return done + at_us - self._edges[position - 1] if position & 1 else done
 
+    @property
+    def spans(self) -> list[Span]:
+        """The stretches of working time, sorted."""
+        return list(zip(self._edges[::2], self._edges[1::2], strict=True))
+
     def moment(self, worked_us: int) -> int:
         """Return the first moment by which `worked_us` (1 to `total_us`) of working time have passed."""
         span = bisect_left(self._worked_before, worked_us) - 1

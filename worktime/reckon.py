@@ -10,6 +10,7 @@ from typing import NamedTuple
 from worktime.calendar import Calendar, Days, Hours, Leave
 from worktime.days import LIMIT_US, PAGE_US, day_spans, page_of
 from worktime.localtime import DAY_US, SECOND_US, wall_clock
+from worktime.page import Span, merged
 from worktime.problems import Language
 
 HORIZON_DAYS = 5 * 366
@@ -73,6 +74,13 @@ def working_seconds(calendar: Calendar, from_us: int, to_us: int) -> int:
     worked = sum(page_of(calendar, index).total_us for index in range(first, last))
     worked += page_of(calendar, last).worked(to_us) - page_of(calendar, first).worked(from_us)
     return worked // SECOND_US
+
+
+def working_spans(calendar: Calendar, from_us: int, to_us: int) -> list[Span]:
+    """Return the stretches of working time between two moments, sorted and disjoint: what `working_seconds` adds up."""
+    pages = (page_of(calendar, index) for index in range(from_us // PAGE_US, to_us // PAGE_US + 1))
+    work = merged(span for page in pages for span in page.spans)
+    return [(max(start, from_us), min(end, to_us)) for start, end in work if start < to_us and end > from_us]
 
 
 def working_days_between(calendar: Calendar, from_us: int, to_us: int) -> int:
