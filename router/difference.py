@@ -55,7 +55,11 @@ class Side:
     @property
     def waiting(self) -> dict[str, int]:
         """Leads that are still with nobody, by queue."""
-        return {who.holder_id: count for who, count in sorted(self.load.items(), key=_by_count) if who.kind == "queue"}
+        return {
+            who.holder_id: count
+            for who, count in sorted(self.load.items(), key=_by_count)
+            if who.kind == "queue"
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,10 @@ class Simulation:
         totals: Mapping[str, Total] = self._books.get((team_id, month, grade), {})
         if strategy == "least_recent":
             members = (one.person_id for one in self.office.members.get(team_id, ()))
-            totals = {one: (*totals.get(one, NOTHING_YET)[:2], self._last_of(team_id, one, at_us)) for one in members}
+            totals = {
+                one: (*totals.get(one, NOTHING_YET)[:2], self._last_of(team_id, one, at_us))
+                for one in members
+            }
         return Case(at_us, self._seeded(came.decision_id), grade, totals, needs, self._loads(at_us))
 
     def _last_of(self, team_id: str, person_id: str, at_us: int) -> int:

@@ -9,6 +9,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
 from router.fairness import entry_of, lines_of
@@ -30,7 +31,9 @@ ENDING = ("no_need", "wrong_number", "not_a_lead", "won")
 """Outcomes that end the work on a lead, unless a date is said."""
 
 
-def history(connection: Connection, company: Company, since_us: int, until_us: int) -> Iterator[Came | Closed]:
+def history(
+    connection: Connection, company: Company, since_us: int, until_us: int
+) -> Iterator[Came | Closed]:
     """Yield what came between two moments, in the order of time, with what rules may ask of it by this company.
 
     What was erased is not there any more; probes are left out.
@@ -44,12 +47,12 @@ def start(connection: Connection, company: Company, since_us: int) -> Start:
     """Return how things stood at a moment: the ledger of its month so far, and how many customers people had open."""
     zone = zone_of(company.zone)
     first = wall_clock(since_us, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Start(received(connection, company.zone, moment(first, zone), since_us), _open(connection, since_us))
+    return Start(
+        received(connection, company.zone, moment(first, zone), since_us), _open(connection, since_us)
+    )
 
 
-def received(
-    connection: Connection, zone: str, from_us: int, to_us: int, *, credits: bool = True
-) -> Books:
+def received(connection: Connection, zone: str, from_us: int, to_us: int, *, credits: bool = True) -> Books:
     """Return what people received and were entitled to between two moments, as the ledger has it.
 
     `credits`: less what was credited back.
@@ -79,8 +82,6 @@ def received(
 
 
 def _with_reason(row: Any) -> dict[str, Any]:
-    import orjson
-
     return {**row._mapping, "reason": orjson.loads(row.reason_json)}
 
 
@@ -167,14 +168,16 @@ def _closed(connection: Connection, since_us: int, until_us: int) -> Iterator[Cl
 def _open(connection: Connection, at_us: int) -> Mapping[str, int]:
     """Return how many customers each person had open: whose work had not ended by then, or had begun again."""
     holding, customer, outcome, task = tables.holding, tables.customer, tables.outcome, tables.task
-    ended = exists().where(outcome.c.customer_id == holding.c.customer_id, _ends(), outcome.c.recorded_us < at_us)
+    ended = exists().where(
+        outcome.c.customer_id == holding.c.customer_id, _ends(), outcome.c.recorded_us < at_us
+    )
     to_do = exists().where(
         task.c.customer_id == holding.c.customer_id,
         task.c.created_us < at_us,
         or_(task.c.ended_us.is_(None), task.c.ended_us >= at_us),
     )
     rows = connection.execute(
-        select(holding.c.holder_id, func.count())
+        select(holding.c.holder_id, func.count().label("customers"))
         .join(customer, customer.c.customer_id == holding.c.customer_id)
         .where(
             holding.c.role == "owner",
@@ -186,7 +189,7 @@ def _open(connection: Connection, at_us: int) -> Mapping[str, int]:
         )
         .group_by(holding.c.holder_id)
     )
-    return {holder_id: count for holder_id, count in rows}
+    return {row.holder_id: row.customers for row in rows}
 
 
 def _ends() -> Any:
@@ -195,7 +198,7 @@ def _ends() -> Any:
 
 def _chunks(connection: Connection, wanted: Select[Any]) -> Iterator[list[Any]]:
     """Yield the rows of a query, so many at a time; however many there are, few are in memory."""
-    with closing(connection.execution_options(yield_per=AT_ONCE).execute(wanted)) as rows:
+    with closing(connection.execute(wanted.execution_options(yield_per=AT_ONCE))) as rows:
         while chunk := list(islice(rows, AT_ONCE)):
             yield chunk
 
