@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-
-import pytest
 
 from leadflow.simulation.run import Run, simulated
 from leadflow.simulation.store import history, received
