@@ -102,7 +102,9 @@ def fill(path: Path, leads: int) -> float:
     return time.perf_counter() - began
 
 
-def _put(store: Database, random: Random, numbers: range, owners: list[tuple[str, str]], step_us: int) -> None:
+def _put(
+    store: Database, random: Random, numbers: range, owners: list[tuple[str, str]], step_us: int
+) -> None:
     rows: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("customer", "lead", "holding", "decision", "task", "ledger")
     }

@@ -109,7 +109,7 @@ class Simulation:
         self._queues: dict[str, dict[str, _Waiting]] = {}
         self._timers: list[tuple[int, str]] = []
         self._set: set[tuple[int, str]] = set()
-        self._opens: dict[tuple[str, str | None, Needs], int] = {}
+        self._opens: dict[tuple[str, str | None, _Fit], int] = {}
         people = office.company.people
         self._capped = {
             team: any(one.person_id in people and people[one.person_id].is_capped for one in members)
@@ -227,9 +227,9 @@ class Simulation:
         """Give what waits to whoever can take it, oldest first, as `router.gateway` does when a queue opens."""
         at_us = due_us + 1
         event_id = child_id("evt", team_id, "/timers", f"queue_opens:{team_id}:{due_us}", 0)
-        in_vain: set[tuple[str | None, Needs]] = set()
+        in_vain: set[tuple[str | None, _Fit]] = set()
         for waits in list(queue.values()):
-            way = (waits.strategy, waits.needs)
+            way = (waits.strategy, _fit(waits.needs))
             if way in in_vain:
                 continue  # whom it needs was not there a moment ago, and nobody has come since
             newest = waits.leads[-1][0]
@@ -251,7 +251,7 @@ class Simulation:
     def _wait(self, team_id: str, strategy: str | None, at_us: int, needs: Needs) -> None:
         """Set the timer for the moment at which somebody of a team may next take something with these needs."""
         named = named_person(strategy_named(strategy), team_id, self.office)
-        way = (team_id, named, needs)
+        way = (team_id, named, _fit(needs))
         if not self._capped.get(team_id) and self._opens.get(way, 0) > at_us:
             return  # the timer that is set already: without caps nobody can take it before
         zone = zone_of(self.office.company.zone)
@@ -330,6 +330,12 @@ class Simulation:
                 yield from self._shared_out(team_id, queue, closed.at_us)
 
 
+_Fit = tuple[str, str, str]
 _ANYTHING = Needs()
 _MONTH_US = 28 * 86_400_000_000
 """So long before any moment it is the same local month or the one before."""
+
+
+def _fit(needs: Needs) -> _Fit:
+    """Return what decides whether anybody can take a lead; what it is about only says who knows most of it."""
+    return needs.language, needs.line, needs.territory

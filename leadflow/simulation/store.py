@@ -150,10 +150,15 @@ def _holdings(connection: Connection, customers: Iterable[str]) -> dict[str, lis
 
 
 def _closed(connection: Connection, since_us: int, until_us: int) -> Iterator[Closed]:
-    outcome = tables.outcome
+    outcome, task = tables.outcome, tables.task
+    more_to_do = exists().where(
+        task.c.customer_id == outcome.c.customer_id,
+        task.c.created_us <= outcome.c.recorded_us,
+        or_(task.c.ended_us.is_(None), task.c.ended_us > outcome.c.recorded_us),
+    )
     wanted = (
         select(outcome.c.customer_id, outcome.c.recorded_us)
-        .where(_ends(), outcome.c.recorded_us >= since_us, outcome.c.recorded_us < until_us)
+        .where(_ends(), outcome.c.recorded_us >= since_us, outcome.c.recorded_us < until_us, ~more_to_do)
         .order_by(outcome.c.recorded_us, outcome.c.outcome_id)
     )
     for rows in _chunks(connection, wanted):
