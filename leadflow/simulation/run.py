@@ -38,8 +38,8 @@ class Run:
     seed: str
     came: int = 0
     difference: Difference = field(init=False)
-    before: Books = field(default_factory=dict)
-    """The ledger as it was, of the same stretch of time."""
+    before: Books | None = None
+    """The ledger as it was, of the same stretch of time; None where none was kept."""
     after: Books = field(default_factory=dict)
     collisions: list[Collision] | None = None
     """Only of a sheet, where nobody had kept departments apart yet."""
@@ -114,7 +114,10 @@ def told(run: Run) -> dict[str, Any]:
             for row in _load(was, would, "queue", {*was.queued, *would.queued})
         ],
         "fairness": _fairness(run.before, run.after),
-        "first_response": {"before": _answers(was), "after": _answers(would)},
+        "first_response": {
+            "before": _answers(was) if run.before is not None else None,
+            "after": _answers(would),
+        },
         "orphans": run.orphans,
         "orphan_leads": difference.orphans[:100],
     }
@@ -146,19 +149,20 @@ def _load(was: Side, would: Side, kind: str, more: Iterable[str] = ()) -> list[d
     return sorted(rows, key=lambda row: (-max(row["before"], row["after"]), row["holder"]))
 
 
-def _fairness(before: Books, after: Books) -> list[dict[str, Any]]:
+def _fairness(before: Books | None, after: Books) -> list[dict[str, Any]]:
     lines: dict[tuple[str, str], dict[str, Standing]] = {}
     for when, books in (("before", before), ("after", after)):
-        for one in standings(books):
+        for one in standings(books or {}):
             lines.setdefault((one.team_id, one.person_id), {})[when] = one
     rows = []
     for team_id, person_id in sorted(lines):
         row: dict[str, Any] = {"team": team_id, "person": person_id}
         for when in ("before", "after"):
             one = lines[team_id, person_id].get(when) or Standing(team_id, person_id, 0, 0.0, 0.0)
-            row[f"received_{when}"] = one.received
-            row[f"entitled_{when}"] = round(one.entitled, 4)
-            row[f"furthest_{when}"] = round(one.furthest, 4)
+            is_known = when == "after" or before is not None
+            row[f"received_{when}"] = one.received if is_known else None
+            row[f"entitled_{when}"] = round(one.entitled, 4) if is_known else None
+            row[f"furthest_{when}"] = round(one.furthest, 4) if is_known else None
         rows.append(row)
     return rows
 

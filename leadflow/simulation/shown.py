@@ -85,21 +85,15 @@ def page(run: Run, language: Language) -> str:
         "came": lambda us: f"{local(us, company.zone):%Y-%m-%d %H:%M}",
         "answers": list(_answers(found, _)),
         "on_page": ON_PAGE,
-        "most": most_of(found),
+        "most": _most_of(found),
     }
     return WORDING.render(language, "simulation.html", values)
 
 
-def most_of(found: dict[str, Any]) -> dict[str, float]:
+def _most_of(found: dict[str, Any]) -> dict[str, int]:
     """Return the greatest number of each chart: what its longest bar stands for."""
     numbers = {
         "load": [row[when] for row in found["load"] for when in ("before", "after")],
-        "fairness": [
-            row[f"{what}_{when}"]
-            for row in found["fairness"]
-            for what in ("received", "entitled")
-            for when in ("before", "after")
-        ],
         "queues": [row[f"queued_{when}"] for row in found["queues"] for when in ("before", "after")],
         "moves": [row["leads"] for row in found["moves"]],
         "by_rule": [row["leads"] for row in found["by_rule"]],
@@ -108,7 +102,8 @@ def most_of(found: dict[str, Any]) -> dict[str, float]:
 
 
 def _fair(row: dict[str, Any], when: str) -> str:
-    return f"{row[f'received_{when}']} / {row[f'entitled_{when}']:.2f}"
+    received, entitled = row[f"received_{when}"], row[f"entitled_{when}"]
+    return "–" if received is None else f"{received} / {entitled:.2f}"
 
 
 def _answers(found: dict[str, Any], _: Gettext) -> Iterator[tuple[str, Any, Any]]:
@@ -124,4 +119,4 @@ def _answers(found: dict[str, Any], _: Gettext) -> Iterator[tuple[str, Any, Any]
         (_("longest wait, minutes"), "longest_wait_minutes"),
     )
     for label, key in rows:
-        yield label, before[key], after[key]
+        yield label, "–" if before is None else before[key], after[key]
