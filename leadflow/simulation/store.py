@@ -62,7 +62,6 @@ def received(connection: Connection, zone: str, from_us: int, to_us: int, *, cre
         select(ledger, decision.c.lead_id, decision.c.subject_id, decision.c.reason_json)
         .join(decision, decision.c.decision_id == ledger.c.decision_id)
         .where(ledger.c.at_us >= from_us, ledger.c.at_us < to_us)
-        .order_by(ledger.c.at_us, ledger.c.decision_id, ledger.c.delta.desc())
     )
     if not credits:
         wanted = wanted.where(ledger.c.delta > 0)
@@ -86,37 +85,25 @@ def _with_reason(row: Any) -> dict[str, Any]:
 
 
 def _came(connection: Connection, company: Company, since_us: int, until_us: int) -> Iterator[Came]:
-    lead, decision, customer, task = tables.lead, tables.decision, tables.customer, tables.task
-    wanted = (
-        select(
-            *(lead.c[name] for name in _OF_A_LEAD),
-            decision.c.decision_id,
-            decision.c.subject_id,
-            decision.c.decided_us,
-            decision.c.rule_id,
-            decision.c.code,
-            customer.c.kind.label("customer_kind"),
-            customer.c.born_lead,
-            task.c.due_us,
-        )
-        .select_from(
-            decision.join(lead, lead.c.lead_id == decision.c.lead_id)
-            .join(customer, customer.c.customer_id == decision.c.subject_id)
-            .outerjoin(task, and_(task.c.decision_id == decision.c.decision_id, task.c.ordinal == 0))
-        )
+    decision = tables.decision
+    in_order = (
+        select(decision.c.decision_id)
         .where(
             decision.c.stage == "route",
             decision.c.code.in_(DECIDED),
+            decision.c.lead_id.is_not(None),
             decision.c.decided_us >= since_us,
             decision.c.decided_us < until_us,
-            lead.c.purpose != "probe",
         )
-        .order_by(decision.c.decided_us, lead.c.accepted_us, lead.c.lead_id)
+        .order_by(decision.c.decided_us, decision.c.lead_id)
     )
-    for rows in _chunks(connection, wanted):
-        held = _holdings(connection, {row.subject_id for row in rows})
-        for row in rows:
-            yield _came_of(row, held.get(row.subject_id, ()), company)
+    for keys in _chunks(connection, in_order):
+        found = _DECIDED(connection, of_decisions=listed(keys)).all()
+        rows = {row.decision_id: row for row in found}
+        held = _holdings(connection, {row.subject_id for row in found})
+        for (decision_id,) in keys:
+            if (row := rows.get(decision_id)) is not None:
+                yield _came_of(row, held.get(row.subject_id, ()), company)
 
 
 def _came_of(row: Any, held: Sequence[Any], company: Company) -> Came:
@@ -212,6 +199,25 @@ _OF_A_LEAD = (
     "lead_id", "accepted_us", "channel", "source_id", "campaign_id", "product_line", "product", "industry",
     "province", "city", "language", "score", "grade", "fields_json", "more_json",
 )  # fmt: skip
+_DECIDED = Prepared(
+    select(
+        *(tables.lead.c[name] for name in _OF_A_LEAD),
+        *(tables.decision.c[name] for name in ("decision_id", "subject_id", "decided_us", "rule_id", "code")),
+        tables.customer.c.kind.label("customer_kind"),
+        tables.customer.c.born_lead,
+        tables.task.c.due_us,
+    )
+    .select_from(
+        tables.decision.join(tables.lead, tables.lead.c.lead_id == tables.decision.c.lead_id)
+        .join(tables.customer, tables.customer.c.customer_id == tables.decision.c.subject_id)
+        .outerjoin(
+            tables.task,
+            and_(tables.task.c.decision_id == tables.decision.c.decision_id, tables.task.c.ordinal == 0),
+        )
+    )
+    .where(OneOf(["decision.decision_id"], "of_decisions"), tables.lead.c.purpose != "probe")
+)
+"""Looked up by key, since sorting whole leads would hold all of them in memory."""
 _HELD = Prepared(
     select(
         tables.holding.c.customer_id,
