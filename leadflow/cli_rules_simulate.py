@@ -69,11 +69,12 @@ def simulate(
         fail("The draft cannot be read; see above", "草案无法读取，见上")
     if html is not None:
         html.write_text(page(run, language or of_terminal()), "utf-8")
-        say(f"written to {html}", f"已写入 {html}", err=True)
     if json:
         typer.echo(orjson.dumps(told(run), option=orjson.OPT_INDENT_2).decode())
     else:
         typer.echo("\n".join(lines(run, language or of_terminal())))
+    if html is not None:
+        say(f"written to {html}", f"已写入 {html}", err=True)
     raise typer.Exit(1 if run.orphans else 0)
 
 
