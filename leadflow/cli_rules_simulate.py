@@ -68,7 +68,10 @@ def simulate(
     except TableError:
         fail("The draft cannot be read; see above", "草案无法读取，见上")
     if html is not None:
-        html.write_text(page(run, language or of_terminal()), "utf-8")
+        try:
+            html.write_text(page(run, language or of_terminal()), "utf-8")
+        except OSError as error:
+            fail(f"{html}: {error.strerror}", f"无法写入 {html}：{error.strerror}")
     if json:
         typer.echo(orjson.dumps(told(run), option=orjson.OPT_INDENT_2).decode())
     else:

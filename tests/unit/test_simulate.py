@@ -61,7 +61,11 @@ def test_what_waits_is_taken_oldest_first_when_the_shift_begins_and_the_wait_is_
 
 def test_a_cap_keeps_leads_waiting_until_a_customer_is_closed() -> None:
     company = one_person(open_cap=1)
-    history = [came(1, MONDAY_10), came(2, MONDAY_10 + MINUTE), Closed(MONDAY_10 + HOUR, "cus_1", ANN)]
+    history: list[Came | Closed] = [
+        came(1, MONDAY_10),
+        came(2, MONDAY_10 + MINUTE),
+        Closed(MONDAY_10 + HOUR, "cus_1", ANN),
+    ]
     seen, figures = placed(company, history)
     assert seen["lead_2"].owner_us == MONDAY_10 + HOUR + 1
     assert figures["first_response"]["after"]["late"] == 1
