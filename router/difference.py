@@ -58,7 +58,7 @@ class Side:
         return {
             who.holder_id: count
             for who, count in sorted(self.load.items(), key=_by_count)
-            if who.kind == "queue"
+            if who.kind != "person"
         }
 
 
@@ -118,7 +118,7 @@ class Difference:
     def _is_there(self, holder: Holder) -> bool:
         if holder.kind == "person":
             return self.office.works_here(holder.holder_id)
-        return holder.holder_id in self.office.company.units
+        return holder.kind != "queue" or holder.holder_id in self.office.company.units
 
 
 def standings(books: Books) -> list[Standing]:

@@ -170,9 +170,15 @@ class Simulation:
             yield came, Place(routing.holder, routing.reason.rule_id, None, at_us, due_us)
             yield from self._with(waits, routing.holder, at_us)
             return
+        if routing.holder.kind != "queue":  # a pool, where people help themselves
+            waits = self._leave(customer_id)
+            self._owners[customer_id] = routing.holder
+            yield came, Place(routing.holder, routing.reason.rule_id, None, None, due_us)
+            yield from self._with(waits, routing.holder, None)
+            return
         place = Place(routing.holder, routing.reason.rule_id, routing.holder.holder_id, None, due_us)
         self._queue(came, place, needs, routing.reason.strategy)
-        if rule is not None:
+        if rule is not None and routing.reason.code == "waiting":
             self._wait(rule.team, rule.strategy, at_us, needs)
 
     def _queue(self, came: Came, place: Place, needs: Needs, strategy: str | None) -> None:
@@ -207,8 +213,8 @@ class Simulation:
         return self._queues[holder.holder_id].pop(customer_id, None)
 
     @staticmethod
-    def _with(waits: _Waiting | None, holder: Holder, at_us: int) -> Iterator[tuple[Came, Place]]:
-        """Yield the leads of a customer that waited, now that somebody has it."""
+    def _with(waits: _Waiting | None, holder: Holder, at_us: int | None) -> Iterator[tuple[Came, Place]]:
+        """Yield the leads of a customer that waited, now that it is somewhere else."""
         for came, place in waits.leads if waits is not None else ():
             yield came, Place(holder, place.rule_id, place.queue, at_us, place.due_us)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from router.difference import Difference, Side, Standing, standings
 from router.office import Office
-from router.route import Holder
 from router.simulate import Books, Came, Closed, Place, Simulation, Start
 from schemas.facts import day_of
 
@@ -139,12 +138,17 @@ def _ranked(counts: Counter[Any]) -> list[tuple[Any, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
 
 
-def _load(was: Side, would: Side, kind: str, more: Iterable[str] = ()) -> list[dict[str, Any]]:
-    holders = {one for side in (was, would) for one in side.load if one.kind == kind}
-    names = sorted({one.holder_id for one in holders} | set(more))
+def _load(
+    was: Side, would: Side, kind: Literal["person", "queue"], more: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    counts = [Counter[str](), Counter[str]()]
+    for side, count in zip((was, would), counts, strict=True):
+        for one, leads in side.load.items():
+            if (one.kind == "person") == (kind == "person"):
+                count[one.holder_id] += leads
     rows = [
-        {"holder": one, "before": was.load[Holder(kind, one)], "after": would.load[Holder(kind, one)]}  # type: ignore[arg-type]
-        for one in names
+        {"holder": one, "before": counts[0][one], "after": counts[1][one]}
+        for one in {*counts[0], *counts[1], *more}
     ]
     return sorted(rows, key=lambda row: (-max(row["before"], row["after"]), row["holder"]))
 

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 from router.fairness import entry_of, lines_of
 from router.route import Holder, Total
 from router.simulate import Books, Came, Closed, Place, Start
-from router.strategies import STRATEGIES
 from sales.lead_facts import facts_of_row
 from schemas.company import Company
 from schemas.facts import day_of
@@ -25,8 +24,6 @@ from worktime.localtime import moment, wall_clock, zone_of
 
 AT_ONCE = 1_000
 """Rows read and looked up at a time: bounds memory, and keeps the look-ups few."""
-DECIDED = ("sticky_owner", *STRATEGIES, "fixed", "waiting", "default_queue")
-"""What route says of a lead that came; `schemas.work.Reason.code`."""
 ENDING = ("no_need", "wrong_number", "not_a_lead", "won")
 """Outcomes that end the work on a lead, unless a date is said."""
 
@@ -90,7 +87,6 @@ def _came(connection: Connection, company: Company, since_us: int, until_us: int
         select(decision.c.decision_id)
         .where(
             decision.c.stage == "route",
-            decision.c.code.in_(DECIDED),
             decision.c.lead_id.is_not(None),
             decision.c.decided_us >= since_us,
             decision.c.decided_us < until_us,
