@@ -138,11 +138,17 @@ def _who_has(connection: Connection, company: Company, customers: Collection[str
     found = []
     for row in rows:
         units = _units_above(company, row.holder_id)
-        department = next((one for one in units if one.kind == "department"), units[0] if units else None)
-        unit_id = department.unit_id if department else company.default_queue
+        unit_id = department_of(company, row.holder_id) or company.default_queue
         ask = _manager(company, units, row.holder_id) or company.responsible_id
         found.append(Taken(row.customer_id, unit_id, row.from_us, ask, row.holder_id == actor))
     return found
+
+
+def department_of(company: Company, holder_id: str) -> str | None:
+    """Return the department of a person or unit, else their team; None of somebody who is in none."""
+    units = _units_above(company, holder_id)
+    department = next((one for one in units if one.kind == "department"), units[0] if units else None)
+    return department.unit_id if department else None
 
 
 def _units_above(company: Company, holder_id: str) -> list[Unit]:

@@ -23,6 +23,7 @@ from leadflow.cli_people import people
 from leadflow.cli_reports import first_touch, sources
 from leadflow.cli_routing import absences, away, back, fairness, nurture, why_not
 from leadflow.cli_rules import rules
+from leadflow.cli_rules_simulate import simulate
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_taken import taken
@@ -58,6 +59,7 @@ app.add_typer(token, name="token")
 app.add_typer(service, name="service")
 app.add_typer(people, name="people")
 app.add_typer(match, name="match")
+rules.command()(simulate)
 app.add_typer(rules, name="rules")
 app.add_typer(handover, name="handover")
 app.command()(subject)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Everything heavy is imported inside the commands: `leadflow --help` answers in a tenth of a second.
 
 rules = typer.Typer(
-    no_args_is_help=True, help="The rule book: check, show, publish, diff, rollback, examples."
+    no_args_is_help=True, help="The rule book: check, show, simulate, publish, diff, rollback, examples."
 )
 Book = Annotated[
     Path | None, typer.Argument(help="Folder, rules.csv or rules.xlsx; without it the book in force")
@@ -43,7 +43,7 @@ def check(
     """Tell what is wrong or odd: unknown names, rules that nothing reaches, gaps, examples. Exit 1 if anything is."""
     from leadflow.rule_problems import problems_in
 
-    problems = problems_in(_company(path), with_overlaps=overlaps)
+    problems = problems_in(company_with_book(path), with_overlaps=overlaps)
     for problem in problems:
         typer.echo(problem.text(language()))
     counted = [
@@ -68,7 +68,7 @@ def show(
     from router.book import read_book
     from router.sentences import sentence
 
-    company = _company(path, number)
+    company = company_with_book(path, number)
     book = _book(company)
     if out is not None:
         _write(book, out)
@@ -101,7 +101,7 @@ def publish(
     """Put a rule book in force, as the next version; refused if an example goes elsewhere than it must."""
     from leadflow.company import problems_of_book
 
-    company = _company(path, stored=True)
+    company = company_with_book(path, stored=True)
     if problems := problems_of_book(company):
         problems_end(problems)
     book = _book(company)
@@ -138,8 +138,12 @@ def diff(
 
     if path is None and not number:
         fail("Name a book, or a --version", "请指定规则文件，或 --version")
-    present = _company(None)
-    old, new = (present, _company(path, stored=True)) if path else (_company(None, number), present)
+    present = company_with_book(None)
+    old, new = (
+        (present, company_with_book(path, stored=True))
+        if path
+        else (company_with_book(None, number), present)
+    )
     same = old.model_copy(update=_book(new).fields())
     for change in changes_of(old, same):
         typer.echo(change.text(language()))
@@ -191,7 +195,7 @@ def example(
     say(f"{file}: {name or lead} must go to {team}", f"{file}：{name or lead} 必须分给 {team}")
 
 
-def _company(path: Path | None, number: int = 0, *, stored: bool = False) -> Company:
+def company_with_book(path: Path | None, number: int = 0, *, stored: bool = False) -> Company:
     """Return a company with the rule book that is meant: of files, of a version, or the one in force.
 
     The company itself is that of the files where they are a whole one (unless `stored`), else that of the store.

@@ -67,18 +67,25 @@ def stays(
 ) -> Routing | None:
     """Return where a lead goes whatever the rule book says: to whoever has its customer; None for all others.
 
-    While they are away, what is to be done is their stand-in's; the customer stays theirs. A customer that was put aside
-    wakes: `before`, who had it last, has it again.
+    A customer that was put aside wakes: `before`, who had it last, has it again.
     """
-    minutes = office.company.first_response_minutes
     if resolved.lead.purpose == "probe":
+        minutes = office.company.first_response_minutes
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
-    if holder.kind == "person" and office.works_here(holder.holder_id):
-        reason = Reason(code="sticky_owner", stand_in=office.stand_in(holder.holder_id, at_us))
-        return Routing(holder, reason, minutes, None)
     if holder.kind == "nurture" and before is not None and office.works_here(before):
         return woken(before, None, office, at_us)
-    return None
+    return keeps(holder, office, at_us)
+
+
+def keeps(holder: Holder, office: Office, at_us: int) -> Routing | None:
+    """Return that the person who has a customer keeps it, as long as they work here; None if nobody does.
+
+    While they are away, what is to be done is their stand-in's; the customer stays theirs.
+    """
+    if holder.kind != "person" or not office.works_here(holder.holder_id):
+        return None
+    reason = Reason(code="sticky_owner", stand_in=office.stand_in(holder.holder_id, at_us))
+    return Routing(holder, reason, office.company.first_response_minutes, None)
 
 
 def woken(before: str | None, team_id: str | None, office: Office, at_us: int) -> Routing:

@@ -24,7 +24,7 @@ from schemas.work import Reason, TaskOrigin, TaskState
 from sinks.trouble import MEANINGS
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("console", "ingest/web", "ingest/counter")
+ROOMS = ("console", "ingest/web", "ingest/counter", "leadflow/simulation")
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 

@@ -47,6 +47,7 @@ ACCEPT = {
             "--leads 200 --rules 50 --rounds 1",
             {"ratio_to_zen_50", "ratio_to_generated_if_chain", "compile_s_50"},
         ),
+        ("simulate.py", "--leads 300 --rules 20", {"leads", "seconds", "ratio_to_decisions_only", "peak_mb"}),
         ("handover.py", "--customers 600", {"dry_run_s", "apply_s", "verified_s", "undo_s", "apply_peak_mb"}),
     ],
 )
