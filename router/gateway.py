@@ -112,7 +112,7 @@ class RouteStage:
         read_done(connection, facts, [one.event.id for one in events])
         read_holders(connection, facts, customers)
         read_tasks(connection, facts, customers)
-        ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events)}
+        ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events) if rule.team}
         ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
         teams = {*(team for team, _ in ways), *(team_id for team_id, _ in drained)}
         lock_teams(connection, {*teams, *capped(facts.office, teams)})

@@ -136,6 +136,8 @@ class Office:
 
     def _calendar_for(self, holder_id: str) -> Calendar:
         person = self.company.people.get(holder_id)
+        if person is None and (pool := self.company.pools.get(holder_id)) is not None:
+            return self._unit_calendar(pool.units[0] if pool.units else None)
         return self.calendar_of(person) if person else self._unit_calendar(holder_id)
 
     def calendar_of_id(self, person_id: str) -> Calendar:
