@@ -18,9 +18,10 @@ from console.desk import Desk
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from sales.neglected import neglected, owned
+from sales.neglected import neglected
 from store import tables
 from store.bulk import keys_in
+from store.touches import owned
 
 SHOWN = 200
 """More is a matter for a list to work off (`leadflow neglected`), not for a page."""

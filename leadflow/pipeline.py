@@ -20,8 +20,9 @@ from typing import Any
 from enrich.gateway import LOOK_AGAIN, ResolveStage, looks_again
 from ingest.gateway import SETTLE, ParseStage, settles
 from router.gateway import QUEUE_OPENS, RouteStage, queue_opens
+from router.ladder import UNTOUCHED, sweep, untouched
 from sinks.gateway import DeliverStage
-from store.company import CompanyCache
+from store.company import POOL_SWEEP, CompanyCache
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, Stage
 from stream.letters import DEAD
@@ -33,7 +34,13 @@ DOOR_TOPICS = (CAPTURES,)
 STORE_TOPICS = ("leads", "resolved", "assignments", "tasks", "reroute", "settle", REPLAY, DEAD)
 """Topics of the store."""
 
-TIMERS: Mapping[str, MakeEvent] = {SETTLE: settles, LOOK_AGAIN: looks_again, QUEUE_OPENS: queue_opens}
+TIMERS: Mapping[str, MakeEvent] = {
+    SETTLE: settles,
+    LOOK_AGAIN: looks_again,
+    QUEUE_OPENS: queue_opens,
+    UNTOUCHED: untouched,
+    POOL_SWEEP: sweep,
+}
 """What happens when a timer of each kind fires."""
 
 

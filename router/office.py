@@ -126,15 +126,16 @@ class Office:
 
     def due(self, holder_id: str, at_us: int, minutes: int) -> int:
         """Return when `minutes` of the holder's working time have passed; of all time if they never work."""
-        due = add_working(self._calendar_for(holder_id), at_us, minutes * 60)
+        due = add_working(self.calendar_of_holder(holder_id), at_us, minutes * 60)
         return due.due_us if due.due_us is not None else at_us + minutes * 60_000_000
 
     def remark(self, holder_id: str, from_us: int, due_us: int, language: Language) -> str | None:
         """Say that a due time may move because holidays on the way are not published yet, or None."""
-        calendar = self._calendar_for(holder_id)
+        calendar = self.calendar_of_holder(holder_id)
         return Due(due_us, unannounced_year(calendar, from_us, due_us)).remark(language)
 
-    def _calendar_for(self, holder_id: str) -> Calendar:
+    def calendar_of_holder(self, holder_id: str) -> Calendar:
+        """Return the calendar of a person or unit; of a pool that of the first unit it is for."""
         person = self.company.people.get(holder_id)
         if person is None and (pool := self.company.pools.get(holder_id)) is not None:
             return self._unit_calendar(pool.units[0] if pool.units else None)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select, tuple_
 
 from router.book import Found
 from router.eligible import NO_NEEDS, Needs, needs_of
+from router.ladder import Watch
 from router.office import Office
 from router.route import Holder, Total
 from schemas.company import territory_for
@@ -64,6 +65,8 @@ class RouteFacts:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """What is known of the queue's customers."""
     opens: set[tuple[str, int]] = field(default_factory=set)
+    watch: Watch = field(default_factory=Watch)
+    """Customers whose ladder is looked at."""
 
 
 def period_at(office: Office, at_us: int) -> str:

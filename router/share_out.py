@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from router.eligible import needs_of, unfit
 from router.book import POOL
+from router.eligible import needs_of, unfit
 from router.office import Office
 from router.route import named_person, tie_of
 from router.strategies import Candidate, strategy_named

@@ -262,8 +262,14 @@ def _pools(company: Company) -> Iterator[Problem]:
         if len(days) != 3 or not 0 < days[0] < days[1] < days[2]:
             yield problem("ladder_form", POOLS.file, key, column="ladder", value="; ".join(map(str, days)))
         if pool.owner_days and pool.owner_days < pool.again_days:
-            values = {"value": pool.owner_days, "first": pool.again_days}
-            yield problem("owner_days_short", POOLS.file, key, column="owner_days", **values)
+            yield problem(
+                "owner_days_short",
+                POOLS.file,
+                key,
+                column="owner_days",
+                value=pool.owner_days,
+                first=pool.again_days,
+            )
 
 
 def _choices(company: Company) -> Iterator[Problem]:
@@ -434,7 +440,9 @@ def _sent_to(book: BookText) -> Iterator[_Sent]:
         if "rule" not in header:
             continue
         at_rule = header.index("rule")
-        at_team, at_pool = (header.index(one) if one in header else None for one in ("then_team", "then_pool"))
+        at_team, at_pool = (
+            header.index(one) if one in header else None for one in ("then_team", "then_pool")
+        )
         at_way = header.index("then_strategy") if "then_strategy" in header else None
         line = reader.line_num
         for number, cells in enumerate(reader, start=2):

@@ -308,6 +308,7 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "reclaim": ("收回", "reclaim"),
     "grades": ("等级", "grades"),
     "lines": ("产品线", "product lines"),
+    "old_days": ("超期工作日", "working days until neglected"),
     "protected": ("保护名额", "protected"),
     "then_team": ("分给", "goes to"),
     "then_pool": ("放入公海", "goes into pool"),

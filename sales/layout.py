@@ -229,6 +229,7 @@ POOLS = _table(
         names=("等级",),
     ),
     Column("lines", "lines", LIST, names=("产品线", "product lines")),
+    Column("old_days", "old_days", WHOLE, names=("超期工作日",)),
     Column("protected", "protected", WHOLE, names=("保护名额",)),
 )
 

@@ -105,14 +105,20 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
             "{value} is no ladder: it has three steps, each later than the one before",
             "write working days such as 3; 5; 7, or reclaim = no for none",
         ),
-        "zh": ("{value} 不是有效的阶梯：须为三个递增的工作日数", "请写成 3; 5; 7；不需要时将 reclaim 填为 no"),
+        "zh": (
+            "{value} 不是有效的阶梯：须为三个递增的工作日数",
+            "请写成 3; 5; 7；不需要时将 reclaim 填为 no",
+        ),
     },
     "owner_days_short": {
         "en": (
             "whoever had it last would wait {value} days, less than the {first} of others who had it",
             "the previous owner waits longest: write {first} or more, or leave it empty",
         ),
-        "zh": ("最后的负责人只等 {value} 天，少于其他曾负责人的 {first} 天", "最后的负责人应等得最久：请填 {first} 以上，或留空"),
+        "zh": (
+            "最后的负责人只等 {value} 天，少于其他曾负责人的 {first} 天",
+            "最后的负责人应等得最久：请填 {first} 以上，或留空",
+        ),
     },
     "book_twice": {
         "en": ("the rule book stands both here and in {value}", "keep one of them"),

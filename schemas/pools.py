@@ -29,15 +29,20 @@ class Pool(Frozen):
     name_zh: str
     name_en: str
     units: tuple[str, ...] = Field((), description="Whose people may claim, those of units below included")
-    open_limit: int | None = Field(None, ge=0, description="Open customers at once that a person claimed here")
+    open_limit: int | None = Field(
+        None, ge=0, description="Open customers at once that a person claimed here"
+    )
     day_limit: int | None = Field(None, ge=0, description="Claims of a person in one local day")
     again_days: int = Field(0, ge=0, description="Days until somebody may claim what they had before")
     owner_days: int = Field(0, ge=0, description="The same for whoever had it last")
     hold_hours: int = Field(0, ge=0, description="So long nobody may claim what came in")
-    ladder: tuple[int, ...] = Field(LADDER, description="Working days without a touch: remind, copy, last step")
+    ladder: tuple[int, ...] = Field(
+        LADDER, description="Working days without a touch: remind, copy, last step"
+    )
     reclaim: Reclaim = "offer"
     grades: tuple[Grade, ...] = Field((), description="Grades that its ladder is for; empty: all")
     lines: tuple[str, ...] = Field((), description="Product lines that its ladder is for; empty: all")
+    old_days: int = Field(20, ge=1, description="Working days from which on what lies here is neglected")
     protected: int = Field(0, ge=0, description="With so many open customers or fewer, a person keeps them")
 
 

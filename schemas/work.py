@@ -55,7 +55,9 @@ class Reason(Frozen):
     rule_id: str | None = None
     conditions: tuple[Condition, ...] = ()
     team_id: str | None = None
-    pool_id: str | None = Field(None, description="The open pool that it went into or came from, or whose ladder it is")
+    pool_id: str | None = Field(
+        None, description="The open pool that it went into or came from, or whose ladder it is"
+    )
     untouched_days: int | None = Field(None, description="Working days of the owner since the last touch")
     eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
     passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
@@ -105,7 +107,9 @@ class Task(Frozen):
 class Reroute(Frozen):
     """Asks route to decide again: a queue that can drain, an owner who left, a lead returned."""
 
-    why: Literal["queue_open", "returned", "owner_left", "book_published", "capacity_free", "untouched", "sweep"]
+    why: Literal[
+        "queue_open", "returned", "owner_left", "book_published", "capacity_free", "untouched", "sweep"
+    ]
     customer_id: str | None = None
     team_id: str | None = None
     act_id: str | None = None

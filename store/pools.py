@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, func, select
@@ -55,7 +56,9 @@ def counts(connection: Connection) -> dict[str, Count]:
     """Return how full each pool is; those that are empty are not in it."""
     holding = tables.holding
     rows = connection.execute(
-        select(holding.c.holder_id, func.count().label("customers"), func.min(holding.c.from_us).label("oldest"))
+        select(
+            holding.c.holder_id, func.count().label("customers"), func.min(holding.c.from_us).label("oldest")
+        )
         .where(holding.c.holder_kind == "pool", holding.c.role == "owner", holding.c.to_us.is_(None))
         .group_by(holding.c.holder_id)
     )
@@ -85,7 +88,7 @@ def lying(connection: Connection, pool_id: str, limit: int | None = None) -> lis
     ]
 
 
-def newest_enquiries(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, str | int]]:
+def newest_enquiries(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return by customer what its newest enquiry is about, in the words of the company's lists."""
     lead, member = tables.lead, tables.membership
     atoms = atoms_of(connection, customers)
@@ -170,14 +173,16 @@ def claimer(connection: Connection, company: Company, pool: Pool, person_id: str
 
 
 def _is_of(reason_json: str, pool: Pool) -> bool:
-    return orjson.loads(reason_json).get("pool_id") == pool.pool_id
+    return bool(orjson.loads(reason_json).get("pool_id") == pool.pool_id)
 
 
 def claimed_from(connection: Connection, decision_id: str | None) -> str | None:
     """Return the pool out of which somebody claimed a customer by a decision; None if it was no claim."""
     decision = tables.decision
     row = connection.execute(
-        select(decision.c.reason_json).where(decision.c.decision_id == decision_id, decision.c.code == "claimed")
+        select(decision.c.reason_json).where(
+            decision.c.decision_id == decision_id, decision.c.code == "claimed"
+        )
     ).one_or_none()
     return Reason.model_validate_json(row.reason_json).pool_id if row is not None else None
 

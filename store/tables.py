@@ -965,6 +965,7 @@ pool = Table(
     Column("owner_days", Integer, nullable=False),
     Column("hold_hours", Integer, nullable=False),
     Column("ladder_json", Text, nullable=False),
+    Column("old_days", Integer, nullable=False),
     _id("reclaim"),
     Column("grades_json", Text, nullable=False),
     Column("lines_json", Text, nullable=False),

@@ -784,6 +784,7 @@ def upgrade() -> None:
         sa.Column("owner_days", sa.Integer(), nullable=False),
         sa.Column("hold_hours", sa.Integer(), nullable=False),
         sa.Column("ladder_json", sa.Text(), nullable=False),
+        sa.Column("old_days", sa.Integer(), nullable=False),
         sa.Column("reclaim", sa.Text(), nullable=False),
         sa.Column("grades_json", sa.Text(), nullable=False),
         sa.Column("lines_json", sa.Text(), nullable=False),
