@@ -208,11 +208,9 @@ def neglected(
         typer.echo(f"{one.customer_id}\t{one.person_id}\t{one.working_days}")
     for lies in old:
         typer.echo(f"{lies.customer_id}\t{lies.kind}:{lies.holder_id}\t{lies.working_days}")
-    say(
-        f"{len(found)} neglected, {len(old)} too long in queues and pools",
-        f"被搁置的客户 {len(found)} 个，在待分配和公海中过久 {len(old)} 个",
-        err=bool(found or old),
-    )
+    say(f"{len(found)} neglected", f"被搁置的客户 {len(found)} 个", err=bool(found))
+    if old:
+        say(f"{len(old)} too long in queues and pools", f"在待分配和公海中过久 {len(old)} 个", err=True)
     raise typer.Exit(1 if found or old else 0)
 
 

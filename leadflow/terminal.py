@@ -75,6 +75,8 @@ REFUSED_ZH = {
     "was_yours": "您曾负责该客户，间隔期内不可再次领取（pools.csv 的 again_days、owner_days 列）",
     "pool_full": "您从该公海领取的在跟客户已达上限（pools.csv 的 open_limit 列）",
     "pool_day_full": "您今天从该公海领取的数量已达上限（pools.csv 的 day_limit 列）",
+    "not_yours": "只有负责人可以放回公海；主管请用：leadflow move",
+    "unknown_actor": "请用 --by 指定在职人员",
     "unknown_pool": "请用 --pool 指定公海，请查看：leadflow pools",
     "reason_missing": "请用 --reason 说明原因",
     "would_orphan": "此人名下还有客户，却没有可接收的队列；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
