@@ -112,7 +112,7 @@ class RouteStage:
             facts.more = len(waiting) > len(facts.queue)
             read_waiting(connection, facts)
         if facts.watch.names:
-            read_watched(connection, facts.watch)
+            read_watched(connection, facts.watch, facts.office.company)
         read_done(connection, facts, [one.event.id for one in events])
         read_holders(connection, facts, customers)
         read_tasks(connection, facts, customers)

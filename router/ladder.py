@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 from router.office import Office
 from router.reclaim import STEPS, Step, Watched, days_of, next_step, pool_for
 from router.route import Holder, Routing
+from schemas.company import Company
 from schemas.events import Event, event_of
 from schemas.ids import body_digest
 from schemas.pools import Pool
@@ -73,12 +74,13 @@ def asked_of(connection: Connection, office: Office, reroute: Reroute) -> Watch:
     return watch
 
 
-def read_watched(connection: Connection, watch: Watch) -> None:
+def read_watched(connection: Connection, watch: Watch, company: Company) -> None:
     """Read what counts of the customers of an event; those that nobody owns any more, or that are closed, are left out."""
     names = sorted(set(watch.names.values()))
     rows = owned(connection, names)
     about = newest_enquiries(connection, [row.customer_id for row in rows])
-    counts = _open_of(connection, {row.person_id for row in rows})
+    protects = any(pool.protected for pool in company.pools.values())
+    counts = _open_of(connection, {row.person_id for row in rows} if protects else ())
     steps = _steps_of(connection, [row.customer_id for row in rows])
     for row in rows:
         since_us = max(row.touched_us, row.next_us or 0)
@@ -88,7 +90,7 @@ def read_watched(connection: Connection, watch: Watch) -> None:
             since_us=since_us,
             grade=str(known.get("grade") or ""),
             line=str(known.get("product_line") or ""),
-            open=counts.get(row.person_id, 0),
+            open=counts.get(row.person_id, 1),
             done={code: at for code, at in steps.get(row.customer_id, ()) if at > since_us},
         )
 

@@ -31,8 +31,8 @@ class Watched:
     """The last touch, or the due time of the latest step that is planned, whichever is later."""
     grade: str = ""
     line: str = ""
-    open: int = 0
-    """Open customers of its owner, this one included."""
+    open: int = 1
+    """Open customers of its owner, this one included; read only where a pool has a quota."""
     done: Mapping[str, int] = field(default_factory=dict)
     """Steps taken since then, by code, each with its moment."""
 
