@@ -57,8 +57,9 @@ class NeglectedPage:
                     now_us,
                     (DAYS, company.pools),
                 )
-                shown = [*found[:SHOWN], *old[:SHOWN]]
-                leads = first_leads(connection, [one.customer_id for one in shown])
+                shown = [one.customer_id for one in found[:SHOWN]]
+                shown += (one.customer_id for one in old[:SHOWN])
+                leads = first_leads(connection, shown)
             view = View(language_of(request, company.language), company, now_us, who)
             values = {
                 "view": view,

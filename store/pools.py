@@ -32,6 +32,15 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """A customer that somebody claimed and still has."""
+
+    customer_id: str
+    pool_id: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lying:
     """A customer in a pool and what may be shown of it before somebody has it: no name, number, address or word of theirs."""
 
@@ -143,12 +152,12 @@ def entries(connection: Connection, since: dict[str, int], person_id: str) -> di
     }
 
 
-def claimer(connection: Connection, company: Company, pool: Pool, person_id: str, now_us: int) -> Claimer:
-    """Return what counts of a person who would claim from a pool now."""
-    holding, decision, act, customer = tables.holding, tables.decision, tables.act, tables.customer
-    held = connection.execute(
-        select(decision.c.reason_json)
-        .join(holding, holding.c.decision_id == decision.c.decision_id)
+def claims_of(connection: Connection, person_id: str) -> list[Claimed]:
+    """Return the customers, open and closed ones, that a person claimed out of a pool and still has."""
+    holding, decision, customer = tables.holding, tables.decision, tables.customer
+    rows = connection.execute(
+        select(holding.c.customer_id, decision.c.reason_json, customer.c.state)
+        .join(decision, holding.c.decision_id == decision.c.decision_id)
         .join(customer, customer.c.customer_id == holding.c.customer_id)
         .where(
             holding.c.holder_kind == "person",
@@ -156,9 +165,16 @@ def claimer(connection: Connection, company: Company, pool: Pool, person_id: str
             holding.c.role == "owner",
             holding.c.to_us.is_(None),
             decision.c.code == "claimed",
-            customer.c.state == "open",
         )
-    ).scalars()
+    )
+    found = ((row, orjson.loads(row.reason_json).get("pool_id")) for row in rows)
+    return [Claimed(row.customer_id, pool_id, row.state == "open") for row, pool_id in found if pool_id]
+
+
+def claimer(connection: Connection, company: Company, pool: Pool, person_id: str, now_us: int) -> Claimer:
+    """Return what counts of a person who would claim from a pool now."""
+    decision, act = tables.decision, tables.act
+    held = claims_of(connection, person_id)
     made = connection.execute(
         select(decision.c.reason_json, act.c.recorded_us)
         .join(decision, (decision.c.event_id == act.c.act_id) & (decision.c.stage == "act"))
@@ -167,13 +183,12 @@ def claimer(connection: Connection, company: Company, pool: Pool, person_id: str
     today = day_of(company.zone, now_us)
     return Claimer(
         may_claim(company, pool, person_id, now_us),
-        sum(_is_of(one, pool) for one in held),
-        sum(_is_of(one, pool) and day_of(company.zone, at_us) == today for one, at_us in made),
+        sum(one.is_open and one.pool_id == pool.pool_id for one in held),
+        sum(
+            orjson.loads(reason_json).get("pool_id") == pool.pool_id and day_of(company.zone, at_us) == today
+            for reason_json, at_us in made
+        ),
     )
-
-
-def _is_of(reason_json: str, pool: Pool) -> bool:
-    return bool(orjson.loads(reason_json).get("pool_id") == pool.pool_id)
 
 
 def claimed_from(connection: Connection, decision_id: str | None) -> str | None:

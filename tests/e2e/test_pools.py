@@ -20,6 +20,8 @@ from sinks.choose import also_told, recipient_of
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_move import Give, Moving
 from store.acts_pool import claim, release
+from store.belongings import Belonging, belongings
+from store.certificates import holders
 from store.company import company_version, load_company
 from store.database import Database
 from store.pools import claimer, counts, entries, lying
@@ -227,6 +229,22 @@ def test_a_manager_moves_into_the_pool_and_a_pool_with_customers_stays(rig: Rig)
     with pytest.raises(ActRefused) as refused:
         act(rig, "publish", "boss", "company", publish(without))
     assert refused.value.code == "customers_waiting"
+
+
+def test_what_a_leaver_claimed_stands_in_the_certificate(rig: Rig) -> None:
+    (customer,) = arrive(rig)
+    assert claims(rig, "ann", customer) is None
+    with rig.store.read() as connection:
+        had = belongings(connection, company(rig), "ann", MONDAY_10 + HOUR)
+        assert Belonging("pool_claim", customer) in had
+    act(
+        rig, "move", "mia", customer, Moving([Give(customer, "person", "bo")], may_give_as("mia")), reason="x"
+    )
+    with rig.store.read() as connection:
+        now = holders(connection, company(rig), had)
+        assert now[Belonging("pool_claim", customer)] == "bo"
+        left = belongings(connection, company(rig), "ann", MONDAY_10 + HOUR)
+        assert not {one.kind for one in left} & {"pool_claim", "customer"}
 
 
 LADDER = SEA.model_copy(update={"reclaim": "yes"})
