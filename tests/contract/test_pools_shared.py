@@ -14,11 +14,11 @@ from schemas.company import Company, Member, Person, book_version
 from schemas.pools import Pool
 from store.acts import ActRefused, Command, perform
 from store.acts_pool import claim
-from store.company import company_version, load_company
+from store.company import company_version, load_company, replace_company
 from store.database import Database, open_postgres
 from store.views import orphans
-from tests.support.rig import MINUTE, MONDAY_10, Rig, post, small_company
-from tests.support.workers import in_threads
+from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
+from tests.support.workers import Workers, in_threads
 
 CONNECTIONS = 50
 CLAIMERS = [f"p{number:02d}" for number in range(CONNECTIONS)]
@@ -101,3 +101,39 @@ def test_many_who_claim_many_share_them_out_without_a_gap(rig: Rig) -> None:
     assert Counter(told) == {"claimed": 10, "claimed_already": 40}
     with rig.store.read() as connection:
         assert orphans(connection, MONDAY_10 + MINUTE) == []
+
+
+def test_four_workers_and_their_timers_take_each_step_of_a_ladder_once_while_people_claim(rig: Rig) -> None:
+    with rig.store.write() as connection:
+        old = load_company(connection, company_version(connection))
+        replace_company(connection, old, office(SEA.model_copy(update={"reclaim": "yes"})), MONDAY_10)
+        due = office_of(old).due
+    rig.feed([post(made=f"m{number}", phone=f"138{number:08d}") for number in range(40)])
+    Workers(rig, 4).run()
+    some = sorted(row["customer_id"] for row in rig.rows("customer"))
+    told: list[str] = []
+
+    def claims(shift: int, at_us: int) -> None:
+        for number, customer in enumerate(some):
+            person = CLAIMERS[(number + shift) % CONNECTIONS]
+            command = Command("claim", person, f"{person} {customer} {at_us}", customer)
+            try:
+                perform(rig.store, command, claim(due), at_us, rig.files.store_log.append)
+                told.append("claimed")
+            except ActRefused as refused:
+                told.append(refused.code)
+
+    claims(0, MONDAY_10 + HOUR)
+    evening = MONDAY_10 + 8 * HOUR + MINUTE
+    for days in (3, 7):
+        Workers(rig, 4, at_us=evening + days * DAY).run()
+    last = evening + 9 * DAY
+    Workers(rig, 4, at_us=last).run(beside=[lambda: claims(3, last), lambda: claims(7, last)])
+    codes = Counter((row["subject_id"], row["code"]) for row in rig.rows("decision"))
+    assert {codes[one, step] for one in some for step in ("pooled", "reminded", "copied", "reclaimed")} == {1}
+    assert Counter(told)["claimed"] == sum(codes[one, "claimed"] for one in some)
+    owners = Counter(
+        row["customer_id"] for row in rig.rows("holding") if (row["role"], row["to_us"]) == ("owner", None)
+    )
+    assert owners == Counter(some)
+    assert rig.rows("dead") == []

@@ -10,6 +10,7 @@ import pytest
 
 from leadflow.above import may_give_as
 from leadflow.explain import explain
+from router.ladder import untouched
 from router.office import office_of
 from sales.apply import publish
 from sales.outcomes import Said, record_outcome
@@ -290,6 +291,22 @@ def test_a_touch_begins_the_ladder_anew(rig: Rig) -> None:
     assert codes(rig, customer)[-1] == "copied"
     clock(rig, MONDAY_10 + 11 * DAY + 12 * HOUR)
     assert codes(rig, customer)[-1] == "reminded"
+
+
+def test_a_step_whose_event_comes_again_is_taken_once(rig: Rig) -> None:
+    goes_by(rig, LADDER)
+    (customer,) = arrive(rig)
+    assert claims(rig, "ann", customer) is None
+    clock(rig, MONDAY_10 + 3 * DAY + 12 * HOUR)
+    (fired,) = [
+        row for row in rig.rows("timer") if row["kind"] == "untouched" and row["fired_us"] is not None
+    ]
+    before = rig.rows("decision"), rig.rows("holding"), rig.rows("timer")
+    topic, event = untouched(customer, fired["due_us"])
+    with rig.store.write() as connection:
+        rig.files.store_log.append(connection, topic, [event], fired["due_us"])
+    rig.run()
+    assert (rig.rows("decision"), rig.rows("holding"), rig.rows("timer")) == before
 
 
 def test_by_default_it_is_offered_and_stays_with_its_owner(rig: Rig) -> None:
