@@ -24,6 +24,8 @@ from schemas.work import Condition
 
 MAIN = ""
 """The table in which every lead begins: rules.csv."""
+POOL = "pool:"
+"""What stands before a pool's code where a team's or a person's could stand, too."""
 _RESULTS = ("then_team", "then_pool", "then_strategy", "then_respond_within", "then_table")
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
 _TEAM_MISSING = (
@@ -59,7 +61,7 @@ class Rule:
     @property
     def goes_to(self) -> str:
         """Where it sends a lead: its team, or `pool:ID`; empty if it only sends it on."""
-        return pool_target(self.pool) if self.pool else self.team
+        return f"{POOL}{self.pool}" if self.pool else self.team
 
     def results(self) -> dict[str, str]:
         """Return what follows, as it is written, by column."""
@@ -68,15 +70,6 @@ class Rule:
 
 Found = tuple[Rule, tuple[Condition, ...]]
 """A rule that holds, with the conditions that made it hold."""
-
-POOL = "pool:"
-"""What stands before a pool's code where a team's or a person's could stand, too."""
-
-
-def pool_target(pool_id: str) -> str:
-    """Return how a pool is written where a team could stand."""
-    return POOL + pool_id
-
 
 Decided = tuple[Rule, tuple[tuple[str, str, UnaryTest], ...], tuple[str, ...]]
 """A rule that holds, the tests that made it hold, and the value each held for."""

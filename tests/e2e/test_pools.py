@@ -377,6 +377,38 @@ def test_who_is_told(code: Any, first: str, second: str | None) -> None:
     assert also_told(assignment, office()) == second
 
 
+def test_owner_and_manager_get_mail_and_a_webhook_hears_all_of_it(rig: Rig) -> None:
+    sinks = {
+        "crm": {"sink_id": "crm", "kind": "faulty", "name": "crm"},
+        "mail": {
+            "sink_id": "mail",
+            "kind": "mail",
+            "name": "mail",
+            "relay": "127.0.0.1",
+            "sender": "a@haichuan.cn",
+        },
+    }
+    goes_by(rig, LADDER, sinks=sinks)
+    (customer,) = arrive(rig)
+    assert claims(rig, "ann", customer) is None
+    clock(rig, MONDAY_10 + 20 * DAY)
+    why = {row["decision_id"]: row["code"] for row in rig.rows("decision")}
+    told = sorted((why[row["decision_id"]], row["dest"]) for row in rig.rows("delivery"))
+    assert [one for one in told if one[1] != "crm"] == [
+        ("copied", "ann"),
+        ("copied", "mia"),
+        ("reclaimed", "ann"),
+        ("reminded", "ann"),
+    ]
+    assert [code for code, dest in told if dest == "crm"] == [
+        "claimed",
+        "copied",
+        "pooled",
+        "reclaimed",
+        "reminded",
+    ]
+
+
 def test_what_the_pool_says_names_nobody(rig: Rig) -> None:
     rig.feed(
         [post(made="x", name="李娜", phone="13900001111", company="大恒信息", email="li@daheng.example")]
