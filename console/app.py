@@ -20,6 +20,7 @@ from console.gate import visitor
 from console.kill import Kill, KillPage
 from console.neglected import NeglectedPage
 from console.pages import pages
+from console.pools import PoolsPage
 from console.taken import TakenPage
 from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
@@ -53,6 +54,7 @@ def console_routes(
         *NeglectedPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *TakenPage(desk).routes(),
+        *PoolsPage(desk).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),

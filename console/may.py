@@ -54,7 +54,7 @@ def visitor_of(
     """Return a person as a visitor; None if they do not work here (any more).
 
     Sales: themselves and the queues of their own teams. A manager: also every unit that they manage, the
-    units below it, and the people there.
+    units below it, the people there, and the pools of these units.
     """
     person = company.people.get(person_id)
     if person is None or person.state != "active":
@@ -69,6 +69,7 @@ def visitor_of(
         holders |= {
             one.person_id for one in company.members if one.unit_id in units and _is_open(one, now_us)
         }
+        holders |= {one.pool_id for one in company.pools.values() if not units.isdisjoint(one.units)}
     return Visitor(person_id, role, frozenset(holders))
 
 

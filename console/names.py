@@ -8,13 +8,15 @@ from store.views import INTAKE
 
 
 def holder_name(company: Company, holder_id: str | None, language: Language) -> str:
-    """Return the name of a person, team or cadence; its id if the company does not know it; empty for intake."""
+    """Return the name of a person, team, pool or cadence; its id if the company does not know it; empty for intake."""
     if holder_id is None or holder_id == INTAKE:
         return ""
     if person := company.people.get(holder_id):
         return (person.name_en or person.name) if language == "en" else person.name
     if unit := company.units.get(holder_id):
         return unit.name_zh if language == "zh" else unit.name_en
+    if pool := company.pools.get(holder_id):
+        return pool.name_zh if language == "zh" else pool.name_en
     for one in company.choices_of("nurture"):
         if one.code == holder_id:
             return one.name_zh if language == "zh" else one.name_en

@@ -1,4 +1,4 @@
-"""The page of neglected customers: for managers those of their people, for operators all."""
+"""The page of neglected customers: for managers those of their people, queues and pools, for operators all."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from console.desk import Desk
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from sales.neglected import neglected, owned
+from sales.neglected import DAYS, neglected, too_old
 from store import tables
 from store.bulk import keys_in
+from store.touches import owned, waiting
 
 SHOWN = 200
 """More is a matter for a list to work off (`leadflow neglected`), not for a page."""
@@ -43,19 +44,29 @@ class NeglectedPage:
             now_us = self.desk.clock()
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                rows = owned(connection)
-                who = visitor(request)
+                rows, lying = owned(connection), waiting(connection)
+                who, office = visitor(request), self.desk.offices.get(company)
                 found = neglected(
                     [row for row in rows if who.sees(row.person_id)],
-                    self.desk.offices.get(company).calendar_of_id,
+                    office.calendar_of_id,
                     now_us,
                 )
-                leads = first_leads(connection, [one.customer_id for one in found[:SHOWN]])
+                old = too_old(
+                    [row for row in lying if who.sees(row.holder_id)],
+                    office.calendar_of_holder,
+                    now_us,
+                    (DAYS, company.pools),
+                )
+                shown = [one.customer_id for one in found[:SHOWN]]
+                shown += (one.customer_id for one in old[:SHOWN])
+                leads = first_leads(connection, shown)
             view = View(language_of(request, company.language), company, now_us, who)
             values = {
                 "view": view,
                 "found": found[:SHOWN],
                 "count": len(found),
+                "old": old[:SHOWN],
+                "old_count": len(old),
                 "leads": {key: lead_id for key, (lead_id, _) in leads.items()},
                 "names": {key: view.who(fields) for key, (_, fields) in leads.items()},
             }

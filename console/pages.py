@@ -109,7 +109,10 @@ class Pages:
         return await run_in_threadpool(answer)
 
     async def inbox(self, request: Request) -> Response:
-        """The open tasks of a person or team, most urgent first."""
+        """The open tasks of a person or team, most urgent first; a pool is shown on its own page, which names nobody."""
+        company = await run_in_threadpool(self._company)
+        if (holder_id := request.path_params["holder_id"]) in company.pools:
+            return RedirectResponse(f"/pools?pool={quote(holder_id, safe='')}", status_code=303)
         return await run_in_threadpool(self._inbox, request, None, {}, 200)
 
     def _inbox(
@@ -139,6 +142,10 @@ class Pages:
             "done": request.query_params.get("done"),
         }
         return _page(request, view, "inbox.html", values, status)
+
+    def _company(self) -> Company:
+        with self.desk.store.read() as connection:
+            return self.desk.companies.get(connection)
 
     def _known(self, customers: set[str], company: Company) -> dict[str, Known]:
         """Return what is known of these customers, what is to be asked, and what they do not agree to."""

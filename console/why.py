@@ -106,11 +106,24 @@ class Teller:
 
     def _outcome(self, reason: Reason, holder_id: str) -> str:
         _ = self.gettext
-        values = {"person": self.name(holder_id), "team": self.name(reason.team_id)}
+        values = {
+            "person": self.name(holder_id),
+            "team": self.name(reason.team_id),
+            "pool": self.name(reason.pool_id),
+            "days": reason.untouched_days,
+        }
         said = {
             "sticky_owner": _("%(person)s has this customer already"),
             "default_queue": _("No rule matched; it went to the default queue"),
             "claimed": _("%(person)s took it out of the waiting queue of %(team)s"),
+            "pooled": _("it went into the open pool %(pool)s"),
+            "released": _("Released into the open pool %(pool)s"),
+            "reminded": _("Nothing was done for %(days)s working days: %(person)s was reminded"),
+            "copied": _("Nothing was done for %(days)s working days: the manager was told, too"),
+            "offered": _(
+                "Nothing was done for %(days)s working days: the manager was asked to give it to somebody else"
+            ),
+            "reclaimed": _("Nothing was done for %(days)s working days: it is in the open pool %(pool)s now"),
             "returned": _("Returned to the waiting queue of %(team)s"),
             "owner_left": _("Its owner has left; it waits for %(team)s to share it out"),
             "moved": _("Moved to %(person)s"),
@@ -123,6 +136,8 @@ class Teller:
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:
+            case "claimed" if reason.pool_id is not None:
+                return _("%(person)s claimed it out of the open pool %(pool)s") % values
             case "sticky_owner" if reason.stand_in is not None:
                 values["stand_in"] = self.name(reason.stand_in)
                 return _("%(person)s has this customer already and is away; %(stand_in)s stands in") % values

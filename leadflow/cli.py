@@ -20,6 +20,7 @@ from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_move import move, undo
 from leadflow.cli_people import people
+from leadflow.cli_pools import claim, pool, pools, release
 from leadflow.cli_reports import first_touch, sources
 from leadflow.cli_routing import absences, away, back, fairness, nurture, why_not
 from leadflow.cli_rules import rules
@@ -50,7 +51,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments, taken, move, undo):
+for part in (doors, stages, sinks, timers, console, segments, taken, move, undo, pools, claim, release):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
@@ -62,6 +63,7 @@ app.add_typer(match, name="match")
 rules.command()(simulate)
 app.add_typer(rules, name="rules")
 app.add_typer(handover, name="handover")
+app.add_typer(pool, name="pool")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)
@@ -195,21 +197,28 @@ def orphans() -> None:
 def neglected(
     days: Annotated[int, typer.Option(min=1, help="Working days of the owner without a touch")] = 5,
 ) -> None:
-    """List customers that somebody owns, with no step ahead and no touch for days; exit 1 if there are any."""
+    """List customers that somebody owns, with no step ahead and no touch for days, and what lies in queues and pools too long; exit 1 if there are any."""
     from leadflow.clock import wall_clock_us
     from router.office import office_of
     from sales.neglected import neglected as judge
-    from sales.neglected import owned
+    from sales.neglected import too_old
     from store.company import company_version, load_company
+    from store.touches import owned, waiting
 
     with reading() as connection:
         office = office_of(load_company(connection, company_version(connection)))
-        rows = owned(connection)
-    found = judge(rows, office.calendar_of_id, wall_clock_us(), days)
+        rows, lying = owned(connection), waiting(connection)
+    now_us = wall_clock_us()
+    found = judge(rows, office.calendar_of_id, now_us, days)
+    old = too_old(lying, office.calendar_of_holder, now_us, (days, office.company.pools))
     for one in found:
         typer.echo(f"{one.customer_id}\t{one.person_id}\t{one.working_days}")
+    for lies in old:
+        typer.echo(f"{lies.customer_id}\t{lies.kind}:{lies.holder_id}\t{lies.working_days}")
     say(f"{len(found)} neglected", f"被搁置的客户 {len(found)} 个", err=bool(found))
-    raise typer.Exit(1 if found else 0)
+    if old:
+        say(f"{len(old)} too long in queues and pools", f"在待分配和公海中过久 {len(old)} 个", err=True)
+    raise typer.Exit(1 if found or old else 0)
 
 
 @app.command()

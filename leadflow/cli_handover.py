@@ -339,7 +339,7 @@ def _others(connection: Connection, company: Company, person: str, now_us: int) 
 
     lines = []
     for one in belongings(connection, company, person, now_us):
-        if one.kind not in ("customer", "task"):
+        if one.kind not in ("customer", "task", "pool_claim"):
             todo = tell(" (change it first)", "（请先修改）") if one.kind in MENTIONS else ""
             lines.append(f"{one.object_id}\t{_kind(one.kind)}{todo}")
     return lines

@@ -177,7 +177,7 @@ def example(
     if not team:
         book = _book(company)
         found = read_book(book.csv, more=book.tables).first(facts)
-        team = found[0].team if found else NOBODY
+        team = found[0].goes_to if found else NOBODY
     elif team != NOBODY and team not in company.units:
         fail(f"There is no unit {team}", f"没有单位 {team}")
     file = folder / "rules-examples.csv" if folder else None

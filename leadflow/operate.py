@@ -27,6 +27,7 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
+from leadflow.operate_pools import do_claim, do_release
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
@@ -315,6 +316,8 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "roll_back_book": do_roll_back_book,
     "move": do_move,
     "undo": do_undo,
+    "claim": do_claim,
+    "release": do_release,
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
 }

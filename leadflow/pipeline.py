@@ -20,8 +20,9 @@ from typing import Any
 from enrich.gateway import LOOK_AGAIN, ResolveStage, looks_again
 from ingest.gateway import SETTLE, ParseStage, settles
 from router.gateway import QUEUE_OPENS, RouteStage, nurture_wakes, queue_opens
+from router.ladder import UNTOUCHED, sweep, untouched
 from sinks.gateway import DeliverStage
-from store.company import CompanyCache
+from store.company import POOL_SWEEP, CompanyCache
 from store.nurture import NURTURE_WAKES
 from stream.door_log import CAPTURES
 from stream.host import REPLAY, Stage
@@ -39,6 +40,8 @@ TIMERS: Mapping[str, MakeEvent] = {
     LOOK_AGAIN: looks_again,
     QUEUE_OPENS: queue_opens,
     NURTURE_WAKES: nurture_wakes,
+    UNTOUCHED: untouched,
+    POOL_SWEEP: sweep,
 }
 """What happens when a timer of each kind fires."""
 

@@ -2,7 +2,7 @@
 
 Columns that begin with `then_` are what follows: `then_team` (a unit id), `then_respond_within` (minutes of working
 time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here). `rule` names
-the row, `note` is for people. Any other column is a condition on that fact.
+the row, `note` is for people. `then_pool` puts it into an open pool instead of giving it to a team. Any other column is a condition on that fact.
 
 A row that sends on says with its other results what holds where the other table leaves them open: what a later table
 says counts before what an earlier one said, and its `then_team` gets what no row of the later table takes.
@@ -24,11 +24,17 @@ from schemas.work import Condition
 
 MAIN = ""
 """The table in which every lead begins: rules.csv."""
-_RESULTS = ("then_team", "then_strategy", "then_respond_within", "then_table")
+POOL = "pool:"
+"""What stands before a pool's code where a team's or a person's could stand, too."""
+_RESULTS = ("then_team", "then_pool", "then_strategy", "then_respond_within", "then_table")
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
 _TEAM_MISSING = (
-    "this is empty; write a team, or a table that goes on from here",
-    "不能为空；请填写小组，或填写由哪张表继续",
+    "this is empty; write a team, a pool, or a table that goes on from here",
+    "不能为空；请填写小组、公海，或填写由哪张表继续",
+)
+_POOL_ALONE = (
+    "it cannot go into a pool and to a team, or by a strategy; write one of them",
+    "不能既放入公海又分给小组或指定分配方式；请只填一种",
 )
 
 
@@ -44,11 +50,18 @@ class Rule:
     """The table that takes it from here."""
     table: str = MAIN
     """The table in which it stands."""
+    pool: str | None = None
+    """The open pool into which it goes; there is no team then."""
 
     @property
     def rule_id(self) -> str:
         """The row's name, with its table's before it unless that is the first: `east/pallet`."""
         return f"{self.table}/{self.row.name}" if self.table else self.row.name
+
+    @property
+    def goes_to(self) -> str:
+        """Where it sends a lead: its team, or `pool:ID`; empty if it only sends it on."""
+        return f"{POOL}{self.pool}" if self.pool else self.team
 
     def results(self) -> dict[str, str]:
         """Return what follows, as it is written, by column."""
@@ -118,7 +131,7 @@ class Book:
         while rule.goes_on is not None:
             following = self.tables[rule.goes_on].first(facts)
             if following is None:
-                return (rule, tests, values) if rule.team else None
+                return (rule, tests, values) if rule.goes_to else None
             rule = _continued(rule, following[0])
             tests, values = tests + following[1], values + following[2]
         return rule, tests, values
@@ -137,9 +150,10 @@ def _continued(earlier: Rule, rule: Rule) -> Rule:
     minutes = rule.respond_within_minutes
     return replace(
         rule,
-        team=rule.team or earlier.team,
+        team=rule.team if rule.goes_to else earlier.team,
+        pool=rule.pool if rule.goes_to else earlier.pool,
         respond_within_minutes=earlier.respond_within_minutes if minutes is None else minutes,
-        strategy=rule.strategy or earlier.strategy,
+        strategy=None if rule.pool else rule.strategy or earlier.strategy,
     )
 
 
@@ -179,6 +193,7 @@ def _rule(row: Row, table: str) -> Rule:
         cells.get("then_strategy") or None,
         cells.get("then_table") or None,
         table,
+        cells.get("then_pool") or None,
     )
 
 
@@ -190,7 +205,10 @@ def _wrong(row: Row, teams: Collection[str] | None, tables: Collection[str]) -> 
         strategy_named(cells.get("then_strategy") or None)
     except StrategyError as error:
         yield row.wrong("then_strategy", str(error), error.zh)
-    if not team and not goes_on:
+    pool = cells.get("then_pool", "")
+    if pool and (team or cells.get("then_strategy")):
+        yield row.wrong("then_pool", *_POOL_ALONE)
+    if not team and not goes_on and not pool:
         yield row.wrong("then_team", *_TEAM_MISSING)
     for column, value, known, what in (
         ("then_team", team, teams, ("team", "小组")),

@@ -1,6 +1,6 @@
 """Pinned examples: leads of which somebody has said where they must go, beside the rule book as rows of facts.
 
-`example` names a row, `expect_team` is the unit that must get it (`-`: no rule may take it), `lead` the id of the lead it was
+`example` names a row, `expect_team` is the unit that must get it, or `pool:ID` (`-`: no rule may take it), `lead` the id of the lead it was
 made from, `note` is for people. Any other column is a fact; what stands nowhere is unknown.
 """
 
@@ -45,7 +45,7 @@ def failures(book: Book, examples: tuple[Example, ...]) -> Iterator[Wrong]:
     """Yield each example that a book sends elsewhere."""
     for one in examples:
         found = book.first(one.facts)
-        got = found[0].team if found else None
+        got = found[0].goes_to if found else None
         if got == one.team:
             continue
         rule = found[0].rule_id if found else None

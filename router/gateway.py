@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sqlalchemy import Connection
 
 from router.book import Found
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
+from router.ladder import asked_of, due_step, read_watched, routing_of, swept, timer_of
 from router.office import Office, OfficeCache
 from router.reads import (
     RouteFacts,
     capped,
     day_at,
-    offered_until,
     period_at,
     read_aside,
     read_customers,
@@ -41,7 +41,7 @@ from router.route import (
     task_origin,
     woken,
 )
-from router.strategies import strategy_named
+from router.strategies import offered_until, strategy_named
 from schemas.events import Event, event_of
 from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
@@ -96,11 +96,12 @@ class RouteStage:
         facts = RouteFacts(self._offices.get(self._companies.get(connection)), prepared)
         facts.customers = read_customers(connection, prepared)
         customers = set(facts.customers.values())
-        drained = [
-            (reroute.team_id, reroute.after)
-            for one in events
-            if one.topic == "reroute" and (reroute := one.event.read(Reroute)).team_id
-        ]
+        reroutes = [one.event.read(Reroute) for one in events if one.topic == "reroute"]
+        drained = [(one.team_id, one.after) for one in reroutes if one.team_id]
+        for reroute in reroutes:
+            facts.watch = asked_of(connection, facts.office, reroute)
+            if reroute.why == "untouched":
+                customers |= set(facts.watch.names.values())
         for place in drained:
             facts.queue = read_queue(connection, place, DRAIN_AT_ONCE + 1)
             customers |= set(facts.queue)
@@ -117,11 +118,13 @@ class RouteStage:
             facts.queue = [one for one in waiting if one in customers][:DRAIN_AT_ONCE]
             facts.more = len(waiting) > len(facts.queue)
             read_waiting(connection, facts)
+        if facts.watch.names:
+            read_watched(connection, facts.watch, facts.office.company)
         read_done(connection, facts, [one.event.id for one in events])
         read_holders(connection, facts, customers)
         read_aside(connection, facts)
         read_tasks(connection, facts, customers)
-        ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events)}
+        ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events) if rule.team}
         ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
         teams = {*(team for team, _ in ways), *(team_id for team_id, _ in drained)}
         lock_teams(connection, {*teams, *capped(facts.office, teams)})
@@ -135,6 +138,12 @@ class RouteStage:
         if logged.event.id in facts.woken:
             return _woken(logged.event, facts, at_us)
         if logged.topic == "reroute":
+            reroute = logged.event.read(Reroute)
+            match reroute.why:
+                case "untouched":
+                    return _untouched(logged.event, facts, at_us)
+                case "sweep":
+                    return Step(tuple(swept(facts.watch, facts.office, logged.event, at_us)))
             return _drained(logged.event, facts, at_us)
         return _routed(logged.event, facts, at_us)
 
@@ -234,6 +243,25 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
     if facts.more and last is not None:
         after = (facts.waiting[last].since_us, last)
         effects.append(Emit("reroute", queue_event(team_id, at_us, cause=event.id, after=after)))
+    return Step(tuple(effects))
+
+
+def _untouched(event: Event, facts: RouteFacts, at_us: int) -> Step:
+    """Take the step of a customer's ladder that is due, if one is, and set the timer for the next."""
+    effects: list[Effect] = []
+    for customer_id, watched in facts.watch.customers.items():
+        if (event.id, customer_id) in facts.done:
+            continue
+        case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us))
+        holder, found = facts.holders[customer_id], due_step(watched, facts.office, case.at_us)
+        if found is not None:
+            step, pool = found
+            minutes = facts.office.company.first_response_minutes
+            effects += _settled(case, facts, routing_of(step, pool, holder, minutes))
+            if step == "reclaimed":
+                continue
+        now = watched if found is None else replace(watched, done={**watched.done, found[0]: case.at_us})
+        effects += timer_of(customer_id, now, facts.office, case.at_us)
     return Step(tuple(effects))
 
 

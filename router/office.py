@@ -135,8 +135,10 @@ class Office:
         return Due(due_us, unannounced_year(calendar, from_us, due_us)).remark(language)
 
     def calendar_of_holder(self, holder_id: str) -> Calendar:
-        """Return the calendar of a person or a team by their code: by it first responses are due."""
+        """Return the calendar of a person or unit, by which first responses are due; of a pool that of the first unit it is for."""
         person = self.company.people.get(holder_id)
+        if person is None and (pool := self.company.pools.get(holder_id)) is not None:
+            return self._unit_calendar(pool.units[0] if pool.units else None)
         return self.calendar_of(person) if person else self._unit_calendar(holder_id)
 
     def calendar_of_id(self, person_id: str) -> Calendar:

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, func, or_, select, tuple_
 
 from router.book import Found
 from router.eligible import NO_NEEDS, Needs, needs_of
+from router.ladder import Watch
 from router.office import Office
 from router.route import Holder, Total
-from router.strategies import strategy_named
+from router.strategies import offered_until
 from schemas.company import territory_for
 from schemas.resolved import ResolvedLead
 from store import tables
@@ -80,6 +81,8 @@ class RouteFacts:
     """Of customers that are put aside."""
     woken: dict[str, str] = field(default_factory=dict)
     """By event: the present id of the customer that is to wake by it."""
+    watch: Watch = field(default_factory=Watch)
+    """Customers whose ladder is looked at."""
 
 
 def period_at(office: Office, at_us: int) -> str:
@@ -221,11 +224,6 @@ def _read_needs(connection: Connection, facts: RouteFacts) -> dict[str, tuple[Ne
         }
         found[row.customer_id] = (needs_of(about), row.grade or NO_GRADE)
     return found
-
-
-def offered_until(strategy: str | None, since_us: int) -> int:
-    """Return until when the first to take a customer gets it, who has been offered to a team since a moment."""
-    return since_us + (strategy_named(strategy).call_minutes or 0) * 60_000_000
 
 
 def capped(office: Office, teams: set[str]) -> set[str]:

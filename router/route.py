@@ -115,10 +115,13 @@ def route(found: Found | None, office: Office, case: Case) -> Routing:
         reason = Reason(code="default_queue", book_version=office.book.version)
         return Routing(Holder("queue", office.company.default_queue), reason, minutes, None)
     rule, conditions = found
+    ruled = {"book_version": office.book.version, "rule_id": rule.rule_id, "conditions": conditions}
     minutes = rule.respond_within_minutes if rule.respond_within_minutes is not None else minutes
+    if rule.pool is not None:
+        pooled = Reason(code="pooled", pool_id=rule.pool, grade=case.grade, **ruled)
+        return Routing(Holder("pool", rule.pool), pooled, minutes, None)
     strategy = strategy_named(rule.strategy)
     team, passed_over = _eligible(rule.team, office, case, strategy)
-    ruled = {"book_version": office.book.version, "rule_id": rule.rule_id, "conditions": conditions}
     if strategy.call_minutes is not None and team:
         reason = _offered((rule.team, rule.strategy), team, passed_over, case, ruled)
         return Routing(Holder("queue", rule.team), reason, minutes, None)

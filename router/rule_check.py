@@ -52,7 +52,7 @@ def findings(book: Book) -> Iterator[Finding]:
         for number in range(len(table.rules)):
             yield from _reached(boxes, name, number)
         # What a later table leaves open goes to the team of the row that sent it, if that names one.
-        if not name or any(rule.goes_on == name and not rule.team for rule in book.rules):
+        if not name or any(rule.goes_on == name and not rule.goes_to for rule in book.rules):
             yield from _gaps(boxes, name)
 
 

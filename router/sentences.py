@@ -62,6 +62,7 @@ class _Names:
             return
         of = "name_zh" if language == "zh" else "name_en"
         self._by_column = {
+            "then_pool": {key: getattr(one, of) for key, one in company.pools.items()},
             "then_team": {key: getattr(one, of) for key, one in company.units.items()},
             "product_line": {key: getattr(one, of) for key, one in company.lines.items()},
             "product": {key: getattr(one, of) for key, one in company.products.items()},
@@ -153,12 +154,16 @@ def _either(values: Sequence[str], last: str, between: str) -> str:
 
 def _results(rule: Rule, names: _Names) -> Iterable[str]:
     team = names.of("then_team", rule.team)
+    to = names.tell(f"to {team}", f"分给 {team}")
+    if rule.pool:
+        pool = names.of("then_pool", rule.pool)
+        to = names.tell(f"to the open pool {pool}", f"放入公海 {pool}")
     if rule.goes_on:
         yield names.tell(f"goes on in table {rule.goes_on}", f"转到规则表 {rule.goes_on} 继续")
-        if team:
-            yield names.tell(f"and to {team} if no rule there takes it", f"那里没有规则接收时分给 {team}")
+        if rule.goes_to:
+            yield names.tell(f"and {to} if no rule there takes it", f"那里没有规则接收时{to}")
     else:
-        yield names.tell(f"goes to {team}", f"分给 {team}")
+        yield names.tell(f"goes {to}", to)
     if rule.strategy:
         if (minutes := strategy_named(rule.strategy).call_minutes) is None:
             yield names.tell(f"shared out by {rule.strategy}", f"按 {rule.strategy} 方式分配")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from router.book import POOL
 from router.eligible import needs_of, unfit
 from router.office import Office
 from router.route import named_person, tie_of
@@ -27,10 +28,11 @@ class TargetError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is to have what: the rule book's choice, a unit's waiting queue, or people by weight, in turn."""
+    """Who is to have what: the rule book's choice, a unit's waiting queue, an open pool, or people by weight, in turn."""
 
     by_rules: bool = False
     unit_id: str | None = None
+    pool_id: str | None = None
     people: tuple[tuple[str, int], ...] = ()
     """Each with their weight."""
 
@@ -47,12 +49,17 @@ class Chosen:
 
 
 def read_target(text: str, company: Company) -> Target:
-    """Read `wu-ting`, `wu-ting:2, gao-feng:1`, the code of a unit, or `by-rules`. Raises TargetError."""
+    """Read `wu-ting`, `wu-ting:2, gao-feng:1`, the code of a unit, `pool:ID`, or `by-rules`. Raises TargetError."""
     plain = text.strip()
     if plain == BY_RULES:
         return Target(by_rules=True)
     if plain in company.units and plain not in company.people:
         return Target(unit_id=plain)
+    if plain.startswith(POOL):
+        pool_id = plain.removeprefix(POOL)
+        if pool_id not in company.pools:
+            raise TargetError(f"there is no pool {pool_id!r}; there are {', '.join(company.pools) or 'none'}")
+        return Target(pool_id=pool_id)
     people = []
     for part in plain.split(","):
         match = _ONE.match(part)
@@ -60,7 +67,7 @@ def read_target(text: str, company: Company) -> Target:
         if match is None or person is None or person.state != "active":
             raise TargetError(
                 f"{part.strip()!r} is nobody who works here and no unit; write a person, several with weights "
-                f"(ann:2,bo:1), a unit, or {BY_RULES}"
+                f"(ann:2,bo:1), a unit, pool:ID, or {BY_RULES}"
             )
         if match[2] == "0":
             raise TargetError(f"{part.strip()!r} has weight 0 and would get nothing; leave it out")
@@ -85,6 +92,8 @@ class Sharing:
         """Return who gets a customer; by rules, `facts` are what the rule book asks of its newest enquiry."""
         if target.unit_id is not None:
             return Chosen("queue", target.unit_id)
+        if target.pool_id is not None:
+            return Chosen("pool", target.pool_id)
         if not target.by_rules:
             group = ",".join(person_id for person_id, _ in target.people)
             return Chosen("person", self._turn(group, target.people, customer_id))
@@ -92,6 +101,8 @@ class Sharing:
         if found is None:
             return Chosen("queue", self.office.company.default_queue)
         rule, conditions = found
+        if rule.pool is not None:
+            return Chosen("pool", rule.pool, None, rule.rule_id, conditions)
         said = (rule.team, rule.rule_id, conditions)
         people = self._people_of(rule.team, facts or {})
         named = named_person(strategy_named(rule.strategy), rule.team, self.office)

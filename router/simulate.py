@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from router.eligible import Loads, Needs, needs_of
 from router.office import Office
 from router.route import NOTHING_YET, Case, Holder, Routing, Total, drain, keeps, named_person, route
-from router.strategies import strategy_named
+from router.strategies import offered_until, strategy_named
 from schemas.facts import day_of
 from schemas.ids import child_id
 from schemas.shares import parts_of
@@ -91,6 +91,8 @@ class _Waiting:
     leads: list[tuple[Came, Place]]
     needs: Needs
     strategy: str | None
+    offered_until_us: int = 0
+    """Until then it would be whoever takes it first; who that would have been is not known, so it goes by turn after."""
 
 
 class Simulation:
@@ -180,6 +182,9 @@ class Simulation:
         self._queue(came, place, needs, routing.reason.strategy)
         if rule is not None and routing.reason.code == "waiting":
             self._wait(rule.team, rule.strategy, at_us, needs)
+        if rule is not None and routing.reason.code == "call_now":
+            self._queues[rule.team][came.customer_id].offered_until_us = offered_until(rule.strategy, at_us)
+            self._opens_at(offered_until(rule.strategy, at_us), rule.team)
 
     def _queue(self, came: Came, place: Place, needs: Needs, strategy: str | None) -> None:
         """Have a lead wait; one whose customer waits there already waits at its place, by what it came by."""
@@ -236,7 +241,7 @@ class Simulation:
         in_vain: set[tuple[str | None, _Fit]] = set()
         for waits in list(queue.values()):
             way = (waits.strategy, _fit(waits.needs))
-            if way in in_vain:
+            if way in in_vain or at_us < waits.offered_until_us:
                 continue  # whom it needs was not there a moment ago, and nobody has come since
             newest = waits.leads[-1][0]
             case = self._case(newest, (team_id, waits.strategy), at_us, waits.needs)
@@ -268,6 +273,9 @@ class Simulation:
         if opens_us is None:
             return
         self._opens[way] = opens_us
+        self._opens_at(opens_us, team_id)
+
+    def _opens_at(self, opens_us: int, team_id: str) -> None:
         if (opens_us, team_id) not in self._set:
             self._set.add((opens_us, team_id))
             heapq.heappush(self._timers, (opens_us, team_id))

@@ -33,7 +33,7 @@ def apply(connection: Connection, new: Company, now_us: int, act_id: str | None 
 
     To be called in a writing transaction; every running host takes the new version up with its next batch.
     What `new` does not have is removed, but for a person, who is marked left (see `merged`). Raises
-    ActRefused, and changes nothing, when customers wait in the queue of a unit that would be gone.
+    ActRefused, and changes nothing, when customers wait in a queue or pool that would be gone.
     """
     lock_company(connection)
     old = load_company(connection, company_version(connection))
@@ -222,14 +222,16 @@ def _with_secrets(sources: Mapping[str, dict[str, Any]], secrets: Mapping[str, s
 
 
 def _check_queues(connection: Connection, old: Company, new: Company) -> None:
-    gone = old.units.keys() - new.units.keys()
+    gone = (old.units.keys() - new.units.keys()) | (old.pools.keys() - new.pools.keys())
     if not gone:
         return
     holding = tables.holding
     waiting = connection.execute(
         select(holding.c.holder_id, func.count())
         .where(
-            holding.c.holder_kind == "queue", holding.c.holder_id.in_(sorted(gone)), holding.c.to_us.is_(None)
+            holding.c.holder_kind.in_(("queue", "pool")),
+            holding.c.holder_id.in_(sorted(gone)),
+            holding.c.to_us.is_(None),
         )
         .group_by(holding.c.holder_id)
         .order_by(holding.c.holder_id)
@@ -238,6 +240,6 @@ def _check_queues(connection: Connection, old: Company, new: Company) -> None:
         units = ", ".join(f"{unit_id} ({count})" for unit_id, count in waiting)
         raise ActRefused(
             "customers_waiting",
-            f"Customers wait in the queue of units that would be gone: {units}. "
-            "Keep the units until their queues are empty, or give the customers to others first.",
+            f"Customers wait in queues or pools that would be gone: {units}. "
+            "Keep them until they are empty, or give the customers to others first.",
         )

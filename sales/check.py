@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from sales.book_files import BookText, book_of, file_of
-from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS, TERRITORIES, UNITS
+from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, POOLS, PRODUCTS, TERRITORIES, UNITS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
 from schemas.decision_table import TableError, Wrong, address
@@ -41,6 +41,7 @@ PROVINCES = tuple(
 FIXED = "fixed:"
 """The strategy that names a person (router.strategies)."""
 _UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
+_LINE, _POOL = ("product line", "产品线"), ("pool", "公海")
 _FILE = "company.toml"
 
 
@@ -67,6 +68,7 @@ def check(
         *_campaigns(company),
         *_territories(company),
         *_choices(company),
+        *_pools(company),
         *_calendars(company),
         *_sources(company, formats),
         *_sinks(company, sinks),
@@ -245,6 +247,31 @@ def _territories(company: Company) -> Iterator[Problem]:
         )
 
 
+def _pools(company: Company) -> Iterator[Problem]:
+    for pool in company.pools.values():
+        key = pool.pool_id
+        if key in company.units or key in company.people:
+            yield problem("code_taken", POOLS.file, key, column="pool", value=key)
+        for unit_id in pool.units:
+            if unit_id not in company.units:
+                yield _unknown(POOLS.file, key, "units", unit_id, (company.units, _UNIT))
+        for line_id in pool.lines:
+            if line_id not in company.lines:
+                yield _unknown(POOLS.file, key, "lines", line_id, (company.lines, _LINE))
+        days = pool.ladder
+        if len(days) != 3 or not 0 < days[0] < days[1] < days[2]:
+            yield problem("ladder_form", POOLS.file, key, column="ladder", value="; ".join(map(str, days)))
+        if pool.owner_days and pool.owner_days < pool.again_days:
+            yield problem(
+                "owner_days_short",
+                POOLS.file,
+                key,
+                column="owner_days",
+                value=pool.owner_days,
+                first=pool.again_days,
+            )
+
+
 def _choices(company: Company) -> Iterator[Problem]:
     codes = get_args(OutcomeCode)
     for choice in company.choices:
@@ -355,7 +382,12 @@ def check_book(
             yield from wrong_in(file_of(wrong.table), [wrong])
     receiving = {one.unit_id for one in _current(company, now_us) if one.share > 0}
     for one in _sent_to(book):
-        if one.team not in company.units:
+        if one.pool:
+            if one.pool not in company.pools:
+                found = _unknown(one.file, one.rule, "then_pool", one.pool, (company.pools, _POOL))
+                column = f"then_pool ({one.cell})"
+                yield Problem(found.code, found.file, one.rule, one.line, column, found.values)
+        elif one.team not in company.units:
             found = _unknown(one.file, one.rule, "then_team", one.team, (company.units, _UNIT))
             column = f"then_team ({one.cell})"
             yield Problem(found.code, found.file, one.rule, one.line, column, found.values)
@@ -390,7 +422,7 @@ def _current(company: Company, now_us: int | None) -> Iterator[Member]:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A rule that sends leads to a team, and where it says so."""
+    """A rule that sends leads to a team or into a pool, and where it says so."""
 
     file: str
     line: int
@@ -399,23 +431,30 @@ class _Sent:
     team: str
     person: tuple[str, str] | None
     """Whom its strategy names, and in which cell."""
+    pool: str = ""
 
 
 def _sent_to(book: BookText) -> Iterator[_Sent]:
-    """Yield every rule that names a team; nothing of a table that has no such columns."""
+    """Yield every rule that names a team or a pool; nothing of a table that has no such columns."""
     for name, text in {"": book.csv, **book.tables}.items():
         reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
         header = [column.strip() for column in next(reader, [])]
-        if "rule" not in header or "then_team" not in header:
+        if "rule" not in header:
             continue
-        at_rule, at_team = header.index("rule"), header.index("then_team")
+        at_rule = header.index("rule")
+        at_team, at_pool = (
+            header.index(one) if one in header else None for one in ("then_team", "then_pool")
+        )
         at_way = header.index("then_strategy") if "then_strategy" in header else None
         line = reader.line_num
         for number, cells in enumerate(reader, start=2):
             start, line = line + 1, reader.line_num
-            if len(cells) == len(header) and cells[at_rule].strip() and (team := cells[at_team].strip()):
+            if len(cells) != len(header) or not cells[at_rule].strip():
+                continue
+            rule = cells[at_rule].strip()
+            if at_pool is not None and (pool := cells[at_pool].strip()):
+                yield _Sent(file_of(name), start, address(at_pool, number), rule, "", None, pool)
+            if at_team is not None and (team := cells[at_team].strip()):
                 named = cells[at_way].strip().partition(FIXED) if at_way is not None else ("", "", "")
                 person = (named[2].strip(), address(at_way or 0, number)) if named[1] else None
-                yield _Sent(
-                    file_of(name), start, address(at_team, number), cells[at_rule].strip(), team, person
-                )
+                yield _Sent(file_of(name), start, address(at_team, number), rule, team, person)

@@ -3,6 +3,7 @@
     company.toml      name, zone, language; sources, sinks and calendars, which have keys of their own
     units.csv people.csv members.csv absences.csv lines.csv products.csv campaigns.csv territories.csv
     choices.csv       outcomes and reasons; without it the built-in lists hold, as for
+    pools.csv         open pools; without it there are none
     industries.csv    the industries to tell apart, and
     score.csv         the points of the lead score (schemas.score)
     segments.csv      customer segments (schemas.segments)
@@ -37,6 +38,7 @@ from sales.layout import (
     LINES,
     MEMBERS,
     PEOPLE,
+    POOLS,
     PRODUCTS,
     TABLES,
     TERRITORIES,
@@ -67,6 +69,7 @@ from schemas.company import (
     Unit,
 )
 from schemas.lead import FieldName
+from schemas.pools import Pool
 from worktime import CalendarError, calendar_dict, parse_calendar
 from worktime.localtime import zone_of
 
@@ -111,7 +114,7 @@ def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes
     zone = zone_of(company.zone)
     files = {COMPANY: _company_toml(company, secrets).encode()}
     for table, rows in _rows(company).items():
-        if rows or table not in (CHOICES, INDUSTRIES):
+        if rows or table not in (CHOICES, INDUSTRIES, POOLS):
             header = [column.name for column in table.columns]
             files[table.file] = write_csv(header, (record_text(table, row, zone) for row in rows))
     for name, text in ((SCORE, company.score_csv), (SEGMENTS, company.segments_csv)):
@@ -172,6 +175,7 @@ _STANDS_IN = {
     "calendar": COMPANY,
     "product line": LINES.file,
     "campaign": CAMPAIGNS.file,
+    "pool": POOLS.file,
 }
 
 
@@ -233,6 +237,7 @@ class Reading:
             campaigns=self._by_id(CAMPAIGNS, _campaign),
             territories=self._by_id(TERRITORIES, Territory),
             choices=tuple(Choice(**row) for row in self._rows(CHOICES)),
+            pools=self._by_id(POOLS, Pool),
             **self._book(),
         )
 
@@ -447,6 +452,7 @@ def _rows(company: Company) -> dict[Table, list[dict[str, Any]]]:
         CAMPAIGNS: campaigns,
         TERRITORIES: dumped(company.territories),
         CHOICES: [_values(one) for one in company.choices],
+        POOLS: dumped(company.pools),
     }
 
 

@@ -27,6 +27,7 @@ from sales.problems import CompanyError, Problem, problem, shown, suggest
 from sales.tables import Row, read_table
 from schemas.base import Language
 from schemas.company import ALIAS_KINDS, ChoiceList, UnitKind
+from schemas.resolved import Grade
 
 LANGUAGE = one_of(
     {
@@ -194,6 +195,45 @@ CHOICES = _table(
     Column("wake_days", "wake_days", NUMBERS, names=("唤醒天数",)),
 )
 
+RECLAIM = one_of(
+    {
+        "offer": "offer",
+        "yes": "yes",
+        "no": "no",
+        "建议改派": "offer",
+        "是": "yes",
+        "自动收回": "yes",
+        "否": "no",
+        "不收回": "no",
+    }
+)
+_GRADE = one_of(get_args(Grade))
+POOLS = _table(
+    "pools.csv",
+    "公海",
+    "open pool",
+    "pool_id",
+    Column("pool", "pool_id", CODE, required=True, names=("代码", "公海")),
+    *_NAMES,
+    Column("units", "units", LIST, names=("单位", "可领取单位")),
+    Column("open_limit", "open_limit", WHOLE, names=("领取上限", "open limit")),
+    Column("day_limit", "day_limit", WHOLE, names=("每日领取上限", "day limit")),
+    Column("again_days", "again_days", WHOLE, names=("再次领取间隔天数",)),
+    Column("owner_days", "owner_days", WHOLE, names=("原负责人间隔天数",)),
+    Column("hold_hours", "hold_hours", WHOLE, names=("入池冻结小时",)),
+    Column("ladder", "ladder", NUMBERS, names=("提醒阶梯", "收回阶梯")),
+    Column("reclaim", "reclaim", RECLAIM, names=("收回", "是否收回")),
+    Column(
+        "grades",
+        "grades",
+        Kind(lambda text, zone: tuple(_GRADE.read(one, zone) for one in LIST.read(text, zone)), LIST.write),
+        names=("等级",),
+    ),
+    Column("lines", "lines", LIST, names=("产品线", "product lines")),
+    Column("old_days", "old_days", WHOLE, names=("超期工作日",)),
+    Column("protected", "protected", WHOLE, names=("保护名额",)),
+)
+
 TABLES: Mapping[str, Table] = {
     one.file: one
     for one in (
@@ -207,6 +247,7 @@ TABLES: Mapping[str, Table] = {
         CAMPAIGNS,
         TERRITORIES,
         CHOICES,
+        POOLS,
     )
 }
 

@@ -1,31 +1,17 @@
-"""Customers that somebody owns and nobody does anything about: no step ahead, and no touch for days."""
+"""Customers that nobody does anything about: owned, with no step ahead and no touch for days, or too long in a queue or pool."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
-
-from schemas.work import ASKED
-from store import tables
-from store.acts import ITSELF
+from schemas.pools import Pool
+from store.touches import Owned, Waiting
 from worktime import Calendar, working_days_between
 
 DAYS = 5
 """A working week: shorter flags whoever was ill for three days, longer lets an enquiry go cold."""
 _DAY_US = 86_400 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """An open customer of a person: when something was last done, and the next step, if one is planned."""
-
-    customer_id: str
-    person_id: str
-    touched_us: int
-    next_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +44,35 @@ def neglected(
     return sorted(found, key=lambda one: (one.touched_us, one.customer_id))
 
 
-def owned(connection: Connection) -> list[Owned]:
-    """Return every open customer that a person owns, but probes.
+@dataclass(frozen=True, slots=True)
+class TooOld:
+    """A customer that has waited in a queue or lain in a pool for this many working days of the unit."""
 
-    A touch is a lead, an outcome, somebody's act on the customer or a task of theirs, or that the owner got them; that
-    somebody asked whether the customer is taken is none. The next step is the latest of the open tasks' due times.
+    customer_id: str
+    kind: str
+    holder_id: str
+    since_us: int
+    working_days: int
+
+
+def too_old(
+    rows: Iterable[Waiting],
+    calendar_of: Callable[[str], Calendar],
+    now_us: int,
+    limits: tuple[int, Mapping[str, Pool]],
+) -> list[TooOld]:
+    """Return what has waited too long, the oldest first.
+
+    `limits`: the working days that a customer may wait in a queue, and the pools, each of which says it for itself.
     """
-    customer, holding, task = tables.customer, tables.holding, tables.task
-    outcome, act = tables.outcome, tables.act
-    mine = task.c.customer_id == customer.c.customer_id
-    theirs = outcome.c.customer_id == customer.c.customer_id
-    by_somebody = (act.c.actor != ITSELF, act.c.verb != ASKED)
-    touches = (
-        holding.c.from_us,
-        customer.c.touched_us,
-        _newest(outcome.c.recorded_us, theirs),
-        _newest(act.c.recorded_us, act.c.scope_id == customer.c.customer_id, *by_somebody),
-        _newest(act.c.recorded_us, act.c.scope_id == task.c.task_id, mine),
-    )
-    step = _newest(task.c.due_us, mine, task.c.state == "open")
-    rows = connection.execute(
-        select(customer.c.customer_id, holding.c.holder_id, *touches, step)
-        .join(holding, holding.c.customer_id == customer.c.customer_id)
-        .where(
-            customer.c.state == "open",
-            customer.c.purpose != "probe",
-            holding.c.role == "owner",
-            holding.c.holder_kind == "person",
-            holding.c.to_us.is_(None),
-        )
-    )
-    return [Owned(row[0], row[1], _latest(row[2:-1]), row[-1]) for row in rows]
-
-
-def _newest(column: Any, *where: ColumnElement[bool]) -> Any:
-    """Return the newest moment as a sub-query of the customer at hand: each goes by an index."""
-    return select(func.max(column)).where(*where).correlate(tables.customer).scalar_subquery()
-
-
-def _latest(moments: Iterable[int | None]) -> int:
-    return max((one for one in moments if one is not None), default=0)
+    days, pools = limits
+    found = []
+    for row in rows:
+        pool = pools.get(row.holder_id) if row.kind == "pool" else None
+        allowed = pool.old_days if pool is not None else days
+        if now_us - row.since_us < allowed * _DAY_US // 2:
+            continue
+        passed = working_days_between(calendar_of(row.holder_id), row.since_us, now_us)
+        if passed >= allowed:
+            found.append(TooOld(row.customer_id, row.kind, row.holder_id, row.since_us, passed))
+    return sorted(found, key=lambda one: (one.since_us, one.customer_id))

@@ -96,6 +96,30 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("this is neither a folder nor a zip file of one", "name the folder that company.toml is in"),
         "zh": ("既不是文件夹，也不是文件夹的 zip 压缩包", "请指定 company.toml 所在的文件夹"),
     },
+    "code_taken": {
+        "en": ("{value} is the code of a unit or person already", "give the pool another code"),
+        "zh": ("{value} 已是单位或人员的代码", "请为公海另取代码"),
+    },
+    "ladder_form": {
+        "en": (
+            "{value} is no ladder: it has three steps, each later than the one before",
+            "write working days such as 3; 5; 7, or reclaim = no for none",
+        ),
+        "zh": (
+            "{value} 不是有效的阶梯：须为三个递增的工作日数",
+            "请写成 3; 5; 7；不需要时将 reclaim 填为 no",
+        ),
+    },
+    "owner_days_short": {
+        "en": (
+            "whoever had it last would wait {value} days, less than the {first} of others who had it",
+            "the previous owner waits longest: write {first} or more, or leave it empty",
+        ),
+        "zh": (
+            "最后的负责人只等 {value} 天，少于其他曾负责人的 {first} 天",
+            "最后的负责人应等得最久：请填 {first} 以上，或留空",
+        ),
+    },
     "book_twice": {
         "en": ("the rule book stands both here and in {value}", "keep one of them"),
         "zh": ("分配规则同时写在此文件和 {value} 中", "请只保留一处"),

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 
 from schemas.base import Frozen, Language, Micros
 from schemas.lead import CampaignHint, FieldName
+from schemas.pools import Pool
 
 T = TypeVar("T")
 UnitKind = Literal["company", "branch", "department", "team"]
@@ -317,6 +318,7 @@ class Company(Frozen):
     campaigns: dict[str, Campaign] = Field(default_factory=dict)
     territories: dict[str, Territory] = Field(default_factory=dict)
     choices: tuple[Choice, ...] = Field((), description="The company's own lists; see `choices_of`")
+    pools: dict[str, Pool] = Field(default_factory=dict, description="Open pools, in the order of their file")
     calendars: dict[str, dict[str, Any]] = Field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Sources that are switched on"

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from schemas.base import Channel, Frozen, Purpose
 
-HeldBy = Literal["person", "queue"]
-"""What an assignment gave the customer to: a person, or a waiting queue."""
+HeldBy = Literal["person", "queue", "pool"]
+"""What an assignment gave the customer to: a person, a waiting queue, or an open pool."""
 
 
 class SinkSettings(Frozen):
@@ -19,7 +19,8 @@ class SinkSettings(Frozen):
     kind: str
     name: str = Field(description="Shown to people")
     events: tuple[HeldBy, ...] = Field(
-        ("person", "queue"), description="Assignments to a person, to a waiting queue"
+        ("person", "queue", "pool"),
+        description="Assignments to a person, to a waiting queue, into an open pool",
     )
     channels: tuple[Channel, ...] = Field((), description="Only leads that came in by these")
     teams: tuple[str, ...] = Field((), description="Only these units and what lies below them")

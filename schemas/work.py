@@ -36,7 +36,13 @@ class Reason(Frozen):
         "call_now",
         "waiting",
         "default_queue",
+        "pooled",
         "claimed",
+        "released",
+        "reminded",
+        "copied",
+        "offered",
+        "reclaimed",
         "moved",
         "moved_back",
         "handed_over",
@@ -52,6 +58,10 @@ class Reason(Frozen):
     rule_id: str | None = None
     conditions: tuple[Condition, ...] = ()
     team_id: str | None = None
+    pool_id: str | None = Field(
+        None, description="The open pool that it went into or came from, or whose ladder it is"
+    )
+    untouched_days: int | None = Field(None, description="Working days of the owner since the last touch")
     eligible: tuple[str, ...] = Field((), description="Person ids that could have had it")
     passed_over: tuple[tuple[str, str], ...] = Field((), description="Person id and why not, e.g. off_shift")
     stand_in: str | None = Field(None, description="Who does what is to be done while the owner is away")
@@ -101,12 +111,22 @@ class Task(Frozen):
 class Reroute(Frozen):
     """Asks route to decide again: a queue that can drain, an owner who left, a lead returned."""
 
-    why: Literal["queue_open", "returned", "owner_left", "book_published", "capacity_free", "nurture_wakes"]
+    why: Literal[
+        "queue_open",
+        "returned",
+        "owner_left",
+        "book_published",
+        "capacity_free",
+        "nurture_wakes",
+        "untouched",
+        "sweep",
+    ]
     customer_id: str | None = None
     team_id: str | None = None
     act_id: str | None = None
     after: tuple[Micros, str] | None = Field(
-        None, description="Go on behind this place of the queue: since when, and which customer"
+        None,
+        description="Go on behind this place of the queue: since when, and which customer; of a sweep behind this customer",
     )
 
 

@@ -18,9 +18,10 @@ def wants(
 ) -> bool:
     """Tell whether an assignment goes out by this sink; `lead` is its purpose and the channel it came by."""
     purpose, channel = lead
+    told_of = "person" if assignment.reason.code == "reclaimed" else assignment.holder_kind
     if purpose not in sink.purposes:
         return False
-    if assignment.holder_kind not in sink.events and assignment.reason.code != "call_now":
+    if not {assignment.holder_kind, told_of} & set(sink.events) and assignment.reason.code != "call_now":
         return False  # what anybody of a team may take is for people and for their queue
     if sink.channels and channel not in sink.channels:
         return False
@@ -34,6 +35,8 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
     if there is nobody.
     """
     candidates = [assignment.holder_id] if assignment.holder_kind == "person" else []
+    if assignment.reason.code == "reclaimed" and assignment.previous_holder_id:
+        candidates = [assignment.previous_holder_id]
     candidates += [
         unit.manager_id
         for unit_id in units_of(assignment, company)
@@ -56,21 +59,32 @@ def may_take(assignment: Assignment, company: Company) -> list[str]:
 
 
 def also_told(assignment: Assignment, company: Company) -> str | None:
-    """Return who else is to be told: whoever had a customer until it was merged, parted or moved, and can be written to."""
+    """Return who else is to be told: the manager of whoever does nothing, or whoever had a customer until it was merged, parted or moved, and can be written to."""
     before = assignment.previous_holder_id
+    if assignment.reason.code in _TELLS_MANAGER:
+        above = (
+            company.units[one].manager_id for one in units_of(assignment, company) if one in company.units
+        )
+        known = (
+            company.people[one] for one in above if one in company.people and one != assignment.holder_id
+        )
+        return next((one.person_id for one in known if one.state == "active" and one.email), None)
     if assignment.reason.code not in _TELLS_BOTH or before in (None, assignment.holder_id):
         return None
     person = company.people.get(str(before))
     return person.person_id if person and person.state == "active" and person.email else None
 
 
+_TELLS_MANAGER = ("copied", "offered")
 _TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over")
 
 
 def units_of(assignment: Assignment, company: Company) -> list[str]:
     """Return the units that an assignment concerns, nearest first: queue or team, its parents, the owner's own."""
     near = [assignment.reason.team_id] if assignment.reason.team_id else []
-    if assignment.holder_kind == "queue":
+    if assignment.holder_kind == "pool" and (pool := company.pools.get(assignment.holder_id)) is not None:
+        near += pool.units
+    elif assignment.holder_kind == "queue":
         near.append(assignment.holder_id)
     else:
         near += [

@@ -235,7 +235,17 @@ def probe(sink: Mail, _outside: Outside) -> str:
     return f"{sink.relay}:{sink.port} answers"
 
 
-_NO_LEAD = ("merged", "parted", "moved", "moved_back", "handed_over")
+_NO_LEAD = (
+    "merged",
+    "parted",
+    "moved",
+    "moved_back",
+    "handed_over",
+    "reminded",
+    "copied",
+    "offered",
+    "reclaimed",
+)
 """Reasons for which a customer has another owner although nobody asked anything anew."""
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
@@ -293,7 +303,13 @@ _WHY: dict[Language, dict[str, str]] = {
         "call_now": "立即致电：先接单者得",
         "waiting": "暂无人可接，进入待分配",
         "default_queue": "无规则匹配，进入默认队列",
+        "pooled": "放入公海",
         "claimed": "已接单",
+        "released": "放回公海",
+        "reminded": "多个工作日未跟进，请尽快联系",
+        "copied": "多个工作日未跟进，已告知主管",
+        "offered": "长期未跟进，请主管改派",
+        "reclaimed": "长期未跟进，已收回公海",
         "moved": "改派",
         "moved_back": "改派已撤销",
         "handed_over": "移交",
@@ -314,7 +330,13 @@ _WHY: dict[Language, dict[str, str]] = {
         "call_now": "call now: the first to take it gets it",
         "waiting": "nobody can take it now, so it waits",
         "default_queue": "no rule takes it, so it is in the default queue",
+        "pooled": "put into an open pool",
         "claimed": "taken",
+        "released": "released into an open pool",
+        "reminded": "nothing was done for working days; please get in touch",
+        "copied": "nothing was done for working days; the manager is told",
+        "offered": "nothing was done for long; the manager should give it to somebody else",
+        "reclaimed": "nothing was done for long; it is in the open pool again",
         "moved": "moved",
         "moved_back": "a move was undone",
         "handed_over": "handed over",

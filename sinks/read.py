@@ -117,8 +117,8 @@ def _holder(row: Row, company: Company) -> AssignedTo:
     if person := company.people.get(holder_id):
         name_en = person.name_en or person.name
         return AssignedTo(kind=kind, id=holder_id, name=person.name, name_en=name_en, email=person.email)
-    unit = company.units.get(holder_id)
-    names = (unit.name_zh, unit.name_en) if unit else (holder_id, holder_id)
+    named = company.units.get(holder_id) or company.pools.get(holder_id)
+    names = (named.name_zh, named.name_en) if named else (holder_id, holder_id)
     return AssignedTo(kind=kind, id=holder_id, name=names[0], name_en=names[1])
 
 

@@ -38,6 +38,8 @@ def take() -> Plan:
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         case = _Case(connection, command, now_us)
+        if case.held.holder_kind == "pool":
+            raise ActRefused("not_waiting", "This customer is in an open pool; claim it there.")
         if case.held.holder_kind != "queue":
             raise ActRefused("taken_already", "Somebody has this customer already; reload the inbox.")
         _check_may_take(connection, command.actor, case.held.holder_id, case.at_us)

@@ -58,6 +58,7 @@ class Give:
             rule_id=self.rule_id,
             conditions=self.conditions,
             team_id=self.team_id or (self.holder_id if self.kind == "queue" else None),
+            pool_id=self.holder_id if self.kind == "pool" else None,
         )
 
 
@@ -114,13 +115,13 @@ def _refused(one: Give, held: Held | None, company: Company, may: Callable[[str]
 
 
 def is_there(company: Company, kind: str, holder_id: str) -> bool:
-    """Tell whether a person works here, or a unit exists, so that it can hold a customer."""
+    """Tell whether a person works here, or a unit or pool exists, so that it can hold a customer."""
     if kind == "person":
         person = company.people.get(holder_id)
         return person is not None and person.state == "active"
     if kind == "nurture":
         return any(one.code == holder_id for one in company.choices_of("nurture"))
-    return holder_id in company.units
+    return holder_id in (company.pools if kind == "pool" else company.units)
 
 
 def given(

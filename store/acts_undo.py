@@ -143,7 +143,8 @@ def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
         move = Move(one.held, command, at_us, told_with=first.get(both))
         first.setdefault(both, move.decision_id)
         team_id = one.holder_id if one.kind == "queue" else None
-        reason = Reason(code="moved_back", team_id=team_id)
+        pool_id = one.holder_id if one.kind == "pool" else None
+        reason = Reason(code="moved_back", team_id=team_id, pool_id=pool_id)
         credit = undoing.credited.get(one.held.customer_id)
         if credit is not None and credit.person_id == one.holder_id:
             reason = reason.model_copy(update={"grade": credit.grade, "standing": credit.standing})

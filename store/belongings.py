@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from schemas.company import Company
 from store import tables
+from store.pools import claims_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,6 +26,7 @@ class Belonging:
 KINDS: Mapping[str, tuple[str, str]] = {
     "customer": ("customer", "客户"),
     "task": ("open task", "未完成的待办"),
+    "pool_claim": ("customer claimed from an open pool", "从公海领取的客户"),
     "collaboration": ("collaboration on a customer", "协作的客户"),
     "access": ("token, link or session", "令牌、链接或会话"),
     "unit_manager": ("manager of a unit: units.csv, column manager", "单位主管：units.csv 的 manager 列"),
@@ -58,6 +60,8 @@ def _rows(connection: Connection, person_id: str, now_us: int) -> Iterator[Belon
     holds = (holding.c.holder_kind == "person", holding.c.holder_id == person_id, holding.c.to_us.is_(None))
     for row in connection.execute(select(holding.c.customer_id, holding.c.role).where(*holds)):
         yield Belonging("customer" if row.role == "owner" else "collaboration", row.customer_id)
+    for one in claims_of(connection, person_id):
+        yield Belonging("pool_claim", one.customer_id)
     mine = (task.c.holder_id == person_id, task.c.holder_kind == "person", task.c.state == "open")
     for task_id in connection.execute(select(task.c.task_id).where(*mine)).scalars():
         yield Belonging("task", task_id)

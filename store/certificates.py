@@ -109,13 +109,13 @@ def _body(connection: Connection, job: Job, company: Company, now_us: int) -> di
 
 def holders(connection: Connection, company: Company, of: Sequence[Belonging]) -> dict[Belonging, str]:
     """Return who has each of these objects now; ENDED for what nobody has any more."""
-    owners = holders_of(connection, (one.object_id for one in of if one.kind == "customer"))
+    owners = holders_of(connection, (one.object_id for one in of if one.kind in ("customer", "pool_claim")))
     tasks = _task_holders(connection, [one.object_id for one in of if one.kind == "task"])
     stand_ins = {f"{away.person_id}@{away.from_us}": away.stand_in_id for away in company.absences}
 
     def holder(one: Belonging) -> str | None:
         match one.kind:
-            case "customer":
+            case "customer" | "pool_claim":
                 return owners.get(one.object_id)
             case "task":
                 return tasks.get(one.object_id)

@@ -27,6 +27,7 @@ from schemas.company import (
     alias_key,
     place_key,
 )
+from schemas.pools import Pool
 from store import tables
 from store.bulk import Prepared, insert_ignore
 
@@ -39,6 +40,9 @@ SETTINGS = (
 )  # fmt: skip
 """The keys of table `setting` that are the company's own; others there belong to others."""
 
+
+POOL_SWEEP = "pool_sweep"
+"""The timer on which every owned customer gets its own, from the ladders of the pools; its subject is the company."""
 
 BOOK = ("book_csv", "book_tables", "book_examples", "book_version")
 """The fields of a company that are its rule book."""
@@ -121,6 +125,7 @@ def load_company(connection: Connection, version: int) -> Company:
             for row in rows("territory")
         },
         choices=tuple(_choice(row) for row in rows("choice", "list", "ordinal")),
+        pools={row["pool_id"]: _pool(row) for row in rows("pool", "ordinal")},
         calendars={row["calendar_id"]: orjson.loads(row["calendar_json"]) for row in rows("calendar")},
         sources=sources[True],
         sources_off=sources[False],
@@ -170,6 +175,7 @@ def put_company(connection: Connection, company: Company, now_us: int) -> None:
     for name, rows in rows_of(company).items():
         _delete(connection, name, rows)
         insert_ignore(connection, tables.state.tables[name], rows)
+    _begin_sweep(connection, company, now_us)
     _publish_book(connection, company, now_us, None)
     raise_version(connection)
 
@@ -191,6 +197,8 @@ def replace_company(
         _delete(connection, name, rows)
     for name, rows in come.items():
         insert_ignore(connection, tables.state.tables[name], rows)
+    if gone["pool"] or come["pool"]:
+        _begin_sweep(connection, new, now_us)
     if new_book:
         _publish_book(connection, new, now_us, act_id)
     raise_version(connection)
@@ -235,6 +243,7 @@ def rows_of(company: Company) -> Rows:
             for ordinal, place in enumerate(one.places)
         ],
         "choice": list(_choice_rows(company.choices)),
+        "pool": [_pool_row(one, ordinal) for ordinal, one in enumerate(company.pools.values())],
         "calendar": [
             {"calendar_id": key, "calendar_json": _json(value)} for key, value in company.calendars.items()
         ],
@@ -265,6 +274,12 @@ def rows_of(company: Company) -> Rows:
 def _only_in(some: Rows, others: Rows) -> Rows:
     known = {name: {_json(row) for row in rows} for name, rows in others.items()}
     return {name: [row for row in rows if _json(row) not in known[name]] for name, rows in some.items()}
+
+
+def _begin_sweep(connection: Connection, company: Company, now_us: int) -> None:
+    if any(pool.reclaim != "no" for pool in company.pools.values()):
+        row = {"kind": POOL_SWEEP, "subject_id": "company", "due_us": now_us}
+        insert_ignore(connection, tables.timer, [row])
 
 
 def _publish_book(connection: Connection, company: Company, now_us: int, act_id: str | None) -> None:
@@ -303,6 +318,19 @@ def _choice(row: dict[str, Any]) -> Choice:
     kept = {key: row[key] for key in ("list", "code", "name_zh", "name_en")}
     retry, wake = (tuple(orjson.loads(row[name])) for name in ("retry_json", "wake_json"))
     return Choice(**kept, retry_minutes=retry, wake_days=wake)
+
+
+_POOL_LISTS = ("units", "ladder", "grades", "lines")
+
+
+def _pool(row: dict[str, Any]) -> Pool:
+    lists = {name: tuple(orjson.loads(row.pop(f"{name}_json"))) for name in _POOL_LISTS}
+    return Pool(**{key: value for key, value in row.items() if key != "ordinal"}, **lists)
+
+
+def _pool_row(pool: Pool, ordinal: int) -> dict[str, Any]:
+    row = {**pool.model_dump(), "ordinal": ordinal}
+    return {**row, **{f"{name}_json": _json(row.pop(name)) for name in _POOL_LISTS}}
 
 
 _LISTS = ("skills", "languages", "lines", "territories")

@@ -952,6 +952,27 @@ choice = Table(
     Column("wake_json", Text, nullable=False),
     CheckConstraint("list IN ('outcome', 'return', 'no_need', 'not_a_lead', 'move', 'nurture')", name="list"),
 )
+pool = Table(
+    "pool",
+    state,
+    _id("pool_id", key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("units_json", Text, nullable=False),
+    Column("open_limit", Integer, nullable=True),
+    Column("day_limit", Integer, nullable=True),
+    Column("again_days", Integer, nullable=False),
+    Column("owner_days", Integer, nullable=False),
+    Column("hold_hours", Integer, nullable=False),
+    Column("ladder_json", Text, nullable=False),
+    Column("old_days", Integer, nullable=False),
+    _id("reclaim"),
+    Column("grades_json", Text, nullable=False),
+    Column("lines_json", Text, nullable=False),
+    Column("protected", Integer, nullable=False),
+    CheckConstraint("reclaim IN ('offer', 'yes', 'no')", name="reclaim"),
+)
 unlisted = Table(
     "unlisted",
     state,

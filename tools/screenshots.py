@@ -22,8 +22,10 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import update
 
 from leadflow.operate import do_grant
+from leadflow.operate_pools import do_release
 from schemas.capture import Capture, capture_of
 from schemas.company import Company, Member, Person, Unit, book_version
+from schemas.pools import Pool
 from store import tables
 from tests.browser.live import Live, chromium, find_chromium, live_server
 
@@ -86,6 +88,9 @@ def company(now_us: int) -> Company:
             Member(unit_id="overseas", person_id="xu", from_us=0, share=0),
             Member(unit_id="night", person_id="he", from_us=0, share=1),
         ),
+        pools={
+            "sea": Pool(pool_id="sea", name_zh="华东公海", name_en="East pool", day_limit=3, reclaim="no")
+        },
         calendars={"later": {"zone": "UTC", "country": None, "week": week}},
         sources={str(one["source_id"]): {**one, "purpose": "demo"} for one in sources},
         book_csv=BOOK,
@@ -156,6 +161,7 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "story-dead", f"/story/{dead}"
     yield "needs-repair", "/needs-repair"
     yield "neglected", "/neglected"
+    yield "pools", "/pools?by=wang"
     yield "unknown", "/story/nothing"
     yield "form", "/f/site"
     yield "snippet", "/f/site/html"
@@ -174,12 +180,22 @@ def prepare(live: Live, hostile: bool) -> None:
         if time.monotonic() > deadline:
             raise SystemExit("the stages did not catch up")
         time.sleep(0.05)
+    release_two(live)
     task = tables.task
     with live.engine.files.store.write() as connection:
         first = min(row["task_id"] for row in live.rows("task") if row["holder_id"] == "zhou")
         connection.execute(
             update(task).where(task.c.task_id == first).values(due_us=now_us - 12 * _MINUTE_US)
         )
+
+
+def release_two(live: Live) -> None:
+    """Let two people put one customer each into the pool."""
+    held = [row for row in live.rows("holding") if (row["holder_kind"], row["to_us"]) == ("person", None)]
+    for person in ("zhou", "wang"):
+        customers = sorted(row["customer_id"] for row in held if row["holder_id"] == person)
+        asked = {"id": customers[-1], "actor": person, "reason": "不在我的片区", "key": f"pool {person}"}
+        do_release(live.engine, asked)
 
 
 def shoot(browser: Browser, live: Live, folder: Path, names: tuple[str, ...] | None) -> Iterator[Path]:

@@ -97,6 +97,27 @@ def working_days_between(calendar: Calendar, from_us: int, to_us: int) -> int:
     )
 
 
+def after_working_days(
+    calendar: Calendar, from_us: int, days: int, away: Sequence[tuple[int, int]] = ()
+) -> int | None:
+    """Return the first moment by which so many whole working days have passed, as `working_days_between` counts them.
+
+    A day any of whose hours lie in one of the spans `away` (from, to) does not count. None if it does not come within
+    HORIZON_DAYS; `from_us` for no days.
+    """
+    left, last = days, min((from_us + _HORIZON_US) // PAGE_US, _LAST_PAGE)
+    if left <= 0:
+        return from_us
+    for index in range(from_us // PAGE_US, last + 1):
+        for begins, ends in page_of(calendar, index).days:
+            if begins < from_us or any(start < ends and begins < end for start, end in away):
+                continue
+            left -= 1
+            if left == 0:
+                return ends
+    return None
+
+
 def on_duty(calendar: Calendar, leave: Sequence[Leave], at_us: int) -> bool:
     """Say whether a person with this `leave` works at `at_us`, by the calendar of their team.
 

@@ -92,3 +92,8 @@ def strategy_named(text: str | None) -> Strategy:
     if text not in STRATEGIES:
         raise StrategyError(text)
     return STRATEGIES[text]
+
+
+def offered_until(strategy: str | None, since_us: int) -> int:
+    """Return until when the first to take a customer gets it, who has been offered to a team since a moment."""
+    return since_us + (strategy_named(strategy).call_minutes or 0) * 60_000_000

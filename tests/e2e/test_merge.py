@@ -13,7 +13,6 @@ from enrich.acts_part import Wish, part
 from enrich.golden import golden_of
 from leadflow.explain import explain
 from leadflow.exports import EXPORTS
-from sales.neglected import owned
 from schemas.capture import Capture
 from schemas.company import Person
 from schemas.work import Reason
@@ -23,6 +22,7 @@ from store.acts_inbox import give_back, take
 from store.database import Database
 from store.moves import Move, give, held_customer
 from store.subject import subject
+from store.touches import owned
 from store.views import balance, feed, inbox, orphans
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 

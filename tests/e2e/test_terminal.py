@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from leadflow.terminal import REFUSED_ZH, language
+from schemas.pools import ClaimRefused
 from tests.e2e.test_first_steps import PEOPLE, leadflow
 
 CHINESE = "zh_CN.UTF-8"
@@ -58,6 +60,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/acts_move.py",
         "store/acts_undo.py",
         "store/acts_job.py",
+        "store/acts_pool.py",
         "store/certificates.py",
         "leadflow/handover_job.py",
         "leadflow/handover_leave.py",
@@ -75,6 +78,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "enrich/whole.py",
     )
     codes = {code for name in files for code in refusal.findall((ROOT / name).read_text())}
+    codes |= set(get_args(ClaimRefused))
     links = {"link_unknown", "link_used", "link_over"}  # met in a browser: see console.words
     assert len(codes) > 8
     assert codes - links == set(REFUSED_ZH)

@@ -38,6 +38,13 @@ EXPECTED = (
     "undone_already",
     "undo_too_late",
     "left_over",
+    "not_waiting",
+    "claimed_already",
+    "not_in_pool",
+    "other_pool",
+    "was_yours",
+    "pool_full",
+    "pool_day_full",
 )
 """Refusals that may well come, of acts that are drawn without a look at what is possible."""
 COMPANY = small_company(sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})

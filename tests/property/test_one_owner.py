@@ -19,10 +19,12 @@ from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Company, Member, Person, book_version
 from schemas.ids import make_id
 from schemas.outcomes import OutcomeCode
+from schemas.pools import Pool
 from schemas.work import HolderKind
 from store.acts_inbox import take
 from store.acts_job import Begin
 from store.acts_move import Give, Moving, judge
+from store.acts_pool import claim, release
 from store.acts_undo import Undo
 from store.company import company_version, load_company
 from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife, owners_but
@@ -33,6 +35,20 @@ BOOKS = (
     "rule,channel,then_team,then_respond_within\neverything,,east,30\n",
     "rule,message_length,then_team,then_respond_within\nlong,> 5,night,60\nothers,,east,\n",
     "rule,has_phone,then_team,then_respond_within\nphone,yes,night,\n",
+    "rule,has_email,then_team,then_pool\nmail,yes,east,\nothers,,,sea\n",
+)
+SEA = Pool(
+    pool_id="sea",
+    name_zh="公海",
+    name_en="Pool",
+    units=("east", "night"),
+    open_limit=2,
+    day_limit=4,
+    again_days=1,
+    owner_days=3,
+    ladder=(1, 2, 3),
+    reclaim="yes",
+    protected=1,
 )
 OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won")
 JUMPS = (HOUR, 9 * HOUR, DAY, 3 * DAY, 30 * DAY)
@@ -121,6 +137,8 @@ class OfficeLife(Life):
         for customer_id, (kind, holder_id) in self.owners().items():
             if kind == "person" and customer_id in open_now:
                 assert company.people[holder_id].state == "active", "nobody who left has an open customer"
+            if kind == "pool":
+                assert holder_id in company.pools, "no pool that is not there"
             if kind == "queue":
                 assert holder_id in company.units, "no queue that is not there"
         decided = {row["decision_id"] for row in self.rig.rows("decision")}
@@ -138,7 +156,7 @@ class OneOwner(MergeLife):
     def begin_life(self, folder: Path) -> Life:
         life = OfficeLife(folder)
         night = COMPANY.units["east"].model_copy(update={"unit_id": "night", "calendar_id": None})
-        life.change(units={**COMPANY.units, "night": night})
+        life.change(units={**COMPANY.units, "night": night}, pools={"sea": SEA})
         for number in range(4):
             life.arrive(name=NAMES[number % 3], phone=f"1390000000{number}", message="两台叉车" * number)
         return life
@@ -164,6 +182,44 @@ class OneOwner(MergeLife):
         plan = record_outcome(said, company, office_of(company).due)
         self.life.act("outcome", task["holder_id"], task["task_id"], plan)
 
+    def _held_by(self, kind: str) -> list[tuple[str, str]]:
+        owners = self.life.owners().items()
+        return sorted((name, holder) for name, (one, holder) in owners if one == kind)
+
+    @precondition(lambda self: self._held_by("pool"))
+    @rule(data=st.data(), people=st.permutations(PEOPLE))
+    def two_claim_one_customer(self, data: st.DataObject, people: list[str]) -> None:
+        name, pool_id = data.draw(st.sampled_from(self._held_by("pool")))
+        company, before = self.life.company(), self.life.owners()
+        here = [one for one in people if one in company.people and company.people[one].state == "active"][:2]
+        got = [one for one in here if self.life.act("claim", one, name, claim(office_of(company).due))]
+        assert len(got) < 2, "one of them gets it"
+        after = self.life.owners()
+        assert owners_but(after, [name]) == owners_but(before, [name]), "nobody else's work moved"
+        assert after[name] == (("person", got[0]) if got else ("pool", pool_id))
+        if got:
+            (row,) = [
+                row for row in self.life.rig.rows("ledger") if row["decision_id"] == self._decision_of(name)
+            ]
+            assert (row["person_id"], row["delta"]) == (after[name][1], 1), "and it counts for them"
+
+    def _decision_of(self, name: str) -> str:
+        rows = self.life.rig.rows("holding")
+        return next(
+            str(row["decision_id"])
+            for row in rows
+            if (row["customer_id"], row["role"], row["to_us"]) == (name, "owner", None)
+        )
+
+    @precondition(lambda self: self._held_by("person"))
+    @rule(data=st.data())
+    def somebody_releases_a_customer(self, data: st.DataObject) -> None:
+        name, person = data.draw(st.sampled_from(self._held_by("person")))
+        company, before = self.life.company(), self.life.owners()
+        if company.people[person].state == "active":
+            assert self.life.act("release", person, name, release())
+            assert self.life.owners() == {**before, name: ("pool", "sea")}
+
     def _some(self, data: st.DataObject) -> list[str]:
         names = sorted(self.life.customers())
         return data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
@@ -177,11 +233,11 @@ class OneOwner(MergeLife):
         }
 
     def _move(self, data: st.DataObject, to: str) -> bool:
-        kind: HolderKind = "person" if to in PEOPLE else "queue"
+        kind: HolderKind = "person" if to in PEOPLE else "pool" if to == "sea" else "queue"
         gives = [Give(name, kind, to) for name in self._some(data)]
         return self.life.act("move", "boss", "customers", Moving(gives, may_give_as("boss")))
 
-    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east")))
+    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east", "sea")))
     def a_manager_moves_customers(self, data: st.DataObject, to: str) -> None:
         before = self.life.owners()
         if self._move(data, to):
@@ -191,7 +247,7 @@ class OneOwner(MergeLife):
                 if before[name] != holder
             }
 
-    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east")))
+    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "east", "sea")))
     def a_move_is_taken_back_at_once(self, data: st.DataObject, to: str) -> None:
         owners, received = self.life.owners(), self._received()
         if self._move(data, to):

@@ -8,13 +8,14 @@ import pytest
 
 from enrich.taken import asking
 from router.office import office_of
-from sales.neglected import Owned, neglected, owned
+from sales.neglected import neglected
 from sales.outcomes import Said, record_outcome
 from schemas.work import ASKED
 from store import tables
 from store.access import grant
 from store.acts import Command, perform
 from store.bulk import update_rows
+from store.touches import Owned, owned
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 from worktime import Calendar, parse_calendar
 

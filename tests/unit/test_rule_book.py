@@ -65,7 +65,7 @@ def test_everything_wrong_is_told_with_its_cell() -> None:
         ": line 6: the number of cells differs from the header; quote cells with a comma",
         ": line 2, column then_team (C2): there is no team 'c'; there are a, b",
         ": line 2, column then_respond_within (E2): 'soon' is no whole number of minutes",
-        ": line 4, column then_team (C4): this is empty; write a team, or a table that goes on from here",
+        ": line 4, column then_team (C4): this is empty; write a team, a pool, or a table that goes on from here",
         ": line 5, column then_strategy (F5): 'turns' is no strategy; there are weighted_turn, least_loaded, least_recent, best_match, fixed:<person>, call_now, call_now:<minutes>",
         ": line 5, column then_table (D5): there is no table 'nowhere'; there are more",
         ": line 5, column then_respond_within (E5): '0' is no whole number of minutes",

@@ -774,6 +774,27 @@ def upgrade() -> None:
         batch_op.create_index("ix_pii_key_capture_id", ["capture_id"], unique=False)
 
     op.create_table(
+        "pool",
+        sa.Column("pool_id", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("units_json", sa.Text(), nullable=False),
+        sa.Column("open_limit", sa.Integer(), nullable=True),
+        sa.Column("day_limit", sa.Integer(), nullable=True),
+        sa.Column("again_days", sa.Integer(), nullable=False),
+        sa.Column("owner_days", sa.Integer(), nullable=False),
+        sa.Column("hold_hours", sa.Integer(), nullable=False),
+        sa.Column("ladder_json", sa.Text(), nullable=False),
+        sa.Column("old_days", sa.Integer(), nullable=False),
+        sa.Column("reclaim", sa.Text(), nullable=False),
+        sa.Column("grades_json", sa.Text(), nullable=False),
+        sa.Column("lines_json", sa.Text(), nullable=False),
+        sa.Column("protected", sa.Integer(), nullable=False),
+        sa.CheckConstraint("reclaim IN ('offer', 'yes', 'no')", name=op.f("ck_pool_reclaim")),
+        sa.PrimaryKeyConstraint("pool_id", name=op.f("pk_pool")),
+    )
+    op.create_table(
         "process",
         sa.Column("process_id", sa.Text(), nullable=False),
         sa.Column("part", sa.Text(), nullable=False),
@@ -1150,6 +1171,7 @@ def downgrade() -> None:
     op.drop_table("product_line")
     op.drop_table("product")
     op.drop_table("process")
+    op.drop_table("pool")
     with op.batch_alter_table("pii_key", schema=None) as batch_op:
         batch_op.drop_index("ix_pii_key_capture_id")
 
