@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
@@ -87,7 +87,8 @@ def plan_undo(
         if why is not None or has is None:
             left.append((row["customer_id"], why or "erased"))
         else:
-            back.append(Back(has, row["before_kind"], row["before_id"]))
+            as_before = replace(has, protected_until_us=row["before_protected"])
+            back.append(Back(as_before, row["before_kind"], row["before_id"]))
     sent = _sent(connection, rows)
     credits = credited_by(connection, act_id)
     return Undoing(act, tuple(back), tuple(left), tuple(sent), credits, company.zone)
@@ -170,6 +171,7 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
             now.c.decision_id,
             before.c.holder_kind.label("before_kind"),
             before.c.holder_id.label("before_id"),
+            before.c.protected_until_us.label("before_protected"),
         )
         .select_from(decision)
         .join(

@@ -497,6 +497,12 @@ holding = Table(
     _id("holder_kind"),
     _id("holder_id"),
     _id("decision_id", null=True),
+    Column(
+        "protected_until_us",
+        BigInteger,
+        nullable=True,
+        comment="of an owner: no reclaim and no automatic move before, see store.protection",
+    ),
     _open_unique("uq_holding_owner", "customer_id", extra=" AND role = 'owner'"),
     CheckConstraint("role IN ('owner', 'collaborator', 'stand_in')", name="role"),
     CheckConstraint("holder_kind IN ('person', 'queue', 'pool', 'nurture')", name="holder_kind"),

@@ -996,6 +996,12 @@ def upgrade() -> None:
         sa.Column("holder_kind", sa.Text(), nullable=False),
         sa.Column("holder_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column(
+            "protected_until_us",
+            sa.BigInteger(),
+            nullable=True,
+            comment="of an owner: no reclaim and no automatic move before, see store.protection",
+        ),
         sa.CheckConstraint(
             "holder_kind IN ('person', 'queue', 'pool', 'nurture')", name=op.f("ck_holding_holder_kind")
         ),
