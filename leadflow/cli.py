@@ -18,7 +18,7 @@ from leadflow.cli_handover import handover
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
-from leadflow.cli_move import move, undo
+from leadflow.cli_move import move
 from leadflow.cli_people import people
 from leadflow.cli_routing import away, back, fairness, why_not
 from leadflow.cli_rules import rules
@@ -26,6 +26,7 @@ from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_taken import taken
 from leadflow.cli_token import token
+from leadflow.cli_undo import undo
 from leadflow.match_subject import subject
 from leadflow.terminal import (
     Actor,

@@ -26,7 +26,7 @@ from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
-from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
+from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
@@ -296,6 +296,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "roll_back_book": do_roll_back_book,
     "move": do_move,
     "undo": do_undo,
+    "undo_scope": do_undo_scope,
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
 }

@@ -67,6 +67,8 @@ REFUSED_ZH = {
     "nothing_to_move": "所选客户都不能变更；请加 --preview 查看每个客户的原因",
     "undo_too_late": "已超过可撤销的时间（company.toml 的 undo_hours）；请逐一改派",
     "undone_already": "此前已撤销；如需恢复，请撤销那次撤销",
+    "unknown_import": "没有这个接入渠道或回执编号",
+    "unknown_version": "没有这个版本的分配规则，请查看：leadflow rules list",
     "unknown_act": "没有这个操作编号，请查看：leadflow explain",
     "reason_missing": "请用 --reason 说明原因",
     "would_orphan": "此人名下还有客户，却没有可接收的队列；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",

@@ -13,20 +13,20 @@ from schemas.company import Company
 from schemas.work import HolderKind, Reason
 from store import tables
 from store.acts import ActRefused, Command
-from store.acts_job import read_job
+from store.acts_job import CHUNKS, read_job
 from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
-from store.ledger import Credited, credited_by
+from store.ledger import Credited, credited_by, moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 
-UNDONE = ("move", "hand_over", "undo")
+UNDONE = ("move", "hand_over", "undo", "give_back")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
 _HOUR_US = 3_600 * 1_000_000
 
-Left = Literal["moved_on", "merged", "erased", "holder_gone", "not_below"]
+Left = Literal["moved_on", "merged", "erased", "holder_gone", "not_below", "there_already", "too_old"]
 """Why a customer is left where it is now."""
 
 
@@ -77,7 +77,7 @@ def plan_undo(
     may = may_give(company, now_us)
     rows = _given(connection, act_id)
     held = held_of(connection, [row["customer_id"] for row in rows], lock=lock)
-    merged = _merged(connection, [row["customer_id"] for row in rows])
+    merged = merged_since(connection, [row["customer_id"] for row in rows])
     back, left = [], list[tuple[str, Left]]()
     for row in rows:
         has = held.get(row["customer_id"])
@@ -118,7 +118,11 @@ class Undo:
         act_id = str(command.undoes)
         found = plan_undo(connection, act_id, self.may_give, now_us, in_time=self.in_time, lock=True)
         self.undoing = found
-        return given_back(found, command, now_us)
+        losing = {
+            one.held.customer_id: one.held.holder_id for one in found.back if one.held.holder_kind == "person"
+        }
+        credits = moved_away(connection, losing, (now_us, found.zone), command.act_id)
+        return [*credits, *given_back(found, command, now_us)]
 
 
 def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
@@ -192,7 +196,8 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def _merged(connection: Connection, customers: Sequence[str]) -> set[str]:
+def merged_since(connection: Connection, customers: Sequence[str]) -> set[str]:
+    """Return those of these customers that are part of another one by now."""
     alias = tables.alias
     wanted = keys_in(connection, ["old_id"], [(one,) for one in customers])
     return set(connection.execute(select(alias.c.old_id).where(wanted)).scalars())
@@ -219,7 +224,7 @@ def what_job_undoes(
     job = read_job(connection, job_id)
     act = tables.act
     chunks = connection.execute(
-        select(act.c.act_id).where(act.c.scope_id == job_id, act.c.verb == "hand_over")
+        select(act.c.act_id).where(act.c.scope_id == job_id, act.c.verb.in_(CHUNKS))
     ).scalars()
     sent: Counter[tuple[str, str]] = Counter()
     left: list[tuple[str, Left]] = []
@@ -232,7 +237,7 @@ def what_job_undoes(
     for act_id in list(chunks):
         rows = _given(connection, act_id)
         customers = [row["customer_id"] for row in rows]
-        held, merged = held_of(connection, customers, lock=False), _merged(connection, customers)
+        held, merged = held_of(connection, customers, lock=False), merged_since(connection, customers)
         for row in rows:
             one = row["customer_id"]
             why = _stays(row, held.get(one), one in merged, here)

@@ -626,7 +626,10 @@ job = Table(
     "job",
     state,
     _id("job_id", key=True),
-    Column("person_id", Text, nullable=False, comment="whose customers are handed over"),
+    _id("kind"),
+    Column(
+        "person_id", Text, nullable=False, comment="whose customers are handed over; what an undo takes back"
+    ),
     _id("actor"),
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -637,6 +640,7 @@ job = Table(
     _us("made_us"),
     _us("ended_us", null=True),
     _id("code", null=True),
+    CheckConstraint("kind IN ('hand_over', 'undo')", name="kind"),
     CheckConstraint(
         "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
         name="state",
@@ -644,7 +648,7 @@ job = Table(
     Index("ix_job_person_id", "person_id"),
     Index("ix_job_state", "state"),
 )
-"""Hand-overs: each a resumable job, done in chunks; see store.acts_job."""
+"""Hand-overs, and undoing of scopes: each a resumable job, done in chunks; see store.acts_job, store.acts_scope."""
 job_item = Table(
     "job_item",
     state,

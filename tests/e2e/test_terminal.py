@@ -58,6 +58,8 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/acts_move.py",
         "store/acts_undo.py",
         "store/acts_job.py",
+        "store/acts_scope.py",
+        "leadflow/undo_scope.py",
         "store/certificates.py",
         "leadflow/handover_job.py",
         "leadflow/handover_leave.py",

@@ -421,7 +421,13 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("job_id", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False, comment="whose customers are handed over"),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column(
+            "person_id",
+            sa.Text(),
+            nullable=False,
+            comment="whose customers are handed over; what an undo takes back",
+        ),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -434,6 +440,7 @@ def upgrade() -> None:
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('hand_over', 'undo')", name=op.f("ck_job_kind")),
         sa.CheckConstraint(
             "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
             name=op.f("ck_job_state"),
