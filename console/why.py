@@ -115,6 +115,8 @@ class Teller:
             "handed_over": _("Handed over to %(person)s"),
             "merged": _("Two customers are one since then; %(person)s has it"),
             "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
+            "registered": _("Registered; %(person)s has it"),
+            "claim_decided": _("A manager decided between departments: %(person)s has it"),
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:

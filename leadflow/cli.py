@@ -13,6 +13,7 @@ import typer
 from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
+from leadflow.cli_collisions import collisions, register
 from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_handover import handover
 from leadflow.cli_init import init
@@ -49,7 +50,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments, taken, move, undo):
+for part in (doors, stages, sinks, timers, console, segments, taken, move, undo, register):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
@@ -60,6 +61,7 @@ app.add_typer(people, name="people")
 app.add_typer(match, name="match")
 app.add_typer(rules, name="rules")
 app.add_typer(handover, name="handover")
+app.add_typer(collisions, name="collisions")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

@@ -127,7 +127,7 @@ def do_undo_scope(engine: Engine, payload: Payload) -> dict[str, Any]:
         return {**_went_on(engine, under_way[0].job_id), "resumed": True}
     command = command_of({**payload, "id": name}, "undo_scope")
     spec = {"since_us": scope.since_us, "until_us": scope.until_us}
-    perform(store, command, BeginReturn(plan.returns, spec), now_us, append)
+    perform(store, command, BeginReturn(plan.returns, spec, plan.decisions), now_us, append)
     return {**_went_on(engine, job_id_of(command)), "resumed": False}
 
 

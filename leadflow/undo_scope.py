@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class ScopePlan:
 
     returns: Sequence[Return]
     lasting: Sequence[tuple[Lasting, str, int]]
+    decisions: Collection[str]
 
 
 def scope_of(
@@ -87,4 +88,4 @@ def plan_scope(connection: Connection, company: Company, scope: Scope, actor: st
         for one in found
     ]
     returns = judge_returns(connection, rows, company, may_give_as(actor), now_us)
-    return ScopePlan(returns, lasting(connection, scope, decisions))
+    return ScopePlan(returns, lasting(connection, scope, decisions), decisions)

@@ -1,7 +1,7 @@
 """The rule book: decision tables (schemas.decision_table) with hit policy FIRST, of which one may send on to another.
 
 Columns that begin with `then_` are what follows: `then_team` (a unit id), `then_respond_within` (minutes of working
-time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here). `rule` names
+time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here), and what `router.besides` reads. `rule` names
 the row, `note` is for people. Any other column is a condition on that fact.
 
 A row that sends on says with its other results what holds where the other table leaves them open: what a later table
@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
+from router.besides import NOTHING, Besides, besides_of, wrong_besides
+from router.besides import RESULTS as _BESIDES
 from router.strategies import StrategyError, strategy_named
 from schemas.company import book_version
 from schemas.decision_table import Row, Shape, TableError, Wrong, try_rows
@@ -24,7 +26,7 @@ from schemas.work import Condition
 
 MAIN = ""
 """The table in which every lead begins: rules.csv."""
-_RESULTS = ("then_team", "then_strategy", "then_respond_within", "then_table")
+_RESULTS = ("then_team", "then_strategy", "then_respond_within", "then_table", *_BESIDES)
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
 _TEAM_MISSING = (
     "this is empty; write a team, or a table that goes on from here",
@@ -44,6 +46,7 @@ class Rule:
     """The table that takes it from here."""
     table: str = MAIN
     """The table in which it stands."""
+    besides: Besides = NOTHING
 
     @property
     def rule_id(self) -> str:
@@ -86,6 +89,8 @@ class Book:
         self.version = version
         self.tables = {name: Table(rules) for name, rules in tables.items()}
         self._begin = self.tables[MAIN].found
+        self.meets_owners = any(rule.besides.if_owned for rule in self.rules)
+        """Some rule says what becomes of a customer that another department has."""
 
     @property
     def rules(self) -> Iterator[Rule]:
@@ -140,6 +145,7 @@ def _continued(earlier: Rule, rule: Rule) -> Rule:
         team=rule.team or earlier.team,
         respond_within_minutes=earlier.respond_within_minutes if minutes is None else minutes,
         strategy=rule.strategy or earlier.strategy,
+        besides=rule.besides.over(earlier.besides),
     )
 
 
@@ -179,6 +185,7 @@ def _rule(row: Row, table: str) -> Rule:
         cells.get("then_strategy") or None,
         cells.get("then_table") or None,
         table,
+        besides_of(cells),
     )
 
 
@@ -203,6 +210,8 @@ def _wrong(row: Row, teams: Collection[str] | None, tables: Collection[str]) -> 
                 f"there is no {what[0]} {value!r}; there are {names}",
                 f"没有 {value} 这个{what[1]}；现有：{names}",
             )
+    for column, en, zh in wrong_besides(cells):
+        yield row.wrong(column, en, zh)
     if minutes and not (minutes.isdecimal() and minutes.isascii() and 0 < int(minutes) <= _MOST_MINUTES):
         yield row.wrong(
             "then_respond_within",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sqlalchemy import Connection
 
 from router.book import Found
+from router.collision import claimant_of
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
 from router.office import Office, OfficeCache
 from router.reads import (
@@ -16,6 +17,7 @@ from router.reads import (
     capped,
     day_at,
     period_at,
+    read_beside,
     read_customers,
     read_done,
     read_holders,
@@ -44,12 +46,14 @@ from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.shares import parts_of
-from schemas.work import Assignment, Reroute, Task, TaskOrigin
+from schemas.work import Assignment, Reason, Reroute, Task, TaskOrigin
+from store.claims import claim_row
 from store.company import CompanyCache
 from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
 from store.ledger import NO_GRADE, entered
 from store.locks import lock_customers, lock_teams, share_company
+from store.protection import DAY_US
 from stream.host import Step
 from stream.log import Logged
 
@@ -113,7 +117,9 @@ class RouteStage:
         read_holders(connection, facts, customers)
         read_tasks(connection, facts, customers)
         ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events)}
-        ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
+        if facts.met or any(rule[0][0].besides.collaborators for rule in facts.rules.values() if rule):
+            read_beside(connection, facts, set(facts.customers.values()))
+        ways |= {(team_id, one.how.strategy) for team_id, _ in drained for one in facts.waiting.values()}
         teams = {*(team for team, _ in ways), *(team_id for team_id, _ in drained)}
         lock_teams(connection, {*teams, *capped(facts.office, teams)})
         moments = {*times, *facts.routed.values(), *(one.event.time_us + 1 for one in events)}
@@ -139,9 +145,12 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     grade = resolved.score.grade
     routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
     found, needs = None, NO_NEEDS
+    if routing is not None and (rule := facts.met.get(event.id)) is not None:
+        routing = _met(facts, routing, rule, customer_id)
     if routing is None:
         found, needs = facts.rules[event.id] or (None, NO_NEEDS)
         routing = route(found, facts.office, _decision(case, facts, found and found[0].team, grade, needs))
+    routing = _new_beside(facts, routing, customer_id)
     origin = task_origin(lead)
     tasks = facts.tasks.setdefault(customer_id, {})
     is_new = origin is not None and not (origin == "call_back" and "call_back" in tasks.values())
@@ -173,11 +182,11 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
         waits = facts.waiting[customer_id]
         case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us), ordinal)
         decision = _decision(case, facts, team_id, waits.grade, waits.needs)
-        routing = drain(team_id, facts.office, decision, waits.strategy, waits.returned_by)
+        routing = drain(team_id, facts.office, decision, waits.how)
         if routing is not None:
             effects += _settled(case, facts, routing)
             continue
-        effects += _opening(facts, (team_id, waits.strategy), case.at_us, waits.needs)
+        effects += _opening(facts, (team_id, waits.how.strategy), case.at_us, waits.needs)
         if not facts.office.could_take(team_id, case.at_us, loads=decision.loads)[0]:
             effects += _opening(facts, (team_id, None), case.at_us, NO_NEEDS)
             return Step(tuple(effects))
@@ -278,6 +287,11 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
     if routing.holder != before:
         facts.holders[customer_id] = routing.holder
         effects += _moved(case, facts, routing)
+    if routing.reason.collaborators or routing.reason.claimant:
+        effects += _beside(case, facts, routing.reason)
+        effects.append(
+            Update("customer", {"customer_id": customer_id}, {"routed_us": facts.routed[customer_id]})
+        )
     assignment = Assignment(
         decision_id=case.decision_id,
         lead_id=case.lead_id,
@@ -291,6 +305,54 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
     return [*effects, Emit("assignments", case.event(assignment, "assignment"))]
 
 
+def _met(facts: RouteFacts, routing: Routing, found: Found, customer_id: str) -> Routing:
+    """Return how a customer that stays goes on where the rule of another department meets its owner.
+
+    Told once: who works on it already, and a claim that is open, are not named again.
+    """
+    office, owner = facts.office, routing.holder.holder_id
+    met = claimant_of(found, office.company, office.places.get(owner))
+    if met is None:
+        return routing
+    claimant, people = met
+    new = set(people) - facts.beside.get(customer_id, set()) - {owner}
+    if (people and not new) or (not people and (customer_id, claimant) in facts.claims):
+        return routing
+    said = {"book_version": office.book.version, "rule_id": found[0].rule_id, "conditions": found[1]}
+    reason = routing.reason.model_copy(update={**said, "claimant": claimant, "collaborators": people})
+    return replace(routing, reason=reason)
+
+
+def _new_beside(facts: RouteFacts, routing: Routing, customer_id: str) -> Routing:
+    """Return a decision with those collaborators only who are new, and are not the owner."""
+    people = routing.reason.collaborators
+    if not people:
+        return routing
+    known = facts.beside.setdefault(customer_id, set())
+    new = tuple(one for one in people if one not in known and one != routing.holder.holder_id)
+    known |= set(new)
+    return replace(routing, reason=routing.reason.model_copy(update={"collaborators": new}))
+
+
+def _beside(case: _Case, facts: RouteFacts, reason: Reason) -> list[Effect]:
+    """Return what comes beside the holder: collaborators, and a claim of which a manager decides."""
+    effects: list[Effect] = []
+    for ordinal, person_id in enumerate(reason.collaborators):
+        at_us = case.at_us + ordinal  # the key of a holding has its moment, and no person
+        facts.routed[case.customer_id] = at_us
+        row = {"customer_id": case.customer_id, "role": "collaborator", "from_us": at_us}
+        row |= {"holder_kind": "person", "holder_id": person_id, "decision_id": case.decision_id}
+        effects.append(Insert("holding", row))
+    if reason.claimant is not None and not reason.collaborators:
+        facts.claims.add((case.customer_id, reason.claimant))
+        effects.append(
+            Insert(
+                "claim", claim_row((case.customer_id, reason.claimant), "rule", case.decision_id, case.at_us)
+            )
+        )
+    return effects
+
+
 def _load(facts: RouteFacts, holder: Holder, change: int) -> None:
     if holder.kind == "person" and holder.holder_id in facts.open:
         facts.open[holder.holder_id] += change
@@ -298,6 +360,7 @@ def _load(facts: RouteFacts, holder: Holder, change: int) -> None:
 
 def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
     holder = {"holder_kind": routing.holder.kind, "holder_id": routing.holder.holder_id}
+    days = routing.reason.protect_days if routing.holder.kind == "person" else None
     effects: list[Effect] = [
         Close("holding", (case.customer_id, "owner"), case.at_us),
         Insert(
@@ -307,6 +370,7 @@ def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
                 "role": "owner",
                 "from_us": case.at_us,
                 "decision_id": case.decision_id,
+                "protected_until_us": None if days is None else case.at_us + days * DAY_US,
                 **holder,
             },
         ),
@@ -378,6 +442,8 @@ def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> 
         holder_id=holder.holder_id,
         origin=origin,
         due_us=office.due(holder.holder_id, case.at_us, routing.respond_within_minutes),
+        priority=routing.reason.priority,
+        playbook=routing.reason.playbook,
     )
 
 
@@ -405,6 +471,12 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
     for event_id in (one.event.id for one in events if one.topic == "resolved"):
         resolved = facts.resolved[event_id]
         holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
-        if holder is not None and stays(resolved, holder, facts.office, 0) is None:
+        if holder is None:
+            continue
+        if stays(resolved, holder, facts.office, 0) is None:
             facts.rules[event_id] = rule_for(resolved, facts.office)
+            continue
+        meets = facts.office.book.meets_owners and resolved.lead.purpose != "probe"
+        if meets and (rule := rule_for(resolved, facts.office)) is not None:
+            facts.met[event_id] = rule[0]
     return [rule[0] for rule in facts.rules.values() if rule is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from router.besides import Besides, IfOwned
 from router.book import Rule
 from schemas.base import Language
 from schemas.company import Company
@@ -61,6 +62,13 @@ class _Names:
             return
         of = "name_zh" if language == "zh" else "name_en"
         self._by_column = {
+            "then_collaborators": {
+                **{
+                    key: one.name if language == "zh" else one.name_en or one.name
+                    for key, one in company.people.items()
+                },
+                **{key: getattr(one, of) for key, one in company.units.items()},
+            },
             "then_team": {key: getattr(one, of) for key, one in company.units.items()},
             "product_line": {key: getattr(one, of) for key, one in company.lines.items()},
             "product": {key: getattr(one, of) for key, one in company.products.items()},
@@ -165,3 +173,34 @@ def _results(rule: Rule, names: _Names) -> Iterable[str]:
         yield names.tell(
             f"with the first response within {minutes} working minutes", f"{minutes} 个工作分钟内首次响应"
         )
+    yield from _besides(rule.besides, names)
+
+
+def _besides(besides: Besides, names: _Names) -> Iterable[str]:
+    """Yield what else follows, a part each."""
+    if besides.priority is not None:
+        zh = {"high": "高", "normal": "普通", "low": "低"}[besides.priority]
+        yield names.tell(f"with {besides.priority} priority", f"优先级{zh}")
+    if besides.playbook is not None:
+        yield names.tell(f"by playbook {besides.playbook}", f"按方案 {besides.playbook} 跟进")
+    if besides.protect_days is not None:
+        days = besides.protect_days
+        yield names.tell(f"protected for {days} days", f"保护 {days} 天")
+    if besides.collaborators:
+        who = [names.of("then_collaborators", one) for one in besides.collaborators]
+        yield names.tell(f"with {_either(who, ' and ', ', ')} working on it, too", f"由{'、'.join(who)}协作")
+    if besides.if_owned is not None:
+        yield names.tell(*_IF_OWNED[besides.if_owned])
+
+
+_IF_OWNED: Mapping[IfOwned, tuple[str, str]] = {
+    "collaborate": (
+        "and works on it, too, if another department has the customer",
+        "如客户已由其他部门负责则协作",
+    ),
+    "ask": (
+        "and a manager decides if another department has the customer",
+        "如客户已由其他部门负责则由主管裁定",
+    ),
+}
+"""What becomes of a customer that somebody of another department has: in English and Chinese."""

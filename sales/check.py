@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ PROVINCES = tuple(
 )
 """The 34 divisions of the first level, in the order of GB/T 2260."""
 
+_BESIDE = "then_collaborators"
 FIXED = "fixed:"
 """The strategy that names a person (router.strategies)."""
 _UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
@@ -361,6 +363,12 @@ def check_book(
             yield problem("team_empty", UNITS.file, one.team, value=one.rule)
         if one.person is not None:
             yield from _named(company, one, *one.person)
+        people = {key for key, person in company.people.items() if person.state == "active"}
+        for code in one.beside:
+            if code not in company.units and code not in people:
+                among = ([*people, *company.units], _PERSON)
+                found = _unknown(one.file, one.rule, _BESIDE, code, among)
+                yield Problem(found.code, found.file, one.rule, one.line, _BESIDE, found.values)
 
 
 def _named(company: Company, sent: _Sent, person_id: str, cell: str) -> Iterator[Problem]:
@@ -397,6 +405,8 @@ class _Sent:
     team: str
     person: tuple[str, str] | None
     """Whom its strategy names, and in which cell."""
+    beside: tuple[str, ...] = ()
+    """People and units that are to collaborate."""
 
 
 def _sent_to(book: BookText) -> Iterator[_Sent]:
@@ -414,6 +424,7 @@ def _sent_to(book: BookText) -> Iterator[_Sent]:
             if len(cells) == len(header) and cells[at_rule].strip() and (team := cells[at_team].strip()):
                 named = cells[at_way].strip().partition(FIXED) if at_way is not None else ("", "", "")
                 person = (named[2].strip(), address(at_way or 0, number)) if named[1] else None
-                yield _Sent(
-                    file_of(name), start, address(at_team, number), cells[at_rule].strip(), team, person
-                )
+                beside = re.split("[,，、;；]", cells[header.index(_BESIDE)]) if _BESIDE in header else []
+                codes = tuple(code for one in beside if (code := one.strip()))
+                where = file_of(name), start, address(at_team, number)
+                yield _Sent(*where, cells[at_rule].strip(), team, person, codes)

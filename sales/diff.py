@@ -298,6 +298,11 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "then_team": ("分给", "goes to"),
     "then_respond_within": ("首次响应分钟", "respond within minutes"),
     "then_strategy": ("分配方式", "shared out by"),
+    "then_collaborators": ("协作", "also works on it"),
+    "then_protect_days": ("保护天数", "protected for days"),
+    "then_priority": ("优先级", "priority"),
+    "then_playbook": ("跟进方案", "playbook"),
+    "then_if_owned": ("已有其他部门负责时", "if another department has it"),
     "then_table": ("转到规则表", "goes on in table"),
     "expect_team": ("应分给", "must go to"),
 }

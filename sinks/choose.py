@@ -39,22 +39,38 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
     ]
     candidates += [company.responsible_id] if company.responsible_id else []
     for person_id in candidates:
-        person = company.people.get(person_id)
-        if person is not None and person.state == "active" and person.email:
+        if _has_mail(person_id, company):
             return person_id
     return None
 
 
-def also_told(assignment: Assignment, company: Company) -> str | None:
-    """Return who else is to be told: whoever had a customer until it was merged, parted or moved, and can be written to."""
-    before = assignment.previous_holder_id
-    if assignment.reason.code not in _TELLS_BOTH or before in (None, assignment.holder_id):
-        return None
-    person = company.people.get(str(before))
-    return person.person_id if person and person.state == "active" and person.email else None
+def also_told(assignment: Assignment, company: Company) -> list[str]:
+    """Return who else is to be told and can be written to.
+
+    Whoever had a customer until it was merged, parted or moved; who works on it from now on beside the owner; and who
+    manages the unit of a claim on it.
+    """
+    reason, before = assignment.reason, assignment.previous_holder_id
+    told = [before] if reason.code in _TELLS_BOTH and before is not None else []
+    told += reason.collaborators
+    if reason.claimant is not None and not reason.collaborators:
+        managers = (
+            unit.manager_id for one in _up(reason.claimant, company) if (unit := company.units.get(one))
+        )
+        told += [
+            reason.claimant,
+            next((one for one in managers if one is not None and _has_mail(one, company)), ""),
+        ]
+    others = (one for one in told if one != assignment.holder_id and _has_mail(one, company))
+    return list(dict.fromkeys(others))
 
 
-_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over")
+def _has_mail(person_id: str, company: Company) -> bool:
+    person = company.people.get(person_id)
+    return person is not None and person.state == "active" and bool(person.email)
+
+
+_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over", "claim_decided")
 
 
 def units_of(assignment: Assignment, company: Company) -> list[str]:

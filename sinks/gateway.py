@@ -106,7 +106,7 @@ class DeliverStage:
                 person_id = recipient_of(assignment, facts.company)
                 if person_id is None:
                     refused = _nobody(settings)
-                told = (person_id, also_told(assignment, facts.company))
+                told = (person_id, *also_told(assignment, facts.company))
                 dests = list(dict.fromkeys(one for one in told if one is not None))
             effects += [
                 _delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us) for dest in dests

@@ -5,7 +5,7 @@ A customer is given back only if nobody decided about it since the job was plann
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from store.effects import Effect, Insert, Update
 from store.ledger import Credited, credited_by, moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
-from store.scope import Given
+from store.scope import Given, besides_of
 from store.waiting import freed
 
 _HOUR_US = 3_600 * 1_000_000
@@ -77,6 +77,8 @@ class BeginReturn:
 
     returns: Sequence[Return]
     spec: dict[str, Any]
+    decisions: Collection[str] = ()
+    """Of the scope: collaborators and claims that they brought end with the beginning."""
 
     def __call__(self, connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         """Write the job and its rows. Refused: no reason, one that is under way, and nothing to give back."""
@@ -86,7 +88,8 @@ class BeginReturn:
         if under_way := jobs(connection, command.scope_id, OPEN):
             job_id = under_way[0].job_id
             raise ActRefused("job_under_way", f"{job_id} is under way: leadflow handover show {job_id}")
-        if all(one.refused for one in self.returns):
+        beside, claims = besides_of(connection, self.decisions)
+        if all(one.refused for one in self.returns) and not beside and not claims:
             why = ", ".join(sorted({str(one.refused) for one in self.returns})) or "it gave nothing"
             raise ActRefused("nothing_to_move", f"Nothing can be given back: {why}; add --preview.")
         job_id = job_id_of(command)
@@ -102,7 +105,17 @@ class BeginReturn:
             "next_item": 0,
             "made_us": now_us,
         }
-        return [Insert("job", row), *(_item(job_id, number, one) for number, one in enumerate(self.returns))]
+        items = (_item(job_id, number, one) for number, one in enumerate(self.returns))
+        return [Insert("job", row), *items, *_ended((beside, claims), command, now_us)]
+
+
+def _ended(besides: tuple[list[Any], list[str]], command: Command, now_us: int) -> Iterator[Effect]:
+    beside, claims = besides
+    for row in beside:
+        yield Update("holding", dict(row._mapping), {"to_us": max(now_us, row.from_us + 1)})
+    over = {"state": "refused", "ended_us": now_us, "ended_by": command.act_id}
+    for claim_id in claims:
+        yield Update("claim", {"claim_id": claim_id}, dict(over))
 
 
 def _item(job_id: str, number: int, one: Return) -> Insert:

@@ -13,6 +13,7 @@ from schemas.company import Company
 from schemas.work import HolderKind, Reason
 from store import tables
 from store.acts import ActRefused, Command
+from store.acts_claim import undecided
 from store.acts_job import CHUNKS, read_job
 from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
@@ -22,7 +23,7 @@ from store.ledger import Credited, credited_by, moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 
-UNDONE = ("move", "hand_over", "undo", "give_back")
+UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
 _HOUR_US = 3_600 * 1_000_000
 
@@ -122,7 +123,9 @@ class Undo:
             one.held.customer_id: one.held.holder_id for one in found.back if one.held.holder_kind == "person"
         }
         credits = moved_away(connection, losing, (now_us, found.zone), command.act_id)
-        return [*credits, *given_back(found, command, now_us)]
+        left = [customer_id for customer_id, _ in found.left]
+        claims = undecided(connection, act_id, left, now_us)
+        return [*credits, *given_back(found, command, now_us), *claims]
 
 
 def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:

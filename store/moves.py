@@ -35,6 +35,8 @@ class Held:
     after_us: int
     """Everything decided about it so far was decided before this moment."""
     open_tasks: tuple[str, ...]
+    from_us: int = 0
+    """Since when the holder has it."""
     protected_until_us: int | None = None
     """Goes with it to the next person (store.protection)."""
 
@@ -208,6 +210,7 @@ def _held(connection: Connection, rows: Sequence[Any]) -> list[Held]:
             decision_id=row.decision_id,
             after_us=max(row.routed_us, row.from_us) + 1,
             open_tasks=tuple(tasks.get(row.customer_id, ())),
+            from_us=row.from_us,
             protected_until_us=row.protected_until_us,
         )
         for row in rows

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, select
 from store import tables
 from store.bulk import keys_in
 
+DAY_US = 86_400 * 1_000_000
+"""Protection is counted in days of 24 hours."""
+
 
 def is_protected(until_us: int | None, now_us: int) -> bool:
     """Tell whether a protection that lasts until then (None: there is none) still holds."""

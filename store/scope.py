@@ -147,6 +147,28 @@ def _imported(said: Collection[str]) -> Any:
     )
 
 
+def besides_of(connection: Connection, decisions: Collection[str]) -> tuple[list[Any], list[str]]:
+    """Return what decisions brought besides owners and still stands: collaborators (keys of holdings), and open claims."""
+    holding, claim = tables.holding, tables.claim
+    names = sorted(decisions)
+    beside: list[Any] = []
+    claims: list[str] = []
+    for start in range(0, len(names), _AT_ONCE):
+        some = [(one,) for one in names[start : start + _AT_ONCE]]
+        beside += connection.execute(
+            select(holding.c.customer_id, holding.c.role, holding.c.from_us).where(
+                keys_in(connection, ["decision_id"], some),
+                holding.c.role == "collaborator",
+                holding.c.to_us.is_(None),
+            )
+        ).all()
+        caused = keys_in(connection, ["caused_by"], some)
+        claims += connection.execute(
+            select(claim.c.claim_id).where(caused, claim.c.state == "open")
+        ).scalars()
+    return beside, claims
+
+
 Lasting = Literal["sent", "task_done", "act"]
 """What cannot be taken back: something that went out, a task that was done, an act of another kind."""
 

@@ -584,9 +584,12 @@ task = Table(
     _id("holder_id"),
     _us("due_us"),
     Column("state", Text, nullable=False),
+    _id("priority", null=True),
+    Column("playbook", Text, nullable=True, comment="the rule's, by the company's own name for it"),
     _us("created_us"),
     _us("ended_us", null=True),
     UniqueConstraint("decision_id", "ordinal"),
+    CheckConstraint("priority IN ('high', 'normal', 'low')", name="priority"),
     CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
     Index("ix_task_customer_id", "customer_id"),
     Index("ix_task_holder", "holder_id", "state", "due_us"),
@@ -622,6 +625,34 @@ act = Table(
     Index("ix_act_scope_id", "scope_id"),
     Index("ix_act_actor", "actor", "recorded_us"),
 )
+claim = Table(
+    "claim",
+    state,
+    _id("claim_id", key=True),
+    _id("customer_id"),
+    Column("claimant_id", Text, nullable=False, comment="a person or a unit"),
+    Column(
+        "why", Text, nullable=False, comment="rule: met an owner of another department; registered: an act"
+    ),
+    Column("state", Text, nullable=False),
+    _us("made_us"),
+    Column("until_us", BigInteger, nullable=True, comment="after that it is over by itself"),
+    Column("caused_by", Text, nullable=False, comment="the decision or the act it came by"),
+    _us("ended_us", null=True),
+    _id("ended_by", null=True),
+    CheckConstraint("why IN ('rule', 'registered')", name="why"),
+    CheckConstraint("state IN ('open', 'owner', 'collaborator', 'refused')", name="state"),
+    Index(
+        "uq_claim_open",
+        "customer_id",
+        "claimant_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_claim_customer_id", "customer_id"),
+)
+"""Claims on customers that somebody else has, or had: open ones wait for a manager; see store.acts_claim."""
 job = Table(
     "job",
     state,

@@ -59,6 +59,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "store/acts_undo.py",
         "store/acts_job.py",
         "store/acts_scope.py",
+        "store/acts_claim.py",
         "leadflow/undo_scope.py",
         "store/certificates.py",
         "leadflow/handover_job.py",

@@ -55,7 +55,9 @@ def planned(rig: Rig, at_us: int, actor: str = "operator", **asked: object) -> S
 
 def undo_scope(rig: Rig, at_us: int, actor: str = "operator", **asked: object) -> str:
     plan = planned(rig, at_us, actor, **asked)
-    command = act(rig, "undo_scope", (actor, f"scope {at_us}"), BeginReturn(plan.returns, {}), at_us)
+    command = act(
+        rig, "undo_scope", (actor, f"scope {at_us}"), BeginReturn(plan.returns, {}, plan.decisions), at_us
+    )
     while advance(rig.store, rig.files.store_log.append, job_id_of(command), at_us):
         pass
     rig.run()
