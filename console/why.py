@@ -117,6 +117,7 @@ class Teller:
             "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
             "registered": _("Registered; %(person)s has it"),
             "claim_decided": _("A manager decided between departments: %(person)s has it"),
+            "auto_moved": _("Moved by itself to %(person)s"),
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:

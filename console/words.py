@@ -139,6 +139,7 @@ DECISIONS = {
     "parted": N_("Parted"),
     "registered": N_("Registered"),
     "claim_decided": N_("Decided between departments"),
+    "auto_moved": N_("Moved by itself"),
     "probe": N_("Self-test"),
 }
 

@@ -20,6 +20,7 @@ from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_move import move
+from leadflow.cli_moves import moves
 from leadflow.cli_people import people
 from leadflow.cli_routing import away, back, fairness, why_not
 from leadflow.cli_rules import rules
@@ -62,6 +63,7 @@ app.add_typer(match, name="match")
 app.add_typer(rules, name="rules")
 app.add_typer(handover, name="handover")
 app.add_typer(collisions, name="collisions")
+app.add_typer(moves, name="moves")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

@@ -22,8 +22,9 @@ def undo(
     *,
     by: Annotated[str, typer.Option(help="Instead: all that this person did")] = "",
     rule_version: Annotated[
-        int, typer.Option(help="Instead: all that this version of the rule book decided")
-    ] = 0,
+        str,
+        typer.Option(help="Instead: all that this version of the rule book (or of automatic moves) decided"),
+    ] = "",
     imported: Annotated[
         list[str] | None, typer.Option("--import", help="Instead: all that came of a source or a receipt")
     ] = None,

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
@@ -438,6 +439,7 @@ class Clockwork:
         self._crowding = Crowding(cluster.store, cluster.store_log.append)
         self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
         self._hand_overs = HandOvers(cluster.store, cluster.store_log.append)
+        self._auto_moves = AutoMoves(cluster.store, cluster.store_log.append)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -464,6 +466,7 @@ class Clockwork:
                 self._crowding.turn(now_us)
                 self._hand_overs.turn(now_us)  # one step: a long one must not hold up what is due meanwhile
                 self._second_look.turn(now_us)
+                self._auto_moves.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
@@ -220,6 +221,7 @@ class Embedded:
         self._crowding = Crowding(files.store, files.store_log.append)
         self._second_look = SecondLook(files.store, files.store_log.append, several=False)
         self._hand_overs = HandOvers(files.store, files.store_log.append)
+        self._auto_moves = AutoMoves(files.store, files.store_log.append)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -315,6 +317,7 @@ class Embedded:
                 now_us = wall_clock_us()
                 done = self._turn() or self._retention.turn(now_us) or self._crowding.turn(now_us)
                 done = done or self._hand_overs.turn(now_us) or self._second_look.turn(now_us)
+                done = done or self._auto_moves.turn(now_us)
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

@@ -27,7 +27,7 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_claims import do_decide_claim, do_register
-from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
+from leadflow.operate_moves import do_auto_moves, do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
@@ -304,6 +304,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "move": do_move,
     "register": do_register,
     "decide_claim": do_decide_claim,
+    "auto_moves": do_auto_moves,
     "undo": do_undo,
     "undo_scope": do_undo_scope,
     "hand_over": do_hand_over,

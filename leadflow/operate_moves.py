@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from leadflow.above import may_give_as
+from leadflow.auto_moves import move_now
 from leadflow.choosing import ChoiceError
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
@@ -65,6 +66,12 @@ def gives_from(rows: Iterable[dict[str, Any]]) -> list[Give]:
         Give(**{**row, "conditions": tuple(Condition.model_validate(one) for one in row["conditions"])})
         for row in rows
     ]
+
+
+def do_auto_moves(engine: Engine, _payload: Payload) -> dict[str, Any]:
+    """Move what moves by itself, now; return how many did."""
+    files = engine.files
+    return {"moved": move_now(files.store, files.store_log.append, wall_clock_us())}
 
 
 STEP_S = 8.0

@@ -34,7 +34,7 @@ def scope_of(
     """Return the scope that was asked for, and its name as jobs keep it. Raises ActRefused for what there is not.
 
     `asked` has `since_us` or None (as far back as the company allows), and one of `by`, `rule_version` (a number of
-    `leadflow rules list`) and `imported` (sources, or captures as their receipts name them).
+    `leadflow rules list`, or `moves:…` of automatic moves as `leadflow explain` names it) and `imported` (sources, or captures as their receipts name them).
     """
     since_us = asked.get("since_us")
     if since_us is None:
@@ -44,11 +44,14 @@ def scope_of(
         if by not in company.people and not _acted(connection, by):
             raise ActRefused("unknown_person", f"There is nobody {by!r} in people.csv who did anything.")
         return f"by {by}", Scope(since_us, now_us, by=by)
+    if number is not None and str(number).startswith("moves:"):
+        return f"rules {number}", Scope(since_us, now_us, book_version=str(number))
     if number is not None:
         book = tables.book
-        version = connection.execute(
-            select(book.c.version).where(book.c.number == int(number))
-        ).scalar_one_or_none()
+        numbered = select(book.c.version).where(
+            book.c.number == (int(number) if str(number).isdecimal() else 0)
+        )
+        version = connection.execute(numbered).scalar_one_or_none()
         if version is None:
             raise ActRefused(
                 "unknown_version", f"There is no version {number} of the rule book; see: leadflow rules list"

@@ -17,6 +17,7 @@ from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, PRODUCTS
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
 from schemas.decision_table import TableError, Wrong, address
+from schemas.moves import read_moves
 from schemas.outcomes import OutcomeCode
 from schemas.score import read_points
 from schemas.segments import read_segments
@@ -75,6 +76,8 @@ def check(
         *check_book(company, judge_book, now_us),
         *_table("score.csv", company.score_csv, read_points),
         *_table("segments.csv", company.segments_csv, read_segments),
+        *_table("moves.csv", company.moves_csv, read_moves),
+        *_moves(company),
         *_teams(company, now_us),
     ]
 
@@ -333,6 +336,24 @@ def _table(file: str, text: str | None, read: Callable[[str], object]) -> Iterat
         read(text)
     except TableError as error:
         yield from wrong_in(file, error.wrong)
+
+
+def _moves(company: Company) -> Iterator[Problem]:
+    """Yield each automatic move to somebody or some unit that there is not."""
+    try:
+        rules = read_moves(company.moves_csv or "move,then_team\n")
+    except TableError:
+        return  # told by its cells
+    here = {key: one for key, one in company.people.items() if one.state == "active"}
+    for rule in rules:
+        column, among = (
+            ("then_team", (company.units, _UNIT))
+            if rule.kind == "queue"
+            else ("then_person", (here, _PERSON))
+        )
+        if rule.target not in among[0]:
+            found = _unknown("moves.csv", rule.row.name, column, rule.target, among)
+            yield Problem(found.code, found.file, rule.row.name, rule.row.line, column, found.values)
 
 
 def wrong_in(file: str, wrong: Iterable[Wrong]) -> Iterator[Problem]:

@@ -240,7 +240,7 @@ def _field_text(one: FieldChange, language: Language) -> str:
     return " ".join(part for part in (name, arrow) if part)
 
 
-_TABLES = {"score_csv": "point", "segments_csv": "segment"}
+_TABLES = {"score_csv": "point", "segments_csv": "segment", "moves_csv": "move"}
 """Settings that are whole tables: told row by row."""
 _KIND: dict[str, dict[Language, str]] = {
     "added": {"zh": "新增 ", "en": "new "},
@@ -264,6 +264,7 @@ _WHAT: dict[str, dict[Language, str]] = {
     "calendar": {"zh": "工作日历", "en": "calendar"},
     "point": {"zh": "评分项", "en": "row of points"},
     "segment": {"zh": "客群", "en": "segment"},
+    "move": {"zh": "自动改派规则", "en": "automatic move"},
     "rule": {"zh": "规则", "en": "rule"},
     "example": {"zh": "示例", "en": "example"},
     "book": {"zh": "分配规则", "en": "rule book"},

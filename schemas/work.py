@@ -45,6 +45,7 @@ class Reason(Frozen):
         "parted",
         "registered",
         "claim_decided",
+        "auto_moved",
         "probe",
     ]
     book_version: str | None = None

@@ -70,7 +70,7 @@ def _has_mail(person_id: str, company: Company) -> bool:
     return person is not None and person.state == "active" and bool(person.email)
 
 
-_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over", "claim_decided")
+_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over", "claim_decided", "auto_moved")
 
 
 def units_of(assignment: Assignment, company: Company) -> list[str]:

@@ -247,7 +247,16 @@ def probe(sink: Mail, _outside: Outside) -> str:
     return f"{sink.relay}:{sink.port} answers"
 
 
-_NO_LEAD = ("merged", "parted", "moved", "moved_back", "handed_over", "registered", "claim_decided")
+_NO_LEAD = (
+    "merged",
+    "parted",
+    "moved",
+    "moved_back",
+    "handed_over",
+    "registered",
+    "claim_decided",
+    "auto_moved",
+)
 """Reasons for which a customer has another owner although nobody asked anything anew."""
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
@@ -327,6 +336,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "parted": "误合并的客户已拆分，各归原来的分配",
         "registered": "报备",
         "claim_decided": "主管裁定",
+        "auto_moved": "按规则自动改派",
     },
     "en": {
         "sticky_owner": "the customer has this owner already",
@@ -346,6 +356,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "merged": "two customers were found to be one",
         "registered": "registered",
         "claim_decided": "a manager decided",
+        "auto_moved": "moved by a rule",
         "parted": "one customer was found to be two; each went back to whom its own leads were given",
     },
 }

@@ -23,7 +23,7 @@ from store.ledger import Credited, credited_by, moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 
-UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim")
+UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim", "auto_move")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
 _HOUR_US = 3_600 * 1_000_000
 

@@ -37,6 +37,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "默认队列负责人：company.toml 的 responsible",
     ),
     "rule_book": ("named in the rule book: rules.csv", "分配规则中提到：rules.csv"),
+    "move_rule": ("named in an automatic move: moves.csv", "自动改派规则中提到：moves.csv"),
     "segment": ("named in a segment: segments.csv", "客群中提到：segments.csv"),
     "source": ("named in a source's settings: company.toml", "接入渠道设置中提到：company.toml"),
     "sink": ("named in a sink's settings: company.toml", "推送设置中提到：company.toml"),
@@ -79,6 +80,8 @@ def _of_company(company: Company, person_id: str, now_us: int) -> Iterator[Belon
         yield Belonging("rule_book", row_name)
     for row_name in _rows_that_name(company.segments_csv, person_id):
         yield Belonging("segment", row_name)
+    for row_name in _rows_that_name(company.moves_csv, person_id):
+        yield Belonging("move_rule", row_name)
     known = company.people.get(person_id)
     names = {person_id, *([known.email] if known and known.email else [])}
     for source_id, settings in company.sources.items():
