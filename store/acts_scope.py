@@ -21,7 +21,7 @@ from store.acts_move import Give, MayGive, drained, is_there
 from store.acts_undo import Left, merged_since
 from store.company import company_version, load_company
 from store.effects import Effect, Insert, Update
-from store.ledger import Credited, credited_by, moved_away
+from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 from store.scope import Given, besides_of
@@ -124,6 +124,7 @@ def _item(job_id: str, number: int, one: Return) -> Insert:
         "rule_id": one.give.rule_id,
         "conditions": [each.model_dump() for each in one.give.conditions],
         "decision_id": one.given.decision_id,
+        "decisions": one.given.decisions,
         "act_id": one.given.first_act,
         "protected_until_us": one.given.before_protected_us,
     }
@@ -164,7 +165,8 @@ def give_back_chunk(connection: Connection, command: Command, now_us: int) -> Se
         if why is None and has is not None:
             back.append((row, has))
     losing = {has.customer_id: has.holder_id for _, has in back if has.holder_kind == "person"}
-    effects += moved_away(connection, losing, (now_us, company.zone), command.act_id)
+    undone = [each for _, has in back for each in said[has.customer_id]["decisions"]]
+    effects += taken_back(connection, undone, (now_us, company.zone), command.act_id)
     effects += _given_back(back, said, credits, (company, command, now_us))
     effects += freed(connection, losing.values(), command, now_us)
     return [*effects, changed(job.job_id, next_item=job.next_item + len(rows))]

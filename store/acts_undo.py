@@ -19,7 +19,7 @@ from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
-from store.ledger import Credited, credited_by, moved_away
+from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 
@@ -119,10 +119,8 @@ class Undo:
         act_id = str(command.undoes)
         found = plan_undo(connection, act_id, self.may_give, now_us, in_time=self.in_time, lock=True)
         self.undoing = found
-        losing = {
-            one.held.customer_id: one.held.holder_id for one in found.back if one.held.holder_kind == "person"
-        }
-        credits = moved_away(connection, losing, (now_us, found.zone), command.act_id)
+        given = [one.held.decision_id for one in found.back if one.held.decision_id is not None]
+        credits = taken_back(connection, given, (now_us, found.zone), command.act_id)
         left = [customer_id for customer_id, _ in found.left]
         claims = undecided(connection, act_id, left, now_us)
         return [*credits, *given_back(found, command, now_us), *claims]

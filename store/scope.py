@@ -48,6 +48,8 @@ class Given:
     """The act behind that one, if it was one."""
     stands: bool
     """False: somebody else decided since."""
+    decisions: tuple[str, ...] = ()
+    """That are taken back, in their order."""
 
 
 def given_by(connection: Connection, scope: Scope) -> tuple[list[Given], set[str]]:
@@ -94,6 +96,7 @@ def _given(
         history[first].from_us,
         decisions.get(history[first].decision_id, ("", None))[1],
         stands,
+        tuple(row.decision_id for row in history[first : end + 1]),
     )
 
 
