@@ -38,6 +38,8 @@ EXPECTED = (
     "undone_already",
     "undo_too_late",
     "left_over",
+    "unknown_claimant",
+    "no_claim",
 )
 """Refusals that may well come, of acts that are drawn without a look at what is possible."""
 COMPANY = small_company(sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})
