@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,10 @@ AT_ONCE = 200
 """Customers moved by one turn, each in a transaction of its own: a new table must not hold up what is due meanwhile."""
 
 
+_AT_ONCE = 5_000
+"""Customers whose leads are read at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A customer to which a rule applies, and why it stays although, if it does."""
@@ -53,12 +58,11 @@ def plan_moves(connection: Connection, company: Company, text: str, now_us: int)
     known = _Known(connection, office_of(company), columns, now_us)
     pasts = _pasts(connection, held, now_us - rest_us(company))
     load = Counter(row.holder_id for row in held.values())
-    facts_of = {one.customer_id: one.facts for one in customers_of(connection, company, now_us, only=held)}
+    newest_first = sorted(held, key=lambda one: (-held[one].from_us, one))
     found = []
-    for customer_id, row in sorted(held.items(), key=lambda item: (-item[1].from_us, item[0])):
-        if customer_id not in facts_of:
-            continue
-        facts = {**facts_of[customer_id], **known.of(row, load[row.holder_id])}
+    for customer_id, own in _facts(connection, company, newest_first, now_us):
+        row = held[customer_id]
+        facts = {**own, **known.of(row, load[row.holder_id])}
         rule = first(rules, facts)
         if rule is None:
             continue
@@ -68,6 +72,16 @@ def plan_moves(connection: Connection, company: Company, text: str, now_us: int)
         load[row.holder_id] -= why is None
         found.append(Found(customer_id, row.holder_id, row.decision_id, rule, facts, why))
     return found
+
+
+def _facts(
+    connection: Connection, company: Company, customers: Sequence[str], now_us: int
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield customers in their order with what is known of them, without holding all of it at once."""
+    for start in range(0, len(customers), _AT_ONCE):
+        some = customers[start : start + _AT_ONCE]
+        facts = {one.customer_id: one.facts for one in customers_of(connection, company, now_us, only=some)}
+        yield from ((one, facts[one]) for one in some if one in facts)
 
 
 def _held(connection: Connection) -> dict[str, Any]:

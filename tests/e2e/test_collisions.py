@@ -11,6 +11,7 @@ from schemas.units import department_of, is_of, manager_of, people_beside
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_claim import Decide, Register
 from store.acts_undo import Undo
+from store.belongings import belongings
 from store.claims import collisions
 from store.database import Database
 from store.protection import protected_until
@@ -149,6 +150,22 @@ def test_what_cannot_be_decided_is_refused(rig: Rig) -> None:
     register(rig, "wei")
     with pytest.raises(ActRefused, match="Both sides"):
         act(rig, "decide_claim", Decide("wei", (), may_give_as("mia")), actor="mia", at_us=LATER + MINUTE)
+
+
+def test_what_a_leaver_claims_and_where_rules_name_them_is_theirs_to_hand_over(rig: Rig) -> None:
+    register(rig, "wei")
+    rules = 'rule,then_team,then_strategy,then_collaborators\nall,east,fixed:wei,"ann、wei"\n'
+    more = {"more": "rule,then_team,then_collaborators\nx,east,wei\n"}
+    seen = company(rules, book_tables=more, moves_csv="move,grade,then_person\na,A,wei\n")
+    with rig.store.read() as connection:
+        had = [(one.kind, one.object_id) for one in belongings(connection, seen, "wei", LATER)]
+    (claim,) = rig.rows("claim")
+    assert set(had) >= {
+        ("claim", claim["claim_id"]),
+        ("rule_book", "all"),
+        ("rule_book", "more/x"),
+        ("move_rule", "a"),
+    }
 
 
 def test_units_know_their_department_and_manager() -> None:

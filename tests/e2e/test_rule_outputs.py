@@ -9,9 +9,12 @@ import pytest
 from leadflow.explain import explain
 from router.book import Book, read_book
 from router.sentences import sentence
+from sales.book_files import BookText, read_book_text, write_book, write_workbook
 from sales.check import check_book
 from schemas.company import Company, Member, Unit, book_version
 from schemas.decision_table import TableError
+from store.acts import Command, perform
+from store.acts_inbox import take
 from store.claims import beside_owners
 from store.database import Database
 from store.protection import DAY_US, is_protected, protected_until
@@ -118,6 +121,28 @@ def test_what_waited_is_protected_once_somebody_has_it(tmp_path: Path, store: Da
     assert owners(rig)[customer_id] in ("ann", "bo")
     with rig.store.read() as connection:
         assert protected_until(connection, [customer_id], 0)[customer_id] > MONDAY_10 + 29 * DAY_US
+
+
+def test_what_somebody_takes_out_of_the_queue_is_protected_too(
+    tmp_path: Path, store: Database | None
+) -> None:
+    rig = rig_with(tmp_path, store, BOOK.format(""), members=())
+    arrive(rig, "a")
+    (task,) = rig.rows("task")
+    command = Command("take", "mia", "t", task["task_id"])
+    perform(rig.store, command, take(), MONDAY_10 + HOUR, rig.files.store_log.append)
+    with rig.store.read() as connection:
+        found = protected_until(connection, [task["customer_id"]], MONDAY_10)
+    assert found == {task["customer_id"]: MONDAY_10 + HOUR + 30 * DAY_US}
+
+
+def test_a_book_with_all_of_it_reads_back_from_files_and_a_workbook(tmp_path: Path) -> None:
+    book = BookText(BOOK.format("ask"))
+    (tmp_path / "rules.xlsx").write_bytes(write_workbook(book))
+    again = read_book(read_book_text(tmp_path / "rules.xlsx").csv)
+    assert [one.besides for one in again.rules] == [one.besides for one in read_book(book.csv).rules]
+    (tmp_path / "rules.csv").write_bytes(write_book(book)["rules.csv"])
+    assert read_book_text(tmp_path / "rules.csv").version == book.version
 
 
 def test_an_owner_of_another_department_stays_and_the_rule_s_side_collaborates_told_once(
