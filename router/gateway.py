@@ -146,7 +146,7 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
     found, needs = None, NO_NEEDS
     if routing is not None and (rule := facts.met.get(event.id)) is not None:
-        routing = _met(facts, routing, rule, customer_id)
+        routing = _met(facts, routing, rule, customer_id)  # whose owner may be of this very batch
     if routing is None:
         found, needs = facts.rules[event.id] or (None, NO_NEEDS)
         routing = route(found, facts.office, _decision(case, facts, found and found[0].team, grade, needs))
@@ -473,10 +473,13 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
         holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
         if holder is None:
             continue
-        if stays(resolved, holder, facts.office, 0) is None:
-            facts.rules[event_id] = rule_for(resolved, facts.office)
-            continue
+        goes = stays(resolved, holder, facts.office, 0) is None
         meets = facts.office.book.meets_owners and resolved.lead.purpose != "probe"
-        if meets and (rule := rule_for(resolved, facts.office)) is not None:
+        if not goes and not meets:
+            continue
+        rule = rule_for(resolved, facts.office)
+        if goes:
+            facts.rules[event_id] = rule
+        if meets and rule is not None:
             facts.met[event_id] = rule[0]
     return [rule[0] for rule in facts.rules.values() if rule is not None]

@@ -56,7 +56,7 @@ class RouteFacts:
     rules: dict[str, tuple[Found, Needs] | None] = field(default_factory=dict)
     """By event, for leads that do not stay with whoever has their customer."""
     met: dict[str, Found] = field(default_factory=dict)
-    """By event, of a book that says what becomes of owners: the rule of a lead that stays with one."""
+    """By event, of a book that says what becomes of owners: the rule of its lead, should it stay with one."""
     beside: dict[str, set[str]] = field(default_factory=dict)
     """By customer, where it matters: who works on it beside the owner."""
     claims: set[tuple[str, str]] = field(default_factory=set)

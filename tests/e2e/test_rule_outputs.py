@@ -164,6 +164,27 @@ def test_an_owner_of_another_department_stays_and_the_rule_s_side_collaborates_t
     assert rig.rows("claim") == []
 
 
+@pytest.mark.parametrize("says", ["collaborate", "ask"])
+def test_any_cutting_into_batches_gives_the_same(tmp_path: Path, says: str) -> None:
+    found = []
+    for batch_max in (1, 3, 1_000):
+        folder = tmp_path / str(batch_max)
+        folder.mkdir()
+        rig = Rig(folder, company=company(BOOK.format(says)), batch_max=batch_max)
+        rig.feed(
+            post(made=f"m{n}", phone=f"1380000000{n % 3}", at_us=MONDAY_10 + n * 1_000, message="叉车" * n,
+                 **({"region": "广东"} if n % 2 else {}))
+            for n in range(12)
+        )  # fmt: skip
+        rig.run()
+        found.append(
+            {name: rig.rows(name) for name in ("decision", "holding", "claim", "task", "customer", "ledger")}
+        )
+        rig.close()
+    assert found[0]["claim" if says == "ask" else "holding"]
+    assert found[0] == found[1] == found[2]
+
+
 def test_what_a_rule_leaves_open_is_a_claim_once(tmp_path: Path, store: Database | None) -> None:
     rig = rig_with(tmp_path, store, BOOK.format("ask").replace('"wei、west"', ""))
     arrive(rig, "a")
