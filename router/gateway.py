@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Connection
 
+from router.beside import beside, met, new_beside
 from router.book import Found
-from router.collision import claimant_of
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
 from router.office import Office, OfficeCache
 from router.reads import (
@@ -46,8 +46,7 @@ from schemas.ids import body_digest, child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.shares import parts_of
-from schemas.work import Assignment, Reason, Reroute, Task, TaskOrigin
-from store.claims import claim_row
+from schemas.work import Assignment, Reroute, Task, TaskOrigin
 from store.company import CompanyCache
 from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
@@ -146,11 +145,11 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us)
     found, needs = None, NO_NEEDS
     if routing is not None and (rule := facts.met.get(event.id)) is not None:
-        routing = _met(facts, routing, rule, customer_id)  # whose owner may be of this very batch
+        routing = met(facts, routing, rule, customer_id)  # whose owner may be of this very batch
     if routing is None:
         found, needs = facts.rules[event.id] or (None, NO_NEEDS)
         routing = route(found, facts.office, _decision(case, facts, found and found[0].team, grade, needs))
-    routing = _new_beside(facts, routing, customer_id)
+    routing = new_beside(facts, routing, customer_id)
     origin = task_origin(lead)
     tasks = facts.tasks.setdefault(customer_id, {})
     is_new = origin is not None and not (origin == "call_back" and "call_back" in tasks.values())
@@ -288,7 +287,7 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
         facts.holders[customer_id] = routing.holder
         effects += _moved(case, facts, routing)
     if routing.reason.collaborators or routing.reason.claimant:
-        effects += _beside(case, facts, routing.reason)
+        effects += beside((customer_id, case.decision_id, case.at_us), facts, routing.reason)
         effects.append(
             Update("customer", {"customer_id": customer_id}, {"routed_us": facts.routed[customer_id]})
         )
@@ -303,54 +302,6 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
         decided_us=case.at_us,
     )
     return [*effects, Emit("assignments", case.event(assignment, "assignment"))]
-
-
-def _met(facts: RouteFacts, routing: Routing, found: Found, customer_id: str) -> Routing:
-    """Return how a customer that stays goes on where the rule of another department meets its owner.
-
-    Told once: who works on it already, and a claim that is open, are not named again.
-    """
-    office, owner = facts.office, routing.holder.holder_id
-    met = claimant_of(found, office.company, office.places.get(owner))
-    if met is None:
-        return routing
-    claimant, people = met
-    new = set(people) - facts.beside.get(customer_id, set()) - {owner}
-    if (people and not new) or (not people and (customer_id, claimant) in facts.claims):
-        return routing
-    said = {"book_version": office.book.version, "rule_id": found[0].rule_id, "conditions": found[1]}
-    reason = routing.reason.model_copy(update={**said, "claimant": claimant, "collaborators": people})
-    return replace(routing, reason=reason)
-
-
-def _new_beside(facts: RouteFacts, routing: Routing, customer_id: str) -> Routing:
-    """Return a decision with those collaborators only who are new, and are not the owner."""
-    people = routing.reason.collaborators
-    if not people:
-        return routing
-    known = facts.beside.setdefault(customer_id, set())
-    new = tuple(one for one in people if one not in known and one != routing.holder.holder_id)
-    known |= set(new)
-    return replace(routing, reason=routing.reason.model_copy(update={"collaborators": new}))
-
-
-def _beside(case: _Case, facts: RouteFacts, reason: Reason) -> list[Effect]:
-    """Return what comes beside the holder: collaborators, and a claim of which a manager decides."""
-    effects: list[Effect] = []
-    for ordinal, person_id in enumerate(reason.collaborators):
-        at_us = case.at_us + ordinal  # the key of a holding has its moment, and no person
-        facts.routed[case.customer_id] = at_us
-        row = {"customer_id": case.customer_id, "role": "collaborator", "from_us": at_us}
-        row |= {"holder_kind": "person", "holder_id": person_id, "decision_id": case.decision_id}
-        effects.append(Insert("holding", row))
-    if reason.claimant is not None and not reason.collaborators:
-        facts.claims.add((case.customer_id, reason.claimant))
-        effects.append(
-            Insert(
-                "claim", claim_row((case.customer_id, reason.claimant), "rule", case.decision_id, case.at_us)
-            )
-        )
-    return effects
 
 
 def _load(facts: RouteFacts, holder: Holder, change: int) -> None:
