@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, func, select
 
+from leadflow.clock import wall_clock_us
 from router.auto_moves import Kept, Past, first, kept, rest_us
 from router.office import Office, office_of
 from sales.neglected import owned
@@ -189,15 +190,28 @@ def _moved(store: Database, append: Append, company: Company, one: Found, now_us
 
 
 class AutoMoves:
-    """Moves customers by themselves, for a loop that has nothing else to do at the moment; any number of processes may."""
+    """Moves customers by themselves, in a thread of its own: a look at all of them must hold up no lead.
+
+    Any number of processes may: each move is done once.
+    """
 
     def __init__(self, store: Database, append: Append) -> None:
         self._store, self._append = store, append
-        self._next_s = time.monotonic() + EVERY_S
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="auto-moves", daemon=True)
 
-    def turn(self, now_us: int) -> int:
-        """Move what is due, if it is time to look; return how many did."""
-        if time.monotonic() < self._next_s:
-            return 0
-        self._next_s = time.monotonic() + EVERY_S
-        return move_now(self._store, self._append, now_us)
+    def start(self) -> None:
+        """Start looking; the first time after EVERY_S."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the look at hand."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(EVERY_S):
+            try:
+                move_now(self._store, self._append, wall_clock_us())
+            except Exception as error:
+                log.error("auto_moves_wait", error=type(error).__name__)

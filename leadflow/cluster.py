@@ -446,11 +446,13 @@ class Clockwork:
     def start(self) -> None:
         """Start firing."""
         self._thread.start()
+        self._auto_moves.start()
 
     def stop(self) -> None:
         """End the turn at hand."""
         self._stopping.set()
         self._thread.join()
+        self._auto_moves.stop()
 
     def _run(self) -> None:
         while not self._stopping.wait(IDLE_S if self.trouble is None else RETRY_S):
@@ -466,7 +468,6 @@ class Clockwork:
                 self._crowding.turn(now_us)
                 self._hand_overs.turn(now_us)  # one step: a long one must not hold up what is due meanwhile
                 self._second_look.turn(now_us)
-                self._auto_moves.turn(now_us)
                 drop_keys_to_erase(self._cluster)
                 self.trouble = None
             except Exception as error:

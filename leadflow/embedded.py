@@ -249,6 +249,7 @@ class Embedded:
         self._thread.start()
         self.calls.start()
         self.dispatch.start()
+        self._auto_moves.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
@@ -257,6 +258,7 @@ class Embedded:
         self._stopping.set()
         self._thread.join()
         self.dispatch.stop()
+        self._auto_moves.stop()
         self.files.close()
 
     def work_off(self) -> int:
@@ -317,7 +319,6 @@ class Embedded:
                 now_us = wall_clock_us()
                 done = self._turn() or self._retention.turn(now_us) or self._crowding.turn(now_us)
                 done = done or self._hand_overs.turn(now_us) or self._second_look.turn(now_us)
-                done = done or self._auto_moves.turn(now_us)
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)
