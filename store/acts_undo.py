@@ -14,7 +14,7 @@ from schemas.work import HolderKind, Reason
 from store import tables
 from store.acts import ActRefused, Command
 from store.acts_claim import undecided
-from store.acts_job import CHUNKS, read_job
+from store.acts_job import CHUNKS, holders_of, read_job
 from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
@@ -22,6 +22,7 @@ from store.effects import Effect
 from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
+from store.present import present_ids
 
 UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim", "auto_move")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
@@ -77,6 +78,8 @@ def plan_undo(
         )
     may = may_give(company, now_us)
     rows = _given(connection, act_id)
+    if not rows and act["verb"] == "decide_claim" and not all(map(may, _owners(connection, act["scope_id"]))):
+        raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
     held = held_of(connection, [row["customer_id"] for row in rows], lock=lock)
     merged = merged_since(connection, [row["customer_id"] for row in rows])
     back, left = [], list[tuple[str, Left]]()
@@ -93,6 +96,11 @@ def plan_undo(
     sent = _sent(connection, rows)
     credits = credited_by(connection, act_id)
     return Undoing(act, tuple(back), tuple(left), tuple(sent), credits, company.zone)
+
+
+def _owners(connection: Connection, customer_id: str) -> list[str]:
+    """Return who has a customer now, under whatever id."""
+    return list(holders_of(connection, present_ids(connection, [customer_id]).values()).values())
 
 
 def _stays(row: dict[str, Any], held: Held | None, is_merged: bool, company: Company) -> Left | None:

@@ -11,12 +11,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from schemas.work import ASKED, HolderKind
 from store import tables
 from store.bulk import keys_in
 
+GIVES = (
+    "move", "hand_over", "take", "return", "register", "decide_claim", "auto_move", "undo", "give_back",
+)  # fmt: skip
+"""Verbs of acts that give customers away and can be taken back alone; whose customer a merge made it, an unmerge undoes."""
 _AT_ONCE = 5_000
 """Customers whose holdings are read at once."""
 
@@ -128,7 +132,10 @@ def _decided(connection: Connection, scope: Scope) -> dict[str, tuple[str, str |
     if scope.by is not None:
         mine = query.join(act, (act.c.act_id == decision.c.event_id) & (decision.c.stage == "act"))
         query = mine.where(
-            act.c.actor == scope.by, act.c.recorded_us >= scope.since_us, act.c.recorded_us < scope.until_us
+            act.c.actor == scope.by,
+            act.c.verb.in_(GIVES),
+            act.c.recorded_us >= scope.since_us,
+            act.c.recorded_us < scope.until_us,
         )
     elif scope.book_version is not None:
         query = query.where(decision.c.book_version == scope.book_version, *within)
@@ -201,18 +208,16 @@ def lasting(
 
 def _other_acts(connection: Connection, scope: Scope) -> Mapping[str, int]:
     """Count by verb what a person did besides giving customers away."""
-    act, decision = tables.act, tables.decision
+    act = tables.act
     rows = connection.execute(
-        select(act.c.act_id, act.c.verb).where(
+        select(act.c.verb, func.count())
+        .where(
             act.c.actor == scope.by,
             act.c.recorded_us >= scope.since_us,
             act.c.recorded_us < scope.until_us,
-            act.c.verb != ASKED,
+            act.c.verb.not_in((*GIVES, ASKED)),
             act.c.scope_id.not_like("job!_%", escape="!"),  # steps of a job, whose beginning is told of
         )
-    ).all()
-    wanted = keys_in(connection, ["event_id"], [(row.act_id,) for row in rows])
-    gave = set(
-        connection.execute(select(decision.c.event_id).where(wanted, decision.c.stage == "act")).scalars()
+        .group_by(act.c.verb)
     )
-    return Counter(row.verb for row in rows if row.act_id not in gave)
+    return {verb: int(count) for verb, count in rows}

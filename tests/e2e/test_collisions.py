@@ -152,6 +152,16 @@ def test_what_cannot_be_decided_is_refused(rig: Rig) -> None:
         act(rig, "decide_claim", Decide("wei", (), may_give_as("mia")), actor="mia", at_us=LATER + MINUTE)
 
 
+def test_a_decision_that_moved_nothing_is_taken_back_by_whoever_is_above_the_owner(rig: Rig) -> None:
+    (owner,) = owners(rig).values()
+    register(rig, "wei")
+    act_id = act(rig, "decide_claim", Decide(owner, (), may_give_as("operator")), at_us=LATER + MINUTE)
+    with pytest.raises(ActRefused, match="not below"):
+        act(rig, "undo", Undo(may_give_as("zoe")), actor="zoe", at_us=LATER + HOUR, undoes=act_id)
+    act(rig, "undo", Undo(may_give_as("mia")), actor="mia", at_us=LATER + HOUR, undoes=act_id)
+    assert open_now(rig) == [(owner, "wei")]
+
+
 def test_what_a_leaver_claims_and_where_rules_name_them_is_theirs_to_hand_over(rig: Rig) -> None:
     register(rig, "wei")
     rules = 'rule,then_team,then_strategy,then_collaborators\nall,east,fixed:wei,"ann、wei"\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from enrich.acts_merge import merge_with
 from leadflow.cli_undo import _show
 from leadflow.handover_job import advance
 from leadflow.undo_scope import ScopePlan, plan_scope, scope_of
@@ -169,6 +170,17 @@ def test_the_preview_says_first_what_cannot_be_taken_back(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("cannot be taken back")
     assert lines[-1] == f"{len(bos)} back, 0 left"
+
+
+def test_whose_customer_a_merge_made_it_is_left_to_unmerge(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = of(rig, "bo")[0], of(rig, "ann")[0]
+    act(rig, "merge", ("mia", one), merge_with(other), LATER)
+    plan = planned(rig, LATER + HOUR, by="mia")
+    assert plan.returns == []
+    _show(plan)
+    assert "leadflow match unmerge" in capsys.readouterr().out
 
 
 def test_what_is_too_old_or_not_below_is_left_with_its_reason(rig: Rig) -> None:
