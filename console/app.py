@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from answers.problem import problem
+from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.desk import Desk, is_own_page
 from console.gate import visitor
@@ -52,6 +53,7 @@ def console_routes(
         *pages(desk, smtp_port, can_kill=kill is not None).routes(),
         *(KillPage(desk, kill).routes() if kill else ()),
         *NeglectedPage(desk).routes(),
+        *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *TakenPage(desk).routes(),
         *PoolsPage(desk).routes(),

@@ -174,7 +174,9 @@ def visitor(request: HTTPConnection) -> Visitor:
     return found
 
 
-_OWN = re.compile(r"/inbox|/story|/neglected|/customers|/taken|/leave|/pools|/pools/[^/]+/(claim|release)")
+_OWN = re.compile(
+    r"/inbox|/story|/neglected|/collisions|/customers|/taken|/leave|/pools|/pools/[^/]+/(claim|release)"
+)
 _HOLDER = re.compile(r"(?:/api)?/inbox/(?P<holder>[^/]+)")
 _INBOX_ACT = re.compile(r"/inbox/(?P<holder>[^/]+)/(?P<task>[^/]+)/[^/]+")
 _TASK_ACT = re.compile(r"/api/tasks/(?P<task>[^/]+)/[^/]+")

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from enrich.golden import opted_out
 from enrich.taken import questions_about
 from sales.segments import CustomerFacts
+from store.claims import beside_owners
+from store.protection import protected_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class Known:
     refused: tuple[str, ...]
     asked: tuple[tuple[str, int], ...]
     """Who asked whether it is taken, and when (µs), the latest first (enrich.taken)."""
+    protected_us: int = 0
+    """Until when it is protected for its owner (store.protection)."""
+    beside: tuple[str, ...] = ()
+    """Who works on it beside its owner."""
 
 
 def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> list[Known]:
@@ -29,7 +35,16 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
     found = list(customers)
     ids = [one.customer_id for one in found]
     refused, asked = opted_out(connection, ids), questions_about(connection, ids)
+    protected, beside = protected_until(connection, ids, 0), beside_owners(connection, ids)
     return [
-        Known(one.customer_id, one.facts, one.gaps, refused.get(key, ()), asked.get(key, ()))
+        Known(
+            one.customer_id,
+            one.facts,
+            one.gaps,
+            refused.get(key, ()),
+            asked.get(key, ()),
+            protected.get(key, 0),
+            beside.get(key, ()),
+        )
         for one, key in zip(found, ids, strict=True)
     ]

@@ -208,6 +208,25 @@ class View:
         """Return the reason of a decision's row."""
         return Reason.model_validate(row["reason"])
 
+    def besides(self, reason: Reason) -> list[str]:
+        """Return what else a decision said: priority, playbook, protection, collaborators, a claim; a part each."""
+        _ = self.gettext
+        told = []
+        if reason.priority is not None:
+            told.append(_("priority: %(priority)s") % {"priority": self.word("PRIORITIES", reason.priority)})
+        if reason.playbook is not None:
+            told.append(_("playbook: %(playbook)s") % {"playbook": reason.playbook})
+        if reason.protect_days is not None:
+            told.append(_("protected for %(days)s days once a person has it") % {"days": reason.protect_days})
+        if reason.collaborators:
+            names = _(", ").join(self.name(one) for one in reason.collaborators)
+            told.append(_("works on it, too: %(names)s") % {"names": names})
+        if reason.claimant is not None:
+            told.append(_("also claimed by: %(unit)s") % {"unit": self.name(reason.claimant)})
+            if not reason.collaborators and reason.code != "registered":
+                told.append(_("a manager decides"))
+        return told
+
     def letter(self, row: Mapping[str, Any]) -> tuple[str, str]:
         """Return message and hint of a dead letter in the reader's language, else as they were recorded."""
         if row["code"] not in words.DEAD:

@@ -133,6 +133,9 @@ class Teller:
             "woken": _("It had been put aside until now; %(person)s has it again"),
             "merged": _("Two customers are one since then; %(person)s has it"),
             "parted": _("One customer was two; by the decisions on its own leads, %(person)s has this one"),
+            "registered": _("Registered; %(person)s has it"),
+            "claim_decided": _("A manager decided between departments: %(person)s has it"),
+            "auto_moved": _("Moved by itself to %(person)s"),
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:

@@ -55,6 +55,8 @@ DROPPED = {
 }
 """Why something is not sent at all; why it could not be sent stands among the dead letters."""
 
+PRIORITIES = {"high": N_("high"), "normal": N_("normal"), "low": N_("low")}
+
 TASK_STATES = {"open": N_("open"), "done": N_("done"), "cancelled": N_("cancelled")}
 
 COLUMNS = {
@@ -144,6 +146,9 @@ DECISIONS = {
     "woken": N_("Taken up again"),
     "merged": N_("Merged"),
     "parted": N_("Parted"),
+    "registered": N_("Registered"),
+    "claim_decided": N_("Decided between departments"),
+    "auto_moved": N_("Moved by itself"),
     "probe": N_("Self-test"),
 }
 

@@ -190,6 +190,7 @@ class _Present:
     open_tasks: tuple[str, ...]
     collaborators: tuple[dict[str, Any], ...]
     after_us: int
+    protected_until_us: int | None
 
     def move(self, command: Command, at_us: int, name: str) -> Move:
         held = Held(
@@ -228,7 +229,9 @@ def _read_sides(connection: Connection, atoms: dict[str, list[str]]) -> dict[str
         )
         stamps = [row["touched_us"], row["routed_us"], *(one["from_us"] for one in mine)]
         open_tasks = tuple(one["task_id"] for one in tasks if one["customer_id"] == name)
-        sides[name] = _Present(side, row["purpose"], open_tasks, beside, max(stamps) + 1)
+        sides[name] = _Present(
+            side, row["purpose"], open_tasks, beside, max(stamps) + 1, owner["protected_until_us"]
+        )
     return sides
 
 
@@ -254,7 +257,10 @@ def _settled(
         move = side.move(command, at_us, name)
         lost = side.side.holder != merged.holder
         if one == name and lost:
-            effects += give(move, *holder, reason)
+            protected = (each for each in sides.values() if each.side.holder == merged.holder)
+            until_us = max((each.protected_until_us or 0 for each in protected), default=0) or None
+            held = replace(move.held, protected_until_us=until_us)
+            effects += give(replace(move, held=held), *holder, reason)
             told = True
         else:
             effects.append(decided(move, reason))

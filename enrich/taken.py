@@ -49,6 +49,8 @@ class Taken:
     ask: str | None
     """The person to ask: the nearest manager above, else who answers for what nobody has."""
     yours: bool
+    protected_us: int | None = None
+    """Until when it is protected for them, if it is."""
 
 
 def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
@@ -124,7 +126,13 @@ def _who_has(connection: Connection, company: Company, customers: Collection[str
     holding, customer = tables.holding, tables.customer
     wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
     rows = connection.execute(
-        select(holding.c.customer_id, holding.c.holder_kind, holding.c.holder_id, holding.c.from_us)
+        select(
+            holding.c.customer_id,
+            holding.c.holder_kind,
+            holding.c.holder_id,
+            holding.c.from_us,
+            holding.c.protected_until_us,
+        )
         .join(customer, customer.c.customer_id == holding.c.customer_id)
         .where(
             wanted,
@@ -140,7 +148,8 @@ def _who_has(connection: Connection, company: Company, customers: Collection[str
         units = _units_above(company, row.holder_id)
         unit_id = department_of(company, row.holder_id) or company.default_queue
         ask = _manager(company, units, row.holder_id) or company.responsible_id
-        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, row.holder_id == actor))
+        yours = row.holder_id == actor
+        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours, row.protected_until_us))
     return found
 
 

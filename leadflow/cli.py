@@ -13,12 +13,14 @@ import typer
 from leadflow.cli_backup import backup, restore
 from leadflow.cli_breaker import breaker
 from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
+from leadflow.cli_collisions import collisions, register
 from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_handover import handover
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
-from leadflow.cli_move import move, undo
+from leadflow.cli_move import move
+from leadflow.cli_moves import moves
 from leadflow.cli_people import people
 from leadflow.cli_pools import claim, pool, pools, release
 from leadflow.cli_reports import first_touch, sources
@@ -29,6 +31,7 @@ from leadflow.cli_segments import segments
 from leadflow.cli_service import service
 from leadflow.cli_taken import taken
 from leadflow.cli_token import token
+from leadflow.cli_undo import undo
 from leadflow.match_subject import subject
 from leadflow.terminal import (
     Actor,
@@ -51,7 +54,21 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(migrate)
-for part in (doors, stages, sinks, timers, console, segments, taken, move, undo, pools, claim, release):
+for part in (
+    doors,
+    stages,
+    sinks,
+    timers,
+    console,
+    segments,
+    taken,
+    move,
+    undo,
+    register,
+    pools,
+    claim,
+    release,
+):
     app.command()(part)
 app.add_typer(topics, name="topics")
 app.add_typer(dead, name="dead")
@@ -64,6 +81,8 @@ rules.command()(simulate)
 app.add_typer(rules, name="rules")
 app.add_typer(handover, name="handover")
 app.add_typer(pool, name="pool")
+app.add_typer(collisions, name="collisions")
+app.add_typer(moves, name="moves")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

@@ -95,7 +95,7 @@ def apply(
     if leaving and until:
         fail("Whoever leaves has no stand-in: --leaving or --until", "--leaving 与 --until 只能用一个")
     asked = {**_asked(to, part, sheet), "leaving": leaving, "duties_to": duties_to or None}
-    asked |= {"until_us": _moment(until), "actor": actor, "reason": reason, "key": key or new_id()}
+    asked |= {"until_us": moment_of(until), "actor": actor, "reason": reason, "key": key or new_id()}
     answer = operate("hand_over", id=person, **asked)
     if answer["resumed"]:
         say(
@@ -293,7 +293,8 @@ def _known(company: Company, person: str) -> None:
         fail(f"There is nobody {person!r} in people.csv", f"people.csv 中没有 {person!r}")
 
 
-def _moment(day: str) -> int | None:
+def moment_of(day: str) -> int | None:
+    """Return when a day begins, by the company's clock; None for no day. Ends with 2 for what is none."""
     from datetime import datetime
 
     from store.company import company_version, load_company

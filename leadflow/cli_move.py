@@ -1,4 +1,4 @@
-"""`leadflow move` and `leadflow undo`: customers to other holders, one or a filtered set, and back."""
+"""`leadflow move`: customers to other holders, one or a filtered set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadflow.terminal import REFUSED_ZH, Actor, fail, language, operate, reading, say, tell
+from leadflow.terminal import Actor, fail, language, operate, reading, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,35 +76,6 @@ def move(
     )
 
 
-def undo(
-    act: Annotated[str, typer.Argument(help="The act to take back: a move, or an undo")],
-    *,
-    preview: Annotated[bool, typer.Option("--preview", help="Only show what would happen")] = False,
-    actor: Actor = "operator",
-    reason: Annotated[str, typer.Option(help="Why; kept with the act")] = "",
-) -> None:
-    """Take a move back: exactly what it gave, where nothing happened since. What went on since is left and listed."""
-    from leadflow.above import may_give_as
-    from leadflow.clock import wall_clock_us
-    from leadflow.operate_moves import told
-    from store.acts import ActRefused
-    from store.acts_undo import plan_undo
-
-    if preview:
-        with reading() as connection:
-            try:
-                show_undoing(told(plan_undo(connection, act, may_give_as(actor), wall_clock_us())))
-            except ActRefused as refused:
-                fail(str(refused), REFUSED_ZH.get(refused.code))
-        return
-    answer = operate("undo", id=act, actor=actor, reason=reason, key=f"undo:{act}")
-    if answer["repeated"]:
-        say(f"undone before ({answer['act_id']})", f"此前已撤销（{answer['act_id']}）")
-        return
-    show_undoing(answer)
-    say(f"undone ({answer['act_id']})", f"已撤销（{answer['act_id']}）")
-
-
 def _named(customers: list[str] | None, listed: Path | None) -> list[str] | None:
     """Return the customers that were named one by one; None where a filter alone chooses."""
     if customers is None and listed is None:
@@ -168,19 +139,3 @@ def show_refused(rows: Iterable[Any]) -> None:
 
     for customer_id, code in rows:
         typer.echo(f"-\t{customer_id}\t{code}\t{row_text(code)}")
-
-
-def show_undoing(told: dict[str, Any]) -> None:
-    """Print what cannot be taken back first, then what is left, then what goes back to whom."""
-    for delivery_id, sink, dest in told["sent"]:
-        say(
-            f"cannot be taken back: {delivery_id} to {dest} by {sink}",
-            f"无法收回：{delivery_id}，经 {sink} 已发给 {dest}",
-        )
-    show_refused(told["left"])
-    for holder_id, count in sorted(Counter(to for _, _, to in told["back"]).items()):
-        typer.echo(f"{count}\t{holder_id}")
-    say(
-        f"{len(told['back'])} back, {len(told['left'])} left",
-        f"退回 {len(told['back'])} 个，保留 {len(told['left'])} 个",
-    )

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
@@ -438,17 +439,20 @@ class Clockwork:
         self._crowding = Crowding(cluster.store, cluster.store_log.append)
         self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
         self._hand_overs = HandOvers(cluster.store, cluster.store_log.append)
+        self._auto_moves = AutoMoves(cluster.store, cluster.store_log.append)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
     def start(self) -> None:
         """Start firing."""
         self._thread.start()
+        self._auto_moves.start()
 
     def stop(self) -> None:
         """End the turn at hand."""
         self._stopping.set()
         self._thread.join()
+        self._auto_moves.stop()
 
     def _run(self) -> None:
         while not self._stopping.wait(IDLE_S if self.trouble is None else RETRY_S):

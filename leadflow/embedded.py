@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
 from leadflow import pipeline
+from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
@@ -220,6 +221,7 @@ class Embedded:
         self._crowding = Crowding(files.store, files.store_log.append)
         self._second_look = SecondLook(files.store, files.store_log.append, several=False)
         self._hand_overs = HandOvers(files.store, files.store_log.append)
+        self._auto_moves = AutoMoves(files.store, files.store_log.append)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
@@ -247,6 +249,7 @@ class Embedded:
         self._thread.start()
         self.calls.start()
         self.dispatch.start()
+        self._auto_moves.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
@@ -255,6 +258,7 @@ class Embedded:
         self._stopping.set()
         self._thread.join()
         self.dispatch.stop()
+        self._auto_moves.stop()
         self.files.close()
 
     def work_off(self) -> int:

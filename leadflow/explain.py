@@ -34,6 +34,11 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
         yield from (f"    {line}" for line in _lines(view, office, step))
     for one in known:
         yield f"{one.customer_id}  {' · '.join(view.profile(one.facts))}"
+        if one.protected_us > view.now_us:
+            yield f"    {view.gettext('Protected until %(date)s') % {'date': view.day(one.protected_us)}}"
+        if one.beside:
+            names = view.gettext(", ").join(view.name(person) for person in one.beside)
+            yield f"    {view.gettext('Works on it, too: %(names)s') % {'names': names}}"
         if one.refused:
             refused = view.gettext(", ").join(view.word("AGREED", purpose) for purpose in one.refused)
             yield f"    {view.gettext('Does not agree to:')} {refused}"
@@ -71,6 +76,8 @@ def _lines(view: View, office: Office, step: Step) -> Iterator[str]:
             yield f"→ {view.name(row['holder_id'])} · {view.exact(row['due_us'])}"
             if (waited := first_touch.told(view, office, row)) is not None:
                 yield waited
+            if row["playbook"]:
+                yield view.gettext("playbook: %(playbook)s") % {"playbook": row["playbook"]}
         case "delivery":
             tried = row["attempt"] + (row["state"] == "sent")
             yield f"{view.word('DELIVERY_STATES', row['state'])} · {view.sink(row['sink_id'])} · {row['delivery_id']}"
@@ -89,6 +96,7 @@ def _decided(view: View, row: Mapping[str, Any]) -> Iterator[str]:
     yield view.teller.sentence(view.reason(row), row["holder_id"])
     if act := row["act"]:
         yield f"– {view.name(act['actor'])}: {act['verb']}" + (f" · {act['reason']}" if act["reason"] else "")
+    yield from (f"– {one}" for one in view.besides(view.reason(row)))
     for one in view.standings(row):
         yield f"{'→' if one.chosen else '–'} {view.name(one.person_id)}: {view.standing(one)}"
     for person_id, why in view.reason(row).passed_over:

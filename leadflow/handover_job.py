@@ -30,6 +30,7 @@ from store.acts_job import (
     to_state,
 )
 from store.acts_move import Give, owned_by
+from store.acts_scope import give_back_chunk
 from store.acts_undo import Undo
 from store.belongings import belongings
 from store.certificates import certify
@@ -104,7 +105,10 @@ def _give_on(store: Database, job: Job, now_us: int, do: Callable[[Command, Plan
         return Command(verb, job.actor, f"{job.job_id}:{what}", job.job_id, job.reason)
 
     if job.next_item < job.items:
-        return do(next_chunk(job), give_chunk)
+        return do(next_chunk(job), give_back_chunk if job.kind == "undo" else give_chunk)
+    if job.kind == "undo":
+        do(command("end_undo", "end"), to_state("done", over=True))
+        return False
     more = _came_meanwhile(store, job, now_us)
     if more:
         return do(command("hand_over_more", f"more:{job.items}"), extend(more))

@@ -87,6 +87,8 @@ def _has_duties(company: Company, person_id: str, now_us: int) -> bool:
 
 def _ended(connection: Connection, had: Sequence[Belonging], person_id: str, now_us: int) -> Iterator[Effect]:
     for one in had:
+        if one.kind == "claim":
+            yield Update("claim", {"claim_id": one.object_id}, {"state": "refused", "ended_us": now_us})
         if one.kind == "access":
             yield Update("access", {"access_id": one.object_id}, {"ended_us": now_us})
     holding = tables.holding

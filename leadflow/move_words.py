@@ -26,6 +26,10 @@ ROWS: Mapping[str, tuple[str, str]] = {
         "接收人已不在职：people.csv 的 state 列",
     ),
     "moved_on": ("somebody else has it since", "此后已变更负责人"),
+    "too_old": (
+        "it is longer ago than undo_hours of company.toml allows",
+        "已超过 company.toml 的 undo_hours 所允许的时间",
+    ),
     "merged": ("it was merged into another customer since", "此后已并入其他客户"),
     "erased": ("it was erased since", "此后已被删除"),
 }

@@ -26,7 +26,8 @@ from leadflow.crowding import look_over
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
-from leadflow.operate_moves import do_hand_back, do_hand_over, do_move, do_undo
+from leadflow.operate_claims import do_decide_claim, do_register
+from leadflow.operate_moves import do_auto_moves, do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
 from leadflow.operate_pools import do_claim, do_release
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
@@ -276,7 +277,13 @@ def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
         _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, asking())
     return {
         "taken": [
-            {"unit": one.unit_id, "since_us": one.since_us, "ask": one.ask, "yours": one.yours}
+            {
+                "unit": one.unit_id,
+                "since_us": one.since_us,
+                "ask": one.ask,
+                "yours": one.yours,
+                "protected_us": one.protected_us,
+            }
             for one in found
         ]
     }
@@ -315,9 +322,13 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "publish_book": do_publish_book,
     "roll_back_book": do_roll_back_book,
     "move": do_move,
+    "register": do_register,
+    "decide_claim": do_decide_claim,
+    "auto_moves": do_auto_moves,
     "undo": do_undo,
     "claim": do_claim,
     "release": do_release,
+    "undo_scope": do_undo_scope,
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
 }

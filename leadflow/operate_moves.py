@@ -7,16 +7,19 @@ from dataclasses import asdict
 from typing import Any
 
 from leadflow.above import may_give_as
+from leadflow.auto_moves import move_now
 from leadflow.choosing import ChoiceError
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
 from leadflow.handover_job import begin_undo, planned, run, spec_of
 from leadflow.handover_leave import without
 from leadflow.payload import Payload, command_of
+from leadflow.undo_scope import plan_scope, scope_of
 from schemas.work import Condition
 from store.acts import ActRefused, Command, perform
 from store.acts_job import OPEN, Begin, counts, job_id_of, jobs, read_job, to_state
 from store.acts_move import Give, Moving, judge
+from store.acts_scope import BeginReturn
 from store.acts_undo import Undo, Undoing
 from store.company import company_version, load_company
 
@@ -65,6 +68,12 @@ def gives_from(rows: Iterable[dict[str, Any]]) -> list[Give]:
     ]
 
 
+def do_auto_moves(engine: Engine, _payload: Payload) -> dict[str, Any]:
+    """Move what moves by itself, now; return how many did."""
+    files = engine.files
+    return {"moved": move_now(files.store, files.store_log.append, wall_clock_us())}
+
+
 STEP_S = 8.0
 """How long one request goes on with a hand-over before it answers: well within the minute that a client waits."""
 
@@ -111,6 +120,22 @@ def _begun(engine: Engine, payload: Payload) -> str:
 
 
 _GOING = ("running", "stopped")
+
+
+def do_undo_scope(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Undo all that a scope did, or go on with it if that is under way, for some seconds."""
+    store, append, now_us = engine.files.store, engine.files.store_log.append, wall_clock_us()
+    with store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        name, scope = scope_of(connection, company, payload, now_us)
+        under_way = [one for one in jobs(connection, name, OPEN) if one.state == "running"]
+        plan = None if under_way else plan_scope(connection, company, scope, payload["actor"], now_us)
+    if plan is None:
+        return {**_went_on(engine, under_way[0].job_id), "resumed": True}
+    command = command_of({**payload, "id": name}, "undo_scope")
+    spec = {"since_us": scope.since_us, "until_us": scope.until_us}
+    perform(store, command, BeginReturn(plan.returns, spec, plan.decisions), now_us, append)
+    return {**_went_on(engine, job_id_of(command)), "resumed": False}
 
 
 def do_hand_back(engine: Engine, payload: Payload) -> dict[str, Any]:

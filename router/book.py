@@ -1,7 +1,7 @@
 """The rule book: decision tables (schemas.decision_table) with hit policy FIRST, of which one may send on to another.
 
 Columns that begin with `then_` are what follows: `then_team` (a unit id), `then_respond_within` (minutes of working
-time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here). `rule` names
+time), `then_strategy` (how one of the team is chosen, see `router.strategies`; empty: by turn), `then_table` (another table of the book goes on from here), and what `router.besides` reads. `rule` names
 the row, `note` is for people. `then_pool` puts it into an open pool instead of giving it to a team. Any other column is a condition on that fact.
 
 A row that sends on says with its other results what holds where the other table leaves them open: what a later table
@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
+from router.besides import NOTHING, Besides, besides_of, wrong_besides
+from router.besides import RESULTS as _BESIDES
 from router.strategies import StrategyError, strategy_named
 from schemas.company import book_version
 from schemas.decision_table import Row, Shape, TableError, Wrong, try_rows
@@ -26,7 +28,7 @@ MAIN = ""
 """The table in which every lead begins: rules.csv."""
 POOL = "pool:"
 """What stands before a pool's code where a team's or a person's could stand, too."""
-_RESULTS = ("then_team", "then_pool", "then_strategy", "then_respond_within", "then_table")
+_RESULTS = ("then_team", "then_pool", "then_strategy", "then_respond_within", "then_table", *_BESIDES)
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
 _TEAM_MISSING = (
     "this is empty; write a team, a pool, or a table that goes on from here",
@@ -52,6 +54,7 @@ class Rule:
     """The table in which it stands."""
     pool: str | None = None
     """The open pool into which it goes; there is no team then."""
+    besides: Besides = NOTHING
 
     @property
     def rule_id(self) -> str:
@@ -99,6 +102,8 @@ class Book:
         self.version = version
         self.tables = {name: Table(rules) for name, rules in tables.items()}
         self._begin = self.tables[MAIN].found
+        self.meets_owners = any(rule.besides.if_owned for rule in self.rules)
+        """Some rule says what becomes of a customer that another department has."""
 
     @property
     def rules(self) -> Iterator[Rule]:
@@ -154,6 +159,7 @@ def _continued(earlier: Rule, rule: Rule) -> Rule:
         pool=rule.pool if rule.goes_to else earlier.pool,
         respond_within_minutes=earlier.respond_within_minutes if minutes is None else minutes,
         strategy=None if rule.pool else rule.strategy or earlier.strategy,
+        besides=rule.besides.over(earlier.besides),
     )
 
 
@@ -194,6 +200,7 @@ def _rule(row: Row, table: str) -> Rule:
         cells.get("then_table") or None,
         table,
         cells.get("then_pool") or None,
+        besides_of(cells),
     )
 
 
@@ -221,6 +228,8 @@ def _wrong(row: Row, teams: Collection[str] | None, tables: Collection[str]) -> 
                 f"there is no {what[0]} {value!r}; there are {names}",
                 f"没有 {value} 这个{what[1]}；现有：{names}",
             )
+    for column, en, zh in wrong_besides(cells):
+        yield row.wrong(column, en, zh)
     if minutes and not (minutes.isdecimal() and minutes.isascii() and 0 < int(minutes) <= _MOST_MINUTES):
         yield row.wrong(
             "then_respond_within",

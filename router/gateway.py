@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from router.beside import beside, met, new_beside
 from router.book import Found
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
 from router.ladder import asked_of, due_step, read_watched, routing_of, swept, timer_of
@@ -18,6 +19,7 @@ from router.reads import (
     day_at,
     period_at,
     read_aside,
+    read_beside,
     read_customers,
     read_done,
     read_holders,
@@ -55,6 +57,7 @@ from store.ledger import NO_GRADE, entered
 from store.locks import lock_customers, lock_teams, share_company
 from store.nurture import NURTURE_WAKES
 from store.present import present_ids
+from store.protection import DAY_US
 from stream.host import Step
 from stream.log import Logged
 
@@ -125,7 +128,9 @@ class RouteStage:
         read_aside(connection, facts)
         read_tasks(connection, facts, customers)
         ways = {(rule.team, rule.strategy) for rule, _ in _rules(facts, events) if rule.team}
-        ways |= {(team_id, one.strategy) for team_id, _ in drained for one in facts.waiting.values()}
+        if facts.met or any(rule[0][0].besides.collaborators for rule in facts.rules.values() if rule):
+            read_beside(connection, facts, set(facts.customers.values()))
+        ways |= {(team_id, one.how.strategy) for team_id, _ in drained for one in facts.waiting.values()}
         teams = {*(team for team, _ in ways), *(team_id for team_id, _ in drained)}
         lock_teams(connection, {*teams, *capped(facts.office, teams)})
         moments = {*times, *facts.routed.values(), *(one.event.time_us + 1 for one in events)}
@@ -161,9 +166,12 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     before = aside.person_id if aside else None
     routing = stays(resolved, facts.holders[customer_id], facts.office, case.at_us, before)
     found, needs = None, NO_NEEDS
+    if routing is not None and (rule := facts.met.get(event.id)) is not None:
+        routing = met(facts, routing, rule, customer_id)  # whose owner may be of this very batch
     if routing is None:
         found, needs = facts.rules[event.id] or (None, NO_NEEDS)
         routing = route(found, facts.office, _decision(case, facts, found and found[0].team, grade, needs))
+    routing = new_beside(facts, routing, customer_id)
     origin = task_origin(lead)
     tasks = facts.tasks.setdefault(customer_id, {})
     is_new = origin is not None and not (origin == "call_back" and "call_back" in tasks.values())
@@ -232,11 +240,11 @@ def _drained(event: Event, facts: RouteFacts, at_us: int) -> Step:
         if case.at_us < waits.offered_until_us:
             continue
         decision = _decision(case, facts, team_id, waits.grade, waits.needs)
-        routing = drain(team_id, facts.office, decision, waits.strategy, waits.returned_by)
+        routing = drain(team_id, facts.office, decision, waits.how)
         if routing is not None:
             effects += _settled(case, facts, routing)
             continue
-        effects += _opening(facts, (team_id, waits.strategy), case.at_us, waits.needs)
+        effects += _opening(facts, (team_id, waits.how.strategy), case.at_us, waits.needs)
         if not facts.office.could_take(team_id, case.at_us, loads=decision.loads)[0]:
             effects += _opening(facts, (team_id, None), case.at_us, NO_NEEDS)
             return Step(tuple(effects))
@@ -373,6 +381,11 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
     if routing.holder != before:
         facts.holders[customer_id] = routing.holder
         effects += _moved(case, facts, routing)
+    if routing.reason.collaborators or routing.reason.claimant:
+        effects += beside((customer_id, case.decision_id, case.at_us), facts, routing.reason)
+        effects.append(
+            Update("customer", {"customer_id": customer_id}, {"routed_us": facts.routed[customer_id]})
+        )
     assignment = Assignment(
         decision_id=case.decision_id,
         lead_id=case.lead_id,
@@ -393,6 +406,7 @@ def _load(facts: RouteFacts, holder: Holder, change: int) -> None:
 
 def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
     holder = {"holder_kind": routing.holder.kind, "holder_id": routing.holder.holder_id}
+    days = routing.reason.protect_days if routing.holder.kind == "person" else None
     effects: list[Effect] = [
         Close("holding", (case.customer_id, "owner"), case.at_us),
         Insert(
@@ -402,6 +416,7 @@ def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
                 "role": "owner",
                 "from_us": case.at_us,
                 "decision_id": case.decision_id,
+                "protected_until_us": None if days is None else case.at_us + days * DAY_US,
                 **holder,
             },
         ),
@@ -477,6 +492,8 @@ def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> 
         holder_id=holder.holder_id,
         origin=origin,
         due_us=office.due(holder.holder_id, case.at_us, routing.respond_within_minutes),
+        priority=routing.reason.priority,
+        playbook=routing.reason.playbook,
     )
 
 
@@ -504,6 +521,15 @@ def _rules(facts: RouteFacts, events: Sequence[Logged]) -> list[Found]:
     for event_id in (one.event.id for one in events if one.topic == "resolved"):
         resolved = facts.resolved[event_id]
         holder = facts.holders.get(facts.customers[resolved.lead.lead_id])
-        if holder is not None and stays(resolved, holder, facts.office, 0) is None:
-            facts.rules[event_id] = rule_for(resolved, facts.office)
+        if holder is None:
+            continue
+        goes = stays(resolved, holder, facts.office, 0) is None
+        meets = facts.office.book.meets_owners and resolved.lead.purpose != "probe"
+        if not goes and not meets:
+            continue
+        rule = rule_for(resolved, facts.office)
+        if goes:
+            facts.rules[event_id] = rule
+        if meets and rule is not None:
+            facts.met[event_id] = rule[0]
     return [rule[0] for rule in facts.rules.values() if rule is not None]

@@ -26,6 +26,7 @@ from store.company import POOL_SWEEP
 from store.effects import Effect, Emit, Insert
 from store.pools import newest_enquiries
 from store.present import present_ids
+from store.protection import protected_until
 from store.touches import owned, owned_after
 from worktime.localtime import day_start, zone_of
 
@@ -82,6 +83,7 @@ def read_watched(connection: Connection, watch: Watch, company: Company) -> None
     protects = any(pool.protected for pool in company.pools.values())
     counts = _open_of(connection, {row.person_id for row in rows} if protects else ())
     steps = _steps_of(connection, [row.customer_id for row in rows])
+    protected = protected_until(connection, [row.customer_id for row in rows], 0)
     for row in rows:
         since_us = max(row.touched_us, row.next_us or 0)
         known = about.get(row.customer_id, {})
@@ -91,6 +93,7 @@ def read_watched(connection: Connection, watch: Watch, company: Company) -> None
             grade=str(known.get("grade") or ""),
             line=str(known.get("product_line") or ""),
             open=counts.get(row.person_id, 1),
+            protected_until_us=protected.get(row.customer_id, 0),
             done={code: at for code, at in steps.get(row.customer_id, ()) if at > since_us},
         )
 

@@ -12,7 +12,7 @@ from router.book import Found
 from router.eligible import NO_NEEDS, Needs, needs_of
 from router.ladder import Watch
 from router.office import Office
-from router.route import Holder, Total
+from router.route import JUST_WAITS, Holder, Total, Waits
 from router.strategies import offered_until
 from schemas.company import territory_for
 from schemas.resolved import ResolvedLead
@@ -30,9 +30,8 @@ class Waiting:
     since_us: int
     needs: Needs = NO_NEEDS
     grade: str = NO_GRADE
-    strategy: str | None = None
-    """As the rule says by which it waits; None: by turn."""
-    returned_by: str | None = None
+    how: Waits = JUST_WAITS
+    """As the rule says by which it waits, or who returned it."""
     offered_until_us: int = 0
     """Until then it is whoever takes it first who gets it (`call_now`)."""
 
@@ -69,6 +68,12 @@ class RouteFacts:
     states: dict[str, str] = field(default_factory=dict)
     rules: dict[str, tuple[Found, Needs] | None] = field(default_factory=dict)
     """By event, for leads that do not stay with whoever has their customer."""
+    met: dict[str, Found] = field(default_factory=dict)
+    """By event, of a book that says what becomes of owners: the rule of its lead, should it stay with one."""
+    beside: dict[str, set[str]] = field(default_factory=dict)
+    """By customer, where it matters: who works on it beside the owner."""
+    claims: set[tuple[str, str]] = field(default_factory=set)
+    """(customer, claimant) of claims of which nobody decided yet, where it matters."""
     done: set[tuple[str, str]] = field(default_factory=set)
     """(event, customer) decided on before: what comes twice leads to nothing the second time."""
     queue: list[str] = field(default_factory=list)
@@ -111,6 +116,14 @@ def read_holders(connection: Connection, facts: RouteFacts, customers: set[str])
         facts.holders[row.customer_id] = Holder(row.holder_kind, row.holder_id)
         facts.routed[row.customer_id] = row.routed_us
         facts.states[row.customer_id] = row.state
+
+
+def read_beside(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
+    """Read who works on these customers beside their owners, and which claims on them are open."""
+    keys = listed((one,) for one in customers)
+    for row in _BESIDE(connection, of_customers=keys):
+        facts.beside.setdefault(row.customer_id, set()).add(row.holder_id)
+    facts.claims |= {(row.customer_id, row.claimant_id) for row in _CLAIMS(connection, of_customers=keys)}
 
 
 def read_tasks(connection: Connection, facts: RouteFacts, customers: set[str]) -> None:
@@ -183,14 +196,17 @@ def read_waiting(connection: Connection, facts: RouteFacts) -> None:
     ).all()
     needs = _read_needs(connection, facts)
     for row in rows:
-        ruled = row.code in ("waiting", "call_now")
-        strategy = orjson.loads(row.reason_json)["strategy"] if ruled else None
+        said = orjson.loads(row.reason_json) if row.code in ("waiting", "call_now") else {}
+        offered = row.code == "call_now"
         facts.waiting[row.customer_id] = Waiting(
             row.from_us,
             *needs.get(row.customer_id, (NO_NEEDS, NO_GRADE)),
-            strategy=strategy,
-            returned_by=row.actor if row.code == "returned" else None,
-            offered_until_us=offered_until(strategy, row.from_us) if row.code == "call_now" else 0,
+            how=Waits(
+                said.get("strategy"),
+                said.get("protect_days"),
+                row.actor if row.code == "returned" else None,
+            ),
+            offered_until_us=offered_until(said.get("strategy"), row.from_us) if offered else 0,
         )
 
 
@@ -297,6 +313,18 @@ _HOLDERS = Prepared(
         OneOf(["customer.customer_id"], "of_customers"),
         tables.holding.c.role == "owner",
         tables.holding.c.to_us.is_(None),
+    )
+)
+_BESIDE = Prepared(
+    select(tables.holding.c.customer_id, tables.holding.c.holder_id).where(
+        OneOf(["customer_id"], "of_customers"),
+        tables.holding.c.role == "collaborator",
+        tables.holding.c.to_us.is_(None),
+    )
+)
+_CLAIMS = Prepared(
+    select(tables.claim.c.customer_id, tables.claim.c.claimant_id).where(
+        OneOf(["customer_id"], "of_customers"), tables.claim.c.state == "open"
     )
 )
 _PRESENT = Prepared(

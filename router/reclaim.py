@@ -33,6 +33,8 @@ class Watched:
     line: str = ""
     open: int = 1
     """Open customers of its owner, this one included; read only where a pool has a quota."""
+    protected_until_us: int = 0
+    """Until then it is not taken back (store.protection); its owner and their manager are told all the same."""
     done: Mapping[str, int] = field(default_factory=dict)
     """Steps taken since then, by code, each with its moment."""
 
@@ -76,7 +78,10 @@ def next_step(pool: Pool, watched: Watched, office: Office) -> tuple[Step, int] 
             continue
         since_start = _passed(office, watched, watched.since_us, days)
         since_last = _passed(office, watched, before_us, days - before_days)
-        return None if since_start is None or since_last is None else (code, max(since_start, since_last))
+        if since_start is None or since_last is None:
+            return None
+        protected_us = watched.protected_until_us if code == "reclaimed" else 0
+        return code, max(since_start, since_last, protected_us)
     return None
 
 

@@ -15,6 +15,7 @@ from schemas.company import Member
 from schemas.facts import facts_of, is_missed
 from schemas.lead import Lead
 from schemas.resolved import ResolvedLead
+from schemas.units import people_beside
 from schemas.work import HolderKind, Reason, TaskOrigin
 
 PROBE_HOLDER = "probe"
@@ -115,7 +116,15 @@ def route(found: Found | None, office: Office, case: Case) -> Routing:
         reason = Reason(code="default_queue", book_version=office.book.version)
         return Routing(Holder("queue", office.company.default_queue), reason, minutes, None)
     rule, conditions = found
-    ruled = {"book_version": office.book.version, "rule_id": rule.rule_id, "conditions": conditions}
+    ruled = {
+        "book_version": office.book.version,
+        "rule_id": rule.rule_id,
+        "conditions": conditions,
+        "priority": rule.besides.priority,
+        "playbook": rule.besides.playbook,
+        "protect_days": rule.besides.protect_days,
+        "collaborators": people_beside(rule.besides.collaborators, office.company),
+    }
     minutes = rule.respond_within_minutes if rule.respond_within_minutes is not None else minutes
     if rule.pool is not None:
         pooled = Reason(code="pooled", pool_id=rule.pool, grade=case.grade, **ruled)
@@ -130,13 +139,25 @@ def route(found: Found | None, office: Office, case: Case) -> Routing:
     return Routing(holder, reason, minutes, None if chosen is None else rule.team)
 
 
-def drain(
-    team_id: str, office: Office, case: Case, strategy: str | None = None, returned_by: str | None = None
-) -> Routing | None:
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How a customer came into a waiting queue: by a rule with this strategy and protection, or returned by somebody."""
+
+    strategy: str | None = None
+    protect_days: int | None = None
+    returned_by: str | None = None
+
+
+JUST_WAITS = Waits()
+"""By turn, and nothing else is known."""
+
+
+def drain(team_id: str, office: Office, case: Case, waits: Waits = JUST_WAITS) -> Routing | None:
     """Decide who takes one customer out of a team's waiting queue; None while nobody can.
 
     Whoever returned the customer is passed over while somebody else is there: it would come back at once.
     """
+    strategy, returned_by = waits.strategy, waits.returned_by
     way = strategy_named(strategy)
     team, passed_over = _eligible(team_id, office, case, way)
     if not team:
@@ -144,7 +165,7 @@ def drain(
     others = [one for one in team if one.person_id != returned_by]
     if others and len(others) < len(team) and returned_by is not None:
         team, passed_over = others, [*passed_over, (returned_by, "returned_it")]
-    ruled = {"book_version": office.book.version}
+    ruled = {"book_version": office.book.version, "protect_days": waits.protect_days}
     reason, chosen = _chosen((team_id, strategy, way), team, passed_over, case, ruled)
     assert chosen is not None
     minutes = office.company.first_response_minutes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from router.besides import Besides, IfOwned
 from router.book import Rule
 from router.strategies import strategy_named
 from schemas.base import Language
 from schemas.company import Company
 from schemas.facts import SCORED_FACTS
+from schemas.moves import AutoRule
 from schemas.unary import Exactly, Starts, UnaryTest, Within, scalar_text
 
 FACT_WORDS: Mapping[str, tuple[str, str]] = {
@@ -28,8 +30,19 @@ FACT_WORDS: Mapping[str, tuple[str, str]] = {
     "came_on": ("the day it came", "到达日期"),
     "score": ("the score", "评分"),
     "grade": ("the grade", "等级"),
+    "kind": ("the kind of customer", "客户类型"),
+    "leads": ("the number of leads", "线索数"),
+    "days_silent": ("the number of days without a lead", "无新线索天数"),
+    "holder": ("the owner", "负责人"),
+    "complete": ("the share of known fields", "资料完整度"),
+    "owner_team": ("the owner's team", "负责人所在小组"),
+    "owner_department": ("the owner's department", "负责人所在部门"),
+    "late_minutes": ("the number of working minutes a task is late", "待办超时工作分钟"),
+    "idle_days": ("the number of working days without a touch", "未跟进工作日"),
+    "over_cap": ("the number of customers above the owner's cap", "超出负责人上限的客户数"),
+    "outcome": ("the last outcome", "最近一次结果"),
 }
-"""What a rule may ask about, but for what is yes or no; in English and Chinese."""
+"""What a rule or an automatic move may ask about, but for what is yes or no; in English and Chinese."""
 _YES_NO: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "call_missed": (("it is a missed call", "是漏接来电"), ("it is no missed call", "不是漏接来电")),
     "new_customer": (("the customer is new", "是新客户"), ("the customer is known", "是老客户")),
@@ -52,6 +65,16 @@ def sentence(rule: Rule, language: Language, company: Company | None = None) -> 
     return joined + ", ".join(then) + "."
 
 
+def move_sentence(rule: AutoRule, language: Language, company: Company | None = None) -> str:
+    """Return an automatic move as one sentence; with a company, in the names that it uses."""
+    names = _Names(company, language)
+    conditions = [_condition(column, test, names) for column, _, test in rule.row.tests]
+    target = names.of("then_collaborators", rule.target)
+    if language == "zh":
+        return f"当{'，且'.join(conditions)}时，改派给 {target}。"
+    return f"When {' and '.join(conditions)}, it moves to {target}."
+
+
 class _Names:
     """The names that a company has for its codes, in one language."""
 
@@ -61,9 +84,18 @@ class _Names:
         if company is None:
             return
         of = "name_zh" if language == "zh" else "name_en"
+        units = {key: getattr(one, of) for key, one in company.units.items()}
         self._by_column = {
             "then_pool": {key: getattr(one, of) for key, one in company.pools.items()},
-            "then_team": {key: getattr(one, of) for key, one in company.units.items()},
+            "then_collaborators": {
+                **{
+                    key: one.name if language == "zh" else one.name_en or one.name
+                    for key, one in company.people.items()
+                },
+                **units,
+            },
+            **dict.fromkeys(("owner_team", "owner_department"), units),
+            "then_team": units,
             "product_line": {key: getattr(one, of) for key, one in company.lines.items()},
             "product": {key: getattr(one, of) for key, one in company.products.items()},
             "campaign": {key: getattr(one, of) for key, one in company.campaigns.items()},
@@ -177,3 +209,34 @@ def _results(rule: Rule, names: _Names) -> Iterable[str]:
         yield names.tell(
             f"with the first response within {minutes} working minutes", f"{minutes} 个工作分钟内首次响应"
         )
+    yield from _besides(rule.besides, names)
+
+
+def _besides(besides: Besides, names: _Names) -> Iterable[str]:
+    """Yield what else follows, a part each."""
+    if besides.priority is not None:
+        zh = {"high": "高", "normal": "普通", "low": "低"}[besides.priority]
+        yield names.tell(f"with {besides.priority} priority", f"优先级{zh}")
+    if besides.playbook is not None:
+        yield names.tell(f"by playbook {besides.playbook}", f"按方案 {besides.playbook} 跟进")
+    if besides.protect_days is not None:
+        days = besides.protect_days
+        yield names.tell(f"protected for {days} days", f"保护 {days} 天")
+    if besides.collaborators:
+        who = [names.of("then_collaborators", one) for one in besides.collaborators]
+        yield names.tell(f"with {_either(who, ' and ', ', ')} working on it, too", f"由{'、'.join(who)}协作")
+    if besides.if_owned is not None:
+        yield names.tell(*_IF_OWNED[besides.if_owned])
+
+
+_IF_OWNED: Mapping[IfOwned, tuple[str, str]] = {
+    "collaborate": (
+        "and works on it, too, if another department has the customer",
+        "如客户已由其他部门负责则协作",
+    ),
+    "ask": (
+        "and a manager decides if another department has the customer",
+        "如客户已由其他部门负责则由主管裁定",
+    ),
+}
+"""What becomes of a customer that somebody of another department has: in English and Chinese."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from router.eligible import Loads, Needs, needs_of
 from router.office import Office
-from router.route import NOTHING_YET, Case, Holder, Routing, Total, drain, keeps, named_person, route
+from router.route import NOTHING_YET, Case, Holder, Routing, Total, Waits, drain, keeps, named_person, route
 from router.strategies import offered_until, strategy_named
 from schemas.facts import day_of
 from schemas.ids import child_id
@@ -247,7 +247,7 @@ class Simulation:
             case = self._case(newest, (team_id, waits.strategy), at_us, waits.needs)
             decision_id = self._seeded(child_id("dec", event_id, "route", waits.customer_id))
             case = Case(at_us, decision_id, case.grade, case.totals, case.needs, case.loads)
-            taken = drain(team_id, self.office, case, waits.strategy)
+            taken = drain(team_id, self.office, case, Waits(waits.strategy))
             if taken is not None:
                 del queue[waits.customer_id]
                 self._give(waits.customer_id, taken, at_us)

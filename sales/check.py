@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sales.layout import ABSENCES, CAMPAIGNS, CHOICES, MEMBERS, PEOPLE, POOLS, P
 from sales.problems import Problem, problem, suggest
 from schemas.company import Absence, Company, Member, alias_key, place_key
 from schemas.decision_table import TableError, Wrong, address
+from schemas.moves import read_moves
 from schemas.outcomes import OutcomeCode
 from schemas.score import read_points
 from schemas.segments import read_segments
@@ -38,6 +40,7 @@ PROVINCES = tuple(
 )
 """The 34 divisions of the first level, in the order of GB/T 2260."""
 
+_BESIDE = "then_collaborators"
 FIXED = "fixed:"
 """The strategy that names a person (router.strategies)."""
 _UNIT, _PERSON, _CALENDAR = ("unit", "单位"), ("person", "人员"), ("calendar", "工作日历")
@@ -75,6 +78,8 @@ def check(
         *check_book(company, judge_book, now_us),
         *_table("score.csv", company.score_csv, read_points),
         *_table("segments.csv", company.segments_csv, read_segments),
+        *_table("moves.csv", company.moves_csv, read_moves),
+        *_moves(company),
         *_teams(company, now_us),
     ]
 
@@ -362,6 +367,24 @@ def _table(file: str, text: str | None, read: Callable[[str], object]) -> Iterat
         yield from wrong_in(file, error.wrong)
 
 
+def _moves(company: Company) -> Iterator[Problem]:
+    """Yield each automatic move to somebody or some unit that there is not."""
+    try:
+        rules = read_moves(company.moves_csv or "move,then_team\n")
+    except TableError:
+        return  # told by its cells
+    here = {key: one for key, one in company.people.items() if one.state == "active"}
+    for rule in rules:
+        column, among = (
+            ("then_team", (company.units, _UNIT))
+            if rule.kind == "queue"
+            else ("then_person", (here, _PERSON))
+        )
+        if rule.target not in among[0]:
+            found = _unknown("moves.csv", rule.row.name, column, rule.target, among)
+            yield Problem(found.code, found.file, rule.row.name, rule.row.line, column, found.values)
+
+
 def wrong_in(file: str, wrong: Iterable[Wrong]) -> Iterator[Problem]:
     """Yield what is wrong in a decision table that stands in a file."""
     for one in wrong:
@@ -395,6 +418,12 @@ def check_book(
             yield problem("team_empty", UNITS.file, one.team, value=one.rule)
         if one.person is not None:
             yield from _named(company, one, *one.person)
+        people = {key for key, person in company.people.items() if person.state == "active"}
+        for code in one.beside:
+            if code not in company.units and code not in people:
+                among = ([*people, *company.units], _PERSON)
+                found = _unknown(one.file, one.rule, _BESIDE, code, among)
+                yield Problem(found.code, found.file, one.rule, one.line, _BESIDE, found.values)
 
 
 def _named(company: Company, sent: _Sent, person_id: str, cell: str) -> Iterator[Problem]:
@@ -431,6 +460,8 @@ class _Sent:
     team: str
     person: tuple[str, str] | None
     """Whom its strategy names, and in which cell."""
+    beside: tuple[str, ...] = ()
+    """People and units that are to collaborate."""
     pool: str = ""
 
 
@@ -452,9 +483,12 @@ def _sent_to(book: BookText) -> Iterator[_Sent]:
             if len(cells) != len(header) or not cells[at_rule].strip():
                 continue
             rule = cells[at_rule].strip()
+            beside = re.split("[,，、;；]", cells[header.index(_BESIDE)]) if _BESIDE in header else []
+            codes = tuple(code for one in beside if (code := one.strip()))
             if at_pool is not None and (pool := cells[at_pool].strip()):
-                yield _Sent(file_of(name), start, address(at_pool, number), rule, "", None, pool)
+                yield _Sent(file_of(name), start, address(at_pool, number), rule, "", None, codes, pool)
             if at_team is not None and (team := cells[at_team].strip()):
                 named = cells[at_way].strip().partition(FIXED) if at_way is not None else ("", "", "")
                 person = (named[2].strip(), address(at_way or 0, number)) if named[1] else None
-                yield _Sent(file_of(name), start, address(at_team, number), rule, team, person)
+                where = file_of(name), start, address(at_team, number)
+                yield _Sent(*where, rule, team, person, codes)

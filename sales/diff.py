@@ -242,7 +242,7 @@ def _field_text(one: FieldChange, language: Language) -> str:
     return " ".join(part for part in (name, arrow) if part)
 
 
-_TABLES = {"score_csv": "point", "segments_csv": "segment"}
+_TABLES = {"score_csv": "point", "segments_csv": "segment", "moves_csv": "move"}
 """Settings that are whole tables: told row by row."""
 _KIND: dict[str, dict[Language, str]] = {
     "added": {"zh": "新增 ", "en": "new "},
@@ -267,6 +267,7 @@ _WHAT: dict[str, dict[Language, str]] = {
     "calendar": {"zh": "工作日历", "en": "calendar"},
     "point": {"zh": "评分项", "en": "row of points"},
     "segment": {"zh": "客群", "en": "segment"},
+    "move": {"zh": "自动改派规则", "en": "automatic move"},
     "rule": {"zh": "规则", "en": "rule"},
     "example": {"zh": "示例", "en": "example"},
     "book": {"zh": "分配规则", "en": "rule book"},
@@ -315,6 +316,11 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "then_pool": ("放入公海", "goes into pool"),
     "then_respond_within": ("首次响应分钟", "respond within minutes"),
     "then_strategy": ("分配方式", "shared out by"),
+    "then_collaborators": ("协作", "also works on it"),
+    "then_protect_days": ("保护天数", "protected for days"),
+    "then_priority": ("优先级", "priority"),
+    "then_playbook": ("跟进方案", "playbook"),
+    "then_if_owned": ("已有其他部门负责时", "if another department has it"),
     "then_table": ("转到规则表", "goes on in table"),
     "expect_team": ("应分给", "must go to"),
 }

@@ -7,6 +7,7 @@
     industries.csv    the industries to tell apart, and
     score.csv         the points of the lead score (schemas.score)
     segments.csv      customer segments (schemas.segments)
+    moves.csv         automatic moves (schemas.moves)
     rules.csv …       the rule book (sales.book_files); without it the one in force stays
 
 What is a list is a table that a spreadsheet program opens and a diff shows line by line; what is nested is
@@ -73,7 +74,7 @@ from schemas.pools import Pool
 from worktime import CalendarError, calendar_dict, parse_calendar
 from worktime.localtime import zone_of
 
-COMPANY, SCORE, SEGMENTS = "company.toml", "score.csv", "segments.csv"
+COMPANY, SCORE, SEGMENTS, MOVES = "company.toml", "score.csv", "segments.csv", "moves.csv"
 _MAX_BYTES = 64 * 1024 * 1024
 """A company of 100,000 people is 10 MB; a zip that unpacks to more is none."""
 
@@ -117,7 +118,11 @@ def write_company(company: Company, *, secrets: bool = False) -> dict[str, bytes
         if rows or table not in (CHOICES, INDUSTRIES, POOLS):
             header = [column.name for column in table.columns]
             files[table.file] = write_csv(header, (record_text(table, row, zone) for row in rows))
-    for name, text in ((SCORE, company.score_csv), (SEGMENTS, company.segments_csv)):
+    for name, text in (
+        (SCORE, company.score_csv),
+        (SEGMENTS, company.segments_csv),
+        (MOVES, company.moves_csv),
+    ):
         if text is not None:
             files[name] = b"\xef\xbb\xbf" + text.encode()
     book = book_of(company)
@@ -217,7 +222,7 @@ class Reading:
     zone: ZoneInfo = field(default_factory=lambda: zone_of("Asia/Shanghai"))
 
     def company(self) -> Company:
-        known = {*TABLES, COMPANY, RULES, SCORE, SEGMENTS}
+        known = {*TABLES, COMPANY, RULES, SCORE, SEGMENTS, MOVES}
         self.problems += [
             problem("file_unknown", name, known=suggest(name, known))
             for name in self.contents
@@ -268,7 +273,7 @@ class Reading:
 
     def _book(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for field_name, name in (("score_csv", SCORE), ("segments_csv", SEGMENTS)):
+        for field_name, name in (("score_csv", SCORE), ("segments_csv", SEGMENTS), ("moves_csv", MOVES)):
             if (data := self.contents.get(name)) is None:
                 continue
             try:
@@ -388,6 +393,18 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[object], bool], str, str]] = {
         lambda value: type(value) is int and value >= 0,
         "a whole number of hours, such as 72",
         "小时数（整数），如 72",
+    ),
+    "auto_rest_days": (
+        "auto_rest_days",
+        lambda value: type(value) is int and value > 0,
+        "a whole number of days, such as 30",
+        "天数（整数），如 30",
+    ),
+    "auto_moves_most": (
+        "auto_moves_most",
+        lambda value: type(value) is int and value > 0,
+        "a whole number, such as 2",
+        "整数，如 2",
     ),
     "matching": (
         "matching",

@@ -20,6 +20,9 @@ LeadKind = Literal["enquiry", "existing_customer", "service", "supplier", "priva
 
 Language = Literal["zh", "en"]
 
+Priority = Literal["high", "normal", "low"]
+"""How urgent what is to be done is, as a rule says."""
+
 
 class Frozen(BaseModel):
     """A value: compared by content, never changed, unknown keys rejected."""

@@ -306,6 +306,11 @@ class Company(Frozen):
     )
     score_csv: str | None = Field(None, description="The company's own table of points; see schemas.score")
     segments_csv: str | None = Field(None, description="Customer segments; see schemas.segments")
+    moves_csv: str | None = Field(None, description="Automatic moves; see schemas.moves")
+    auto_rest_days: int = Field(
+        30, ge=1, description="So long no automatic move gives a customer back to whoever had it"
+    )
+    auto_moves_most: int = Field(2, ge=1, description="Automatic moves of one customer within that time")
     matching: Matching = Field(
         "join",
         description="What the match model may do: nothing, ask a person, or join by itself what is sure",

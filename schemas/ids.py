@@ -29,6 +29,7 @@ Kind = Literal[
     "set",
     "job",
     "crt",
+    "clm",
 ]
 
 _HASH_BYTES = 15

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.base import Channel, Frozen, Language, LeadKind, Purpose
+from schemas.base import Channel, Frozen, Language, LeadKind, Priority, Purpose
 from schemas.lead import FieldName
 from schemas.work import HolderKind, TaskOrigin
 
@@ -41,6 +41,8 @@ class AssignedTask(Frozen):
     task_id: str
     origin: TaskOrigin
     due: AwareDatetime
+    priority: Priority | None = Field(None, description="As the rule says")
+    playbook: str | None = Field(None, description="What is to be done, by the company's own name for it")
 
 
 class Assigned(Frozen):
@@ -61,6 +63,16 @@ class Assigned(Frozen):
         (), description="Required fields that the customer has not told yet: questions for the next contact"
     )
     link: str | None = Field(None, description="The holder's inbox, if `public_url` is set")
+    collaborators: tuple[AssignedTo, ...] = Field(
+        (), description="Who works on the customer from now on beside the holder"
+    )
+    claimed_by: AssignedTo | None = Field(
+        None,
+        description="Who else wants the customer: a unit whose rule met a holder who stays, or for whom it was registered",
+    )
+    protected_days: int | None = Field(
+        None, description="So long nothing but a manager takes it from the holder"
+    )
     together: int = Field(1, description="How many customers the same act gave to the same holder")
 
 

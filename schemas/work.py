@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Language, Micros
+from schemas.base import Frozen, Language, Micros, Priority
 
 HolderKind = Literal["person", "queue", "pool", "nurture"]
 TaskOrigin = Literal["first_response", "call_back", "plan", "delegation", "collaboration", "care"]
@@ -52,6 +52,9 @@ class Reason(Frozen):
         "woken",
         "merged",
         "parted",
+        "registered",
+        "claim_decided",
+        "auto_moved",
         "probe",
     ]
     book_version: str | None = None
@@ -68,6 +71,18 @@ class Reason(Frozen):
     wakes_us: Micros | None = Field(None, description="When a customer that is put aside wakes by itself")
     strategy: str | None = Field(None, description="What the rule says about how to choose; None: by turn")
     grade: str | None = Field(None, description="Of the lead: each grade is shared out by itself")
+    priority: Priority | None = Field(None, description="As the rule says")
+    playbook: str | None = Field(None, description="What is to be done, by the company's own name for it")
+    protect_days: int | None = Field(
+        None, description="So long no reclaim and no automatic move, once a person has it"
+    )
+    collaborators: tuple[str, ...] = Field(
+        (), description="Person ids who work on it from now on beside the owner"
+    )
+    claimant: str | None = Field(
+        None,
+        description="Who else wants the customer: a unit whose rule met an owner who stays, or for whom it was registered",
+    )
     standing: tuple[tuple[str, int, int, int, int], ...] = Field(
         (),
         description="Of each who could have had it, before this: person, share, received, entitled (in "
@@ -106,6 +121,8 @@ class Task(Frozen):
     origin: TaskOrigin
     due_us: Micros
     state: TaskState = "open"
+    priority: Priority | None = None
+    playbook: str | None = None
 
 
 class Reroute(Frozen):

@@ -44,8 +44,7 @@ def recipient_of(assignment: Assignment, company: Company) -> str | None:
     ]
     candidates += [company.responsible_id] if company.responsible_id else []
     for person_id in candidates:
-        person = company.people.get(person_id)
-        if person is not None and person.state == "active" and person.email:
+        if _has_mail(person_id, company):
             return person_id
     return None
 
@@ -54,29 +53,43 @@ def may_take(assignment: Assignment, company: Company) -> list[str]:
     """Return who is told to call now: of those who may take the customer first, all with a mail address."""
     if assignment.reason.code != "call_now":
         return []
-    people = (company.people.get(one) for one in assignment.reason.eligible)
-    return [one.person_id for one in people if one and one.state == "active" and one.email]
+    return [one for one in assignment.reason.eligible if _has_mail(one, company)]
 
 
-def also_told(assignment: Assignment, company: Company) -> str | None:
-    """Return who else is to be told: the manager of whoever does nothing, or whoever had a customer until it was merged, parted or moved, and can be written to."""
-    before = assignment.previous_holder_id
-    if assignment.reason.code in _TELLS_MANAGER:
+def also_told(assignment: Assignment, company: Company) -> list[str]:
+    """Return who else is to be told and can be written to.
+
+    The manager of whoever does nothing; whoever had a customer until it was merged, parted or moved; who works on it
+    from now on beside the owner; and who manages the unit of a claim on it.
+    """
+    reason, before = assignment.reason, assignment.previous_holder_id
+    told = [before] if reason.code in _TELLS_BOTH and before is not None else []
+    told += reason.collaborators
+    if reason.code in _TELLS_MANAGER:
         above = (
             company.units[one].manager_id for one in units_of(assignment, company) if one in company.units
         )
-        known = (
-            company.people[one] for one in above if one in company.people and one != assignment.holder_id
+        managing = (one for one in above if one is not None and one != assignment.holder_id)
+        told.append(next((one for one in managing if _has_mail(one, company)), ""))
+    if reason.claimant is not None and not reason.collaborators:
+        managers = (
+            unit.manager_id for one in _up(reason.claimant, company) if (unit := company.units.get(one))
         )
-        return next((one.person_id for one in known if one.state == "active" and one.email), None)
-    if assignment.reason.code not in _TELLS_BOTH or before in (None, assignment.holder_id):
-        return None
-    person = company.people.get(str(before))
-    return person.person_id if person and person.state == "active" and person.email else None
+        told += [
+            reason.claimant,
+            next((one for one in managers if one is not None and _has_mail(one, company)), ""),
+        ]
+    others = (one for one in told if one != assignment.holder_id and _has_mail(one, company))
+    return list(dict.fromkeys(others))
+
+
+def _has_mail(person_id: str, company: Company) -> bool:
+    person = company.people.get(person_id)
+    return person is not None and person.state == "active" and bool(person.email)
 
 
 _TELLS_MANAGER = ("copied", "offered")
-_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over")
+_TELLS_BOTH = ("merged", "parted", "moved", "moved_back", "handed_over", "claim_decided", "auto_moved")
 
 
 def units_of(assignment: Assignment, company: Company) -> list[str]:

@@ -115,7 +115,7 @@ class DeliverStage:
 def _people(assignment: Assignment, company: Company) -> list[str]:
     if first := may_take(assignment, company):
         return first
-    told = (recipient_of(assignment, company), also_told(assignment, company))
+    told = (recipient_of(assignment, company), *also_told(assignment, company))
     return list(dict.fromkeys(one for one in told if one is not None))
 
 

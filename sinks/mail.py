@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.base import Language
+from schemas.base import Language, Priority
 from schemas.outward import Assigned
 from schemas.sinks import HeldBy, SinkSettings
 from sinks.net import is_loopback, utc
@@ -129,7 +129,19 @@ def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
     if assigned.task is not None:
         what = _TASKS[language].get(assigned.task.origin, assigned.task.origin)
         lines.append((words["due"], f"{_clock(assigned.task.due, zone)} ({what})"))
+        if assigned.task.priority is not None:
+            lines.append((words["priority"], _PRIORITIES[language][assigned.task.priority]))
+        if assigned.task.playbook is not None:
+            lines.append((words["playbook"], assigned.task.playbook))
     lines.append((words["why"], _WHY[language].get(assigned.why, assigned.why)))
+    beside = [one.name_en if language == "en" else one.name for one in assigned.collaborators]
+    if beside:
+        lines.append((words["beside"], words["comma"].join(beside)))
+    if (unit := assigned.claimed_by) is not None:
+        name = unit.name_en if language == "en" else unit.name
+        lines.append((words["claim"], name if beside else words["decides"].format(unit=name)))
+    if assigned.protected_days is not None:
+        lines.append((words["protected"], words["days"].format(days=assigned.protected_days)))
     if assigned.lead is not None:
         channel = _CHANNELS[language][assigned.lead.channel]
         lines.append((words["came"], f"{_clock(assigned.lead.accepted, zone)} · {channel}"))
@@ -245,6 +257,9 @@ _NO_LEAD = (
     "copied",
     "offered",
     "reclaimed",
+    "registered",
+    "claim_decided",
+    "auto_moved",
 )
 """Reasons for which a customer has another owner although nobody asked anything anew."""
 _WORDS: dict[Language, dict[str, str]] = {
@@ -257,6 +272,13 @@ _WORDS: dict[Language, dict[str, str]] = {
         "holder": "负责人",
         "due": "首次响应时限",
         "why": "分配原因",
+        "priority": "优先级",
+        "playbook": "跟进方案",
+        "beside": "协作人",
+        "claim": "另有部门或人员要求该客户",
+        "decides": "{unit}（由主管裁定）",
+        "protected": "保护期",
+        "days": "{days} 天",
         "came": "接入",
         "ask": "请询问",
         "comma": "、",
@@ -272,6 +294,13 @@ _WORDS: dict[Language, dict[str, str]] = {
         "holder": "Owner",
         "due": "Due",
         "why": "Why",
+        "priority": "Priority",
+        "playbook": "Playbook",
+        "beside": "Works on it, too",
+        "claim": "Also claimed by",
+        "decides": "{unit} (a manager decides)",
+        "protected": "Protected",
+        "days": "{days} days",
         "came": "Came in",
         "ask": "Ask for",
         "comma": ", ",
@@ -287,6 +316,10 @@ _TASKS: dict[Language, dict[str, str]] = {
         "plan": "planned step",
         "care": "customer care",
     },
+}
+_PRIORITIES: dict[Language, dict[Priority, str]] = {
+    "zh": {"high": "高", "normal": "普通", "low": "低"},
+    "en": {"high": "high", "normal": "normal", "low": "low"},
 }
 _CHANNELS: dict[Language, dict[str, str]] = {
     "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台"},
@@ -319,6 +352,9 @@ _WHY: dict[Language, dict[str, str]] = {
         "woken": "培育到期，重新跟进",
         "merged": "两个客户合并为一个",
         "parted": "误合并的客户已拆分，各归原来的分配",
+        "registered": "报备",
+        "claim_decided": "主管裁定",
+        "auto_moved": "按规则自动改派",
     },
     "en": {
         "sticky_owner": "the customer has this owner already",
@@ -345,6 +381,9 @@ _WHY: dict[Language, dict[str, str]] = {
         "nurtured": "put aside until a date",
         "woken": "it had been put aside until now",
         "merged": "two customers were found to be one",
+        "registered": "registered",
+        "claim_decided": "a manager decided",
+        "auto_moved": "moved by a rule",
         "parted": "one customer was found to be two; each went back to whom its own leads were given",
     },
 }

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select, text
 from schemas.company import Company
 from schemas.lead import FieldName
 from schemas.outward import Assigned, AssignedLead, AssignedTask, AssignedTo
+from schemas.work import HolderKind
 from sinks.net import utc
 from sinks.port import Recipient
 from store import tables
@@ -98,6 +99,9 @@ def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> As
         lead=_lead(lead) if lead else None,
         task=_task(facts.tasks.get(row["customer_id"], []), row["lead_id"]),
         ask_for=facts.gaps.get(row["customer_id"], ()),
+        collaborators=tuple(_named("person", one, company) for one in reason.get("collaborators", ())),
+        claimed_by=_named("queue", claimant, company) if (claimant := reason.get("claimant")) else None,
+        protected_days=reason.get("protect_days"),
         link=f"{public_url.rstrip('/')}/inbox/{holder.id}" if public_url else None,
         together=facts.together.get(row["decision_id"], 1),
     )
@@ -113,7 +117,10 @@ def recipient(row: Row, company: Company) -> Recipient | None:
 
 
 def _holder(row: Row, company: Company) -> AssignedTo:
-    kind, holder_id = row["holder_kind"], row["holder_id"]
+    return _named(row["holder_kind"], row["holder_id"], company)
+
+
+def _named(kind: HolderKind, holder_id: str, company: Company) -> AssignedTo:
     if person := company.people.get(holder_id):
         name_en = person.name_en or person.name
         return AssignedTo(kind=kind, id=holder_id, name=person.name, name_en=name_en, email=person.email)
@@ -145,7 +152,13 @@ def _task(tasks: Sequence[Row], lead_id: str | None) -> AssignedTask | None:
     first = next(iter(own or [one for one in tasks if one["state"] == "open"]), None)
     if first is None:
         return None
-    return AssignedTask(task_id=first["task_id"], origin=first["origin"], due=utc(first["due_us"]))
+    return AssignedTask(
+        task_id=first["task_id"],
+        origin=first["origin"],
+        due=utc(first["due_us"]),
+        priority=first["priority"],
+        playbook=first["playbook"],
+    )
 
 
 def _tasks(connection: Connection, customers: set[str]) -> dict[str, list[Row]]:

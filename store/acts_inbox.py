@@ -7,6 +7,7 @@ at every instant and the story shows who did what. Done through `store.acts.perf
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from store.effects import Effect, Insert
 from store.ledger import grade_of, period_of, taken
 from store.locks import share_company
 from store.moves import Move, give, held_customer
+from store.protection import DAY_US
 
 QUEUE_OPENS = "queue_opens"
 """The kind of the timer on which a waiting queue is drained; the router handles it."""
@@ -43,8 +45,11 @@ def take() -> Plan:
         if case.held.holder_kind != "queue":
             raise ActRefused("taken_already", "Somebody has this customer already; reload the inbox.")
         _check_may_take(connection, command.actor, case.held.holder_id, case.at_us)
-        reason = Reason(code="claimed", team_id=case.held.holder_id)
-        return [*give(case.move, "person", command.actor, reason), *_counted(case, command.actor)]
+        days = _protect_days(connection, case.held.decision_id)
+        reason = Reason(code="claimed", team_id=case.held.holder_id, protect_days=days)
+        until_us = None if days is None else case.at_us + days * DAY_US
+        move = replace(case.move, held=replace(case.held, protected_until_us=until_us))
+        return [*give(move, "person", command.actor, reason), *_counted(case, command.actor)]
 
     return plan
 
@@ -87,6 +92,17 @@ class _Case:
         lead_id: str | None = row["lead_id"]
         self.move = Move(held, command, self.at_us, lead_id, _trace_of(connection, lead_id))
         self.zone = _setting(connection, "zone") or "Asia/Shanghai"
+
+
+def _protect_days(connection: Connection, decision_id: str | None) -> int | None:
+    """Return for how many days the rule protects by which a customer waits."""
+    decision = tables.decision
+    said = connection.execute(
+        select(decision.c.reason_json).where(
+            decision.c.decision_id == decision_id, decision.c.code == "waiting"
+        )
+    ).scalar_one_or_none()
+    return orjson.loads(said).get("protect_days") if said else None
 
 
 def _counted(case: _Case, person_id: str) -> list[Effect]:

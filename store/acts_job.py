@@ -30,6 +30,9 @@ from store.locks import share_company
 CHUNK = 500
 """Customers given in one transaction: some 50 ms of the store's lock on SQLite, a fraction of what a lead may wait."""
 
+CHUNKS = ("hand_over", "give_back")
+"""Verbs of a job's chunks: of a hand-over, and of undoing a scope."""
+
 OPEN = ("running", "covering", "returning", "undoing", "stopped")
 """States of a job that is not over."""
 
@@ -39,6 +42,8 @@ class Job:
     """A hand-over as it stands in its row."""
 
     job_id: str
+    kind: str
+    """`hand_over`, or `undo` of a scope (store.acts_scope)."""
     person_id: str
     actor: str
     reason: str
@@ -124,6 +129,7 @@ class Begin:
         job_id = job_id_of(command)
         row = {
             "job_id": job_id,
+            "kind": "hand_over",
             "person_id": command.scope_id,
             "actor": command.actor,
             "reason": command.reason,
@@ -176,14 +182,15 @@ def extend(gives: Sequence[Give]) -> Any:
         job = read_job(connection, command.scope_id)
         judged = judge(connection, gives, (company, lambda _holder: True), owner=job.person_id)
         more = [one for one in judged if one.held is not None]
-        return [*_rows(job.job_id, job.items, more), _changed(job.job_id, items=job.items + len(more))]
+        return [*_rows(job.job_id, job.items, more), changed(job.job_id, items=job.items + len(more))]
 
     return plan
 
 
 def next_chunk(job: Job) -> Command:
     """Return the command of the chunk that is due; its key says which one it is."""
-    return Command("hand_over", job.actor, f"{job.job_id}:{job.next_item}", job.job_id, job.reason)
+    verb = "give_back" if job.kind == "undo" else "hand_over"
+    return Command(verb, job.actor, f"{job.job_id}:{job.next_item}", job.job_id, job.reason)
 
 
 def give_chunk(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -212,7 +219,7 @@ def give_chunk(connection: Connection, command: Command, now_us: int) -> Sequenc
     return [
         *given(judged, command, company, now_us, "handed_over"),
         *states,
-        _changed(job.job_id, next_item=job.next_item + len(rows)),
+        changed(job.job_id, next_item=job.next_item + len(rows)),
     ]
 
 
@@ -229,12 +236,13 @@ def to_state(state: str, *, code: str | None = None, over: bool = False) -> Any:
 
     def plan(_connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         values: dict[str, Any] = {"state": state, "code": code}
-        return [_changed(command.scope_id, **values, **({"ended_us": now_us} if over else {}))]
+        return [changed(command.scope_id, **values, **({"ended_us": now_us} if over else {}))]
 
     return plan
 
 
-def _changed(job_id: str, **values: Any) -> Update:
+def changed(job_id: str, **values: Any) -> Update:
+    """Return the effect that sets columns of a job."""
     return Update("job", {"job_id": job_id}, values)
 
 
@@ -244,7 +252,7 @@ def chunk_to_undo(connection: Connection, job_id: str) -> str | None:
     undone = select(act.c.undoes).where(act.c.undoes.is_not(None))
     return connection.execute(
         select(act.c.act_id)
-        .where(act.c.scope_id == job_id, act.c.verb == "hand_over", act.c.act_id.not_in(undone))
+        .where(act.c.scope_id == job_id, act.c.verb.in_(CHUNKS), act.c.act_id.not_in(undone))
         .order_by(act.c.recorded_us.desc(), act.c.act_id)
         .limit(1)
     ).scalar_one_or_none()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
@@ -13,21 +13,23 @@ from schemas.company import Company
 from schemas.work import HolderKind, Reason
 from store import tables
 from store.acts import ActRefused, Command
-from store.acts_job import read_job
+from store.acts_claim import undecided
+from store.acts_job import CHUNKS, holders_of, read_job
 from store.acts_move import MayGive, drained, is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
-from store.ledger import Credited, credited_by
+from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
 from store.nurture import wake_dates, wakes
+from store.present import present_ids
 
-UNDONE = ("move", "hand_over", "undo")
+UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim", "auto_move")
 """Verbs whose acts can be taken back here; a merge is parted by `leadflow match unmerge`."""
 _HOUR_US = 3_600 * 1_000_000
 
-Left = Literal["moved_on", "merged", "erased", "holder_gone", "not_below"]
+Left = Literal["moved_on", "merged", "erased", "holder_gone", "not_below", "there_already", "too_old"]
 """Why a customer is left where it is now."""
 
 
@@ -79,8 +81,10 @@ def plan_undo(
         )
     may = may_give(company, now_us)
     rows = _given(connection, act_id)
+    if not rows and act["verb"] == "decide_claim" and not all(map(may, _owners(connection, act["scope_id"]))):
+        raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
     held = held_of(connection, [row["customer_id"] for row in rows], lock=lock)
-    merged = _merged(connection, [row["customer_id"] for row in rows])
+    merged = merged_since(connection, [row["customer_id"] for row in rows])
     dates = wake_dates(
         connection, (row["before_decision"] for row in rows if row["before_kind"] == "nurture")
     )
@@ -98,11 +102,17 @@ def plan_undo(
         if why is not None or has is None:
             left.append((row["customer_id"], why or "erased"))
         else:
+            as_before = replace(has, protected_until_us=row["before_protected"])
             date = dates.get(row["before_decision"])
-            back.append(Back(has, row["before_kind"], row["before_id"], date))
+            back.append(Back(as_before, row["before_kind"], row["before_id"], date))
     sent = _sent(connection, rows)
     credits = credited_by(connection, act_id)
     return Undoing(act, tuple(back), tuple(left), tuple(sent), credits, company.zone)
+
+
+def _owners(connection: Connection, customer_id: str) -> list[str]:
+    """Return who has a customer now, under whatever id."""
+    return list(holders_of(connection, present_ids(connection, [customer_id]).values()).values())
 
 
 def _stays(row: dict[str, Any], held: Held | None, is_merged: bool, company: Company) -> Left | None:
@@ -129,7 +139,11 @@ class Undo:
         act_id = str(command.undoes)
         found = plan_undo(connection, act_id, self.may_give, now_us, in_time=self.in_time, lock=True)
         self.undoing = found
-        return given_back(found, command, now_us)
+        given = [one.held.decision_id for one in found.back if one.held.decision_id is not None]
+        credits = taken_back(connection, given, (now_us, found.zone), command.act_id)
+        left = [customer_id for customer_id, _ in found.left]
+        claims = undecided(connection, act_id, left, now_us)
+        return [*credits, *given_back(found, command, now_us), *claims]
 
 
 def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
@@ -187,6 +201,7 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
             before.c.holder_kind.label("before_kind"),
             before.c.holder_id.label("before_id"),
             before.c.decision_id.label("before_decision"),
+            before.c.protected_until_us.label("before_protected"),
         )
         .select_from(decision)
         .join(
@@ -207,7 +222,8 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def _merged(connection: Connection, customers: Sequence[str]) -> set[str]:
+def merged_since(connection: Connection, customers: Sequence[str]) -> set[str]:
+    """Return those of these customers that are part of another one by now."""
     alias = tables.alias
     wanted = keys_in(connection, ["old_id"], [(one,) for one in customers])
     return set(connection.execute(select(alias.c.old_id).where(wanted)).scalars())
@@ -234,7 +250,7 @@ def what_job_undoes(
     job = read_job(connection, job_id)
     act = tables.act
     chunks = connection.execute(
-        select(act.c.act_id).where(act.c.scope_id == job_id, act.c.verb == "hand_over")
+        select(act.c.act_id).where(act.c.scope_id == job_id, act.c.verb.in_(CHUNKS))
     ).scalars()
     sent: Counter[tuple[str, str]] = Counter()
     left: list[tuple[str, Left]] = []
@@ -247,7 +263,7 @@ def what_job_undoes(
     for act_id in list(chunks):
         rows = _given(connection, act_id)
         customers = [row["customer_id"] for row in rows]
-        held, merged = held_of(connection, customers, lock=False), _merged(connection, customers)
+        held, merged = held_of(connection, customers, lock=False), merged_since(connection, customers)
         for row in rows:
             one = row["customer_id"]
             why = _stays(row, held.get(one), one in merged, here)

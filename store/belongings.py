@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "task": ("open task", "未完成的待办"),
     "pool_claim": ("customer claimed from an open pool", "从公海领取的客户"),
     "collaboration": ("collaboration on a customer", "协作的客户"),
+    "claim": ("claim on a customer", "对客户的报备或要求"),
     "access": ("token, link or session", "令牌、链接或会话"),
     "unit_manager": ("manager of a unit: units.csv, column manager", "单位主管：units.csv 的 manager 列"),
     "stand_in": (
@@ -39,6 +41,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "默认队列负责人：company.toml 的 responsible",
     ),
     "rule_book": ("named in the rule book: rules.csv", "分配规则中提到：rules.csv"),
+    "move_rule": ("named in an automatic move: moves.csv", "自动改派规则中提到：moves.csv"),
     "segment": ("named in a segment: segments.csv", "客群中提到：segments.csv"),
     "source": ("named in a source's settings: company.toml", "接入渠道设置中提到：company.toml"),
     "sink": ("named in a sink's settings: company.toml", "推送设置中提到：company.toml"),
@@ -46,7 +49,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 """What there is, and where it stands, in both languages."""
 DUTIES = ("unit_manager", "stand_in", "responsible")
 """What goes over to whoever takes the duties."""
-MENTIONS = ("rule_book", "segment", "source", "sink")
+MENTIONS = ("rule_book", "move_rule", "segment", "source", "sink")
 """What a person has to change in the company's files: only they know what it should say instead."""
 
 
@@ -65,6 +68,10 @@ def _rows(connection: Connection, person_id: str, now_us: int) -> Iterator[Belon
     mine = (task.c.holder_id == person_id, task.c.holder_kind == "person", task.c.state == "open")
     for task_id in connection.execute(select(task.c.task_id).where(*mine)).scalars():
         yield Belonging("task", task_id)
+    claim = tables.claim
+    claims = select(claim.c.claim_id).where(claim.c.claimant_id == person_id, claim.c.state == "open")
+    for claim_id in connection.execute(claims).scalars():
+        yield Belonging("claim", claim_id)
     valid = (access.c.person_id == person_id, access.c.ended_us.is_(None), access.c.expires_us > now_us)
     for access_id in connection.execute(select(access.c.access_id).where(*valid)).scalars():
         yield Belonging("access", access_id)
@@ -79,10 +86,7 @@ def _of_company(company: Company, person_id: str, now_us: int) -> Iterator[Belon
             yield Belonging("stand_in", f"{away.person_id}@{away.from_us}")
     if company.responsible_id == person_id:
         yield Belonging("responsible", company.default_queue)
-    for row_name in _rows_that_name(company.book_csv, person_id):
-        yield Belonging("rule_book", row_name)
-    for row_name in _rows_that_name(company.segments_csv, person_id):
-        yield Belonging("segment", row_name)
+    yield from _rules_that_name(company, person_id)
     known = company.people.get(person_id)
     names = {person_id, *([known.email] if known and known.email else [])}
     for source_id, settings in company.sources.items():
@@ -93,13 +97,26 @@ def _of_company(company: Company, person_id: str, now_us: int) -> Iterator[Belon
             yield Belonging("sink", sink_id)
 
 
+def _rules_that_name(company: Company, person_id: str) -> Iterator[Belonging]:
+    for name, table in {"": company.book_csv, **company.book_tables}.items():
+        for row_name in _rows_that_name(table, person_id):
+            yield Belonging("rule_book", f"{name}/{row_name}" if name else row_name)
+    for row_name in _rows_that_name(company.segments_csv, person_id):
+        yield Belonging("segment", row_name)
+    for row_name in _rows_that_name(company.moves_csv, person_id):
+        yield Belonging("move_rule", row_name)
+
+
+_BETWEEN = re.compile(r"[(),;:（），、；：]")
+"""What stands between the codes of a cell: a list, `not(…)`, `fixed:…`."""
+
+
 def _rows_that_name(table: str | None, person_id: str) -> Iterator[str]:
     """Yield the rows of a table in one of whose cells a person's code stands, alone or in a list."""
     for row in csv.DictReader(io.StringIO((table or "").lstrip("\ufeff"))):
         cells = [cell for cell in row.values() if isinstance(cell, str)]
         for cell in cells[1:]:
-            words = cell.replace("(", ",").replace(")", ",").replace(";", ",").split(",")
-            if person_id in {one.strip().strip('"').partition(":")[0] for one in words}:
+            if person_id in {one.strip().strip('"') for one in _BETWEEN.split(cell)}:
                 yield cells[0]
                 break
 

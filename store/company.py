@@ -36,7 +36,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 SETTINGS = (
     "name", "zone", "language", "default_queue", "responsible_id", "first_response_minutes", "undo_hours", "matching", "grades", "required",
-    "score_csv", "segments_csv",
+    "score_csv", "segments_csv", "moves_csv", "auto_rest_days", "auto_moves_most",
 )  # fmt: skip
 """The keys of table `setting` that are the company's own; others there belong to others."""
 

@@ -5,7 +5,7 @@ It is kept by local month, team and lead grade. What route gives is entered by `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -134,6 +134,26 @@ def moved_away(
         last = next(entries)
         if last.delta > 0 and last.person_id == losing[customer_id] and last.period == period_of(*at):
             effects += _credit(last, "moved", at, act_id)
+    return effects
+
+
+def taken_back(
+    connection: Connection, decisions: Iterable[str], at: tuple[int, str], act_id: str
+) -> list[Effect]:
+    """Return the entries that credit back what these decisions gave, as they are undone; once at most, as ever."""
+    ledger, decision = tables.ledger, tables.decision
+    names = [(one,) for one in sorted(set(decisions))]
+    rows = connection.execute(
+        select(ledger, decision.c.reason_json)
+        .join(decision, decision.c.decision_id == ledger.c.decision_id)
+        .where(keys_in(connection, ["ledger.decision_id"], names))
+        .order_by(ledger.c.decision_id, ledger.c.delta)
+    )
+    effects: list[Effect] = []
+    for _, entries in groupby(rows, key=lambda row: str(row.decision_id)):
+        first = next(entries)
+        if first.delta > 0:
+            effects += _credit(first, "moved", at, act_id)
     return effects
 
 

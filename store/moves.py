@@ -35,6 +35,10 @@ class Held:
     after_us: int
     """Everything decided about it so far was decided before this moment."""
     open_tasks: tuple[str, ...]
+    from_us: int = 0
+    """Since when the holder has it."""
+    protected_until_us: int | None = None
+    """Goes with it to the next person (store.protection)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def begin(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[
         "role": "owner",
         "from_us": move.at_us,
         "decision_id": move.decision_id,
+        "protected_until_us": held.protected_until_us if kind == "person" else None,
         **to,
     }
     return [
@@ -164,7 +169,7 @@ def _news(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> Event
     )
 
 
-def _owned() -> Select[tuple[str, str, int, str, str, str | None, int]]:
+def _owned() -> Select[Any]:
     holding, customer = tables.holding, tables.customer
     return (
         select(
@@ -175,6 +180,7 @@ def _owned() -> Select[tuple[str, str, int, str, str, str | None, int]]:
             holding.c.holder_id,
             holding.c.decision_id,
             holding.c.from_us,
+            holding.c.protected_until_us,
         )
         .join(holding, holding.c.customer_id == customer.c.customer_id)
         .where(holding.c.role == "owner", holding.c.to_us.is_(None))
@@ -182,9 +188,7 @@ def _owned() -> Select[tuple[str, str, int, str, str, str | None, int]]:
     )
 
 
-def _locked(
-    connection: Connection, query: Select[tuple[str, str, int, str, str, str | None, int]]
-) -> list[Held]:
+def _locked(connection: Connection, query: Select[Any]) -> list[Held]:
     """Lock the customers that a query finds, and return what it finds of them then."""
     rows = connection.execute(query).all()
     locked = {row.customer_id for row in rows}
@@ -206,6 +210,8 @@ def _held(connection: Connection, rows: Sequence[Any]) -> list[Held]:
             decision_id=row.decision_id,
             after_us=max(row.routed_us, row.from_us) + 1,
             open_tasks=tuple(tasks.get(row.customer_id, ())),
+            from_us=row.from_us,
+            protected_until_us=row.protected_until_us,
         )
         for row in rows
     ]

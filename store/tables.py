@@ -497,6 +497,12 @@ holding = Table(
     _id("holder_kind"),
     _id("holder_id"),
     _id("decision_id", null=True),
+    Column(
+        "protected_until_us",
+        BigInteger,
+        nullable=True,
+        comment="of an owner: no reclaim and no automatic move before, see store.protection",
+    ),
     _open_unique("uq_holding_owner", "customer_id", extra=" AND role = 'owner'"),
     CheckConstraint("role IN ('owner', 'collaborator', 'stand_in')", name="role"),
     CheckConstraint("holder_kind IN ('person', 'queue', 'pool', 'nurture')", name="holder_kind"),
@@ -578,9 +584,12 @@ task = Table(
     _id("holder_id"),
     _us("due_us"),
     Column("state", Text, nullable=False),
+    _id("priority", null=True),
+    Column("playbook", Text, nullable=True, comment="the rule's, by the company's own name for it"),
     _us("created_us"),
     _us("ended_us", null=True),
     UniqueConstraint("decision_id", "ordinal"),
+    CheckConstraint("priority IN ('high', 'normal', 'low')", name="priority"),
     CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
     Index("ix_task_customer_id", "customer_id"),
     Index("ix_task_holder", "holder_id", "state", "due_us"),
@@ -616,11 +625,42 @@ act = Table(
     Index("ix_act_scope_id", "scope_id"),
     Index("ix_act_actor", "actor", "recorded_us"),
 )
+claim = Table(
+    "claim",
+    state,
+    _id("claim_id", key=True),
+    _id("customer_id"),
+    Column("claimant_id", Text, nullable=False, comment="a person or a unit"),
+    Column(
+        "why", Text, nullable=False, comment="rule: met an owner of another department; registered: an act"
+    ),
+    Column("state", Text, nullable=False),
+    _us("made_us"),
+    Column("until_us", BigInteger, nullable=True, comment="after that it is over by itself"),
+    Column("caused_by", Text, nullable=False, comment="the decision or the act it came by"),
+    _us("ended_us", null=True),
+    _id("ended_by", null=True),
+    CheckConstraint("why IN ('rule', 'registered')", name="why"),
+    CheckConstraint("state IN ('open', 'owner', 'collaborator', 'refused')", name="state"),
+    Index(
+        "uq_claim_open",
+        "customer_id",
+        "claimant_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_claim_customer_id", "customer_id"),
+)
+"""Claims on customers that somebody else has, or had: open ones wait for a manager; see store.acts_claim."""
 job = Table(
     "job",
     state,
     _id("job_id", key=True),
-    Column("person_id", Text, nullable=False, comment="whose customers are handed over"),
+    _id("kind"),
+    Column(
+        "person_id", Text, nullable=False, comment="whose customers are handed over; what an undo takes back"
+    ),
     _id("actor"),
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -631,6 +671,7 @@ job = Table(
     _us("made_us"),
     _us("ended_us", null=True),
     _id("code", null=True),
+    CheckConstraint("kind IN ('hand_over', 'undo')", name="kind"),
     CheckConstraint(
         "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
         name="state",
@@ -638,7 +679,7 @@ job = Table(
     Index("ix_job_person_id", "person_id"),
     Index("ix_job_state", "state"),
 )
-"""Hand-overs: each a resumable job, done in chunks; see store.acts_job."""
+"""Hand-overs, and undoing of scopes: each a resumable job, done in chunks; see store.acts_job, store.acts_scope."""
 job_item = Table(
     "job_item",
     state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from store.acts import ActRefused, Command, Plan, perform
 from store.acts_erase import Outgrown, erase_customer, find_erasure
 from store.acts_inbox import take
 from store.company import company_version, load_company
-from store.database import Database
+from store.database import Database, PostgresLimits, open_postgres
 from store.journal import Erasure, read_journal, write_journal
 from tests.support.rig import HOUR, MONDAY_10, SECOND, Rig, post
 from tests.support.workers import Workers, in_threads
 
 PEOPLE, LEADS, WORKERS = 300, 2_000, 4
+CONNECTIONS = 50
 
 AT_7 = MONDAY_10 - 3 * HOUR
 
@@ -204,7 +206,9 @@ def test_with_conflicts_every_outcome_is_sound_and_explained(shared: Rig) -> Non
     assert conflicts, "they met; else this test shows nothing"
 
 
-def test_one_person_who_writes_by_every_way_at_once_is_one_customer(shared: Rig) -> None:
+def test_one_person_who_writes_by_every_way_at_once_is_one_customer(
+    clean_postgres: Database, postgres_url: str, tmp_path: Path
+) -> None:
     every: tuple[dict[str, str], ...] = (
         {"phone": phone(1), "email": "u1@qq.com"},
         {"phone": phone(1)},
@@ -212,16 +216,19 @@ def test_one_person_who_writes_by_every_way_at_once_is_one_customer(shared: Rig)
     )
     captures = [
         post(at_us=MONDAY_10, made=f"m{number}", key=None, purpose="real", **every[number % 3])
-        for number in range(48)
+        for number in range(100)
     ]
-    shared.feed(captures)
-    while shared.step(0):
-        pass
-    workers = Workers(shared, 24, batch_max=1)
-    for hosts in workers.hosts:
-        del hosts[0]
-    workers.run()
-    state = shared.state()
+    with closing(open_postgres(postgres_url, PostgresLimits(pool=CONNECTIONS), "leadflow")) as store:
+        rig = Rig(tmp_path, store, company())
+        rig.feed(captures)
+        while rig.step(0):
+            pass
+        workers = Workers(rig, CONNECTIONS, batch_max=1)
+        for hosts in workers.hosts:
+            del hosts[0]
+        workers.run()
+        state = rig.state()
+        rig.files.doors.close()
     assert_sound(state, len(captures))
     assert len(state["customer"]) == len(state["contact"]) == 1
     assert len(state["ledger"]) == 1, "it was given once; the others went to its owner"

@@ -26,6 +26,7 @@ from schemas.company import Member
 from store import tables
 from store.access import HOUR_US, SESSION_US, access_id_of, end, find_access, grant, redeem, redemption
 from store.acts import ActRefused, Command, Plan, perform
+from store.acts_claim import Register
 from store.company import load_company, put_company, raise_version
 from store.database import Database
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
@@ -138,16 +139,17 @@ PAGES = {
     "nothing": "/story/lead_none",
     "list": "/inbox",
     "neglected": "/neglected",
+    "collisions": "/collisions",
 }
 
 
 @pytest.mark.parametrize(
     ("person", "role", "open_pages"),
     [
-        ("ann", None, "ann, ann's tasks, east, ann's lead, list, neglected"),
-        ("chen", None, "chen, west, west's lead, list, neglected"),
-        ("bo", None, "ann, ann's tasks, east, ann's lead, list, neglected"),
-        ("bo", "sales", "east, list, neglected"),
+        ("ann", None, "ann, ann's tasks, east, ann's lead, list, neglected, collisions"),
+        ("chen", None, "chen, west, west's lead, list, neglected, collisions"),
+        ("bo", None, "ann, ann's tasks, east, ann's lead, list, neglected, collisions"),
+        ("bo", "sales", "east, list, neglected, collisions"),
         ("chen", "operator", ", ".join(one for one in PAGES if one not in ("unheard of", "nothing"))),
     ],
 )
@@ -171,6 +173,18 @@ def test_lists_show_only_what_may_be_opened(house: House) -> None:
     assert set(re.findall(r'href="/inbox/(\w+)"', seen)) == {"ann", "east"}
     seen = house.client(house.grant("bo")).get("/inbox").text
     assert set(re.findall(r'href="/inbox/(\w+)"', seen)) == {"ann", "bo", "east"}
+
+
+def test_a_collision_is_shown_to_both_sides_and_the_name_to_the_owner_s(house: House) -> None:
+    customer_id = tasks(house.rig)["ann"]["customer_id"]
+    plan = Register("west", house.now_us + DAY, lambda _company, _now: lambda _holder: True)
+    assert house.do(Command("register", "operator", "r", customer_id), plan)
+    for person, names in (("bo", True), ("ann", True), ("chen", False)):
+        page = house.client(house.grant(person)).get("/collisions").text
+        assert customer_id in page
+        assert "West" in page
+        assert ("张伟" in page) is names
+    assert "由主管裁定" in house.client(house.grant("bo"), language="zh").get("/collisions").text
 
 
 @pytest.mark.parametrize(("person", "sees"), [("bo", True), ("ann", True), ("chen", False)])

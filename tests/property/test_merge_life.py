@@ -45,6 +45,8 @@ EXPECTED = (
     "was_yours",
     "pool_full",
     "pool_day_full",
+    "unknown_claimant",
+    "no_claim",
 )
 """Refusals that may well come, of acts that are drawn without a look at what is possible."""
 COMPANY = small_company(sinks={"crm": {"sink_id": "crm", "kind": "faulty", "name": "CRM"}})

@@ -11,22 +11,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from leadflow.above import may_give_as
+from leadflow.auto_moves import move_now
 from leadflow.explain import explain
 from leadflow.handover_job import advance, planned, spec_of
+from leadflow.undo_scope import ScopePlan, plan_scope
 from router.office import office_of
 from sales.apply import publish
 from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Company, Member, Person, book_version
 from schemas.ids import make_id
+from schemas.moves import moves_version
 from schemas.outcomes import OutcomeCode
 from schemas.pools import Pool
 from schemas.work import HolderKind
+from store.acts_claim import Decide, Register
 from store.acts_inbox import take
 from store.acts_job import Begin
 from store.acts_move import Give, Moving, judge
 from store.acts_pool import claim, release
+from store.acts_scope import BeginReturn
 from store.acts_undo import Undo
 from store.company import company_version, load_company
+from store.protection import protected_until
+from store.scope import Scope
 from tests.property.test_merge_life import COMPANY, NAMES, Life, MergeLife, owners_but
 from tests.support.rig import DAY, HOUR
 
@@ -36,6 +43,7 @@ BOOKS = (
     "rule,message_length,then_team,then_respond_within\nlong,> 5,night,60\nothers,,east,\n",
     "rule,has_phone,then_team,then_respond_within\nphone,yes,night,\n",
     "rule,has_email,then_team,then_pool\nmail,yes,east,\nothers,,,sea\n",
+    "rule,then_team,then_collaborators,then_protect_days,then_if_owned\nall,night,ann,3,ask\n",
 )
 SEA = Pool(
     pool_id="sea",
@@ -49,6 +57,11 @@ SEA = Pool(
     ladder=(1, 2, 3),
     reclaim="yes",
     protected=1,
+)
+MOVES = (
+    "move,leads,then_team\nmany,> 1,night\n",
+    "move,owner_team,then_person\neast,east,dai\n",
+    "move,late_minutes,then_team\nlate,> 60,east\n",
 )
 OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won")
 JUMPS = (HOUR, 9 * HOUR, DAY, 3 * DAY, 30 * DAY)
@@ -99,7 +112,13 @@ def goes_by(book: str) -> Change:
     return lambda _company, _now_us: {"book_csv": book, "book_version": book_version(book)}
 
 
+def moves_by(table: str) -> Change:
+    """Customers move by themselves."""
+    return lambda _company, _now_us: {"moves_csv": table, "auto_rest_days": 2}
+
+
 CHANGES = (
+    st.builds(moves_by, st.sampled_from(MOVES)),
     st.builds(comes, st.sampled_from(PEOPLE), st.sampled_from(("east", "night")), st.integers(0, 3)),
     st.builds(leaves, st.sampled_from(PEOPLE)),
     st.builds(is_away, st.sampled_from(PEOPLE), st.integers(1, 20)),
@@ -296,6 +315,84 @@ class OneOwner(MergeLife):
             self.life.rig.run()
             assert ("person", person) not in self.life.owners().values(), "nothing is left with them"
             assert (self.life.company().people[person].state == "left") is leaving
+
+    @rule(by=st.sampled_from(("boss", *PEOPLE)), hours=st.sampled_from((1, 24)))
+    def all_that_somebody_did_is_taken_back(self, by: str, hours: int) -> None:
+        store, now_us = self.life.rig.store, self.life.tick()
+        scope = Scope(now_us - hours * HOUR, now_us, by=by)
+        before, tasks = self.life.owners(), self._tasks()
+        with store.read() as connection:
+            plan = plan_scope(connection, self.life.company(), scope, "boss", now_us)
+        self._give_back(plan, before)
+        back = {one.give.customer_id: one.give for one in plan.returns if one.refused is None}
+        after = self.life.owners()
+        assert owners_but(after, back) == owners_but(before, back), "nobody else's work moved"
+        for name, give in back.items():
+            if give.kind == "person":
+                assert after[name] == ("person", give.holder_id), "whose it was before"
+        assert self._tasks() == tasks, "no task is made or lost"
+
+    @rule(version=st.sampled_from((*BOOKS, *MOVES)))
+    def all_that_a_version_did_is_taken_back(self, version: str) -> None:
+        store, now_us = self.life.rig.store, self.life.tick()
+        named = book_version(version) if version in BOOKS else moves_version(version)
+        before = self.life.owners()
+        with store.read() as connection:
+            scope = Scope(now_us - DAY, now_us, book_version=named)
+            plan = plan_scope(connection, self.life.company(), scope, "boss", now_us)
+        self._give_back(plan, before)
+        touched = {one.give.customer_id for one in plan.returns if one.refused is None}
+        assert owners_but(self.life.owners(), touched) == owners_but(before, touched)
+
+    def _give_back(self, plan: ScopePlan, before: dict[str, tuple[str, str]]) -> None:
+        begin = BeginReturn(plan.returns, {}, plan.decisions)
+        if not self.life.act("undo_scope", "boss", f"scope {self.life.count}", begin):
+            assert self.life.owners() == before
+            return
+        job_id = make_id("job", self.life.last_act)
+        while advance(self.life.rig.store, self.life.rig.files.store_log.append, job_id, self.life.tick()):
+            pass
+        self.life.rig.run()
+
+    def _tasks(self) -> list[str]:
+        return [row["task_id"] for row in self.life.rig.rows("task")]
+
+    @rule()
+    def customers_move_by_themselves(self) -> None:
+        store, now_us, before = self.life.rig.store, self.life.tick(), self.life.owners()
+        with store.read() as connection:
+            protected = protected_until(connection, before, now_us)
+        moved = move_now(store, self.life.rig.files.store_log.append, now_us)
+        self.life.rig.run()
+        after = self.life.owners()
+        assert {name for name in protected if after[name] != before[name]} == set(), "a protected one stays"
+        assert len([name for name in before if after[name] != before[name]]) == moved
+
+    @rule(data=st.data(), claimant=st.sampled_from((*PEOPLE, "night")), days=st.integers(1, 4))
+    def somebody_registers_a_customer(self, data: st.DataObject, claimant: str, days: int) -> None:
+        name, before = self._some(data)[0], self.life.owners()
+        plan = Register(claimant, self.life.now_us + days * DAY, may_give_as("boss"))
+        if self.life.act("register", "boss", name, plan):
+            kind, holder = self.life.owners()[name]
+            assert self.life.owners()[name] == before[name] or (kind, holder) == ("person", claimant)
+            if plan.has_it:
+                with self.life.rig.store.read() as connection:
+                    assert protected_until(connection, [name], self.life.now_us), "for so long it is theirs"
+
+    @rule(data=st.data(), owner=st.sampled_from(PEOPLE), beside=st.sampled_from(PEOPLE))
+    def a_manager_decides_on_claims(self, data: st.DataObject, owner: str, beside: str) -> None:
+        name, before = self._some(data)[0], self.life.owners()
+        if self.life.act("decide_claim", "boss", name, Decide(owner, (beside,), may_give_as("boss"))):
+            assert self.life.owners()[name] == ("person", owner)
+            assert owners_but(self.life.owners(), [name]) == owners_but(before, [name])
+            act_id = self.life.last_act
+            here = self.life.company().people
+            kind, holder = before[name]
+            back = kind != "person" or (holder in here and here[holder].state == "active")
+            if before[name] != ("person", owner) and back:
+                assert self.life.act("undo", "boss", act_id, Undo(may_give_as("boss")), undoes=act_id)
+                if kind == "person":
+                    assert self.life.owners() == before
 
     @invariant()
     def every_lead_has_its_story(self) -> None:

@@ -222,6 +222,8 @@ def test_the_body_is_of_a_named_version_with_moments_people_can_read() -> None:
         "task_id": "task_1",
         "origin": "first_response",
         "due": "2026-11-23T03:00:00Z",
+        "priority": None,
+        "playbook": None,
     }
 
 

@@ -253,6 +253,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("list", "code", name=op.f("pk_choice")),
     )
     op.create_table(
+        "claim",
+        sa.Column("claim_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("claimant_id", sa.Text(), nullable=False, comment="a person or a unit"),
+        sa.Column(
+            "why",
+            sa.Text(),
+            nullable=False,
+            comment="rule: met an owner of another department; registered: an act",
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("made_us", sa.BigInteger(), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=True, comment="after that it is over by itself"),
+        sa.Column("caused_by", sa.Text(), nullable=False, comment="the decision or the act it came by"),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('open', 'owner', 'collaborator', 'refused')", name=op.f("ck_claim_state")
+        ),
+        sa.CheckConstraint("why IN ('rule', 'registered')", name=op.f("ck_claim_why")),
+        sa.PrimaryKeyConstraint("claim_id", name=op.f("pk_claim")),
+    )
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.create_index("ix_claim_customer_id", ["customer_id"], unique=False)
+        batch_op.create_index(
+            "uq_claim_open",
+            ["customer_id", "claimant_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.create_table(
         "config_version",
         sa.Column("one", sa.Integer(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -423,7 +456,13 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("job_id", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False, comment="whose customers are handed over"),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column(
+            "person_id",
+            sa.Text(),
+            nullable=False,
+            comment="whose customers are handed over; what an undo takes back",
+        ),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -436,6 +475,7 @@ def upgrade() -> None:
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('hand_over', 'undo')", name=op.f("ck_job_kind")),
         sa.CheckConstraint(
             "state IN ('running', 'covering', 'returning', 'undoing', 'stopped', 'done', 'returned', 'undone')",
             name=op.f("ck_job_state"),
@@ -1019,6 +1059,12 @@ def upgrade() -> None:
         sa.Column("holder_kind", sa.Text(), nullable=False),
         sa.Column("holder_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column(
+            "protected_until_us",
+            sa.BigInteger(),
+            nullable=True,
+            comment="of an owner: no reclaim and no automatic move before, see store.protection",
+        ),
         sa.CheckConstraint(
             "holder_kind IN ('person', 'queue', 'pool', 'nurture')", name=op.f("ck_holding_holder_kind")
         ),
@@ -1082,8 +1128,13 @@ def upgrade() -> None:
         sa.Column("holder_id", sa.Text(), nullable=False),
         sa.Column("due_us", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Text(), nullable=True),
+        sa.Column(
+            "playbook", sa.Text(), nullable=True, comment="the rule's, by the company's own name for it"
+        ),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("priority IN ('high', 'normal', 'low')", name=op.f("ck_task_priority")),
         sa.CheckConstraint("state IN ('open', 'done', 'cancelled')", name=op.f("ck_task_state")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.customer_id"], name=op.f("fk_task_customer_id")),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_task")),
@@ -1261,6 +1312,15 @@ def downgrade() -> None:
     op.drop_table("customer")
     op.drop_table("contact")
     op.drop_table("config_version")
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_claim_open",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.drop_index("ix_claim_customer_id")
+
+    op.drop_table("claim")
     op.drop_table("choice")
     op.drop_table("certificate")
     with op.batch_alter_table("capture", schema=None) as batch_op:
