@@ -55,7 +55,7 @@ from store.contention import Conflict
 from store.effects import Close, Count, Effect, Emit, Insert, Update
 from store.ledger import NO_GRADE, entered
 from store.locks import lock_customers, lock_teams, share_company
-from store.nurture import NURTURE_WAKES
+from store.nurture import NURTURE_WAKES, wakes
 from store.present import present_ids
 from store.protection import DAY_US
 from stream.host import Step
@@ -197,8 +197,12 @@ def _woken(event: Event, facts: RouteFacts, at_us: int) -> Step:
     """Give a customer that was put aside back to who had it, with something to do, if it is still put aside till now."""
     customer_id = facts.woken[event.id]
     aside = facts.aside.get(customer_id)
-    if aside is None or (event.id, customer_id) in facts.done or (aside.wakes_us or 0) > event.time_us:
+    if aside is None or (event.id, customer_id) in facts.done:
         return Step()
+    if aside.wakes_us is not None and aside.wakes_us > event.time_us:
+        return Step(
+            (wakes(customer_id, aside.wakes_us),)
+        )  # merged or parted since: the date stays, the name may not
     facts.done.add((event.id, customer_id))
     case = _Case(event, customer_id, None, _stamp(event, facts, customer_id, at_us))
     routing = woken(aside.person_id, aside.team_id, facts.office, case.at_us)

@@ -19,7 +19,6 @@ from store.acts import ActRefused, Command
 from store.effects import Effect
 from store.locks import share_company
 from store.moves import Move, give, held_customer
-from store.nurture import wakes
 from store.waiting import freed
 
 _DAY_US = 86_400 * 1_000_000
@@ -64,7 +63,6 @@ def put_aside(
     reason = Reason(code="nurtured", wakes_us=at_us)
     return [
         *give(move, "nurture", chosen.code, reason),
-        wakes(held.customer_id, at_us),
         *freed(connection, [held.holder_id], command, now_us),
     ]
 

@@ -22,7 +22,7 @@ from store.effects import Effect
 from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
-from store.nurture import wake_dates, wakes
+from store.nurture import wake_dates
 from store.present import present_ids
 
 UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim", "auto_move")
@@ -165,7 +165,6 @@ def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:
             effects += credit.again(move.decision_id, (at_us, undoing.zone))
         if one.kind == "nurture":
             reason = reason.model_copy(update={"wakes_us": max(at_us, one.wakes_us or 0)})
-            effects.append(wakes(one.held.customer_id, max(at_us, one.wakes_us or 0)))
         effects += give(move, one.kind, one.holder_id, reason)
         if one.kind == "queue":
             queues[one.holder_id] = max(at_us, queues.get(one.holder_id, 0))

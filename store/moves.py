@@ -21,6 +21,7 @@ from store.bulk import keys_in
 from store.contention import Conflict
 from store.effects import Close, Effect, Emit, Insert, Update
 from store.locks import lock_customers
+from store.nurture import wakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,12 @@ def give(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[E
 def begin(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[Effect]:
     """Return the effects that give a customer whom nobody has (any more) to a holder, and say why.
 
-    `held` then says who was the last to have it.
+    `held` then says who was the last to have it. What is put aside until no date wakes at once.
     """
     held, to = move.held, {"holder_kind": kind, "holder_id": holder_id}
+    wakes_us = reason.wakes_us or move.at_us
+    if kind == "nurture":
+        reason = reason.model_copy(update={"wakes_us": wakes_us})
     holding = {
         "customer_id": held.customer_id,
         "role": "owner",
@@ -118,6 +122,7 @@ def begin(move: Move, kind: HolderKind, holder_id: str, reason: Reason) -> list[
         *(Update("task", {"task_id": task_id}, dict(to)) for task_id in held.open_tasks),
         Update("customer", {"customer_id": held.customer_id}, {"routed_us": move.at_us}),
         tell(move, kind, holder_id, reason),
+        *([wakes(held.customer_id, wakes_us)] if kind == "nurture" else []),
     ]
 
 

@@ -38,6 +38,7 @@ EXPECTED = (
     "undone_already",
     "undo_too_late",
     "left_over",
+    "more_is_open",
     "not_waiting",
     "claimed_already",
     "not_in_pool",

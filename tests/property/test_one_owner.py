@@ -63,7 +63,7 @@ MOVES = (
     "move,owner_team,then_person\neast,east,dai\n",
     "move,late_minutes,then_team\nlate,> 60,east\n",
 )
-OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won")
+OUTCOMES: tuple[OutcomeCode, ...] = ("no_answer", "interested", "later", "wrong_number", "won", "nurture")
 JUMPS = (HOUR, 9 * HOUR, DAY, 3 * DAY, 30 * DAY)
 
 
@@ -197,7 +197,8 @@ class OneOwner(MergeLife):
             self.life.act("take", data.draw(st.sampled_from(PEOPLE)), task["task_id"], take())
             return
         company = self.life.company()
-        said = Said(code, next_us=self.life.now_us + DAY if code == "later" else None)
+        reason = "no_plan" if code == "nurture" else None
+        said = Said(code, next_us=self.life.now_us + DAY if code == "later" else None, reason=reason)
         plan = record_outcome(said, company, office_of(company).due)
         self.life.act("outcome", task["holder_id"], task["task_id"], plan)
 

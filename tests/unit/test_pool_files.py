@@ -139,6 +139,11 @@ def test_leave_does_not_count_and_one_step_follows_the_other() -> None:
     assert next_step(pool, late, there) == ("copied", evening + 30 * DAY)
     done = dict.fromkeys(("reminded", "copied", "offered"), evening + 30 * DAY)
     assert next_step(pool, Watched("bo", MONDAY_10, done=done), there) is None
+    taking = pool.model_copy(update={"reclaim": "yes"})
+    warned = {"reminded": evening + 3 * DAY, "copied": evening + 4 * DAY}
+    until_us = evening + 90 * DAY
+    kept = Watched("bo", MONDAY_10, protected_until_us=until_us, done=warned, open=99)
+    assert next_step(taking, kept, there) == ("reclaimed", until_us), "not before its protection ends"
 
 
 def test_the_ladder_is_for_its_grades_and_the_people_of_its_units() -> None:
