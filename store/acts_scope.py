@@ -24,6 +24,7 @@ from store.effects import Effect, Insert, Update
 from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
+from store.nurture import last_dates
 from store.scope import Given, besides_of
 from store.waiting import freed
 
@@ -164,10 +165,11 @@ def give_back_chunk(connection: Connection, command: Command, now_us: int) -> Se
         effects.append(Update("job_item", key, {"state": "left" if why else "given", "code": why}))
         if why is None and has is not None:
             back.append((row, has))
+    aside = last_dates(connection, (has.customer_id for row, has in back if row["holder_kind"] == "nurture"))
     losing = {has.customer_id: has.holder_id for _, has in back if has.holder_kind == "person"}
     undone = [each for _, has in back for each in said[has.customer_id]["decisions"]]
     effects += taken_back(connection, undone, (now_us, company.zone), command.act_id)
-    effects += _given_back(back, said, credits, (company, command, now_us))
+    effects += _given_back(back, said, (credits, aside), (company, command, now_us))
     effects += freed(connection, losing.values(), command, now_us)
     return [*effects, changed(job.job_id, next_item=job.next_item + len(rows))]
 
@@ -189,10 +191,11 @@ def _stays(row: Any, held: Held | None, said: dict[str, Any], company: Company, 
 def _given_back(
     back: Sequence[tuple[Any, Held]],
     said: dict[str, dict[str, Any]],
-    credits: dict[str, dict[str, Credited]],
+    known: tuple[dict[str, dict[str, Credited]], dict[str, int]],
     seen: tuple[Company, Command, int],
 ) -> list[Effect]:
     company, command, now_us = seen
+    credits, aside = known
     effects: list[Effect] = []
     first: dict[tuple[str, str], str] = {}
     queues: dict[str, int] = {}
@@ -216,6 +219,8 @@ def _given_back(
         if credit is not None and credit.person_id == holder_id:
             reason = reason.model_copy(update={"grade": credit.grade, "standing": credit.standing})
             effects += credit.again(move.decision_id, (at_us, company.zone))
+        if kind == "nurture":
+            reason = reason.model_copy(update={"wakes_us": max(at_us, aside.get(has.customer_id, 0))})
         effects += give(move, kind, holder_id, reason)
         if kind == "queue":
             queues[holder_id] = max(at_us, queues.get(holder_id, 0))

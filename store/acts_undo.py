@@ -22,7 +22,7 @@ from store.effects import Effect
 from store.ledger import Credited, credited_by, taken_back
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
-from store.nurture import wake_dates
+from store.nurture import last_dates
 from store.present import present_ids
 
 UNDONE = ("move", "hand_over", "undo", "give_back", "decide_claim", "auto_move")
@@ -85,9 +85,7 @@ def plan_undo(
         raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
     held = held_of(connection, [row["customer_id"] for row in rows], lock=lock)
     merged = merged_since(connection, [row["customer_id"] for row in rows])
-    dates = wake_dates(
-        connection, (row["before_decision"] for row in rows if row["before_kind"] == "nurture")
-    )
+    dates = last_dates(connection, (row["customer_id"] for row in rows if row["before_kind"] == "nurture"))
     back, left = [], list[tuple[str, Left]]()
     for row in rows:
         has = held.get(row["customer_id"])
@@ -103,7 +101,7 @@ def plan_undo(
             left.append((row["customer_id"], why or "erased"))
         else:
             as_before = replace(has, protected_until_us=row["before_protected"])
-            date = dates.get(row["before_decision"])
+            date = dates.get(row["customer_id"])
             back.append(Back(as_before, row["before_kind"], row["before_id"], date))
     sent = _sent(connection, rows)
     credits = credited_by(connection, act_id)
@@ -199,7 +197,6 @@ def _given(connection: Connection, act_id: str) -> list[dict[str, Any]]:
             now.c.decision_id,
             before.c.holder_kind.label("before_kind"),
             before.c.holder_id.label("before_id"),
-            before.c.decision_id.label("before_decision"),
             before.c.protected_until_us.label("before_protected"),
         )
         .select_from(decision)

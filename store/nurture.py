@@ -20,10 +20,14 @@ def wakes(customer_id: str, at_us: int) -> Insert:
     return Insert("timer", {"kind": NURTURE_WAKES, "subject_id": customer_id, "due_us": at_us})
 
 
-def wake_dates(connection: Connection, decisions: Iterable[str]) -> dict[str, int]:
-    """Return until when customers were put aside by these decisions; those that say no date are not in it."""
+def last_dates(connection: Connection, customers: Iterable[str]) -> dict[str, int]:
+    """Return until when each of these customers was put aside the last time."""
     decision = tables.decision
-    wanted = keys_in(connection, ["decision_id"], [(one,) for one in sorted(set(decisions))])
-    rows = connection.execute(select(decision.c.decision_id, decision.c.reason_json).where(wanted))
-    dates = {row.decision_id: Reason.model_validate_json(row.reason_json).wakes_us for row in rows}
+    wanted = keys_in(connection, ["subject_id"], [(one,) for one in sorted(set(customers))])
+    rows = connection.execute(
+        select(decision.c.subject_id, decision.c.reason_json)
+        .where(wanted, decision.c.code == "nurtured")
+        .order_by(decision.c.decided_us)
+    )
+    dates = {row.subject_id: Reason.model_validate_json(row.reason_json).wakes_us for row in rows}
     return {key: date for key, date in dates.items() if date is not None}

@@ -18,7 +18,7 @@ from store import tables
 from store.bulk import keys_in
 
 GIVES = (
-    "move", "hand_over", "take", "return", "register", "decide_claim", "auto_move", "undo", "give_back",
+    "move", "hand_over", "take", "return", "claim", "release", "register", "decide_claim", "auto_move", "undo", "give_back",
 )  # fmt: skip
 """Verbs of acts that give customers away and can be taken back alone; whose customer a merge made it, an unmerge undoes."""
 _AT_ONCE = 5_000
