@@ -51,8 +51,8 @@ def list_them(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from console.names import holder_name
+    from console.times import local
     from leadflow.clock import wall_clock_us
-    from leadflow.exports import moment
     from store.claims import collisions as open_ones
     from store.company import company_version, load_company
 
@@ -62,11 +62,10 @@ def list_them(context: typer.Context) -> None:
     for row in found:
         owner, claimant = (holder_name(company, row[one], language()) for one in ("holder_id", "claimant_id"))
         why = tell(*_WHY[row["why"]])
-        until = (
-            tell(f", until {moment(row['until_us'])}", f"，至 {moment(row['until_us'])}")
-            if row["until_us"]
-            else ""
-        )
+        until = ""
+        if row["until_us"]:
+            day = f"{local(row['until_us'] - 1, company.zone):%Y-%m-%d}"
+            until = tell(f", until {day}", f"，至 {day}")
         typer.echo(
             f"{row['customer_id']}\t{owner} ({row['holder_id']})\t{claimant} ({row['claimant_id']})\t{why}{until}"
         )
