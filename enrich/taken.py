@@ -49,8 +49,6 @@ class Taken:
     ask: str | None
     """The person to ask: the nearest manager above, else who answers for what nobody has."""
     yours: bool
-    protected_us: int | None = None
-    """Until when it is protected for them, if it is."""
 
 
 def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
@@ -131,7 +129,6 @@ def _who_has(connection: Connection, company: Company, customers: Collection[str
             holding.c.holder_kind,
             holding.c.holder_id,
             holding.c.from_us,
-            holding.c.protected_until_us,
         )
         .join(customer, customer.c.customer_id == holding.c.customer_id)
         .where(
@@ -149,7 +146,7 @@ def _who_has(connection: Connection, company: Company, customers: Collection[str
         unit_id = department_of(company, row.holder_id) or company.default_queue
         ask = _manager(company, units, row.holder_id) or company.responsible_id
         yours = row.holder_id == actor
-        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours, row.protected_until_us))
+        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours))
     return found
 
 

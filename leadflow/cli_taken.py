@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from leadflow.terminal import Actor, language, operate, reading, say, tell
+from leadflow.terminal import Actor, language, operate, reading, say
 
 
 def taken(
@@ -16,7 +16,6 @@ def taken(
     actor: Actor = "operator",
 ) -> None:
     """Ask whether a customer is taken: which department, since when, whom to ask. Its owner sees who asked."""
-    from leadflow.clock import wall_clock_us
     from store.company import company_version, load_company
 
     answer = operate("ask_taken", asked=customer, actor=actor)
@@ -26,17 +25,13 @@ def taken(
         say("not taken", "无人负责")
     for one in answer["taken"]:
         unit, person = ours.units.get(one["unit"]), ours.people.get(one["ask"] or "")
-        zone = ZoneInfo(ours.zone)
-        since = datetime.fromtimestamp(one["since_us"] // 1_000_000, zone).date()
-        until_us = one["protected_us"] if (one["protected_us"] or 0) > wall_clock_us() else None
-        until = datetime.fromtimestamp(until_us // 1_000_000, zone).date() if until_us else None
-        more = tell(f"; protected until {until}", f"；保护至 {until}") if until else ""
+        since = datetime.fromtimestamp(one["since_us"] // 1_000_000, ZoneInfo(ours.zone)).date()
         where = (unit.name_zh if language() == "zh" else unit.name_en) if unit else one["unit"]
         whom = ((person.name if language() == "zh" else person.name_en) or person.name) if person else "–"
         if one["yours"]:
-            say(f"yours, since {since}{more}", f"由您负责，自 {since} 起{more}")
+            say(f"yours, since {since}", f"由您负责，自 {since} 起")
         else:
             say(
-                f"taken: {where}, since {since}; ask {whom}{more}",
-                f"已有人负责：{where}，自 {since} 起；请联系 {whom}{more}",
+                f"taken: {where}, since {since}; ask {whom}",
+                f"已有人负责：{where}，自 {since} 起；请联系 {whom}",
             )

@@ -277,13 +277,7 @@ def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
         _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, asking())
     return {
         "taken": [
-            {
-                "unit": one.unit_id,
-                "since_us": one.since_us,
-                "ask": one.ask,
-                "yours": one.yours,
-                "protected_us": one.protected_us,
-            }
+            {"unit": one.unit_id, "since_us": one.since_us, "ask": one.ask, "yours": one.yours}
             for one in found
         ]
     }

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from leadflow.above import may_give_as
 from router.office import office_of
 from sales.away import go_away
 from sales.outcomes import Said, record_outcome
 from schemas.company import Absence, Member
+from store.acts import Command, perform
+from store.acts_move import Give, Moving
 from tests.e2e.test_eligibility import do, lead, owners, why_nots, with_people
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 
@@ -94,18 +97,19 @@ def test_salesforce_round_robin_21_a_bulk_insert_does_not_go_to_one_person(tmp_p
     assert by_owner(rig) == {"ann": 10, "bo": 10, "chen": 10}
 
 
-def test_chatwoot_10376_what_waited_longest_is_served_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ["chatwoot 10376", "chatwoot 7204"])
+def test_what_waited_longest_is_served_first(tmp_path: Path, number: str) -> None:
     """Whoever became free got what had come last."""
     company = with_people(ann={"open_cap": 1})
     rig = Rig(tmp_path, company=company)
-    for number in range(4):
-        lead(rig, number)
+    for count in range(4):
+        lead(rig, count)
     rig.run()
-    for number in range(3):
+    for served in range(3):
         task = next(row for row in rig.rows("task") if (row["holder_id"], row["state"]) == ("ann", "open"))
         plan = record_outcome(Said("no_need", reason="price"), company, office_of(company).due)
-        do(rig, "outcome", plan, task["task_id"], MONDAY_10 + (number + 1) * MINUTE, actor="ann")
-        assert owners(rig) == ["ann"] * (number + 2) + ["east"] * (2 - number)
+        do(rig, "outcome", plan, task["task_id"], MONDAY_10 + (served + 1) * MINUTE, actor="ann")
+        assert owners(rig) == ["ann"] * (served + 2) + ["east"] * (2 - served)
 
 
 def covered(tmp_path: Path) -> Rig:
@@ -128,6 +132,27 @@ def covered(tmp_path: Path) -> Rig:
 
 def holder_of_newest_task(rig: Rig) -> str:
     return str(max(rig.rows("task"), key=lambda row: row["created_us"])["holder_id"])
+
+
+def test_suitecrm_9463_a_double_click_makes_one(tmp_path: Path) -> None:
+    """Saved by a double click, one round made several assignments: here both are one act, and one post is one lead."""
+    rig = Rig(tmp_path, company=with_people(ann={}, bo={}))
+    twice = post(made="a", phone="13812345601", key="the form's own")
+    again = post(made="b", phone="13812345601", key="the form's own")
+    rig.feed([twice, again])
+    rig.run()
+    assert len(rig.rows("lead")) == len(rig.rows("task")) == len(rig.rows("ledger")) == 1
+    (task,) = rig.rows("task")
+    other = "bo" if task["holder_id"] == "ann" else "ann"
+    command = Command("move", "operator", "one key", task["customer_id"], "workload")
+    plan = Moving([Give(task["customer_id"], "person", other)], may_give_as("operator"))
+    done = [
+        perform(rig.store, command, plan, MONDAY_10 + HOUR, rig.files.store_log.append) for _click in range(2)
+    ]
+    rig.run()
+    assert done == [True, False]
+    assert owners(rig) == [other]
+    assert [row["code"] for row in rig.rows("decision")].count("moved") == 1
 
 
 @pytest.mark.parametrize("number", ["chatwoot 7204", "chatwoot 4158"])
