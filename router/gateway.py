@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from router.beside import beside, met, new_beside
 from router.book import Found
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
-from router.ladder import asked_of, due_step, read_watched, routing_of, swept, timer_of
+from router.ladder import asked_of, due_step, read_watched, routing_of, swept, timer_event, timer_of
 from router.office import Office, OfficeCache
 from router.reads import (
     RouteFacts,
@@ -45,7 +45,7 @@ from router.route import (
 )
 from router.strategies import offered_until, strategy_named
 from schemas.events import Event, event_of
-from schemas.ids import body_digest, child_id
+from schemas.ids import child_id
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.shares import parts_of
@@ -296,17 +296,7 @@ def _decision(case: _Case, facts: RouteFacts, team_id: str | None, grade: str, n
 
 def queue_event(team_id: str, time_us: int, cause: str, after: tuple[int, str] | None = None) -> Event:
     """Return the event that asks route to drain a team's waiting queue, behind a place in it."""
-    return event_of(
-        Reroute(why="queue_open", team_id=team_id, after=after),
-        source="/timers",
-        subject=team_id,
-        key=team_id,
-        time_us=time_us,
-        trace_id=body_digest(f"{cause} {team_id}".encode()),
-        purpose="real",
-        key_id=None,
-        cause=cause,
-    )
+    return timer_event(Reroute(why="queue_open", team_id=team_id, after=after), team_id, time_us, cause)
 
 
 def queue_opens(team_id: str, due_us: int) -> tuple[str, Event]:
@@ -316,19 +306,8 @@ def queue_opens(team_id: str, due_us: int) -> tuple[str, Event]:
 
 def nurture_wakes(customer_id: str, due_us: int) -> tuple[str, Event]:
     """Turn the timer of a customer that is put aside into its event (see stream.timers)."""
-    cause = f"{NURTURE_WAKES}:{customer_id}:{due_us}"
-    event = event_of(
-        Reroute(why="nurture_wakes", customer_id=customer_id),
-        source="/timers",
-        subject=customer_id,
-        key=customer_id,
-        time_us=due_us,
-        trace_id=body_digest(cause.encode()),
-        purpose="real",
-        key_id=None,
-        cause=cause,
-    )
-    return "reroute", event
+    asks = Reroute(why="nurture_wakes", customer_id=customer_id)
+    return "reroute", timer_event(asks, customer_id, due_us, f"{NURTURE_WAKES}:{customer_id}:{due_us}")
 
 
 def _stamp(event: Event, facts: RouteFacts, customer_id: str, at_us: int) -> int:

@@ -53,12 +53,14 @@ class Watch:
 def untouched(customer_id: str, due_us: int) -> tuple[str, Event]:
     """Turn the timer of a customer's ladder into its event (see stream.timers)."""
     reroute = Reroute(why="untouched", customer_id=customer_id)
-    return "reroute", _event(reroute, customer_id, due_us, f"{UNTOUCHED}:{customer_id}:{due_us}")
+    return "reroute", timer_event(reroute, customer_id, due_us, f"{UNTOUCHED}:{customer_id}:{due_us}")
 
 
 def sweep(subject_id: str, due_us: int) -> tuple[str, Event]:
     """Turn the timer of the sweep into its event."""
-    return "reroute", _event(Reroute(why="sweep"), subject_id, due_us, f"{POOL_SWEEP}:{subject_id}:{due_us}")
+    return "reroute", timer_event(
+        Reroute(why="sweep"), subject_id, due_us, f"{POOL_SWEEP}:{subject_id}:{due_us}"
+    )
 
 
 def asked_of(connection: Connection, office: Office, reroute: Reroute) -> Watch:
@@ -107,7 +109,7 @@ def swept(watch: Watch, office: Office, event: Event, at_us: int) -> list[Effect
     ]
     if watch.last is not None:
         going_on = Reroute(why="sweep", after=(0, watch.last))
-        return [*effects, Emit("reroute", _event(going_on, event.subject, at_us, event.id))]
+        return [*effects, Emit("reroute", timer_event(going_on, event.subject, at_us, event.id))]
     if not office.company.pools:
         return effects
     zone = zone_of(office.company.zone)
@@ -138,7 +140,8 @@ def routing_of(step: Step, pool: Pool, holder: Holder, minutes: int) -> Routing:
     return Routing(Holder("pool", pool.pool_id) if step == "reclaimed" else holder, reason, minutes, None)
 
 
-def _event(reroute: Reroute, subject: str, time_us: int, cause: str) -> Event:
+def timer_event(reroute: Reroute, subject: str, time_us: int, cause: str) -> Event:
+    """Return the event by which a timer, or a piece of work that goes on, asks route about a subject."""
     return event_of(
         reroute,
         source="/timers",

@@ -109,9 +109,14 @@ def _refused(one: Give, held: Held | None, company: Company, may: Callable[[str]
         return "holder_gone"
     if (held.holder_kind, held.holder_id) == (one.kind, one.holder_id):
         return "there_already"
-    if held.holder_kind != "nurture" and not may(held.holder_id):
+    if not may_have(may, held.holder_kind, held.holder_id):
         return "not_below"
     return None if may(one.holder_id) else "target_not_below"
+
+
+def may_have(may: Callable[[str], bool], kind: str, holder_id: str) -> bool:
+    """Tell whether what a holder has may be given away, or given to it: what is put aside is nobody's, so everybody's."""
+    return kind == "nurture" or may(holder_id)
 
 
 def is_there(company: Company, kind: str, holder_id: str) -> bool:

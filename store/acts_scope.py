@@ -17,7 +17,7 @@ from schemas.work import Condition, Reason
 from store import tables
 from store.acts import ActRefused, Command
 from store.acts_job import CHUNK, OPEN, changed, job_id_of, jobs, read_job
-from store.acts_move import Give, MayGive, drained, is_there
+from store.acts_move import Give, MayGive, drained, is_there, may_have
 from store.acts_undo import Left, merged_since
 from store.company import company_version, load_company
 from store.effects import Effect, Insert, Update
@@ -67,7 +67,8 @@ def judge_returns(
             return "holder_gone"
         if (has.holder_kind, has.holder_id) == (to.kind, to.holder_id):
             return "there_already"
-        return None if may(has.holder_id) and may(to.holder_id) else "not_below"
+        both = ((has.holder_kind, has.holder_id), (to.kind, to.holder_id))
+        return None if all(may_have(may, *one) for one in both) else "not_below"
 
     return [Return(given, to, why(given, to)) for given, to in rows]
 

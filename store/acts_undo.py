@@ -15,7 +15,7 @@ from store import tables
 from store.acts import ActRefused, Command
 from store.acts_claim import undecided
 from store.acts_job import CHUNKS, holders_of, read_job
-from store.acts_move import MayGive, drained, is_there
+from store.acts_move import MayGive, drained, is_there, may_have
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
@@ -90,13 +90,9 @@ def plan_undo(
     for row in rows:
         has = held.get(row["customer_id"])
         why = _stays(row, has, row["customer_id"] in merged, company)
-        nobodys = row["before_kind"] == "nurture"
-        if (
-            why is None
-            and has is not None
-            and not (may(has.holder_id) and (nobodys or may(row["before_id"])))
-        ):
-            why = "not_below"
+        if why is None and has is not None:
+            before = may_have(may, row["before_kind"], row["before_id"])
+            why = None if before and may(has.holder_id) else "not_below"
         if why is not None or has is None:
             left.append((row["customer_id"], why or "erased"))
         else:

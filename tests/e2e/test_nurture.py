@@ -16,7 +16,7 @@ from sales.nurture import put_aside_now, step_days
 from sales.outcomes import Said, record_outcome
 from store import tables
 from store.acts import ActRefused, Command, Plan, perform
-from store.acts_move import Give, Moving
+from store.acts_move import Give, Moving, may_have
 from store.acts_undo import Undo
 from store.company import put_company
 from store.views import balance, orphans
@@ -143,6 +143,11 @@ def test_a_move_takes_it_out_and_undone_it_wakes_on_the_same_date(rig: Rig) -> N
         assert [one["wakes_us"] for one in put_aside_now(connection)] == [NOW + 30 * DAY]
     rig.fire(NOW + 30 * DAY)
     assert holder(rig)[0] == "person"
+
+
+def test_what_is_put_aside_may_be_given_back_by_any_manager() -> None:
+    assert may_have(lambda _holder: False, "nurture", "no_plan")
+    assert not may_have(lambda _holder: False, "person", "ann")
 
 
 def test_without_its_timer_it_is_an_orphan(rig: Rig) -> None:
