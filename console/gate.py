@@ -7,9 +7,8 @@ asks; what each of them may see is decided in `console.may`.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -17,17 +16,22 @@ from urllib.parse import quote
 from cachetools import TTLCache
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from answers.problem import problem
 from console.desk import Desk, is_own_page
-from console.entrance import entrance
-from console.may import AT_THIS_MACHINE, Area, Visitor, may, visitor_of
+from console.entrance import came_for, entrance, sign_in_page
+from console.mask import masked, masked_html, masked_json
+from console.may import AT_THIS_MACHINE, Visitor, may, visitor_of
+from console.permits import Permit, permit_of
 from schemas.company import Company
 from store import tables, views
-from store.access import AccessKind, find_access
+from store.access import AccessKind, find_access, seen
+from store.accounts import anybody_signs_in
+from store.reveal import is_revealed
 
 COOKIE = "leadflow_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -79,6 +83,7 @@ class Guard:
     is_local: IsLocal
     failures: Failures = field(default_factory=Failures)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _asks: bool = False
 
     def visitor(self, secret: str, kind: AccessKind) -> Visitor | None:
         """Return whom a secret of this kind belongs to; None if it opens nothing now."""
@@ -88,7 +93,15 @@ class Guard:
             if access is None or access.kind != kind or access.state(now_us) != "valid":
                 return None
             company = self.desk.companies.get(connection)
+        seen(self.desk.store, access, now_us)
         return visitor_of(company, access.person_id, access.role, now_us)
+
+    def asks_who_comes(self) -> bool:
+        """Tell whether people sign in here; nobody's account is ever taken away, so once is for good."""
+        if not self._asks:
+            with self.desk.store.read() as connection:
+                self._asks = anybody_signs_in(connection)
+        return self._asks
 
     def company(self) -> Company:
         """Return the company as it is now."""
@@ -97,12 +110,12 @@ class Guard:
 
     async def failed(self, request: HTTPConnection) -> None:
         """Count a wrong secret, and wait if there were many from the same address."""
-        if wait_s := self.failures.delay_s(_address(request)):
+        if wait_s := self.failures.delay_s(address_of(request)):
             await self.sleep(wait_s)
 
 
 class Gate:
-    """Lets each request through that may pass, with its visitor in `request.state.visitor`."""
+    """Lets each request through that may pass, with its visitor in `request.state.visitor`; masks what is not theirs to call."""
 
     def __init__(self, app: ASGIApp, guard: Guard, doors: tuple[str, ...]) -> None:
         self._app = app
@@ -116,7 +129,11 @@ class Gate:
             return
         request = Request(scope)
         answer = await self._answer(request)
-        await (self._app if answer is None else answer)(scope, receive, send)
+        if answer is None:
+            clear = getattr(request.state, "clear", True)
+            await self._app(scope, receive, send if clear else Masking(send))
+        else:
+            await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | None:
         """Return what to answer instead of the application, or None after setting the visitor."""
@@ -129,15 +146,29 @@ class Gate:
                 await self._guard.failed(request)
             return await self._refused(request, "token_invalid" if given else "token_needed", None)
         request.state.visitor = who
-        if request.url.path == "/" and not who.sees_all:
-            return RedirectResponse(f"/inbox/{quote(str(who.person_id), safe='')}", status_code=303)
-        if who is not AT_THIS_MACHINE and not await run_in_threadpool(self._may, who, request.url.path):
+        if who is AT_THIS_MACHINE:
+            return None
+        if request.url.path == "/" and (place := home(who)) != "/":
+            return RedirectResponse(place, status_code=303)
+        return await self._judged(request, who)
+
+    async def _judged(self, request: Request, who: Visitor) -> Response | None:
+        """Return the refusal of a visitor's request; None if they may, after noting whether they read numbers in full."""
+        permit, parts = permit_of(request.method, request.url.path)
+        things = await run_in_threadpool(self._things, permit, parts) if permit.of else ()
+        if not may(who, permit, things):
             return await self._refused(request, "not_allowed", who)
+        request.state.clear = permit.clear or who.reads_clearly(things)
+        if not request.state.clear and "story" in permit.of:
+            request.state.clear = await run_in_threadpool(self._is_revealed, who, parts["any_id"])
         return None
 
     async def _who(self, request: Request) -> Visitor | None:
         if self._guard.is_local(request.client.host if request.client else None, request.scope["headers"]):
-            return AT_THIS_MACHINE
+            # A browser here is as good as one elsewhere, once people sign in: this may be the PC of the front desk.
+            is_browser = "sec-fetch-site" in request.headers or COOKIE in request.cookies
+            if not is_browser or not await run_in_threadpool(self._guard.asks_who_comes):
+                return AT_THIS_MACHINE
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return await run_in_threadpool(self._guard.visitor, token.strip(), "token")
@@ -145,12 +176,21 @@ class Gate:
             return await run_in_threadpool(self._guard.visitor, cookie, "session")
         return None
 
-    def _may(self, who: Visitor, path: str) -> bool:
-        if who.sees_all:
-            return True
+    def _things(self, permit: Permit, parts: Mapping[str, str]) -> list[list[str]]:
         with self._guard.desk.store.read() as connection:
-            area, things = asked_for(connection, path)
-        return may(who, area, things)
+            found = []
+            for of in permit.of:
+                if of == "holder":
+                    found.append([parts["holder_id"]])
+                elif of == "task":
+                    found.append(_task_holders(connection, parts["task_id"]))
+                elif of == "story":
+                    found += _story_holders(connection, parts["any_id"])
+            return found
+
+    def _is_revealed(self, who: Visitor, any_id: str) -> bool:
+        with self._guard.desk.store.read() as connection:
+            return is_revealed(connection, str(who.person_id), any_id, self._guard.desk.clock())
 
     async def _refused(self, request: Request, trouble: Trouble, who: Visitor | None) -> Response:
         status = _STATUS[trouble]
@@ -160,9 +200,62 @@ class Gate:
             answer.headers.update(headers)
             return answer
         company = await run_in_threadpool(self._guard.company)
-        page = entrance(request, company, trouble, status, person_id=who.person_id if who else None)
+        if status == 401 and await run_in_threadpool(self._guard.asks_who_comes):
+            asked = request.url.path if request.method in _SAFE else "/"
+            page = sign_in_page(request, company, came_for(asked, request.url.query), status=401)
+        else:
+            page = entrance(request, company, trouble, status, place=home(who) if who else None)
         page.headers.update(headers)
         return page
+
+
+class Masking:
+    """Masks the telephone numbers of an answer on its way out. What it cannot read, it does not let out."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message = {}
+        self._mask: Callable[[str], str] | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        """Pass on a part of the answer; a page or JSON as a whole, once it is complete."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            kind = Headers(raw=message["headers"]).get("content-type", "").partition(";")[0]
+            self._mask = _MASKS.get(kind)
+            if self._mask is None and kind:
+                self._start = {**message, "status": 403, "headers": [(b"content-length", b"0")]}
+            return
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        body = self._mask(self._body.decode()).encode() if self._mask is not None else b""
+        headers = MutableHeaders(raw=list(self._start["headers"]))
+        headers["content-length"] = str(len(body))
+        await self._send({**self._start, "headers": headers.raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+_MASKS: Mapping[str, Callable[[str], str]] = {
+    "text/html": masked_html,
+    "application/json": masked_json,
+    "application/problem+json": masked_json,
+    "text/plain": masked,
+    "text/csv": masked,
+}
+
+
+def home(who: Visitor) -> str:
+    """Return the page that a visitor begins with."""
+    if who.sees_all or who.person_id is None:
+        return "/"
+    if who.roles.isdisjoint({"representative", "manager"}):
+        return "/taken"
+    return f"/inbox/{quote(who.person_id, safe='')}"
 
 
 def visitor(request: HTTPConnection) -> Visitor:
@@ -172,30 +265,6 @@ def visitor(request: HTTPConnection) -> Visitor:
     """
     found: Visitor = getattr(request.state, "visitor", AT_THIS_MACHINE)
     return found
-
-
-_OWN = re.compile(
-    r"/inbox|/story|/neglected|/collisions|/customers|/taken|/leave|/pools|/pools/[^/]+/(claim|release)"
-)
-_HOLDER = re.compile(r"(?:/api)?/inbox/(?P<holder>[^/]+)")
-_INBOX_ACT = re.compile(r"/inbox/(?P<holder>[^/]+)/(?P<task>[^/]+)/[^/]+")
-_TASK_ACT = re.compile(r"/api/tasks/(?P<task>[^/]+)/[^/]+")
-_STORY = re.compile(r"/story/(?P<any>[^/]+)")
-
-
-def asked_for(connection: Connection, path: str) -> tuple[Area, Sequence[Sequence[str]]]:
-    """Return the area of a path and the holders of each thing it speaks of; what is not listed is `operate`."""
-    if _OWN.fullmatch(path):
-        return "own", ()
-    if match := _HOLDER.fullmatch(path):
-        return "work", [[match["holder"]]]
-    if match := _INBOX_ACT.fullmatch(path):
-        return "work", [[match["holder"]], _task_holders(connection, match["task"])]
-    if match := _TASK_ACT.fullmatch(path):
-        return "work", [_task_holders(connection, match["task"])]
-    if match := _STORY.fullmatch(path):
-        return "work", _story_holders(connection, match["any"])
-    return "operate", ()
 
 
 def _task_holders(connection: Connection, task_id: str) -> list[str]:
@@ -222,7 +291,7 @@ def _is_meant(request: Request) -> bool:
     return is_own_page(request) and (says_where or COOKIE not in request.cookies)
 
 
-def _address(request: HTTPConnection) -> str:
+def address_of(request: HTTPConnection) -> str:
     """Return where a request comes from; through a proxy on this machine, what the proxy added last."""
     peer = request.client.host if request.client else ""
     forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()

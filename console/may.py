@@ -4,73 +4,102 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-from schemas.company import Company, Member
+from console.permits import Permit, permit_of
+from schemas.company import Company, Member, Role
 
-Area = Literal["own", "work", "operate"]
-"""`own`: pages that show each visitor what is theirs. `work`: tasks and stories that somebody holds.
-`operate`: everything else, above all what shows or changes the work of all."""
+_SEE_ALL: frozenset[Role] = frozenset({"operations", "auditor", "marketing"})
+"""Roles whose permits are not narrowed to a part of the organisation."""
+_WORKS: frozenset[Role] = frozenset({"representative", "manager"})
+"""Roles that have customers to call, or people who do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whoever asks: a person with a role, or (None, operator) somebody at this machine."""
+    """Whoever asks: a person with their roles, or (None, operations) somebody at this machine."""
 
     person_id: str | None
-    role: Literal["sales", "manager", "operator"]
+    roles: frozenset[Role]
     holders: frozenset[str] = frozenset()
-    """People and units whose work they may see."""
+    """People and units whose work is theirs to see and do."""
 
     @property
     def sees_all(self) -> bool:
-        """Tell whether nothing is kept from them."""
-        return self.role == "operator"
+        """Tell whether lists are not narrowed to a part of the organisation for them."""
+        return not _SEE_ALL.isdisjoint(self.roles)
+
+    def opens(self, path: str) -> bool:
+        """Tell whether a page is for one of their roles: what their menu shows."""
+        return self.person_id is None or not self.roles.isdisjoint(permit_of("GET", path)[0].roles)
+
+    def reveals(self) -> bool:
+        """Tell whether they may have masked numbers shown, giving a reason."""
+        return not self.roles.isdisjoint(permit_of("POST", "/reveal/x")[0].roles)
 
     def sees(self, holder_id: str) -> bool:
         """Tell whether they may see the work of a person or unit."""
         return self.sees_all or holder_id in self.holders
 
+    def reads_clearly(self, things: Collection[Collection[str]] = ()) -> bool:
+        """Tell whether they see telephone numbers in full, of things that these hold.
 
-AT_THIS_MACHINE = Visitor(None, "operator")
+        Who works with customers sees nothing but their own, and calls them. Whoever sees more than that sees numbers
+        masked, where it is not theirs to call.
+        """
+        if self.person_id is None or self.roles <= _WORKS:
+            return True
+        return bool(things) and all(not self.holders.isdisjoint(holders) for holders in things)
 
 
-def may(who: Visitor, area: Area, things: Collection[Collection[str]] = ()) -> bool:
-    """Tell whether a visitor may have what is asked for.
+AT_THIS_MACHINE = Visitor(None, frozenset({"operations"}))
 
-    In the area `work`, `things` are the holders of each thing asked for: of each, one must be somebody (or
-    a unit) whose work they may see. What nobody is known to hold is for operators.
+
+def may(who: Visitor, permit: Permit, things: Collection[Collection[str]] = ()) -> bool:
+    """Tell whether a visitor may have what is asked for under a permit.
+
+    `things` are the holders of each thing asked for, where the permit is `of` something: of each, one must be
+    somebody (or a unit) whose work they may see. What nobody is known to hold is for those who see all.
     """
-    if who.sees_all or area == "own":
-        return True
-    if area == "operate" or not things:
+    roles = who.roles & permit.roles
+    if not roles:
         return False
-    return all(any(who.sees(holder_id) for holder_id in holders) for holders in things)
+    if not permit.of or not _SEE_ALL.isdisjoint(roles):
+        return True
+    return bool(things) and all(not who.holders.isdisjoint(holders) for holders in things)
 
 
-def visitor_of(
-    company: Company, person_id: str, role: Literal["sales", "manager", "operator"], now_us: int
-) -> Visitor | None:
-    """Return a person as a visitor; None if they do not work here (any more).
+def roles_of(company: Company, person_id: str) -> frozenset[Role]:
+    """Return a person's roles: as people.csv has them, else manager for who manages a unit, else representative."""
+    person = company.people.get(person_id)
+    if person is not None and person.roles:
+        return frozenset(person.roles)
+    manages = any(unit.manager_id == person_id for unit in company.units.values())
+    return frozenset({"manager"} if manages else {"representative"})
 
-    Sales: themselves and the queues of their own teams. A manager: also every unit that they manage, the
-    units below it, the people there, and the pools of these units.
+
+def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int) -> Visitor | None:
+    """Return a person as a visitor, in one role or (None) in all that they have now.
+
+    None if they do not work here (any more). A representative's: themselves and the queues of their own teams. A
+    manager's: also every unit that they manage, the units below it, the people there, and the pools of these units.
     """
     person = company.people.get(person_id)
     if person is None or person.state != "active":
         return None
+    roles = roles_of(company, person_id) if role is None else frozenset({role})
     holders = {person_id}
-    holders |= {
-        one.unit_id for one in company.members if one.person_id == person_id and _is_open(one, now_us)
-    }
-    if role == "manager":
+    if not roles.isdisjoint(_WORKS):
+        holders |= {
+            one.unit_id for one in company.members if one.person_id == person_id and _is_open(one, now_us)
+        }
+    if "manager" in roles:
         units = set(_managed(company, person_id))
         holders |= units
         holders |= {
             one.person_id for one in company.members if one.unit_id in units and _is_open(one, now_us)
         }
         holders |= {one.pool_id for one in company.pools.values() if not units.isdisjoint(one.units)}
-    return Visitor(person_id, role, frozenset(holders))
+    return Visitor(person_id, roles, frozenset(holders))
 
 
 def _managed(company: Company, person_id: str) -> Iterator[str]:

@@ -231,6 +231,7 @@ class Pages:
                 "steps": found,
                 "told": told,
                 "known": known,
+                "request_refused": request.query_params.get("refused"),
                 "first_touch": partial(first_touch.told, view, office),
             }
             return _page(request, view, "story.html", values)

@@ -20,7 +20,11 @@ def page(
     request: Request, language: Language, template: str, values: dict[str, Any], status: int = 200
 ) -> HTMLResponse:
     """Render a template in a language; the language asked for by `?lang=` is remembered."""
-    html = WORDING.render(language, template, {"path": request.url.path, **values})
+    html = WORDING.render(
+        language,
+        template,
+        {"path": request.url.path, "clear": getattr(request.state, "clear", True), **values},
+    )
     response = HTMLResponse(html, status_code=status, headers={**PAGE_HEADERS, "content-language": language})
     remember_language(request, response)
     return response

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console import times, words
+from console.devices import device_name
 from console.may import AT_THIS_MACHINE, Visitor
 from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
@@ -17,6 +18,7 @@ from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
 from schemas.shares import parts_of
 from schemas.work import Reason
+from store.access import Access
 from store.breakers import DELIVER
 
 Fields = Sequence[Mapping[str, Any]]
@@ -56,6 +58,13 @@ class View:
     def teller(self) -> Teller:
         """Explain decisions."""
         return Teller(self.company, self.language, self.gettext)
+
+    def device(self, access: Access) -> str:
+        """Return what a session came in with; for a token that it is one."""
+        _ = self.gettext
+        if access.kind == "token":
+            return self.word("ACCESS_KINDS", "token")
+        return device_name(access.device) or _("Unknown device")
 
     @property
     def is_demo(self) -> bool:

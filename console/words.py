@@ -23,6 +23,20 @@ KINDS = {
     "automatic": N_("Automatic message"),
 }
 
+ROLES = {
+    "representative": N_("representative"),
+    "manager": N_("manager"),
+    "marketing": N_("marketing"),
+    "front_desk": N_("front desk"),
+    "operations": N_("operations"),
+    "auditor": N_("auditor"),
+}
+ACCESS_KINDS = {
+    "token": N_("Token of a program"),
+    "link": N_("One-time link"),
+    "invitation": N_("Invitation"),
+    "session": N_("Signed in"),
+}
 ORIGINS = {
     "first_response": N_("First response"),
     "call_back": N_("Call back"),
@@ -228,6 +242,19 @@ STEPS = {
 }
 
 REFUSALS = {
+    "wrong_password": N_("The present password is not right."),
+    "wrong_code": N_("The code is not right. Is the clock of your phone right?"),
+    "code_used": N_("This code was used already; wait for the next one."),
+    "too_many_tries": N_("Too many wrong passwords; wait a quarter of an hour."),
+    "too_short": N_("This password is too short: at least 10 characters."),
+    "too_long": N_("This password is too long: at most 200 characters."),
+    "too_easy": N_("This password is easily guessed."),
+    "second_factor_set": N_("There is a second factor already; switch it off first."),
+    "no_password": N_("Nobody is signed in with a password here."),
+    "last_operator": N_("Nobody else has the role operations; give it to somebody else first."),
+    "unknown_person": N_("Nobody who works here has this code."),
+    "unknown_access": N_("This is none of your devices."),
+    "why_missing": N_("Say why; it is kept with your name."),
     "unknown_task": N_("There is no such task any more."),
     "task_ended": N_("This task has ended already. Nothing was changed."),
     "date_missing": N_("“Later” needs the date on which to take it up again."),
@@ -282,6 +309,30 @@ ENTRANCE: Mapping[str, tuple[str, str]] = {
         N_("Ask whoever looks after Leadflow for a new one."),
     ),
     "unknown_person": (N_("This link is not valid any more"), N_("It belongs to nobody who works here.")),
+    "invitation": (
+        N_("Choose a password"),
+        N_("Nobody else learns it. You sign in with it and your mail address, on whatever device."),
+    ),
+    "too_short": (N_("Choose a password"), N_("This one is too short: at least 10 characters.")),
+    "too_long": (N_("Choose a password"), N_("This one is too long: at most 200 characters.")),
+    "too_easy": (
+        N_("Choose a password"),
+        N_(
+            "This one is easily guessed. Several words that do not belong together are hard to guess and easy to keep."
+        ),
+    ),
+    "sign_in": (N_("Sign in"), N_("With your mail address, mobile or staff code, and your password.")),
+    "wrong_password": (N_("Sign in"), N_("Name or password is not right.")),
+    "code_needed": (N_("Sign in"), N_("The password is right. Now also enter the code from your app.")),
+    "wrong_code": (N_("Sign in"), N_("The code is not right. Is the clock of your phone right?")),
+    "code_used": (N_("Sign in"), N_("This code was used already; wait for the next one.")),
+    "too_many_tries": (
+        N_("Wait a quarter of an hour"),
+        N_(
+            "Too many wrong passwords. Or ask whoever looks after Leadflow for a one-time link, which works at once."
+        ),
+    ),
+    "left_for_now": (N_("You have left"), N_("This device is signed out.")),
     "token_needed": (
         N_("You are not in"),
         N_("From here Leadflow opens by a one-time link. Ask whoever looks after it to send you one."),

@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
-from leadflow.terminal import Actor, language, operate, problems_end, reading, say, tell_left
+from leadflow.cli_token import ROLES
+from leadflow.terminal import Actor, fail, language, operate, problems_end, reading, say, settings, tell_left
 
-people = typer.Typer(no_args_is_help=True, help="People and their teams as one sheet (XLSX or CSV).")
+people = typer.Typer(
+    no_args_is_help=True,
+    help="People and their teams as one sheet (XLSX or CSV); who may come in, and as what.",
+)
 
 
 @people.command("template")
@@ -68,3 +72,36 @@ def take_in(
         answer = operate("apply", id="company", actor=actor, company=new.model_dump(mode="json"))
         tell_left(answer["left"])
     say(f"{len(changes)} changes", f"{len(changes)} 处变更")
+
+
+@people.command("invite")
+def invite(
+    person: Annotated[str, typer.Argument(help="Code of the person")],
+    hours: Annotated[int, typer.Option(min=1, max=24 * 30, help="How long it can be opened")] = 72,
+    actor: Actor = "operator",
+) -> None:
+    """Print a link by which a person chooses a password, once; also for who forgot theirs, or lost their phone."""
+    answer = operate("grant", id=person, actor=actor, kind="invitation", role=None, hours=hours)
+    typer.echo(f"{settings().console_url}/enter/{answer['secret']}")
+    say(
+        f"{answer['access_id']}: works once within {hours} hours; what {person} had to sign in with ends when it is used",
+        f"{answer['access_id']}：{hours} 小时内可使用一次；使用后 {person} 原有的登录方式失效",
+        err=True,
+    )
+
+
+@people.command("roles")
+def roles(
+    person: Annotated[str, typer.Argument(help="Code of the person")],
+    roles: Annotated[list[str] | None, typer.Argument(help=f"{', '.join(ROLES)}; none: by the units")] = None,
+    actor: Actor = "operator",
+) -> None:
+    """Set what a person is on the pages; it counts from their next click."""
+    wanted = roles or []
+    if unknown := [one for one in wanted if one not in ROLES]:
+        fail(
+            f"Roles are {', '.join(ROLES)}; {unknown[0]!r} is none.",
+            f"角色只有 {'、'.join(ROLES)}，没有 {unknown[0]!r}。",
+        )
+    operate("set_roles", id=person, actor=actor, roles=wanted)
+    say(f"{person}: {', '.join(wanted) or 'by the units'}", f"{person}：{'、'.join(wanted) or '按组织关系'}")

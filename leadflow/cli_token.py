@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,13 @@ token = typer.Typer(no_args_is_help=True, help="Access from elsewhere: new, link
 
 Person = Annotated[str, typer.Option(help="Code of the person who is to act")]
 Role = Annotated[
-    str, typer.Option(help="sales, manager or operator; else manager for who manages a unit, and sales")
+    str,
+    typer.Option(
+        help="Only as representative, manager, marketing, front_desk, operations or auditor; else as all that they are"
+    ),
 ]
-ROLES = ("sales", "manager", "operator")
+ROLES = ("representative", "manager", "marketing", "front_desk", "operations", "auditor")
+_OWN = ("their roles", "本人的角色")
 
 
 @token.command("new")
@@ -28,10 +32,10 @@ def new(
     """Print a bearer token for a program that acts as a person. It is shown once and kept nowhere."""
     answer = _grant("token", person, role, days * 24, actor)
     typer.echo(answer["secret"])
-    access_id, given = answer["access_id"], answer["role"]
+    access_id, (given, given_zh) = answer["access_id"], _given(answer)
     say(
         f"{access_id}: {given}, {days} days. Send it as: Authorization: Bearer TOKEN",
-        f"{access_id}：{given}，有效期 {days} 天。使用方式：Authorization: Bearer TOKEN",
+        f"{access_id}：{given_zh}，有效期 {days} 天。使用方式：Authorization: Bearer TOKEN",
         err=True,
     )
 
@@ -47,10 +51,10 @@ def link(
     here = settings()
     answer = _grant("link", person, role, hours, actor)
     typer.echo(f"{here.console_url}/enter/{answer['secret']}")
-    access_id, given = answer["access_id"], answer["role"]
+    access_id, (given, given_zh) = answer["access_id"], _given(answer)
     say(
         f"{access_id}: {given}, works once within {hours} hours, then stays in for 30 days",
-        f"{access_id}：{given}，{hours} 小时内可使用一次，之后该设备保持登录 30 天",
+        f"{access_id}：{given_zh}，{hours} 小时内可使用一次，之后该设备保持登录 30 天",
         err=True,
     )
     if here.public_url is None:
@@ -76,7 +80,14 @@ def show(
         state = one.state(now_us)
         if every or state == "valid":
             until = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one.expires_us)
-            cells = (one.access_id, one.kind, one.role, one.person_id, f"{until:%Y-%m-%dT%H:%MZ}", state)
+            cells = (
+                one.access_id,
+                one.kind,
+                one.role or "own",
+                one.person_id,
+                f"{until:%Y-%m-%dT%H:%MZ}",
+                state,
+            )
             typer.echo("\t".join(cells))
 
 
@@ -91,7 +102,12 @@ def end(
         say(f"{one}\tended", f"{one}\t已停用")
 
 
-def _grant(kind: str, person: str, role: str, hours: int, actor: str) -> dict[str, str]:
+def _given(answer: dict[str, Any]) -> tuple[str, str]:
+    role = answer["role"]
+    return (role, role) if role else _OWN
+
+
+def _grant(kind: str, person: str, role: str, hours: int, actor: str) -> dict[str, Any]:
     if role and role not in ROLES:
         fail(
             f"Roles are {', '.join(ROLES)}; {role!r} is none.",

@@ -35,10 +35,11 @@ from sales.apply import merged, publish, publish_book, roll_back
 from sales.away import come_back, covers, go_away
 from sales.book_files import BookText
 from sales.diff import diff
+from sales.roles import set_roles
 from schemas.capture import KEPT_FILE, Capture, capture_of
-from schemas.company import Absence, Company
+from schemas.company import Absence, Company, Role
 from schemas.work import ASKED
-from store.access import HOUR_US, Role, end, find_access, grant
+from store.access import HOUR_US, end, find_access, grant
 from store.acts import ActRefused, Command, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
@@ -184,7 +185,10 @@ def _numbered(engine: Engine, done: dict[str, Any]) -> dict[str, Any]:
 def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Give a person a token or a one-time link; the secret is returned once and kept nowhere."""
     secret = new_secret()
-    if payload["kind"] not in ("token", "link") or payload.get("role") not in (None, *get_args(Role)):
+    if payload["kind"] not in ("token", "link", "invitation") or payload.get("role") not in (
+        None,
+        *get_args(Role),
+    ):
         raise ValueError("no such kind or role")
     plan = grant(payload["kind"], secret, int(payload["hours"]) * HOUR_US, payload.get("role"))
     _act(engine, payload, "grant", plan)
@@ -195,6 +199,14 @@ def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
             "key_reused", "This was granted before, and its secret is kept nowhere; ask for another."
         )
     return {"secret": secret, "access_id": access.access_id, "role": access.role}
+
+
+def do_set_roles(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Give a person roles; in force at their next request."""
+    wanted: list[Role] = [one for one in get_args(Role) if one in payload["roles"]]
+    if len(wanted) < len(set(payload["roles"])):
+        raise ValueError("no such role")
+    return _act(engine, payload, "set_roles", set_roles(wanted))
 
 
 def do_end_access(engine: Engine, payload: Payload) -> dict[str, Any]:
@@ -325,6 +337,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "undo_scope": do_undo_scope,
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
+    "set_roles": do_set_roles,
 }
 
 

@@ -21,10 +21,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Lifespan
 
 from answers.problem import problem
+from console.accounts import account_routes
 from console.app import console_routes
 from console.counter_answer import CounterAnswers, counter_staff
 from console.desk import Desk
-from console.enter import Enter
 from console.gate import Gate, Guard, visitor
 from console.kill import Kill
 from ingest.counter.door import CounterDoor
@@ -41,13 +41,15 @@ from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.nightly import nightly_backup
 from leadflow.operate import VERBS
+from leadflow.set_up import SET_UP_HOURS, set_up_link
 from leadflow.settings import Settings
 from leadflow.telling import tellers
+from leadflow.terminal import say
 from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
 
-DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/static/")
+DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/sign-in", "/static/")
 """What strangers may reach."""
 
 COLLECT_AFTER = 20_000
@@ -71,9 +73,8 @@ def make_app(
         guard = Guard(desk, is_local)
         middleware.append(Middleware(Gate, guard=guard, doors=DOOR_PREFIXES))
     if part in (None, "console"):
-        enter = Enter(guard, new_secret, is_https=(settings.public_url or "").startswith("https:"))
         routes.append(Route("/api/operate/{verb}", _operate(engine), methods=["POST"]))
-        routes += enter.routes()
+        routes += account_routes(guard, new_secret, engine.files.keys.second_factor_key, settings.public_url)
         routes += _console(engine, settings, kill)
     lifespan = _lifespan(engine, settings, part)
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
@@ -189,6 +190,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     kept = KeptFolder(files.folder, files.doors, files.store, files.journal)
     nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
+    _tell_set_up(engine, settings)
     serve(engine, settings, kill)
     nightly.stop()
     lock.close()
@@ -211,11 +213,27 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     nightly = nightly_backup(kept, settings, engine.metrics) if part == "timers" else None
     if nightly is not None:
         nightly.start()
+    if part == "console":
+        _tell_set_up(engine, settings)
     serve(engine, settings, part=part)
     if nightly is not None:
         nightly.stop()
     lock.close()
     return not engine.broke_down
+
+
+def _tell_set_up(engine: Engine, settings: Settings) -> None:
+    """Print the first way in, for a person at this terminal; it is no log line, which would be kept."""
+    files = engine.files
+    url = settings.console_url
+    if (made := set_up_link(files.store, wall_clock_us(), new_secret, files.store_log.append, url)) is None:
+        return
+    person_id, link = made
+    say(
+        f"Nobody can sign in yet. For {person_id}, once, within {SET_UP_HOURS} hours, and not shown again:",
+        f"还没有人可以登录。供 {person_id} 使用，{SET_UP_HOURS} 小时内有效，仅此一次，不再显示：",
+    )
+    print(f"  {link}", flush=True)
 
 
 def serve(engine: Engine, settings: Settings, kill: Kill | None = None, part: Part | None = None) -> None:

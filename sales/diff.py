@@ -287,6 +287,7 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "extension": ("分机", "extension"),
     "desk_code": ("两位代码", "desk code"),
     "state": ("状态", "state"),
+    "roles": ("角色", "roles"),
     "to_us": ("结束", "end"),
     "share": ("份额", "share"),
     "stand_in_id": ("代管人", "stand-in"),

@@ -92,7 +92,13 @@ def _people(steps: FirstSteps) -> dict[str, Person]:
         person_id = new_person_id({"name": name, "email": email}, people)
         code = f"{number:02}" if number < 100 else None
         people[person_id] = Person(
-            person_id=person_id, name=name, email=email or None, desk_code=code, language=steps.language
+            person_id=person_id,
+            name=name,
+            email=email or None,
+            desk_code=code,
+            language=steps.language,
+            # The first looks after Leadflow until they give that to somebody else.
+            roles=("manager", "operations") if number == 1 else (),
         )
     return people
 

@@ -44,6 +44,23 @@ LANGUAGE = one_of(
 LANGUAGES = Kind(
     lambda text, zone: tuple(LANGUAGE.read(one, zone) for one in LIST.read(text, zone)), LIST.write
 )
+ROLE = one_of(
+    {
+        "representative": "representative",
+        "manager": "manager",
+        "marketing": "marketing",
+        "front_desk": "front_desk",
+        "operations": "operations",
+        "auditor": "auditor",
+        "销售": "representative",
+        "主管": "manager",
+        "市场": "marketing",
+        "前台": "front_desk",
+        "运维": "operations",
+        "审计": "auditor",
+    }
+)
+ROLES = Kind(lambda text, zone: tuple(ROLE.read(one, zone) for one in LIST.read(text, zone)), LIST.write)
 STATE = one_of(
     {"active": "active", "left": "left", "在职": "active", "离职": "left", "已离职": "left", "在岗": "active"}
 )
@@ -98,6 +115,7 @@ PERSON_COLUMNS = (
     Column("day_cap", "day_cap", WHOLE, names=("每日上限", "day cap")),
     Column("opening_minutes", "opening_minutes", WHOLE, names=("上班缓冲分钟",)),
     Column("closing_minutes", "closing_minutes", WHOLE, names=("下班前停派分钟",)),
+    Column("roles", "roles", ROLES, names=("角色", "role")),
 )
 
 UNITS = _table(

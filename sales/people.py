@@ -36,6 +36,7 @@ _HEADERS: Mapping[str, str] = {
     "day_cap": "每日上限",
     "opening_minutes": "上班缓冲分钟",
     "closing_minutes": "下班前停派分钟",
+    "roles": "角色",
     "team": "小组",
     "share": "份额",
     "from": "入组日期",

@@ -42,6 +42,10 @@ class Unit(Frozen):
     calendar_id: str | None = None
 
 
+Role = Literal["representative", "manager", "marketing", "front_desk", "operations", "auditor"]
+"""What somebody may see and do on the pages: docs/access.md has it route by route."""
+
+
 class Person(Frozen):
     """Somebody who can own customers. Who left stays on record with state `left`."""
 
@@ -67,6 +71,9 @@ class Person(Frozen):
     )
     opening_minutes: int = Field(0, ge=0, description="Nothing new so long after their work begins")
     closing_minutes: int = Field(0, ge=0, description="Nothing new so long before their work ends")
+    roles: tuple[Role, ...] = Field(
+        (), description="On the pages; empty: manager for who manages a unit, else representative"
+    )
 
     @property
     def is_capped(self) -> bool:

@@ -7,21 +7,23 @@ mail that is sent a second time can so carry the same link.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
+from schemas.company import Role
 from schemas.ids import make_id
 from store import tables
 from store.acts import ActRefused, Command, Plan
+from store.database import Database
 from store.effects import Effect, Insert, Update
 
-Role = Literal["sales", "manager", "operator"]
-AccessKind = Literal["token", "link", "session"]
+AccessKind = Literal["token", "link", "invitation", "session"]
 AccessState = Literal["valid", "used", "expired", "ended"]
 
+DEVICE_CHARS = 200
 HOUR_US = 3_600 * 1_000_000
 SESSION_US = 30 * 24 * HOUR_US
 """How long a phone stays in after a link: shorter, and salespeople ask for links all the time; longer, and a
@@ -35,11 +37,16 @@ class Access:
     access_id: str
     person_id: str
     kind: AccessKind
-    role: Role
+    role: Role | None
+    """The one role it is for; None: whatever roles its person has at the moment of each request."""
     made_us: int
     expires_us: int
     used_us: int | None = None
     ended_us: int | None = None
+    seen_us: int | None = None
+    """When a session was last used, to an hour."""
+    device: str | None = None
+    """What a session's browser says of itself."""
 
     def state(self, now_us: int) -> AccessState:
         """Return whether it opens anything now, else why not. Only a link is used up."""
@@ -50,24 +57,27 @@ class Access:
         return "valid" if now_us < self.expires_us else "expired"
 
 
-def grant(kind: Literal["token", "link"], secret: str, lasts_us: int, role: Role | None = None) -> Plan:
-    """Return the plan that gives the person who is the command's scope a bearer token or a one-time link.
+def grant(
+    kind: Literal["token", "link", "invitation"], secret: str, lasts_us: int, role: Role | None = None
+) -> Plan:
+    """Return the plan that gives the person who is the command's scope a token, a one-time link or an invitation.
 
-    Without `role`: `manager` for whoever manages a unit, else `sales`. Refused for nobody who works here. The
+    `role`: only what that role may; without it what their roles are at each request. An invitation is for a
+    person to choose a password, and takes the place of the ones before. Refused for nobody who works here. The
     access's id is `access_id_of(command)`.
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        _check_works_here(connection, command.scope_id)
-        given = role or _role_of(connection, command.scope_id)
+        check_works_here(connection, command.scope_id)
         until_us = now_us + lasts_us
-        made = Access(access_id_of(command), command.scope_id, kind, given, now_us, until_us)
-        return [_new(made, secret, command)]
+        made = Access(access_id_of(command), command.scope_id, kind, role, now_us, until_us)
+        before = ended(connection, command.scope_id, now_us, "invitation") if kind == "invitation" else ()
+        return [*before, new_access(made, secret, command)]
 
     return plan
 
 
-def redeem(code: str, session_secret: str) -> Plan:
+def redeem(code: str, session_secret: str, device: str = "") -> Plan:
     """Return the plan that turns a one-time link into a session of its person; its command is `redemption`.
 
     Refused: an unknown, used, ended or expired link, and a person who has left.
@@ -86,15 +96,58 @@ def redeem(code: str, session_secret: str) -> Plan:
             raise ActRefused("link_used", "This link was used already; ask for a new one.")
         if state != "valid":
             raise ActRefused("link_over", "This link is not valid any more; ask for a new one.")
-        _check_works_here(connection, link.person_id)
-        until_us = now_us + SESSION_US
-        session = replace(
-            link, access_id=access_id_of(command), kind="session", made_us=now_us, expires_us=until_us
+        session = begun(
+            connection, command, link.person_id, session_secret, now_us=now_us, device=device, role=link.role
         )
-        used = Update("access", {"access_id": link.access_id}, {"used_us": now_us})
-        return [used, _new(session, session_secret, command)]
+        return [Update("access", {"access_id": link.access_id}, {"used_us": now_us}), session]
 
     return plan
+
+
+def begun(
+    connection: Connection,
+    command: Command,
+    person_id: str,
+    secret: str,
+    *,
+    now_us: int,
+    device: str = "",
+    role: Role | None = None,
+) -> Insert:
+    """Return the effect by which a person's new session is on record. Raises ActRefused for nobody who works here."""
+    check_works_here(connection, person_id)
+    made = Access(
+        access_id_of(command),
+        person_id,
+        "session",
+        role,
+        now_us,
+        now_us + SESSION_US,
+        seen_us=now_us,
+        device=device[:DEVICE_CHARS] or None,
+    )
+    return new_access(made, secret, command)
+
+
+def ended(
+    connection: Connection, person_id: str, now_us: int, *kinds: AccessKind, but: str | None = None
+) -> list[Update]:
+    """Return the effects that end what a person has of these kinds, but for one."""
+    table = tables.access
+    asked = select(table.c.access_id).where(
+        table.c.person_id == person_id, table.c.kind.in_(kinds), table.c.ended_us.is_(None)
+    )
+    found = connection.execute(asked.order_by(table.c.access_id).with_for_update()).scalars()
+    return [Update("access", {"access_id": one}, {"ended_us": now_us}) for one in found if one != but]
+
+
+def seen(store: Database, access: Access, now_us: int) -> None:
+    """Note that a session is used; at most once an hour, so that reading a page seldom writes."""
+    if access.kind != "session" or now_us - (access.seen_us or 0) < HOUR_US:
+        return
+    table = tables.access
+    with store.write() as connection:
+        connection.execute(table.update().where(table.c.access_id == access.access_id).values(seen_us=now_us))
 
 
 def redemption(link: Access) -> Command:
@@ -155,23 +208,17 @@ def _digest(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _new(made: Access, secret: str, command: Command) -> Insert:
+def new_access(made: Access, secret: str, command: Command) -> Insert:
+    """Return the effect that puts an access on record, with the digest of its secret."""
     row = {name: getattr(made, name) for name in Access.__slots__}
     return Insert("access", {**row, "token_hash": _digest(secret), "made_by_act": command.act_id})
 
 
-def _check_works_here(connection: Connection, person_id: str) -> None:
+def check_works_here(connection: Connection, person_id: str) -> None:
+    """Raise ActRefused for nobody who works here."""
     person = tables.person
     state = connection.execute(
         select(person.c.state).where(person.c.person_id == person_id)
     ).scalar_one_or_none()
     if state != "active":
         raise ActRefused("unknown_person", f"Nobody who works here has the code {person_id!r}.")
-
-
-def _role_of(connection: Connection, person_id: str) -> Role:
-    unit = tables.unit
-    manages = connection.execute(
-        select(unit.c.unit_id).where(unit.c.manager_id == person_id).limit(1)
-    ).first()
-    return "sales" if manages is None else "manager"

@@ -333,7 +333,7 @@ def _pool_row(pool: Pool, ordinal: int) -> dict[str, Any]:
     return {**row, **{f"{name}_json": _json(row.pop(name)) for name in _POOL_LISTS}}
 
 
-_LISTS = ("skills", "languages", "lines", "territories")
+_LISTS = ("skills", "languages", "lines", "territories", "roles")
 
 
 def _person(row: dict[str, Any]) -> Person:

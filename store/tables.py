@@ -715,18 +715,41 @@ access = Table(
     Column("token_hash", Text, nullable=False, comment="SHA-256 of the secret, which is kept nowhere"),
     _id("person_id"),
     _id("kind"),
-    _id("role"),
+    Column("role", Text, nullable=True, comment="none: whatever roles its person has at that moment"),
     _us("made_us"),
     _us("expires_us"),
     _us("used_us", null=True),
     _us("ended_us", null=True),
+    _us("seen_us", null=True),
+    Column("device", Text, nullable=True, comment="what a session's browser says of itself"),
     _id("made_by_act"),
     UniqueConstraint("token_hash"),
-    CheckConstraint("kind IN ('token', 'link', 'session')", name="kind"),
-    CheckConstraint("role IN ('sales', 'manager', 'operator')", name="role"),
+    CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name="kind"),
+    CheckConstraint(
+        "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
+        name="role",
+    ),
     Index("ix_access_person_id", "person_id"),
     Index("ix_access_made_by_act", "made_by_act"),
 )
+account = Table(
+    "account",
+    state,
+    _id("person_id", key=True),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters and salt"),
+    Column(
+        "second_factor",
+        LargeBinary,
+        nullable=True,
+        comment="TOTP secret, sealed under a key of the master key",
+    ),
+    Column(
+        "last_step", BigInteger, nullable=False, comment="of the last code that was taken: none works twice"
+    ),
+    _us("set_us"),
+    _id("made_by_act"),
+)
+"""Who signs in with a password; see store.accounts."""
 erased = Table(
     "erased",
     state,
@@ -898,6 +921,7 @@ person = Table(
     Column("day_cap", Integer, nullable=True),
     Column("opening_minutes", Integer, nullable=False),
     Column("closing_minutes", Integer, nullable=False),
+    Column("roles_json", Text, nullable=False),
     CheckConstraint("state IN ('active', 'left')", name="state"),
 )
 member = Table(

@@ -85,6 +85,8 @@ class KeyRing:
         """Key of the hashes by which erased identifiers are known again."""
         self.link_secret = hmac.digest(master, b"leadflow links in mails", "sha256")
         """Key of the one-time links in mails, so that a mail sent again carries the same one."""
+        self.second_factor_key = hmac.digest(master, b"leadflow second factors", "sha256")
+        """Seals the secrets of second factors (AES-256)."""
         self.probe_token = hmac.digest(master, b"leadflow probes", "sha256").hex()
         """Marks a probe where several processes have doors: whoever has the master key may probe each of them."""
         self._fetch = fetch

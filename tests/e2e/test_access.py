@@ -20,8 +20,9 @@ from starlette.testclient import TestClient
 
 from console.app import console_routes
 from console.desk import Desk
-from console.enter import Enter
 from console.gate import COOKIE, Failures, Gate, Guard, visitor
+from console.passwords import SecondFactors
+from console.sign_in import SignIn
 from schemas.company import Member
 from store import tables
 from store.access import HOUR_US, SESSION_US, access_id_of, end, find_access, grant, redeem, redemption
@@ -51,10 +52,10 @@ class House:
         desk = Desk(self.rig.store, lambda: self.now_us, lambda: next(self.ids), append)
         guard = Guard(desk, _is_local, Failures(), self._sleep())
         secrets = (f"session-{n}" for n in itertools.count(1))
-        enter = Enter(guard, lambda: next(secrets), self.is_https)
+        enter = SignIn(guard, lambda: next(secrets), self.is_https, SecondFactors(bytes(32)))
 
         async def who(request: Any) -> JSONResponse:
-            return JSONResponse({"person": visitor(request).person_id, "role": visitor(request).role})
+            return JSONResponse({"person": visitor(request).person_id, "role": sorted(visitor(request).roles)})
 
         routes += [*enter.routes(), Route("/api/operate/who", who, methods=["GET", "POST"])]
         self.app = Starlette(routes=routes, middleware=[Middleware(Gate, guard=guard, doors=("/enter/",))])
@@ -149,8 +150,8 @@ PAGES = {
         ("ann", None, "ann, ann's tasks, east, ann's lead, list, neglected, collisions"),
         ("chen", None, "chen, west, west's lead, list, neglected, collisions"),
         ("bo", None, "ann, ann's tasks, east, ann's lead, list, neglected, collisions"),
-        ("bo", "sales", "east, list, neglected, collisions"),
-        ("chen", "operator", ", ".join(one for one in PAGES if one not in ("unheard of", "nothing"))),
+        ("bo", "representative", "east, list, neglected, collisions"),
+        ("chen", "operations", ", ".join(one for one in PAGES if one not in ("unheard of", "nothing"))),
     ],
 )
 def test_a_token_opens_what_its_person_may_see(
@@ -162,7 +163,7 @@ def test_a_token_opens_what_its_person_may_see(
         name: client.get(path.format(**leads), headers=PAGE).status_code for name, path in PAGES.items()
     }
     assert {name for name, status in statuses.items() if status == 200} == set(open_pages.split(", "))
-    if role != "operator":
+    if role != "operations":
         assert statuses["overview"] == 303, "whoever does not see all is led to their inbox"
         others = {status for name, status in statuses.items() if status != 200 and name != "overview"}
         assert others == {403}
@@ -203,7 +204,7 @@ def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> 
     held = {row["customer_id"]: row["holder_id"] for row in house.rig.rows("holding") if row["to_us"] is None}
     owners = {owner for owner in held.values() if owner in ("ann", "bo", "chen")}
     mine = house.client(house.grant("ann")).get("/customers").text
-    alls = house.client(house.grant("ann", role="operator")).get("/customers").text
+    alls = house.client(house.grant("ann", role="operations")).get("/customers").text
     assert owners
     assert mine.count('class="one"') <= sum(one in ("ann", "east") for one in held.values())
     assert alls.count('class="one"') == len(held) > mine.count('class="one"')
@@ -303,14 +304,14 @@ def test_of_two_who_press_the_button_at_once_one_gets_in(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = house.grant("ann", "link")
-    real = Enter._look_up
+    real = SignIn._look_up
     seen: list[Any] = []
 
-    def look_up_before_the_other_acts(self: Enter, code: str) -> Any:
+    def look_up_before_the_other_acts(self: SignIn, code: str) -> Any:
         seen.append(seen[0] if seen else real(self, code))
         return seen[0]
 
-    monkeypatch.setattr(Enter, "_look_up", look_up_before_the_other_acts)
+    monkeypatch.setattr(SignIn, "_look_up", look_up_before_the_other_acts)
     first, second = (house.client().post(f"/enter/{code}") for _ in range(2))
     assert (first.status_code, second.status_code) == (303, 410)
     assert "set-cookie" not in second.headers
@@ -376,7 +377,7 @@ def test_a_link_that_opens_nothing_says_so(house: House, why: str) -> None:
 )
 def test_no_other_site_acts_with_a_session(house: House, headers: dict[str, str], status: int) -> None:
     phone = house.client()
-    phone.post(f"/enter/{house.grant('ann', 'link', 'operator')}")
+    phone.post(f"/enter/{house.grant('ann', 'link', 'operations')}")
     answer = phone.post("/api/operate/who", headers=headers)
     assert answer.status_code == status
     if status == 403:
@@ -455,7 +456,7 @@ def test_a_link_is_redeemed_once_on_both_databases(store: Database) -> None:
     assert link is not None
     assert (link.access_id, link.role, link.state(10), link.state(110)) == (
         access_id_of(made),
-        "sales",
+        None,
         "valid",
         "expired",
     )
@@ -480,15 +481,15 @@ def test_a_link_is_redeemed_once_on_both_databases(store: Database) -> None:
 def test_the_address_behind_a_proxy_is_the_one_that_the_proxy_added() -> None:
     from starlette.requests import Request
 
-    from console.gate import _address
+    from console.gate import address_of
 
     def request(peer: str, forwarded: str | None) -> Request:
         headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
         return Request({"type": "http", "client": (peer, 1), "headers": headers})
 
-    assert _address(request("127.0.0.1", "1.1.1.1, 2.2.2.2")) == "2.2.2.2"
-    assert _address(request("127.0.0.1", None)) == "127.0.0.1"
-    assert _address(request("3.3.3.3", "1.1.1.1")) == "3.3.3.3", "a stranger says what it likes"
+    assert address_of(request("127.0.0.1", "1.1.1.1, 2.2.2.2")) == "2.2.2.2"
+    assert address_of(request("127.0.0.1", None)) == "127.0.0.1"
+    assert address_of(request("3.3.3.3", "1.1.1.1")) == "3.3.3.3", "a stranger says what it likes"
 
 
 def test_the_whole_server_asks_for_a_token_beyond_this_machine(tmp_path: Path) -> None:
@@ -509,16 +510,16 @@ def test_the_whole_server_asks_for_a_token_beyond_this_machine(tmp_path: Path) -
         assert token not in listed
         rows = [line.split("\t") for line in listed.splitlines()]
         assert {(row[1], row[2], row[3]) for row in rows} == {
-            ("token", "sales", "ann"),
-            ("link", "sales", "bo"),
+            ("token", "own", "ann"),
+            ("link", "own", "bo"),
         }
         leadflow(live.folder, "token", "end", "ann")
         assert asked(live, "/api/inbox/ann", token) == 401
         assert "Nobody who works here" in leadflow(live.folder, "token", "new", "--person", "x", code=2)
-        assert "sales, manager, operator" in leadflow(
+        assert "representative, manager, marketing" in leadflow(
             live.folder, "token", "new", "--person", "ann", "--role", "king", code=2
         )
-        operator = leadflow(live.folder, "token", "new", "--person", "bo", "--role", "operator").splitlines()[
+        operator = leadflow(live.folder, "token", "new", "--person", "bo", "--role", "operations").splitlines()[
             0
         ]
         assert asked(live, "/api/tally", operator) == 200

@@ -4,40 +4,53 @@ from __future__ import annotations
 
 import pytest
 
-from console.may import AT_THIS_MACHINE, Area, Visitor, may, visitor_of
+from console.may import AT_THIS_MACHINE, Visitor, may, roles_of, visitor_of
+from console.permits import PERMITS, Permit
 from schemas.company import Company, Member, Person, Unit
 from tests.support.rig import MONDAY_10
 
-SALES = Visitor("ann", "sales", frozenset({"ann", "east"}))
-MANAGER = Visitor("mei", "manager", frozenset({"mei", "east", "ann", "bo"}))
-OPERATOR = Visitor("ops", "operator")
+SALES = Visitor("ann", frozenset({"representative"}), frozenset({"ann", "east"}))
+MANAGER = Visitor("mei", frozenset({"manager"}), frozenset({"mei", "east", "ann", "bo"}))
+OPERATIONS = Visitor("ops", frozenset({"operations"}))
+MARKETING = Visitor("kai", frozenset({"marketing"}))
+BOTH = Visitor("kai", frozenset({"marketing", "representative"}), frozenset({"kai"}))
+DESK = Visitor("fang", frozenset({"front_desk"}))
+OWN, WORK = PERMITS["GET /customers"], PERMITS["GET /inbox/{holder_id}"]
+STORY, OPERATE = PERMITS["GET /story/{any_id}"], PERMITS["POST /api/operate/{verb}"]
 
 
 @pytest.mark.parametrize(
-    ("who", "area", "things", "allowed"),
+    ("who", "permit", "things", "allowed"),
     [
-        (SALES, "own", (), True),
-        (SALES, "work", [["ann"]], True),
-        (SALES, "work", [["east"]], True),
-        (SALES, "work", [["bo"]], False),
-        (SALES, "work", [["bo", "ann"]], True),
-        (SALES, "work", [["ann"], ["bo"]], False),
-        (SALES, "work", [[]], False),
-        (SALES, "work", (), False),
-        (SALES, "operate", (), False),
-        (SALES, "operate", [["ann"]], False),
-        (MANAGER, "work", [["bo"]], True),
-        (MANAGER, "work", [["west"]], False),
-        (MANAGER, "operate", (), False),
-        (OPERATOR, "work", [["bo"]], True),
-        (OPERATOR, "work", (), True),
-        (OPERATOR, "operate", (), True),
-        (AT_THIS_MACHINE, "operate", (), True),
-        (AT_THIS_MACHINE, "work", [], True),
+        (SALES, OWN, (), True),
+        (SALES, WORK, [["ann"]], True),
+        (SALES, WORK, [["east"]], True),
+        (SALES, WORK, [["bo"]], False),
+        (SALES, WORK, [["bo", "ann"]], True),
+        (SALES, WORK, [["ann"], ["bo"]], False),
+        (SALES, WORK, [[]], False),
+        (SALES, WORK, (), False),
+        (SALES, OPERATE, (), False),
+        (SALES, OPERATE, [["ann"]], False),
+        (MANAGER, WORK, [["bo"]], True),
+        (MANAGER, WORK, [["west"]], False),
+        (MANAGER, OPERATE, (), False),
+        (MARKETING, STORY, [["bo"]], True),
+        (MARKETING, WORK, [["bo"]], False),
+        (BOTH, STORY, [["bo"]], True),
+        (BOTH, WORK, [["bo"]], False),
+        (BOTH, WORK, [["kai"]], True),
+        (DESK, OWN, (), False),
+        (DESK, PERMITS["POST /taken"], (), True),
+        (OPERATIONS, WORK, [["bo"]], True),
+        (OPERATIONS, WORK, (), True),
+        (OPERATIONS, OPERATE, (), True),
+        (AT_THIS_MACHINE, OPERATE, (), True),
+        (AT_THIS_MACHINE, WORK, [], True),
     ],
 )
-def test_the_table(who: Visitor, area: Area, things: list[list[str]], allowed: bool) -> None:
-    assert may(who, area, things) is allowed
+def test_the_table(who: Visitor, permit: Permit, things: list[list[str]], allowed: bool) -> None:
+    assert may(who, permit, things) is allowed
 
 
 def company() -> Company:
@@ -72,9 +85,9 @@ def company() -> Company:
 @pytest.mark.parametrize(
     ("person_id", "role", "holders"),
     [
-        ("ann", "sales", {"ann", "east-1"}),
-        ("bo", "sales", {"bo"}),  # whose place ended just now
-        ("mei", "sales", {"mei"}),
+        ("ann", "representative", {"ann", "east-1"}),
+        ("bo", "representative", {"bo"}),  # whose place ended just now
+        ("mei", "representative", {"mei"}),
         ("mei", "manager", {"mei", "east", "east-1", "ann"}),
         ("boss", "manager", {"boss", "all", "east", "east-1", "west", "ann", "wu"}),
         ("wu", "manager", {"wu", "west"}),
@@ -88,7 +101,7 @@ def test_a_visitor_sees_what_the_organisation_says(person_id: str, role: str, ho
 
 @pytest.mark.parametrize("person_id", ["gone", "nobody"])
 def test_who_left_is_out_even_as_operator(person_id: str) -> None:
-    assert visitor_of(company(), person_id, "operator", MONDAY_10) is None
+    assert visitor_of(company(), person_id, "operations", MONDAY_10) is None
 
 
 def test_a_circle_in_the_organisation_ends() -> None:

@@ -27,14 +27,21 @@ def upgrade() -> None:
         ),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column(
+            "role", sa.Text(), nullable=True, comment="none: whatever roles its person has at that moment"
+        ),
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
         sa.Column("used_us", sa.BigInteger(), nullable=True),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("seen_us", sa.BigInteger(), nullable=True),
+        sa.Column("device", sa.Text(), nullable=True, comment="what a session's browser says of itself"),
         sa.Column("made_by_act", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind IN ('token', 'link', 'session')", name=op.f("ck_access_kind")),
-        sa.CheckConstraint("role IN ('sales', 'manager', 'operator')", name=op.f("ck_access_role")),
+        sa.CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name=op.f("ck_access_kind")),
+        sa.CheckConstraint(
+            "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
+            name=op.f("ck_access_role"),
+        ),
         sa.PrimaryKeyConstraint("access_id", name=op.f("pk_access")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_access_token_hash")),
     )
@@ -42,6 +49,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_access_made_by_act", ["made_by_act"], unique=False)
         batch_op.create_index("ix_access_person_id", ["person_id"], unique=False)
 
+    op.create_table(
+        "account",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column(
+            "password_hash", sa.Text(), nullable=False, comment="argon2id, with its parameters and salt"
+        ),
+        sa.Column(
+            "second_factor",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="TOTP secret, sealed under a key of the master key",
+        ),
+        sa.Column(
+            "last_step",
+            sa.BigInteger(),
+            nullable=False,
+            comment="of the last code that was taken: none works twice",
+        ),
+        sa.Column("set_us", sa.BigInteger(), nullable=False),
+        sa.Column("made_by_act", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_account")),
+    )
     op.create_table(
         "act",
         sa.Column("act_id", sa.Text(), nullable=False),
@@ -800,6 +829,7 @@ def upgrade() -> None:
         sa.Column("day_cap", sa.Integer(), nullable=True),
         sa.Column("opening_minutes", sa.Integer(), nullable=False),
         sa.Column("closing_minutes", sa.Integer(), nullable=False),
+        sa.Column("roles_json", sa.Text(), nullable=False),
         sa.CheckConstraint("state IN ('active', 'left')", name=op.f("ck_person_state")),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
     )
@@ -1358,6 +1388,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_act_actor")
 
     op.drop_table("act")
+    op.drop_table("account")
     with op.batch_alter_table("access", schema=None) as batch_op:
         batch_op.drop_index("ix_access_person_id")
         batch_op.drop_index("ix_access_made_by_act")

@@ -1,0 +1,99 @@
+"""The table of every route and who may have it. What is not in it is for operations alone.
+
+`docs/access.md` is made from it (`python -m tools.export_access`); a test holds the two together, asks each route in each role, and
+refuses a route that stands neither here nor among what strangers may reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from starlette.routing import compile_path
+
+from schemas.company import Role
+
+Thing = Literal["", "holder", "task", "story"]
+"""What a route is about, and so whose it must be: the person or unit, the task, or any id with a story."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Who may have a route."""
+
+    roles: frozenset[Role]
+    of: tuple[Thing, ...] = ()
+    clear: bool = False
+    """The answer goes out as it is: it holds nothing but what its reader brought, or nobody's number."""
+
+
+def _for(*roles: Role, of: tuple[Thing, ...] = (), clear: bool = False) -> Permit:
+    return Permit(frozenset(roles), of, clear)
+
+
+_EVERYBODY = _for(*ROLES)
+_SEES = _for("marketing", "operations", "auditor")
+_WORK = _for("representative", "manager", "operations", "auditor")
+_ACT = _for("representative", "manager", "operations")
+_RUNS = _for("operations", "auditor")
+_OPERATE = _for("operations")
+
+PERMITS: Mapping[str, Permit] = {
+    "GET /": _SEES,
+    "GET /part/live": _SEES,
+    "GET /inbox": _WORK,
+    "GET /inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),
+    "POST /inbox/{holder_id}/{task_id}/{verb}": Permit(_ACT.roles, ("holder", "task")),
+    "GET /story": Permit(_WORK.roles | _SEES.roles),
+    "GET /story/{any_id}": Permit(_WORK.roles | _SEES.roles, ("story",)),
+    "POST /reveal/{any_id}": Permit(_OPERATE.roles | {"manager"}, ("story",)),
+    "GET /customers": Permit(_WORK.roles | _SEES.roles),
+    "GET /neglected": _WORK,
+    "GET /collisions": _WORK,
+    "GET /pools": _WORK,
+    "POST /pools/{customer_id}/{verb}": _ACT,
+    "GET /taken": Permit(_ACT.roles | {"front_desk"}),
+    "POST /taken": Permit(_ACT.roles | {"front_desk"}),
+    "GET /needs-repair": _RUNS,
+    "GET /access": _RUNS,
+    "POST /access/{person_id}/{verb}": _OPERATE,
+    "GET /me": _EVERYBODY,
+    "POST /me/{verb}": _EVERYBODY,
+    "POST /leave": _EVERYBODY,
+    "POST /demo/kill": _OPERATE,
+    "GET /demo/killed/{killed_us:int}": _SEES,
+    "GET /api/inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),
+    "GET /api/tally": _SEES,
+    "GET /api/orphans": _RUNS,
+    "POST /api/tasks/{task_id}/outcome": Permit(_ACT.roles, ("task",)),
+    "POST /api/tasks/{task_id}/take": Permit(_ACT.roles, ("task",)),
+    "POST /api/tasks/{task_id}/return": Permit(_ACT.roles, ("task",)),
+    "POST /api/operate/{verb}": Permit(_OPERATE.roles, clear=True),
+    "GET /healthz": _RUNS,
+    "GET /readyz": _RUNS,
+    "GET /metrics": Permit(_RUNS.roles, clear=True),
+}
+"""By method and path. Whoever is marketing, operations or auditor is not narrowed to a part of the organisation."""
+
+NOT_LISTED = _OPERATE
+
+_COMPILED = [
+    (key.partition(" ")[0], compile_path(key.partition(" ")[2])[0], permit) for key, permit in PERMITS.items()
+]
+
+
+def permit_of(method: str, path: str) -> tuple[Permit, Mapping[str, str]]:
+    """Return the permit of a request, and the parts of its path by name."""
+    wanted = "GET" if method == "HEAD" else method
+    for of, pattern, permit in _COMPILED:
+        if of == wanted and (match := pattern.match(path)):
+            return permit, match.groupdict()
+    return NOT_LISTED, {}
+
+
+def rows() -> Iterator[tuple[str, Permit]]:
+    """Return the table's rows, in its order."""
+    yield from PERMITS.items()

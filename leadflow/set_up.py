@@ -1,0 +1,41 @@
+"""The first way in: a link for whoever looks after Leadflow, printed once when the console starts and nobody can sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sales.roles import operators
+from schemas.company import Company
+from store.access import HOUR_US, Access, grant, list_access
+from store.accounts import anybody_signs_in
+from store.acts import ITSELF, Append, Command, perform
+from store.company import company_version, load_company
+from store.database import Database
+
+SET_UP_HOURS = 72
+
+
+def set_up_link(
+    store: Database, now_us: int, new_secret: Callable[[], str], append: Append, url: str
+) -> tuple[str, str] | None:
+    """Return (who it is for, the link to choose the first password by); None if there is nothing to set up.
+
+    There is nothing where somebody signs in already or was invited before, and nobody yet where nobody has the
+    role operations. The link is made and shown here, and kept nowhere.
+    """
+    with store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        invited = [one for one in list_access(connection) if one.kind == "invitation"]
+        first = None if anybody_signs_in(connection) else _first(company, invited)
+    if first is None:
+        return None
+    secret = new_secret()
+    command = Command("grant", ITSELF, f"set-up:{first}", first)
+    if not perform(store, command, grant("invitation", secret, SET_UP_HOURS * HOUR_US), now_us, append):
+        return None
+    return first, f"{url}/enter/{secret}"
+
+
+def _first(company: Company, invited: list[Access]) -> str | None:
+    is_demo = any(source.get("purpose") == "demo" for source in company.sources.values())
+    return None if invited or is_demo else next(iter(operators(company)), None)
