@@ -57,7 +57,9 @@ def sign_in_page(
     name: str = "",
 ) -> Response:
     """Return the form to sign in with; `what` says why again, `next_place` is where it leads on to."""
-    return entrance(request, company, what, status, form="sign_in", next=next_place, name=name, trouble=what not in _PLAIN)
+    return entrance(
+        request, company, what, status, form="sign_in", next=next_place, name=name, trouble=what not in _PLAIN
+    )
 
 
 def came_for(path: str, query: str = "") -> str:

@@ -27,6 +27,7 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 
 
 REFUSED_ZH = {
+    "last_operator": "没有其他人拥有运维角色，请先授予他人",
     "book_refused": "该规则簿不能启用，请运行：leadflow rules check",
     "unknown_book": "没有这个版本，请查看：leadflow rules list",
     "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",

@@ -55,7 +55,9 @@ class House:
         enter = SignIn(guard, lambda: next(secrets), self.is_https, SecondFactors(bytes(32)))
 
         async def who(request: Any) -> JSONResponse:
-            return JSONResponse({"person": visitor(request).person_id, "role": sorted(visitor(request).roles)})
+            return JSONResponse(
+                {"person": visitor(request).person_id, "role": sorted(visitor(request).roles)}
+            )
 
         routes += [*enter.routes(), Route("/api/operate/who", who, methods=["GET", "POST"])]
         self.app = Starlette(routes=routes, middleware=[Middleware(Gate, guard=guard, doors=("/enter/",))])
@@ -519,9 +521,9 @@ def test_the_whole_server_asks_for_a_token_beyond_this_machine(tmp_path: Path) -
         assert "representative, manager, marketing" in leadflow(
             live.folder, "token", "new", "--person", "ann", "--role", "king", code=2
         )
-        operator = leadflow(live.folder, "token", "new", "--person", "bo", "--role", "operations").splitlines()[
-            0
-        ]
+        operator = leadflow(
+            live.folder, "token", "new", "--person", "bo", "--role", "operations"
+        ).splitlines()[0]
         assert asked(live, "/api/tally", operator) == 200
         assert asked(live, "/api/operate/nothing", operator, "POST") == 404
     finally:

@@ -70,6 +70,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "leadflow/operate_moves.py",
         "sales/apply.py",
         "sales/away.py",
+        "sales/roles.py",
         "leadflow/operate.py",
         "store/access.py",
         "enrich/acts_merge.py",

@@ -112,3 +112,31 @@ def test_a_circle_in_the_organisation_ends() -> None:
     who = visitor_of(company().model_copy(update={"units": units}), "mei", "manager", MONDAY_10)
     assert who is not None
     assert {"a", "b"} <= who.holders
+
+
+def test_roles_are_those_of_the_person_else_follow_from_the_units() -> None:
+    made = company()
+    assert roles_of(made, "mei") == {"manager"}
+    assert roles_of(made, "ann") == {"representative"}
+    people = {**made.people, "ann": made.people["ann"].model_copy(update={"roles": ("auditor", "marketing")})}
+    assert roles_of(made.model_copy(update={"people": people}), "ann") == {"auditor", "marketing"}
+
+
+@pytest.mark.parametrize(
+    ("who", "things", "clear"),
+    [
+        (SALES, (), True),
+        (MANAGER, (), True),
+        (OPERATIONS, (), False),
+        (OPERATIONS, [["bo"]], False),
+        (BOTH, [["kai"]], True),
+        (BOTH, [["kai"], ["bo"]], False),
+        (BOTH, (), False),
+        (DESK, (), False),
+        (AT_THIS_MACHINE, (), True),
+    ],
+)
+def test_numbers_are_clear_to_who_works_with_the_customer(
+    who: Visitor, things: list[list[str]], clear: bool
+) -> None:
+    assert who.reads_clearly(things) is clear
