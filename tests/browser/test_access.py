@@ -69,7 +69,7 @@ def test_what_is_done_on_a_phone_is_done_by_its_person(browser: Browser, live: L
         expect(page.get_by_role("heading", name="张伟")).to_be_visible()
         page.goto(f"{live.from_elsewhere}/inbox/{colleague}")
         expect(page.get_by_role("heading", name="This is not for you")).to_be_visible()
-        page.get_by_role("button", name="To my tasks").click()
+        page.get_by_role("button", name="To my page").click()
         page.get_by_text("Record the outcome").click()
         page.get_by_label("Outcome").select_option("won")
         page.get_by_role("button", name="Save").click()
