@@ -363,15 +363,7 @@ def _tell_counts(counts: dict[str, int], wrong: list[Wrong]) -> None:
 
 
 def _why(code: str) -> str:
-    return tell(*WHY_OPEN[code])
+    from console import words
+    from console.texts import WORDING
 
-
-WHY_OPEN = {
-    "nobody": ("nobody is known by this", "按所列信息找不到客户"),
-    "several": ("several customers fit", "有多个客户符合"),
-    "shared": ("it names only what many share", "只有多人共用的号码或邮箱"),
-    "no_reference": ("it names nobody", "没有可识别客户的信息"),
-    "unknown_customer": ("there is no such customer", "没有这个客户编号"),
-    "unknown_lead": ("there is no such lead", "没有这个线索编号"),
-    "erased": ("the person was erased", "客户已被删除"),
-}
+    return words.word(words.WHY_OPEN, code, WORDING.translations(language()).gettext)

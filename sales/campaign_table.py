@@ -98,16 +98,14 @@ class Period:
         return self.from_us <= at_us < self.to_us
 
 
-def reckon(
-    period: Period,
-    came: Mapping[str, Came],
-    lives: Iterable[tuple[Life, list[Sold]]],
-    spent: Iterable[Spent],
-    by: By,
-) -> list[Line]:
+Customer = tuple[Mapping[str, Came], Iterable[tuple[Life, list[Sold]]]]
+"""A customer's leads by id, and its lives with the orders that belong to them."""
+
+
+def reckon(period: Period, customers: Iterable[Customer], spent: Iterable[Spent], by: By) -> list[Line]:
     """Return the rows, most leads first; the row of no campaign last.
 
-    `lives` come with the orders that belong to them. Spend is entered for campaigns, so only that table has any.
+    Spend is entered for campaigns, so only that table has any.
     """
     key_of: Callable[[Came], str] = {
         "campaign": lambda one: one.campaign,
@@ -119,26 +117,29 @@ def reckon(
     def line(key: str) -> Line:
         return found.setdefault(key, Line(key))
 
-    for one in came.values():
-        if period.has(one.at_us):
-            row = line(key_of(one))
-            row.leads += 1
-            row.valid += one.is_valid
-    for life, sold in lives:
-        first = came.get(life.lead_id)
-        if first is None or not period.has(first.at_us):
-            continue
-        row = line(key_of(first))
-        row.contacted += life.level >= 1
-        row.opportunities += life.level >= 2
-        row.won += life.level >= 3
-        row.orders += len(sold) or life.level >= 3
-        row.amount = added([row.amount, *({one.currency: one.minor} for one in sold)])
+    for came, lives in customers:
+        for one in came.values():
+            if period.has(one.at_us):
+                row = line(key_of(one))
+                row.leads += 1
+                row.valid += one.is_valid
+        for life, sold in lives:
+            first = came.get(life.lead_id)
+            if first is not None and period.has(first.at_us):
+                _add_life(line(key_of(first)), life, sold)
     for paid in spent if by == "campaign" else ():
         if minor := paid.within(period.first.toordinal(), period.last.toordinal()):
             row = line(paid.campaign)
             row.spend = added([row.spend, {paid.currency: minor}])
     return sorted(found.values(), key=lambda row: (row.key == "", -row.leads, row.key))
+
+
+def _add_life(row: Line, life: Life, sold: list[Sold]) -> None:
+    row.contacted += life.level >= 1
+    row.opportunities += life.level >= 2
+    row.won += life.level >= 3
+    row.orders += len(sold) or life.level >= 3
+    row.amount = added([row.amount, *({one.currency: one.minor} for one in sold)])
 
 
 def total(rows: Iterable[Line]) -> Line:

@@ -27,8 +27,6 @@ def this_month(now_us: int, zone: ZoneInfo) -> tuple[date, date]:
 
 def campaigns_table(connection: Connection, period: Period, by: By) -> list[Line]:
     """Return the table of a period; see `sales.campaign_table`."""
-    records = records_in(connection, period).values()
-    came = {key: one for record in records for key, one in record.leads.items()}
     spent = [
         Spent(
             row.campaign_id,
@@ -39,7 +37,8 @@ def campaigns_table(connection: Connection, period: Period, by: By) -> list[Line
         )
         for row in spend_rows(connection, period.first.isoformat(), period.last.isoformat())
     ]
-    return reckon(period, came, (one for record in records for one in record.lives()), spent, by)
+    customers = ((record.leads, record.lives()) for record in records_in(connection, period))
+    return reckon(period, customers, spent, by)
 
 
 def asked_period(since: str, until: str, zone_name: str, now_us: int) -> Period:

@@ -1,12 +1,12 @@
-"""Gateway of the life cycle: what is on record of some customers, in four reads, made facts of `sales.life`."""
+"""Gateway of the life cycle: what is on record of some customers, in a few reads, made facts of `sales.life`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Select, literal_column, select, union_all
+from sqlalchemy import Connection, Select, literal_column, select
 
 from sales.campaign_table import Came, Period, Sold
 from sales.first_touch import FIRSTS
@@ -14,9 +14,11 @@ from sales.life import OF_OUTCOME, Fact, Life, Version, lives, of_orders
 from sales.outcomes import INVALID
 from store import tables
 from store.bulk import keys_in
-from store.present import present, present_ids, with_alias
+from store.present import atoms_of, present, present_ids, with_alias
 
 PURPOSES = ("real", "demo")
+AT_ONCE = 5_000
+"""Customers read at once: the memory of a table does not grow with its period."""
 
 
 @dataclass(slots=True)
@@ -45,17 +47,14 @@ class Record:
 
 def records_of(connection: Connection, customers: Iterable[str]) -> dict[str, Record]:
     """Return what is on record of these customers, under their present ids."""
-    names = present_ids(connection, customers).values()
-    table = tables.customer
-    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(set(names))])
-    return _records(connection, select(table.c.customer_id.label("now")).where(wanted).cte("who"))
+    return _records(connection, sorted(set(present_ids(connection, customers).values())))
 
 
-def records_in(connection: Connection, period: Period) -> dict[str, Record]:
-    """Return what is on record of the customers of whom an enquiry came in a period, at whatever time."""
+def records_in(connection: Connection, period: Period) -> Iterator[Record]:
+    """Yield what is on record, at whatever time, of the customers of whom an enquiry came in a period."""
     lead, member = tables.lead, tables.membership
-    found = (
-        select(present(member.c.customer_id).label("now"))
+    found = connection.execute(
+        select(present(member.c.customer_id))
         .select_from(with_alias(lead.join(member, member.c.lead_id == lead.c.lead_id), member.c.customer_id))
         .where(
             lead.c.accepted_us >= period.from_us,
@@ -66,32 +65,37 @@ def records_in(connection: Connection, period: Period) -> dict[str, Record]:
         )
         .distinct()
     )
-    return _records(connection, found.cte("who"))
+    names = sorted(found.scalars())
+    for start in range(0, len(names), AT_ONCE):
+        yield from _records(connection, names[start : start + AT_ONCE]).values()
 
 
-def _records(connection: Connection, who: CTE) -> dict[str, Record]:
+def _records(connection: Connection, names: Sequence[str]) -> dict[str, Record]:
+    atoms = atoms_of(connection, names)
     found: dict[str, Record] = {}
     of_lead: dict[str, Record] = {}
-    for row in connection.execute(_leads(who)):
-        record = found.get(row.now)
+    for row in connection.execute(_leads(connection, sorted(atoms))):
+        name = atoms[row.customer_id]
+        record = found.get(name)
         if record is None:
-            record = found[row.now] = Record(row.now)
+            record = found[name] = Record(name)
         of_lead[row.lead_id] = record
         line = row.product_line or ""
         record.lines[row.lead_id] = line
         if row.kind == "enquiry" and row.purpose in PURPOSES:
             record.leads[row.lead_id] = Came(
-                row.lead_id, row.now, row.accepted_us, row.campaign_id or "", row.channel, row.source_id, True
+                row.lead_id, name, row.accepted_us, row.campaign_id or "", row.channel, row.source_id, True
             )
             record.facts.append(Fact(row.accepted_us, row.lead_id, line, "lead", "new", cause=row.lead_id))
-    for row in connection.execute(_touches(who)):
+    wanted = keys_in(connection, ["lead_id"], [(one,) for one in sorted(of_lead)])
+    for row in connection.execute(_touches().where(wanted)):
         _add_touch(of_lead[row.lead_id], row)
-    for row in connection.execute(_of_leads(tables.stage, who)):
+    for row in connection.execute(select(tables.stage).where(wanted)):
         record = of_lead[row.lead_id]
         line = record.lines[row.lead_id] if row.line is None else row.line
         said = (row.person_id, row.act_id, row.reason, row.until_us)
         record.facts.append(Fact(row.at_us, row.lead_id, line, "act", row.stage, *said))
-    for row in connection.execute(_of_leads(tables.sale_order, who)):
+    for row in connection.execute(select(tables.sale_order).where(wanted)):
         _add_order(of_lead[row.lead_id], row)
     return found
 
@@ -125,26 +129,11 @@ def _add_order(record: Record, row: Any) -> None:
         record.sold.append(Sold(row.lead_id, line, row.amount_minor, row.currency))
 
 
-def _members(who: CTE) -> Any:
-    """Return the leads of these customers, by each atom that goes by their ids now."""
-    alias, member = tables.alias, tables.membership
-    atoms = union_all(
-        select(who.c.now.label("atom"), who.c.now),
-        select(alias.c.old_id, alias.c.now_id).join(who, who.c.now == alias.c.now_id),
-    ).cte("atoms")
-    return (
-        select(member.c.lead_id, atoms.c.now)
-        .join(atoms, atoms.c.atom == member.c.customer_id)
-        .where(member.c.to_us.is_(None))
-        .cte("theirs")
-    )
-
-
-def _leads(who: CTE) -> Select[Any]:
-    lead, theirs = tables.lead, _members(who)
+def _leads(connection: Connection, atoms: Sequence[str]) -> Select[Any]:
+    lead, member = tables.lead, tables.membership
     columns = (
+        member.c.customer_id,
         lead.c.lead_id,
-        theirs.c.now,
         lead.c.accepted_us,
         lead.c.campaign_id,
         lead.c.channel,
@@ -153,11 +142,17 @@ def _leads(who: CTE) -> Select[Any]:
         lead.c.purpose,
         lead.c.product_line,
     )
-    return select(*columns).join(theirs, theirs.c.lead_id == lead.c.lead_id)
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in atoms])
+    return (
+        select(*columns)
+        .join(member, member.c.lead_id == lead.c.lead_id)
+        .where(wanted, member.c.to_us.is_(None))
+    )
 
 
-def _touches(who: CTE) -> Select[Any]:
-    task, outcome, lead, theirs = tables.task, tables.outcome, tables.lead, _members(who)
+def _touches() -> Select[Any]:
+    task, outcome = tables.task, tables.outcome
+    # The state as it stands, not as a parameter: only so the index of what is done is used.
     return (
         select(
             task.c.task_id,
@@ -172,19 +167,8 @@ def _touches(who: CTE) -> Select[Any]:
             outcome.c.person_id,
             outcome.c.recorded_us,
         )
-        .join(theirs, theirs.c.lead_id == task.c.lead_id)
-        .join(lead, lead.c.lead_id == task.c.lead_id)
         .outerjoin(outcome, outcome.c.task_id == task.c.task_id)
         .where(literal_column("task.state = 'done'"))
-    )
-
-
-def _of_leads(table: Any, who: CTE) -> Select[Any]:
-    lead, theirs = tables.lead, _members(who)
-    return (
-        select(table)
-        .join(theirs, theirs.c.lead_id == table.c.lead_id)
-        .join(lead, lead.c.lead_id == table.c.lead_id)
     )
 
 

@@ -13,6 +13,7 @@ from sales.spend import Spending
 from sales.tables import read_table
 from schemas.company import Company
 from schemas.orders import Buyer, OrderRow
+from store.acts import ActRefused
 from worktime.localtime import wall_clock, zone_of
 
 ORDER_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -123,6 +124,20 @@ def order_of(cells: Mapping[str, str], company: Company, currency: str) -> Order
             },
         ),
     )
+
+
+def order_said(cells: Mapping[str, str], company: Company, now_us: int) -> OrderRow | None:
+    """Return the order that is typed in with an outcome, of today; None if none is. Raises ActRefused."""
+    given = {name: cells.get(name, "").strip() for name in ("order_no", "product", "amount", "currency")}
+    if not given["order_no"] and not given["amount"]:
+        return None
+    if not given["order_no"]:
+        raise ActRefused("order_number_missing", "An amount needs the number of its order.")
+    today = wall_clock(now_us, zone_of(company.zone)).date().isoformat()
+    try:
+        return order_of({**given, "date": today}, company, "CNY")
+    except WrongCell as wrong:
+        raise ActRefused("amount_form", f"The order's {wrong.column} cannot be read.") from None
 
 
 def _line_of(company: Company, product: str | None) -> str | None:
