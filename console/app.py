@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from answers.problem import problem
+from console.api_marketing import MarketingApi
+from console.campaigns import CampaignsPage
 from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.desk import Desk, is_own_page
@@ -23,6 +25,7 @@ from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
 from console.taken import TakenPage
+from sales.money_files import order_said
 from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
 from store import views
@@ -57,6 +60,8 @@ def console_routes(
         *CustomersPage(desk).routes(),
         *TakenPage(desk).routes(),
         *PoolsPage(desk).routes(),
+        *CampaignsPage(desk).routes(),
+        *MarketingApi(desk).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
@@ -89,13 +94,16 @@ class Api:
         )
 
     async def outcome(self, request: Request) -> Response:
-        """POST {actor, code, note?, next_us?, reason?}: end a task with an outcome."""
+        """POST {actor, code, note?, next_us?, reason?, order?: {order_no, amount, product?, currency?}}: end a task with an outcome."""
 
         def plan(body: dict[str, Any]) -> Plan:
             if body.get("code") not in get_args(OutcomeCode):
                 raise ActRefused("unknown_outcome", f"Outcomes are {', '.join(get_args(OutcomeCode))}.")
-            said = Said(body["code"], body.get("note"), body.get("next_us"), body.get("reason"))
             company = self._read(self.desk.companies.get)
+            sold = body.get("order") if body["code"] == "won" else None
+            cells = {key: str(value) for key, value in sold.items()} if isinstance(sold, dict) else {}
+            order = order_said(cells, company, self.desk.clock())
+            said = Said(body["code"], body.get("note"), body.get("next_us"), body.get("reason"), order)
             return record_outcome(said, company, self.desk.offices.get(company).due)
 
         return await self._act(request, "outcome", plan)
@@ -124,7 +132,14 @@ class Api:
             status = (
                 422
                 if refused.code
-                in ("unknown_outcome", "reason_missing", "date_missing", "outcome_reason_missing")
+                in (
+                    "unknown_outcome",
+                    "reason_missing",
+                    "date_missing",
+                    "outcome_reason_missing",
+                    "order_number_missing",
+                    "amount_form",
+                )
                 else 409
             )
             return problem(status, refused.code, str(refused))

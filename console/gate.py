@@ -31,6 +31,7 @@ from schemas.company import Company
 from store import tables, views
 from store.access import AccessKind, find_access, seen
 from store.accounts import anybody_signs_in
+from store.present import present_ids
 from store.reveal import is_revealed
 
 COOKIE = "leadflow_session"
@@ -186,6 +187,8 @@ class Gate:
                     found.append(_task_holders(connection, parts["task_id"]))
                 elif of == "story":
                     found += _story_holders(connection, parts["any_id"])
+                elif of == "customer":
+                    found.append(_customer_holders(connection, parts["customer_id"]))
             return found
 
     def _is_revealed(self, who: Visitor, any_id: str) -> bool:
@@ -270,6 +273,12 @@ def visitor(request: HTTPConnection) -> Visitor:
 def _task_holders(connection: Connection, task_id: str) -> list[str]:
     task = tables.task
     return list(connection.execute(select(task.c.holder_id).where(task.c.task_id == task_id)).scalars())
+
+
+def _customer_holders(connection: Connection, customer_id: str) -> list[str]:
+    holding, now = tables.holding, present_ids(connection, [customer_id])[customer_id]
+    asked = select(holding.c.holder_id).where(holding.c.customer_id == now, holding.c.to_us.is_(None))
+    return list(connection.execute(asked).scalars())
 
 
 def _story_holders(connection: Connection, any_id: str) -> list[list[str]]:

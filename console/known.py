@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from enrich.golden import opted_out
 from enrich.taken import questions_about
+from sales.life import Life
+from sales.life_facts import records_of
 from sales.segments import CustomerFacts
 from store.claims import beside_owners
 from store.protection import protected_until
@@ -28,6 +30,8 @@ class Known:
     """Until when it is protected for its owner (store.protection)."""
     beside: tuple[str, ...] = ()
     """Who works on it beside its owner."""
+    lives: tuple[Life, ...] = ()
+    """How far it is on each product line (sales.life): its lives there, the last one counts."""
 
 
 def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> list[Known]:
@@ -36,6 +40,8 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
     ids = [one.customer_id for one in found]
     refused, asked = opted_out(connection, ids), questions_about(connection, ids)
     protected, beside = protected_until(connection, ids, 0), beside_owners(connection, ids)
+    records = records_of(connection, ids)
+    lives = {key: tuple(life for life, _ in record.lives()) for key, record in records.items()}
     return [
         Known(
             one.customer_id,
@@ -45,6 +51,7 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
             asked.get(key, ()),
             protected.get(key, 0),
             beside.get(key, ()),
+            lives.get(key, ()),
         )
         for one, key in zip(found, ids, strict=True)
     ]

@@ -25,6 +25,7 @@ from console.story import steps
 from console.texts import page
 from console.times import parse_local
 from console.view import View
+from sales.money_files import order_said
 from sales.outcomes import Said, reasons_for, record_outcome
 from sales.segments import customers_of
 from sales.unlisted import unlisted
@@ -206,7 +207,8 @@ class Pages:
             if next_us <= self.desk.clock():
                 raise ActRefused("past_date", "The date lies in the past.")
         note = entered.get("note", "").strip()[:NOTE_CHARS] or None
-        said = Said(chosen, note, next_us, entered.get("reason") or None)
+        order = order_said(entered, company, self.desk.clock()) if chosen == "won" else None
+        said = Said(chosen, note, next_us, entered.get("reason") or None, order)
         return record_outcome(said, company, self.desk.offices.get(company).due)
 
     async def find(self, request: Request) -> Response:

@@ -14,8 +14,8 @@ from starlette.routing import compile_path
 
 from schemas.company import Role
 
-Thing = Literal["", "holder", "task", "story"]
-"""What a route is about, and so whose it must be: the person or unit, the task, or any id with a story."""
+Thing = Literal["holder", "task", "story", "customer"]
+"""What a route is about, and so whose it must be: the person or unit, the task, any id with a story, the customer."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -40,6 +40,8 @@ _WORK = _for("representative", "manager", "operations", "auditor")
 _ACT = _for("representative", "manager", "operations")
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
+_COUNTS = _for("marketing", "operations", "auditor", clear=True)
+_CAMPAIGNS = _for("marketing", "operations", clear=True)
 
 PERMITS: Mapping[str, Permit] = {
     "GET /": _SEES,
@@ -57,6 +59,10 @@ PERMITS: Mapping[str, Permit] = {
     "POST /pools/{customer_id}/{verb}": _ACT,
     "GET /taken": Permit(_ACT.roles | {"front_desk"}),
     "POST /taken": Permit(_ACT.roles | {"front_desk"}),
+    "GET /campaigns": _COUNTS,
+    "GET /campaigns.csv": _COUNTS,
+    "GET /campaigns.xlsx": _COUNTS,
+    "POST /campaigns/{what}": _CAMPAIGNS,
     "GET /needs-repair": _RUNS,
     "GET /access": _RUNS,
     "POST /access/{person_id}/{verb}": _OPERATE,
@@ -71,6 +77,9 @@ PERMITS: Mapping[str, Permit] = {
     "POST /api/tasks/{task_id}/outcome": Permit(_ACT.roles, ("task",)),
     "POST /api/tasks/{task_id}/take": Permit(_ACT.roles, ("task",)),
     "POST /api/tasks/{task_id}/return": Permit(_ACT.roles, ("task",)),
+    "GET /api/campaigns": _COUNTS,
+    "POST /api/orders": _CAMPAIGNS,
+    "POST /api/customers/{customer_id}/stage": Permit(_ACT.roles, ("customer",)),
     "POST /api/operate/{verb}": Permit(_OPERATE.roles, clear=True),
     "GET /healthz": _RUNS,
     "GET /readyz": _RUNS,

@@ -14,6 +14,7 @@ from console.may import AT_THIS_MACHINE, Visitor
 from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
 from console.why import Teller, leads
+from sales.life import Life, at_a_glance
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
 from schemas.shares import parts_of
@@ -128,6 +129,33 @@ class View:
             case _:
                 term = None
         return self._term(term) or value
+
+    def stages(self, lives: Sequence[Life]) -> list[str]:
+        """Return in a sentence for each product line how far a customer is, since when, and until when it rests."""
+        _, told = self.gettext, []
+        for life in at_a_glance(lives):
+            stay = life.stays[-1]
+            said = {
+                "line": self.fact("product_line", life.line) or _("no product line"),
+                "stage": self.word("STAGES", stay.stage),
+                "since": self.day(stay.from_us),
+                "until": self.day(stay.until_us) if stay.until_us is not None else "",
+            }
+            text = (
+                _("%(line)s: %(stage)s until %(until)s, said on %(since)s")
+                if stay.until_us is not None
+                else _("%(line)s: %(stage)s since %(since)s")
+            )
+            told.append(text % said)
+        return told
+
+    def named(self, term: Any) -> str:
+        """Return the name of a campaign, product or anything else that has one in both languages."""
+        return self._term(term)
+
+    def campaign(self, campaign_id: str) -> str:
+        """Return the name of a campaign, or its code."""
+        return self._term(self.company.campaigns.get(campaign_id)) or campaign_id
 
     def to_ask(self, gaps: Sequence[str]) -> str:
         """Return the fields that nobody has told yet, as what to ask for."""

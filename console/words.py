@@ -233,6 +233,36 @@ UNLISTED = {
 }
 """What a lead named and no list has (`sales.unlisted`)."""
 
+TABLE_BY = {"campaign": N_("Campaign"), "channel": N_("Channel"), "source": N_("Source")}
+
+TABLE_BARS = {
+    "leads": N_("Leads"),
+    "valid": N_("Valid"),
+    "opportunities": N_("Opportunities"),
+    "won": N_("Won"),
+}
+
+STAGES = {
+    "new": N_("New"),
+    "contacted": N_("Contacted"),
+    "opportunity": N_("Opportunity"),
+    "won": N_("Won"),
+    "later": N_("Later"),
+    "lost": N_("Lost"),
+}
+"""Stages of the life cycle (`sales.life`)."""
+
+WHY_OPEN = {
+    "nobody": N_("nobody is known by this"),
+    "several": N_("several customers fit"),
+    "shared": N_("it names only what many share"),
+    "no_reference": N_("it names nobody"),
+    "unknown_customer": N_("there is no such customer"),
+    "unknown_lead": N_("there is no such lead"),
+    "erased": N_("the person was erased"),
+}
+"""Why an order belongs to nobody yet (`schemas.orders`)."""
+
 STEPS = {
     "door": N_("at the door"),
     "parse": N_("while reading"),
@@ -286,6 +316,22 @@ REFUSALS = {
         "Nobody answered, and no further attempt is planned. Choose a date, or another outcome."
     ),
     "outcome_reason_missing": N_("Choose a reason for this outcome."),
+    "bad_days": N_("Write days such as 2026-11-30, the first one first."),
+    "missing": N_("Fill in every field that is needed."),
+    "date_form": N_("This is no day."),
+    "amount_form": N_("This is no amount such as 1234.50."),
+    "currency_form": N_("This is no currency such as CNY."),
+    "days_reversed": N_("The last day lies before the first, or ten years after."),
+    "unknown_campaign": N_("Choose a campaign."),
+    "unknown_spend": N_("This entry counts no more already."),
+    "unknown_alias": N_("This name cannot stand with a campaign."),
+    "alias_taken": N_("This name stands with a campaign already."),
+    "unknown_order": N_("There is no such order any more."),
+    "unknown_stage": N_("Choose a stage."),
+    "unknown_line": N_("There is no such product line."),
+    "lost_reason_missing": N_("Choose why it was lost."),
+    "until_past": N_("“Later” needs a date ahead on which to take it up again."),
+    "order_number_missing": N_("An amount needs the number of its order."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
 }

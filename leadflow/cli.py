@@ -17,6 +17,7 @@ from leadflow.cli_collisions import collisions, register
 from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_handover import handover
 from leadflow.cli_init import init
+from leadflow.cli_marketing import alias, campaigns, orders, spend, stage
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
 from leadflow.cli_move import move
@@ -68,6 +69,9 @@ for part in (
     pools,
     claim,
     release,
+    campaigns,
+    stage,
+    alias,
 ):
     app.command()(part)
 app.add_typer(topics, name="topics")
@@ -83,6 +87,8 @@ app.add_typer(handover, name="handover")
 app.add_typer(pool, name="pool")
 app.add_typer(collisions, name="collisions")
 app.add_typer(moves, name="moves")
+app.add_typer(orders, name="orders")
+app.add_typer(spend, name="spend")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

@@ -12,6 +12,7 @@ from console.view import View
 from leadflow.clock import wall_clock_us
 from leadflow.engine import Data
 from router.office import Office, office_of
+from sales.life import Stay
 from sales.segments import customers_of
 from schemas.base import Language
 from store import views
@@ -34,6 +35,9 @@ def explain(files: Data, any_id: str, language: Language) -> Iterator[str]:
         yield from (f"    {line}" for line in _lines(view, office, step))
     for one in known:
         yield f"{one.customer_id}  {' · '.join(view.profile(one.facts))}"
+        for life in one.lives:
+            yield f"    {view.fact('product_line', life.line) or view.gettext('no product line')} · {life.lead_id}"
+            yield from (f"      {_stay(view, stay)}" for stay in life.stays)
         if one.protected_us > view.now_us:
             yield f"    {view.gettext('Protected until %(date)s') % {'date': view.day(one.protected_us)}}"
         if one.beside:
@@ -89,6 +93,12 @@ def _lines(view: View, office: Office, step: Step) -> Iterator[str]:
             )
         case _:
             yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"
+
+
+def _stay(view: View, stay: Stay) -> str:
+    until = f" → {view.day(stay.until_us)}" if stay.until_us is not None else ""
+    parts = (view.word("STAGES", stay.stage) + until, view.name(stay.person_id), stay.cause, stay.reason)
+    return f"{view.exact(stay.from_us)}  " + " · ".join(part for part in parts if part)
 
 
 def _decided(view: View, row: Mapping[str, Any]) -> Iterator[str]:

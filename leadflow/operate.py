@@ -27,6 +27,14 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_claims import do_decide_claim, do_register
+from leadflow.operate_marketing import (
+    do_assign_alias,
+    do_assign_order,
+    do_end_spend,
+    do_stage,
+    do_take_orders,
+    do_take_spend,
+)
 from leadflow.operate_moves import do_auto_moves, do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
 from leadflow.operate_pools import do_claim, do_release
 from leadflow.payload import Payload, command_of
@@ -338,6 +346,12 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
     "set_roles": do_set_roles,
+    "stage": do_stage,
+    "take_orders": do_take_orders,
+    "assign_order": do_assign_order,
+    "take_spend": do_take_spend,
+    "end_spend": do_end_spend,
+    "assign_alias": do_assign_alias,
 }
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from sales.nurture import put_aside
+from sales.orders import typed_in
 from schemas.company import Choice, ChoiceList, Company
 from schemas.events import Event, event_of
 from schemas.ids import child_id, make_id
+from schemas.orders import OrderRow
 from schemas.outcomes import OutcomeCode
 from schemas.work import Task, TaskOrigin
 from store import tables
@@ -46,6 +48,8 @@ class Said:
     note: str | None = None
     next_us: int | None = None
     reason: str | None = None
+    order: OrderRow | None = None
+    """Of `won`: the order that it led to, if its number is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             Insert("outcome", _outcome_row(said, command, task, now_us)),
             Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
         ]
+        if said.code == "won" and said.order is not None:
+            effects += typed_in(connection, said.order, task["lead_id"], command.act_id, now_us)
         if said.code in INVALID and task["lead_id"] is not None:
             at = (now_us, company.zone)
             effects += credited(

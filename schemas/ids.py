@@ -30,6 +30,9 @@ Kind = Literal[
     "job",
     "crt",
     "clm",
+    "stg",
+    "ord",
+    "spd",
 ]
 
 _HASH_BYTES = 15

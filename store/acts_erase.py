@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
 from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
 from schemas.capture import occurrences_of
@@ -131,6 +132,7 @@ def erase_rows(connection: Connection, erasure: Erasure, now_us: int) -> None:
     of_captures = keys_in(connection, ["capture_id"], [(one,) for one in erasure.captures])
     of_customers = keys_in(connection, ["customer_id"], [(one,) for one in erasure.customers])
     targets = [(one,) for one in (*erasure.customers, *erasure.contacts)]
+    _forget_buyers(connection, erasure)
     _forget_statuses(connection, erasure)
     forget(connection, erasure.leads)
     for table in OF_LEADS:
@@ -171,6 +173,26 @@ def _forget_statuses(connection: Connection, erasure: Erasure) -> None:
     }
     own = [(row.kind, row.value) for row in given if (row.kind, row.value) not in others]
     connection.execute(delete(status).where(keys_in(connection, ["kind", "value"], own)))
+
+
+def _forget_buyers(connection: Connection, erasure: Erasure) -> None:
+    """Delete what orders of nobody yet name, where it names the person; number, product and amount stay."""
+    identifier, order = tables.lead_identifier, tables.sale_order
+    of_leads = keys_in(connection, ["lead_id"], [(one,) for one in erasure.leads])
+    own = {
+        (row.kind, row.value)
+        for row in connection.execute(select(identifier.c.kind, identifier.c.value).where(of_leads))
+    }
+    ids = {*erasure.customers, *erasure.leads}
+    rows = connection.execute(
+        select(order.c.order_id, order.c.given_json).where(order.c.given_json.is_not(None))
+    ).all()
+    for row in rows:
+        given = orjson.loads(row.given_json)
+        named = {tuple(one) for one in given["identifiers"]}
+        if named & own or ids & {given.get("customer_id"), given.get("lead_id")}:
+            forgotten = {"given_json": None, "why_open": "erased"}
+            connection.execute(update(order).where(order.c.order_id == row.order_id).values(forgotten))
 
 
 def erase_customer(erasure: Erasure) -> Plan:

@@ -23,7 +23,7 @@ from store.contention import Conflict
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "match_record", "match_key", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "review", "identifier_status", "decision", "holding", "ledger", "task",
-    "outcome", "act", "claim", "job", "job_item", "certificate", "access", "account", "erased", "key_to_erase", "opt_out", "lead_opt_out", "timer", "delivery", "dead",
+    "outcome", "act", "stage", "sale_order", "spend", "claim", "job", "job_item", "certificate", "access", "account", "erased", "key_to_erase", "opt_out", "lead_opt_out", "timer", "delivery", "dead",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""
 
@@ -33,6 +33,8 @@ _OPEN_KEY: dict[str, tuple[str, ...]] = {
     "contact_customer": ("contact_id", "customer_id"),
     "holding": ("customer_id", "role"),
     "joined": ("join_id",),
+    "sale_order": ("source", "order_no"),
+    "spend": ("campaign_id", "from_day", "to_day", "source", "ordinal"),
 }
 
 
@@ -68,7 +70,7 @@ class Close:
     """Ends the open interval of a key: the open row gets `to_us`. That there is none is a `Conflict`."""
 
     table: str
-    key: tuple[str, ...]
+    key: tuple[str | int, ...]
     to_us: int
 
 

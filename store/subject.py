@@ -12,7 +12,7 @@ from store.acts_erase import find_erasure
 from store.bulk import keys_in
 from store.present import present_ids
 
-_JSON = ("fields", "more", "reason", "detail", "evidence", "leads")
+_JSON = ("fields", "more", "reason", "detail", "evidence", "leads", "given")
 
 
 def subject(connection: Connection, customer_id: str) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def subject(connection: Connection, customer_id: str) -> dict[str, Any]:
         ("decisions", tables.decision, "subject_id", found.customers),
         ("tasks", tables.task, "customer_id", found.customers),
         ("outcomes", tables.outcome, "customer_id", found.customers),
+        ("stages", tables.stage, "lead_id", found.leads),
+        ("orders", tables.sale_order, "lead_id", found.leads),
         ("deliveries", tables.delivery, "customer_id", found.customers),
     )
     told: dict[str, Any] = {

@@ -593,6 +593,12 @@ task = Table(
     CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
     Index("ix_task_customer_id", "customer_id"),
     Index("ix_task_holder", "holder_id", "state", "due_us"),
+    Index(
+        "ix_task_done_lead_id",
+        "lead_id",
+        sqlite_where=text("state = 'done'"),
+        postgresql_where=text("state = 'done'"),
+    ),
 )
 outcome = Table(
     "outcome",
@@ -625,6 +631,74 @@ act = Table(
     Index("ix_act_scope_id", "scope_id"),
     Index("ix_act_actor", "actor", "recorded_us"),
 )
+stage = Table(
+    "stage",
+    state,
+    _id("stage_id", key=True),
+    Column("lead_id", Text, nullable=False, comment="whose life cycle: merging and parting follow the lead"),
+    Column("line", Text, nullable=True, comment="product line; without one, the lead's own"),
+    Column("stage", Text, nullable=False),
+    _id("person_id"),
+    _id("reason", null=True),
+    Column("until_us", BigInteger, nullable=True, comment="of later: when it is taken up again"),
+    _id("act_id"),
+    _us("at_us"),
+    CheckConstraint("stage IN ('new', 'contacted', 'opportunity', 'won', 'later', 'lost')", name="stage"),
+    Index("ix_stage_lead_id", "lead_id"),
+)
+"""Stages that people set by hand; a row never changes. What outcomes and orders say is not repeated here, see sales.life."""
+sale_order = Table(
+    "sale_order",
+    state,
+    Column("order_id", Text, primary_key=True, comment="of one version of an order"),
+    Column("source", Text, nullable=False, comment="the system it comes from; hand: typed with an outcome"),
+    _id("order_no"),
+    Column("version", Integer, nullable=False),
+    Column("digest", Text, nullable=False, comment="of what was sent: the same again is a repetition"),
+    Column("state", Text, nullable=False),
+    Column("product", Text, nullable=True),
+    _id("line", null=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    _us("ordered_us"),
+    Column("lead_id", Text, nullable=True, comment="of whose customer it is; none while that is open"),
+    Column("matched_by", Text, nullable=True),
+    Column("why_open", Text, nullable=True),
+    Column("given_json", Text, nullable=True, comment="what names the buyer, kept only while it is open"),
+    _id("act_id"),
+    *_interval(),
+    UniqueConstraint("source", "order_no", "version"),
+    _open_unique("uq_sale_order_open", "source", "order_no"),
+    CheckConstraint("state IN ('placed', 'cancelled')", name="state"),
+    CheckConstraint("(lead_id IS NULL) = (why_open IS NOT NULL)", name="open"),
+    Index("ix_sale_order_order_no", "order_no"),
+    Index("ix_sale_order_lead_id", "lead_id"),
+)
+"""Orders, each version an interval: a correction or cancellation ends the one before and is a row of its own."""
+spend = Table(
+    "spend",
+    state,
+    _id("spend_id", key=True),
+    _id("campaign_id"),
+    Column("from_day", Text, nullable=False, comment="local day, ISO 8601"),
+    Column("to_day", Text, nullable=False, comment="local day, included"),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("note", Text, nullable=True),
+    Column("source", Text, nullable=False, comment="the file's name, or hand"),
+    Column(
+        "ordinal",
+        Integer,
+        nullable=False,
+        comment="among the rows of its source for that campaign and period",
+    ),
+    _id("act_id"),
+    *_interval(),
+    _open_unique("uq_spend_open", "campaign_id", "from_day", "to_day", "source", "ordinal"),
+    CheckConstraint("from_day <= to_day", name="days"),
+    Index("ix_spend_to_day", "to_day"),
+)
+"""What campaigns cost, each version an interval, as with orders."""
 claim = Table(
     "claim",
     state,

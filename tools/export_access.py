@@ -8,7 +8,7 @@ from console.permits import PERMITS, ROLES
 
 PAGE = Path(__file__).parents[1] / "docs" / "access.md"
 BEGIN, END = "<!-- routes: made by tools.export_access -->\n", "<!-- /routes -->\n"
-_OF = {"holder": "own inboxes", "task": "own tasks", "story": "own customers"}
+_OF = {"holder": "own inboxes", "task": "own tasks", "story": "own customers", "customer": "own customers"}
 _NARROWED = ("representative", "manager")
 
 
@@ -22,7 +22,7 @@ def table() -> str:
             if role not in permit.roles:
                 cells.append("")
             elif permit.of and role in _NARROWED:
-                cells.append(", ".join(_OF[one] for one in permit.of if one))
+                cells.append(", ".join(_OF[one] for one in permit.of))
             else:
                 cells.append("yes")
         lines.append(f"| `{method} {path}` | " + " | ".join(cells) + " |")

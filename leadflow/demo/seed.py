@@ -18,12 +18,15 @@ import orjson
 from sqlalchemy import select
 
 from leadflow import pipeline
+from leadflow.demo.money import spent
 from leadflow.demo.script import history
 from leadflow.demo.staff import Deed, deeds, perform_all
 from leadflow.embedded import Files
 from router.office import Office, office_of
 from sales.apply import merged, publish
 from sales.diff import diff
+from sales.spend import VERB as SPEND
+from sales.spend import take_spend
 from schemas.capture import Capture
 from schemas.company import Absence, Company, Member
 from schemas.events import Event
@@ -218,6 +221,7 @@ class _Play:
             at_us = end_us
             progress(at_us - first_us, place.anchor_us - first_us)
         self._timers(place.anchor_us)
+        self._spend(wall_clock(first_us, zone).date(), wall_clock(place.anchor_us, zone).date())
         self._publish(self._whole, place.anchor_us)
         self._stages()
         place.done = True
@@ -242,6 +246,13 @@ class _Play:
         actor = company.responsible_id or "demo"
         command = Command("publish", actor, f"demo:publish:{at_us}", "company")
         perform(self._files.store, command, publish(company), at_us, self._files.store_log.append)
+
+    def _spend(self, first: date, last: date) -> None:
+        """Enter what the campaigns cost in all these days."""
+        actor = self._company.responsible_id or "demo"
+        command = Command(SPEND, actor, "demo:spend", "spend")
+        plan = take_spend("demo", list(spent(self._company, first, last)), self._company, [])
+        perform(self._files.store, command, plan, self._place.anchor_us, self._files.store_log.append)
 
     def _timers(self, at_us: int) -> None:
         while fire_due(self._files.store, self._files.store_log, pipeline.TIMERS, at_us):

@@ -13,6 +13,7 @@ from random import Random
 from sqlalchemy import Connection, select
 
 from leadflow.demo.cast import dice
+from leadflow.demo.money import sold
 from router.office import Office
 from sales.outcomes import Said, reasons_for, record_outcome
 from schemas.outcomes import OutcomeCode
@@ -61,6 +62,7 @@ class _OpenTask:
     created_us: int
     due_us: int
     from_us: int
+    line: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def perform_all(some: list[Deed], perform: Callable[[Deed], object]) -> int:
 
 
 def _open_tasks(connection: Connection) -> Iterator[_OpenTask]:
-    task, holding = tables.task, tables.holding
+    task, holding, lead = tables.task, tables.holding, tables.lead
     rows = connection.execute(
         select(
             task.c.task_id,
@@ -111,11 +113,13 @@ def _open_tasks(connection: Connection) -> Iterator[_OpenTask]:
             task.c.created_us,
             task.c.due_us,
             holding.c.from_us,
+            lead.c.product_line,
         )
         .join(holding, holding.c.customer_id == task.c.customer_id)
+        .outerjoin(lead, lead.c.lead_id == task.c.lead_id)
         .where(task.c.state == "open", holding.c.role == "owner", holding.c.to_us.is_(None))
     )
-    return (_OpenTask(*row) for row in rows)
+    return (_OpenTask(*tuple(row)) for row in rows)
 
 
 def _since(row: _OpenTask) -> int:
@@ -158,7 +162,9 @@ def _worked(row: _OpenTask, office: Office, since_us: int, rng: Random) -> Deed 
     next_us = at_us + rng.randint(7, 45) * _DAY if code == "later" else None
     choices = dict(reasons_for(office.company)).get(code)
     why = rng.choice(choices).code if choices else None
-    outcome = record_outcome(Said(code, note, next_us, why), office.company, office.due)
+    products = [one for one in office.company.products.values() if row.line in (None, one.line_id)]
+    order = sold(row.task_id, products, at_us) if code == "won" else None
+    outcome = record_outcome(Said(code, note, next_us, why, order), office.company, office.due)
     return _act(row, row.holder_id, outcome, ("outcome", at_us, why))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from leadflow.demo.cast import prospect
 from leadflow.demo.run import demo_company
 from leadflow.demo.script import SEED, history
 from leadflow.demo.seed import NotADemo, as_it_was, moved_company, seed
+from sales.campaign_table import total
+from sales.campaigns import campaigns_table, period_of
 from store.company import company_version, load_company
 from store.views import orphans, tally
 from stream.host import StageHost
 from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, empty, post
-from worktime.localtime import zone_of
+from worktime.localtime import wall_clock, zone_of
 
 SUNDAY_3 = MONDAY_10 - DAY - 7 * HOUR
 """Sunday 22 November 2026, 03:00 in Shanghai."""
@@ -52,6 +55,27 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Rig]]:
 
 def filled(rig: Rig, at_us: int = SUNDAY_3, **changes: Any) -> bool:
     return seed(rig.files, demo_company(), at_us, **{"days": DAYS, "customers": CUSTOMERS, **changes})
+
+
+def test_campaigns_cost_something_and_brought_something_and_the_rows_add_up(
+    make: Callable[[str], Rig],
+) -> None:
+    rig = make("m")
+    assert filled(rig)
+    zone = zone_of("Asia/Shanghai")
+    last = wall_clock(SUNDAY_3, zone).date()
+    with rig.store.read() as connection:
+        rows = campaigns_table(connection, period_of(last - timedelta(days=DAYS), last, zone), "campaign")
+        leads = connection.exec_driver_sql("SELECT count(*) FROM lead WHERE kind = 'enquiry'").scalar_one()
+    found, whole = {row.key: row for row in rows}, total(rows)
+    assert whole.leads == leads
+    assert whole.won
+    assert whole.orders >= whole.won
+    assert whole.amount["CNY"] > 0
+    assert found["baidu-forklift"].costs["lead"]
+    assert found["cemat-2026"].spend == {"CNY": 6_800_000}
+    assert found["old-customers"].spend == {}, "nothing is written down of it, and so it has no cost"
+    assert found[""].leads
 
 
 def test_the_history_adds_up_and_nobody_is_without_owner(make: Callable[[str], Rig]) -> None:

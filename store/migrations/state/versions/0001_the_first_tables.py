@@ -949,6 +949,55 @@ def upgrade() -> None:
         batch_op.create_index("ix_review_sure", ["state", "looked_us", "millibits"], unique=False)
 
     op.create_table(
+        "sale_order",
+        sa.Column("order_id", sa.Text(), nullable=False, comment="of one version of an order"),
+        sa.Column(
+            "source",
+            sa.Text(),
+            nullable=False,
+            comment="the system it comes from; hand: typed with an outcome",
+        ),
+        sa.Column("order_no", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column(
+            "digest", sa.Text(), nullable=False, comment="of what was sent: the same again is a repetition"
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("product", sa.Text(), nullable=True),
+        sa.Column("line", sa.Text(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("ordered_us", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "lead_id", sa.Text(), nullable=True, comment="of whose customer it is; none while that is open"
+        ),
+        sa.Column("matched_by", sa.Text(), nullable=True),
+        sa.Column("why_open", sa.Text(), nullable=True),
+        sa.Column(
+            "given_json", sa.Text(), nullable=True, comment="what names the buyer, kept only while it is open"
+        ),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), nullable=False),
+        sa.Column("to_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("state IN ('placed', 'cancelled')", name=op.f("ck_sale_order_state")),
+        sa.CheckConstraint("(lead_id IS NULL) = (why_open IS NOT NULL)", name=op.f("ck_sale_order_open")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_sale_order")),
+        sa.UniqueConstraint(
+            "source", "order_no", "version", name=op.f("uq_sale_order_source_order_no_version")
+        ),
+    )
+    with op.batch_alter_table("sale_order", schema=None) as batch_op:
+        batch_op.create_index("ix_sale_order_lead_id", ["lead_id"], unique=False)
+        batch_op.create_index("ix_sale_order_order_no", ["order_no"], unique=False)
+        batch_op.create_index(
+            "uq_sale_order_open",
+            ["source", "order_no"],
+            unique=True,
+            sqlite_where=sa.text("to_us IS NULL"),
+            postgresql_where=sa.text("to_us IS NULL"),
+        )
+
+    op.create_table(
         "setting",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value_json", sa.Text(), nullable=False),
@@ -971,6 +1020,63 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("source_id", name=op.f("pk_source")),
     )
+    op.create_table(
+        "spend",
+        sa.Column("spend_id", sa.Text(), nullable=False),
+        sa.Column("campaign_id", sa.Text(), nullable=False),
+        sa.Column("from_day", sa.Text(), nullable=False, comment="local day, ISO 8601"),
+        sa.Column("to_day", sa.Text(), nullable=False, comment="local day, included"),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False, comment="the file's name, or hand"),
+        sa.Column(
+            "ordinal",
+            sa.Integer(),
+            nullable=False,
+            comment="among the rows of its source for that campaign and period",
+        ),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), nullable=False),
+        sa.Column("to_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("from_day <= to_day", name=op.f("ck_spend_days")),
+        sa.PrimaryKeyConstraint("spend_id", name=op.f("pk_spend")),
+    )
+    with op.batch_alter_table("spend", schema=None) as batch_op:
+        batch_op.create_index("ix_spend_to_day", ["to_day"], unique=False)
+        batch_op.create_index(
+            "uq_spend_open",
+            ["campaign_id", "from_day", "to_day", "source", "ordinal"],
+            unique=True,
+            sqlite_where=sa.text("to_us IS NULL"),
+            postgresql_where=sa.text("to_us IS NULL"),
+        )
+
+    op.create_table(
+        "stage",
+        sa.Column("stage_id", sa.Text(), nullable=False),
+        sa.Column(
+            "lead_id",
+            sa.Text(),
+            nullable=False,
+            comment="whose life cycle: merging and parting follow the lead",
+        ),
+        sa.Column("line", sa.Text(), nullable=True, comment="product line; without one, the lead's own"),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("until_us", sa.BigInteger(), nullable=True, comment="of later: when it is taken up again"),
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "stage IN ('new', 'contacted', 'opportunity', 'won', 'later', 'lost')",
+            name=op.f("ck_stage_stage"),
+        ),
+        sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_stage")),
+    )
+    with op.batch_alter_table("stage", schema=None) as batch_op:
+        batch_op.create_index("ix_stage_lead_id", ["lead_id"], unique=False)
+
     op.create_table(
         "territory",
         sa.Column("territory_id", sa.Text(), nullable=False),
@@ -1172,6 +1278,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index("ix_task_customer_id", ["customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_done_lead_id",
+            ["lead_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'done'"),
+            postgresql_where=sa.text("state = 'done'"),
+        )
         batch_op.create_index("ix_task_holder", ["holder_id", "state", "due_us"], unique=False)
 
     # ### end Alembic commands ###
@@ -1181,6 +1294,11 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index("ix_task_holder")
+        batch_op.drop_index(
+            "ix_task_done_lead_id",
+            sqlite_where=sa.text("state = 'done'"),
+            postgresql_where=sa.text("state = 'done'"),
+        )
         batch_op.drop_index("ix_task_customer_id")
 
     op.drop_table("task")
@@ -1237,9 +1355,30 @@ def downgrade() -> None:
     op.drop_table("timer")
     op.drop_table("territory_place")
     op.drop_table("territory")
+    with op.batch_alter_table("stage", schema=None) as batch_op:
+        batch_op.drop_index("ix_stage_lead_id")
+
+    op.drop_table("stage")
+    with op.batch_alter_table("spend", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_spend_open", sqlite_where=sa.text("to_us IS NULL"), postgresql_where=sa.text("to_us IS NULL")
+        )
+        batch_op.drop_index("ix_spend_to_day")
+
+    op.drop_table("spend")
     op.drop_table("source")
     op.drop_table("sink")
     op.drop_table("setting")
+    with op.batch_alter_table("sale_order", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_sale_order_open",
+            sqlite_where=sa.text("to_us IS NULL"),
+            postgresql_where=sa.text("to_us IS NULL"),
+        )
+        batch_op.drop_index("ix_sale_order_order_no")
+        batch_op.drop_index("ix_sale_order_lead_id")
+
+    op.drop_table("sale_order")
     with op.batch_alter_table("review", schema=None) as batch_op:
         batch_op.drop_index("ix_review_sure")
         batch_op.drop_index("ix_review_state")

@@ -1,0 +1,225 @@
+"""The page of campaigns: what they cost and brought, as table, chart and file; names on no list, orders of nobody, and spend to enter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk, is_own_page
+from console.gate import visitor
+from console.texts import page
+from console.view import View
+from sales.aliases import VERB as ALIAS
+from sales.aliases import assign_alias
+from sales.campaign_table import By, Line, Period
+from sales.campaigns import asked_period, campaigns_table
+from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of
+from sales.money import plain
+from sales.money_files import WrongCell, spending_of
+from sales.orders import ASSIGN, assign_order, open_orders
+from sales.spend import VERB as SPEND
+from sales.spend import add_spend, end_spend, entries
+from sales.unlisted import unlisted
+from schemas.company import ALIAS_KINDS, Company
+from store.acts import ActRefused, Command, Plan
+
+BYS: tuple[By, ...] = ("campaign", "channel", "source")
+SHOWN = 50
+"""Names on no list, orders of nobody, entries of spend: the page shows so many; commands show all."""
+CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row of the chart: what of its leads was valid, an opportunity, won; `part` is of the longest row, in thousandths."""
+
+    name: str
+    leads: int
+    parts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class CampaignsPage:
+    """For whoever sees all: what marketing asks, and what it enters."""
+
+    desk: Desk
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/campaigns", self.show),
+            Route("/campaigns.csv", self.csv),
+            Route("/campaigns.xlsx", self.xlsx),
+            Route("/campaigns/{what}", self.act, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The table of a period by campaign, channel or source: both stand in the address."""
+        return await run_in_threadpool(self._page, request, None, {}, 200)
+
+    async def csv(self, request: Request) -> Response:
+        """The same table as a CSV file."""
+        return await run_in_threadpool(self._file, request, "csv")
+
+    async def xlsx(self, request: Request) -> Response:
+        """The same table as a workbook."""
+        return await run_in_threadpool(self._file, request, "xlsx")
+
+    async def act(self, request: Request) -> Response:
+        """Enter or take back spend, assign a name or an order; then show the page again (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        async with request.form(max_files=0, max_fields=20) as posted:
+            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        return await run_in_threadpool(self._act, request, entered)
+
+    def _act(self, request: Request, entered: dict[str, str]) -> Response:
+        what = request.path_params["what"]
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        try:
+            verb, scope, plan = _wanted(what, entered, company)
+            actor = visitor(request).person_id or entered.get("actor", "")
+            person = company.people.get(actor)
+            if person is None or person.state != "active":
+                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            reason = entered.get("reason", "").strip()[:_REASON_CHARS] or None
+            key = entered.get("key") or self.desk.new_id()
+            self.desk.perform(Command(verb, actor, key, scope, reason), plan)
+        except ActRefused as refused:
+            return self._page(request, refused.code, {**entered, "what": what}, 409)
+        asked = {**_asked(entered), "done": what}
+        return RedirectResponse(f"/campaigns?{urlencode(asked)}", status_code=303)
+
+    def _page(
+        self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
+    ) -> Response:
+        now_us, who = self.desk.clock(), visitor(request)
+        asked = _asked({**request.query_params, **entered})
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            period, was_wrong = _period(asked, company, now_us)
+            by = _by(asked)
+            rows = campaigns_table(connection, period, by)
+            names = [one for one in unlisted(connection, company) if one.kind in ALIAS_KINDS][:SHOWN]
+            nobodys = open_orders(connection, SHOWN)
+            spent = entries(connection, period.first, period.last, SHOWN)
+        view = View(language_of(request, company.language), company, now_us, who)
+        days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
+        values = {
+            "view": view,
+            "by": by,
+            "bys": [(one, f"?{urlencode({**days, 'by': one})}") for one in BYS],
+            "days": days,
+            "files": {kind: f"/campaigns.{kind}?{urlencode({**days, 'by': by})}" for kind in ("csv", "xlsx")},
+            "heading": heading(by, view.language),
+            "table": lines(rows, by, company, view.language),
+            "bars": bars(rows, by, company, view),
+            "names": names,
+            "nobodys": nobodys,
+            "spent": spent,
+            "plain": plain,
+            "campaigns": [(one.campaign_id, view.named(one)) for one in company.campaigns.values()],
+            "actors": []
+            if who.person_id
+            else [one.person_id for one in company.people.values() if one.state == "active"],
+            "new_key": self.desk.new_id,
+            "entered": entered,
+            "refused": "bad_days" if was_wrong else refused,
+            "done": None if refused else request.query_params.get("done"),
+        }
+        return page(request, view.language, "campaigns.html", values, 400 if was_wrong else status)
+
+    def _file(self, request: Request, kind: str) -> Response:
+        now_us, asked = self.desk.clock(), _asked(request.query_params)
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            period, was_wrong = _period(asked, company, now_us)
+            if was_wrong:
+                return Response("from and to are days such as 2026-11-30.\n", status_code=400)
+            by = _by(asked)
+            rows = campaigns_table(connection, period, by)
+        language = language_of(request, company.language)
+        made, kind_of = (as_csv, CSV) if kind == "csv" else (as_xlsx, XLSX)
+        name = f"campaigns-{period.first}-{period.last}.{kind}"
+        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+        return Response(made(rows, by, company, language), media_type=kind_of, headers=headers)
+
+
+def bars(rows: Sequence[Line], by: By, company: Company, view: View) -> list[Bar]:
+    """Return the chart: each row's leads as a bar, and in it what became of them."""
+    most = max((row.leads for row in rows), default=0)
+    return [
+        Bar(
+            _name(row, by, company, view),
+            row.leads,
+            tuple(
+                (name, 1_000 * count // most)
+                for name, count in (
+                    ("leads", row.leads),
+                    ("valid", row.valid),
+                    ("opportunities", row.opportunities),
+                    ("won", row.won),
+                )
+            ),
+        )
+        for row in rows
+        if row.leads
+    ]
+
+
+def _name(row: Line, by: By, company: Company, view: View) -> str:
+    if by == "channel" and row.key:
+        return view.word("CHANNELS", row.key)
+    return name_of(row, by, company, view.language)
+
+
+def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[str, str, Plan]:
+    """Return verb, scope and plan of what a form asks for. Raises ActRefused."""
+    match what:
+        case "spend":
+            try:
+                entry = spending_of({key: entered.get(key, "").strip() for key in _SPEND}, company, "CNY")
+            except WrongCell as wrong:
+                raise ActRefused(wrong.code, f"{wrong.column} {wrong.code}") from None
+            return SPEND, entry.campaign_id, add_spend(entry, company)
+        case "unspend":
+            return "end_spend", entered.get("spend_id", ""), end_spend()
+        case "alias":
+            plan = assign_alias(entered.get("kind", ""), entered.get("value", ""), [])
+            return ALIAS, entered.get("campaign", ""), plan
+        case "order":
+            plan = assign_order(entered.get("order_no", ""), entered.get("source") or None)
+            return ASSIGN, entered.get("customer", "").strip(), plan
+        case _:
+            raise ActRefused("unknown_verb", f"There is no act {what!r}.")
+
+
+_SPEND = ("campaign", "from", "to", "amount", "currency", "note")
+
+
+def _asked(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the address says; a form brings it along under names of its own."""
+    names = {"from": "period_from", "to": "period_to", "by": "by"}
+    is_form = any(name in given for name in ("period_from", "period_to"))
+    found = {name: given.get(theirs if is_form else name, "") for name, theirs in names.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def _period(asked: Mapping[str, str], company: Company, now_us: int) -> tuple[Period, bool]:
+    try:
+        return asked_period(asked.get("from", ""), asked.get("to", ""), company.zone, now_us), False
+    except (ValueError, OverflowError):
+        return asked_period("", "", company.zone, now_us), True
+
+
+def _by(asked: Mapping[str, str]) -> By:
+    return next((one for one in BYS if one == asked.get("by")), BYS[0])

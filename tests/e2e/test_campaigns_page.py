@@ -1,0 +1,210 @@
+"""The page of campaigns and its API: the table in the address, files without formulas, entering and assigning, in both languages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from schemas.company import Campaign
+from tests.e2e.test_access import House
+from tests.e2e.test_console_pages import client_of, text_of
+from tests.e2e.test_marketing import CAMPAIGNS, COMPANY, NUMBERS
+from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, post
+
+EVIL = Campaign(campaign_id="evil", name_zh="=cmd|'/c calc'!A1", name_en="<script>alert(1)</script>")
+EN = {"accept-language": "en"}
+LATER = MONDAY_10 + DAY
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path, company=COMPANY.model_copy(update={"campaigns": {**CAMPAIGNS, "evil": EVIL}}))
+    made.feed(
+        [
+            post(made="z", name="张伟", phone="13812345678", utm_campaign="bd", message="叉车"),
+            post(made="w", at_us=MONDAY_10 + HOUR, name="王芳", phone="13700000003", utm_campaign="<b>xhs"),
+        ]
+    )
+    made.run()
+    yield made
+    made.close()
+
+
+def enter(rig: Rig, what: str, **form: Any) -> Any:
+    days = {"period_from": "2026-11-01", "period_to": "2026-11-30", "by": "campaign", "actor": "ann"}
+    days["key"] = f"form {next(NUMBERS)}"
+    return client_of(rig, LATER).post(f"/campaigns/{what}", data={**days, **form}, headers=EN)
+
+
+SPEND = {"campaign": "baidu", "from": "2026-11-01", "to": "2026-11-30", "amount": "900.5", "currency": "元"}
+
+
+def test_spend_entered_twice_by_one_click_counts_once_and_is_shown(rig: Rig) -> None:
+    first, second = (enter(rig, "spend", key="k", **SPEND) for _ in range(2))
+    assert first.status_code == second.status_code == 303
+    place = "/campaigns?from=2026-11-01&to=2026-11-30&by=campaign&done=spend"
+    assert first.headers["location"] == place
+    page = client_of(rig, LATER).get(place, headers=EN)
+    assert "Baidu 900.50 CNY 1 1 0 0 0 0 – 900.50 CNY" in text_of(page.text)
+    assert "no campaign" in text_of(page.text)
+    assert "百度 900.50 CNY 1 1" in text_of(client_of(rig, LATER).get(place).text)
+    (row,) = rig.rows("spend")
+    assert enter(rig, "unspend", spend_id=row["spend_id"], reason="slip").status_code == 303
+    assert "900.50" not in text_of(client_of(rig, LATER).get(place, headers=EN).text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"amount": "viel"}, "This is no amount"),
+        ({"currency": "??"}, "This is no currency"),
+        ({"from": "2026-12-01"}, "The last day lies before the first"),
+        ({"from": "gestern"}, "This is no day"),
+        ({"campaign": "none"}, "Choose a campaign"),
+        ({"actor": "nobody"}, "choose a person who works here"),
+    ],
+)
+def test_what_cannot_be_entered_is_told_and_what_was_typed_stays(
+    rig: Rig, wrong: dict[str, str], told: str
+) -> None:
+    answer = enter(rig, "spend", note="一晚直播", **{**SPEND, **wrong})
+    assert answer.status_code == 409
+    assert told in text_of(answer.text)
+    assert 'value="一晚直播"' in answer.text
+    assert rig.rows("spend") == []
+
+
+def test_no_other_site_can_enter_anything_and_representatives_cannot_see_it(rig: Rig) -> None:
+    client = client_of(rig, LATER)
+    assert (
+        client.post("/campaigns/spend", data=SPEND, headers={"sec-fetch-site": "cross-site"}).status_code
+        == 403
+    )
+    house = House(rig)
+    house.now_us = LATER
+    ann = house.client(house.grant("ann"))
+    for path in ("/campaigns", "/campaigns.csv", "/api/campaigns"):
+        assert ann.get(path).status_code == 403
+
+
+def test_names_on_no_list_are_assigned_and_count_backwards(rig: Rig) -> None:
+    page = client_of(rig, LATER).get("/campaigns?from=2026-11-01&to=2026-11-30", headers=EN).text
+    assert "&lt;b&gt;xhs" in page
+    assert "<script>alert" not in page
+    assert enter(rig, "alias", kind="utm", value="<b>xhs", campaign="fair").status_code == 303
+    table = text_of(client_of(rig, LATER).get("/campaigns", headers=EN).text)
+    assert "Fair – 1 1" in table
+    assert "Names on no list" not in table
+    refused = enter(rig, "alias", kind="utm", value="<b>xhs", campaign="baidu")
+    assert (refused.status_code, "stands with a campaign already" in refused.text) == (409, True)
+
+
+def test_files_hold_the_same_table_and_no_formula(rig: Rig) -> None:
+    assert enter(rig, "alias", kind="utm", value="<b>xhs", campaign="evil").status_code == 303
+    client = client_of(rig, LATER)
+    csv = client.get("/campaigns.csv?from=2026-11-01&to=2026-11-30")
+    assert csv.content.startswith(b"\xef\xbb\xbf")
+    assert "'=cmd" in csv.text
+    assert "attachment" in csv.headers["content-disposition"]
+    xlsx = client.get("/campaigns.xlsx?from=2026-11-01&to=2026-11-30").content
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(xlsx)).get_sheet_by_index(0).to_python()
+    assert [row[0] for row in sheet] == ["市场活动", "百度", EVIL.name_zh, "合计"]
+    assert client.get("/campaigns.csv?from=x").status_code == 400
+
+
+@pytest.mark.parametrize("asked", ["from=x", "from=2026-11-30&to=2026-11-01", "to=9999999-01-01", "by=<b>"])
+def test_an_address_that_makes_no_sense_shows_this_month(rig: Rig, asked: str) -> None:
+    answer = client_of(rig, LATER).get(f"/campaigns?{asked}", headers=EN)
+    assert answer.status_code == (200 if asked.startswith("by") else 400)
+    assert 'value="2026-11-01"' in answer.text
+
+
+ORDER = {"order_no": "E-1", "date": "2026-11-24", "amount": 1000, "phone": "138 1234 5678", "product": "叉车"}
+
+
+def orders(rig: Rig, *given: Any, key: str = "k", **more: Any) -> Any:
+    body = {"actor": "erp", "source": "erp", "orders": list(given), **more}
+    return client_of(rig, LATER).post("/api/orders", json=body, headers={"idempotency-key": key})
+
+
+def test_orders_come_in_by_the_api_once(rig: Rig) -> None:
+    first = orders(rig, ORDER, {**ORDER, "order_no": "E-2", "phone": ""})
+    assert first.status_code == 200
+    assert [(one["became"], one["why_open"]) for one in first.json()["orders"]] == [
+        ("new", None),
+        ("new", "no_reference"),
+    ]
+    assert orders(rig, ORDER).json()["repeated"], "under the same key it is done once"
+    assert orders(rig, ORDER, key="other").json()["orders"][0]["became"] == "known"
+    table = client_of(rig, LATER).get("/api/campaigns?from=2026-11-01&to=2026-11-30").json()
+    assert table["total"]["amount"] == {"CNY": 100_000}
+    page = client_of(rig, LATER).get("/campaigns", headers=EN).text
+    assert "E-2" in page
+    assert "it names nobody" in page
+    (zhang,) = {row["customer_id"] for row in rig.rows("membership") if row["lead_id"] in _leads(rig, "张伟")}
+    assert enter(rig, "order", order_no="E-2", source="erp", customer=zhang).status_code == 303
+    assert enter(rig, "order", order_no="E-9", source="erp", customer=zhang).status_code == 409
+
+
+def _leads(rig: Rig, name: str) -> set[str]:
+    return {row["lead_id"] for row in rig.rows("lead") if name in row["fields_json"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"orders": []}, 422),
+        ({"orders": "x"}, 422),
+        ({"orders": [[]]}, 422),
+        ({"orders": [{**ORDER, "amount": "-1"}]}, 422),
+        ({"orders": [{**ORDER, "owner": "ann"}]}, 422),
+        ({"orders": [{**ORDER, "phone": {"a": 1}}]}, 422),
+        ({"orders": [ORDER] * 501}, 422),
+        ({"source": ""}, 422),
+        ({"source": "hand"}, 422),
+        ({"actor": None, "source": 5}, 422),
+    ],
+)
+def test_orders_that_make_no_sense_are_refused_whole(rig: Rig, body: dict[str, Any], status: int) -> None:
+    answer = client_of(rig, LATER).post(
+        "/api/orders", json={"actor": "erp", "source": "erp", "orders": [ORDER], **body}
+    )
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] in {"bad_body", "bad_order"}
+    assert rig.rows("sale_order") == []
+
+
+def test_a_stage_is_set_by_the_api_and_stands_with_the_customer(rig: Rig) -> None:
+    (zhang,) = {row["customer_id"] for row in rig.rows("membership") if row["lead_id"] in _leads(rig, "张伟")}
+    client = client_of(rig, LATER)
+    said = {"actor": "ann", "stage": "lost", "lost": "price", "reason": "too dear"}
+    assert client.post(f"/api/customers/{zhang}/stage", json={**said, "stage": "x"}).status_code == 409
+    assert client.post(f"/api/customers/{zhang}/stage", json={**said, "until_us": "x"}).status_code == 422
+    assert client.post(f"/api/customers/{zhang}/stage", json=said).status_code == 200
+    shown = text_of(client.get("/customers", headers=EN).text)
+    assert "forklift: Lost since" in shown
+    story = client.get(f"/story/{_leads(rig, '张伟').pop()}").text
+    assert "叉车：丢单（自" in story
+
+
+def test_won_with_its_order_from_the_inbox(rig: Rig) -> None:
+    task = next(row for row in rig.rows("task") if row["lead_id"] in _leads(rig, "张伟"))
+    form = {"actor": task["holder_id"], "code": "won", "amount": "5,000", "product": "叉车"}
+    address = f"/inbox/{task['holder_id']}/{task['task_id']}/outcome"
+    client = client_of(rig, LATER)
+    refused = client.post(address, data=form, headers=EN)
+    assert (refused.status_code, "needs the number of its order" in refused.text) == (409, True)
+    assert 'value="5,000"' in refused.text, "what was typed stays"
+    assert client.post(address, data={**form, "order_no": "S-1"}).status_code == 303
+    (row,) = rig.rows("sale_order")
+    assert (row["source"], row["amount_minor"], row["line"], row["lead_id"]) == (
+        "hand",
+        500_000,
+        "forklift",
+        task["lead_id"],
+    )
