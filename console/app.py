@@ -18,6 +18,7 @@ from console.api_marketing import MarketingApi
 from console.campaigns import CampaignsPage
 from console.collisions import CollisionsPage
 from console.customers import CustomersPage
+from console.day import DayPage
 from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.kill import Kill, KillPage
@@ -58,6 +59,7 @@ def console_routes(
         *NeglectedPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
+        *DayPage(desk).routes(),
         *TakenPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),

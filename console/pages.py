@@ -128,6 +128,7 @@ class Pages:
         office = self.desk.offices.get(view.company)
         for task in tasks:
             task["known"] = known.get(task["customer_id"])
+            task["passes_us"] = None
             task["remark"] = office.remark(holder_id, task["created_us"], task["due_us"], view.language)
         values = {
             "holder_id": holder_id,
@@ -140,6 +141,7 @@ class Pages:
             "reasons": [code for code, _choices in reasons_for(view.company)],
             "refused": refused,
             "entered": entered,
+            "back": entered.get("back"),
             "done": request.query_params.get("done"),
         }
         return _page(request, view, "inbox.html", values, status)
@@ -178,7 +180,8 @@ class Pages:
             self.desk.perform(command, plan)
         except ActRefused as refused:
             return self._inbox(request, refused.code, entered, 409)
-        place = f"/inbox/{quote(holder_id, safe='')}?done={quote(verb, safe='')}"
+        here = "/day" if entered.get("back") == "/day" else f"/inbox/{quote(holder_id, safe='')}"
+        place = f"{here}?done={quote(verb, safe='')}"
         return RedirectResponse(place, status_code=303)
 
     def _plan(self, verb: str, entered: Mapping[str, str], company: Company) -> Plan:

@@ -46,6 +46,10 @@ _CAMPAIGNS = _for("marketing", "operations", clear=True)
 PERMITS: Mapping[str, Permit] = {
     "GET /": _SEES,
     "GET /part/live": _SEES,
+    "GET /day": _ACT,
+    "GET /part/day": _ACT,
+    "GET /day/news": Permit(_ACT.roles, clear=True),
+    "POST /day/{verb}": _ACT,
     "GET /inbox": _WORK,
     "GET /inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),
     "POST /inbox/{holder_id}/{task_id}/{verb}": Permit(_ACT.roles, ("holder", "task")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -224,6 +225,17 @@ class View:
     def when(self, us: int) -> str:
         """Return a moment as people read it."""
         return times.shown(us, self.now_us, self.company.zone, self.language)
+
+    def soon(self) -> list[tuple[str, str]]:
+        """Return dates to take something up again, for a thumb: (as a form sends it, as people say it), at nine each."""
+        _, today = self.gettext, times.local(self.now_us, self.company.zone)
+        days = (
+            (1, _("tomorrow")),
+            (3, _("in 3 days")),
+            (7 - today.weekday(), _("next Monday")),
+            (30, _("in a month")),
+        )
+        return [((today + timedelta(days=n)).strftime("%Y-%m-%dT09:00"), text) for n, text in days]
 
     def day(self, us: int) -> str:
         """Return a date as ISO 8601."""

@@ -332,6 +332,9 @@ REFUSALS = {
     "lost_reason_missing": N_("Choose why it was lost."),
     "until_past": N_("“Later” needs a date ahead on which to take it up again."),
     "order_number_missing": N_("An amount needs the number of its order."),
+    "dates_reversed": N_("The end must be after the beginning, and after now."),
+    "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),
+    "not_away": N_("You are not away at present."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
 }

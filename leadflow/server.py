@@ -7,8 +7,10 @@ import gc
 import os
 import resource
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -77,7 +79,9 @@ def make_app(
         routes += account_routes(guard, new_secret, engine.files.keys.second_factor_key, settings.public_url)
         routes += _console(engine, settings, kill)
     lifespan = _lifespan(engine, settings, part)
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app.state.stopping = threading.Event()
+    return app
 
 
 def _lifespan(engine: Engine, settings: Settings, part: Part | None) -> Lifespan[Starlette]:
@@ -256,7 +260,18 @@ def serve_app(app: ASGIApp, host: str, port: int) -> None:
     )
     _spare_the_collector()
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        _Server(config).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells open pages to let go when it is to stop: else each holds it up until the time for that is over."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        app = self.config.app
+        if isinstance(app, Starlette) and hasattr(app.state, "stopping"):
+            app.state.stopping.set()
+        super().handle_exit(sig, frame)
 
 
 def _allow_many_connections() -> None:

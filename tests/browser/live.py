@@ -74,8 +74,9 @@ def live_server(folder: Path, company: Company, smtp_port: int = 0) -> Iterator[
     engine = Embedded(files)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
+    app = make_app(engine, Settings(data=folder, smtp_port=smtp_port))
     config = uvicorn.Config(
-        make_app(engine, Settings(data=folder, smtp_port=smtp_port)),
+        app,
         log_level="warning",
         access_log=False,
         ws="none",
@@ -91,6 +92,7 @@ def live_server(folder: Path, company: Company, smtp_port: int = 0) -> Iterator[
     try:
         yield Live(f"http://127.0.0.1:{port}", engine)
     finally:
+        app.state.stopping.set()
         server.should_exit = True
         thread.join(_WAIT_S)
         listener.close()

@@ -287,13 +287,13 @@ def test_a_link_lets_one_device_in_once(house: House) -> None:
         assert "Open my tasks" in page.text
     assert house.rig.rows("access")[0]["used_us"] is None
     came_in = phone.post(f"/enter/{code}", headers={"origin": f"http://{AWAY}"})
-    assert (came_in.status_code, came_in.headers["location"]) == (303, "/inbox/ann")
+    assert (came_in.status_code, came_in.headers["location"]) == (303, "/day")
     cookie = came_in.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Secure" not in cookie
     assert "张伟" in phone.get("/inbox/ann").text
-    assert phone.get(f"/enter/{code}").headers["location"] == "/inbox/ann", "the same link, tapped again"
+    assert phone.get(f"/enter/{code}").headers["location"] == "/day", "the same link, tapped again"
     for answer in (other.post(f"/enter/{code}"), other.get(f"/enter/{code}")):
         assert answer.status_code == 410
         assert "used already" in answer.text

@@ -60,7 +60,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def app(engine: Any) -> Any:
-    return make_app(engine, Settings(data=engine.files.folder), Kill(lambda: None, list, 0))
+    made = make_app(engine, Settings(data=engine.files.folder), Kill(lambda: None, list, 0))
+    made.state.stopping.set()  # else an open page is told news for a minute
+    return made
 
 
 def test_each_route_is_in_the_table_and_the_table_names_no_other(app: Any) -> None:

@@ -91,7 +91,7 @@ def test_an_invitation_leads_to_a_password_once(house: House) -> None:
         assert answer.status_code == 422
         assert told in answer.text
     came_in = phone.post(link, data={"password": GOOD}, headers=OWN)
-    assert (came_in.status_code, came_in.headers["location"]) == (303, "/inbox/ann")
+    assert (came_in.status_code, came_in.headers["location"]) == (303, "/day")
     assert phone.get("/inbox/ann").status_code == 200
     assert house.client().post(link, data={"password": OTHER}, headers=OWN).status_code == 410
     (row,) = house.rig.rows("account")
@@ -102,7 +102,7 @@ def test_an_invitation_leads_to_a_password_once(house: House) -> None:
 def test_people_sign_in_by_code_mail_or_mobile(house: House, name: str) -> None:
     account(house, "ann")
     client, status, place = sign_in(house, name)
-    assert (status, place) == (303, "/inbox/ann")
+    assert (status, place) == (303, "/day")
     assert client.get("/inbox/ann").status_code == 200
     assert ("sign_in", "ann") in {(act["verb"], act["actor"]) for act in house.rig.rows("act")}
 
@@ -175,7 +175,7 @@ def test_signing_in_leads_on_within_this_site_only(house: House, asked: str, pla
     assert came_for(asked) == place
     account(house, "ann")
     _, status, went = sign_in(house, "ann", next=asked)
-    assert (status, went) == (303, "/inbox/ann" if place == "/" else place)
+    assert (status, went) == (303, "/day" if place == "/" else place)
     form = house.client().get(f"/sign-in?next={quote(asked)}").text
     assert "evil" not in form
 

@@ -1,0 +1,257 @@
+"""My day: what a salesperson has to do now, on a phone; and their own leave in two taps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk, is_own_page
+from console.gate import visitor
+from console.known import at_a_glance
+from console.texts import page
+from console.times import local, parse_local
+from console.view import View
+from router.ladder import UNTOUCHED
+from router.strategies import offered_until
+from sales.away import come_back, go_away
+from sales.outcomes import reasons_for
+from sales.segments import customers_of
+from schemas.company import Company
+from schemas.work import Reason
+from store import tables, views
+from store.acts import ActRefused, Command
+from store.bulk import keys_in
+
+Row = dict[str, Any]
+
+QUEUE_SHOWN = 10
+"""Of each queue of one's teams: the most urgent; the others are a tap away."""
+LOOK_S = 1.0
+"""How often a page that is open is looked at for news: as fast as somebody can answer a call."""
+STREAM_S = 60.0
+"""After that the browser asks anew, so that no connection outlives what its person may see by more."""
+_FIRST = ("first_response", "call_back")
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """A person's open tasks, each in one place, most urgent first."""
+
+    overdue: list[Row]
+    new: list[Row]
+    today: list[Row]
+    next: list[Row]
+
+
+def buckets(tasks: Iterable[Row], now_us: int, tonight_us: int) -> Buckets:
+    """Sort open tasks: overdue, else new (nobody has turned to it yet), else due until midnight, else later."""
+    found = Buckets([], [], [], [])
+    for task in sorted(tasks, key=lambda one: (one["due_us"], one["task_id"])):
+        if task["due_us"] < now_us:
+            found.overdue.append(task)
+        elif task["origin"] in _FIRST and task["last"] is None:
+            found.new.append(task)
+        elif task["due_us"] < tonight_us:
+            found.today.append(task)
+        else:
+            found.next.append(task)
+    return found
+
+
+def midnight(now_us: int, zone: str, days: int = 1) -> int:
+    """Return the beginning of a day so many days from today, in a zone."""
+    day = local(now_us, zone).date() + timedelta(days=days)
+    return round(datetime.combine(day, time(), ZoneInfo(zone)).timestamp()) * 1_000_000
+
+
+@dataclass(frozen=True)
+class DayPage:
+    """Everybody's own; whoever stands at this machine chooses a person on `/inbox`."""
+
+    desk: Desk
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/day", self.show),
+            Route("/part/day", self.part),
+            Route("/day/news", self.news),
+            Route("/day/{verb}", self.act, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The page."""
+        return await run_in_threadpool(self._page, request, "day.html", None, 200)
+
+    async def part(self, request: Request) -> Response:
+        """What is on it, for an open page to fetch again."""
+        return await run_in_threadpool(self._page, request, "_day.html", None, 200)
+
+    async def news(self, request: Request) -> Response:
+        """Server-sent events: one whenever a task came, went or moved. They say that, and nothing else."""
+        me, stopping = visitor(request).person_id, getattr(request.app.state, "stopping", None)
+        holders = await run_in_threadpool(self._holders, me)
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield b"retry: 2000\n\n"
+            before = await run_in_threadpool(self._mark, holders)
+            for _ in range(int(STREAM_S / LOOK_S)):
+                await asyncio.sleep(LOOK_S)
+                if stopping is not None and stopping.is_set():
+                    return
+                now = await run_in_threadpool(self._mark, holders)
+                yield b": \n\n" if now == before else b"event: changed\ndata: 1\n\n"
+                before = now
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+    async def act(self, request: Request) -> Response:
+        """Be away, or be back; then show the page again (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        async with request.form(max_files=0, max_fields=10) as posted:
+            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        return await run_in_threadpool(self._act, request, entered)
+
+    def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
+        me, verb = visitor(request).person_id or "", request.path_params["verb"]
+        now_us = self.desk.clock()
+        with self.desk.store.read() as connection:
+            zone = self.desk.companies.get(connection).zone
+        try:
+            match verb:
+                case "away":
+                    from_us, to_us = _span(entered, now_us, zone)
+                    plan = go_away(from_us, to_us, entered.get("stand_in") or None)
+                case "back":
+                    plan = come_back()
+                case _:
+                    raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
+            key = entered.get("key") or self.desk.new_id()
+            self.desk.perform(Command(verb, me, key, me), plan)
+        except ActRefused as refused:
+            return self._page(request, "day.html", refused.code, 409)
+        return RedirectResponse(f"/day?done={verb}", status_code=303)
+
+    def _holders(self, me: str | None) -> list[str]:
+        with self.desk.store.read() as connection:
+            return [*_queues(self.desk.companies.get(connection), me, self.desk.clock()), me or ""]
+
+    def _mark(self, holders: Sequence[str]) -> tuple[Any, ...]:
+        task = tables.task
+        with self.desk.store.read() as connection:
+            asked = select(func.count(), func.max(task.c.created_us), func.sum(task.c.due_us)).where(
+                task.c.holder_id.in_(holders), task.c.state == "open"
+            )
+            return tuple(connection.execute(asked).one())
+
+    def _page(self, request: Request, template: str, refused: str | None, status: int) -> Response:
+        who, now_us = visitor(request), self.desk.clock()
+        me = who.person_id
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            mine = views.inbox(connection, me) if me else []
+            queues = [
+                (one, views.inbox(connection, one, QUEUE_SHOWN)) for one in _queues(company, me, now_us)
+            ]
+            shown = [*mine, *(row for _, rows in queues for row in rows)]
+            customers = {row["customer_id"] for row in shown}
+            found = at_a_glance(connection, customers_of(connection, company, now_us, customers))
+            known = {one.customer_id: one for one in found}
+            passes = _passes(connection, {row["customer_id"] for row in mine}, now_us)
+        view = View(language_of(request, company.language), company, now_us, who)
+        office = self.desk.offices.get(company)
+        for row in shown:
+            row["known"] = known.get(row["customer_id"])
+            row["remark"] = office.remark(row["holder_id"], row["created_us"], row["due_us"], view.language)
+            row["passes_us"] = passes.get(row["customer_id"]) or _offer_ends(row, now_us)
+        away = next((one for one in company.absences if one.person_id == me and now_us < one.to_us), None)
+        values: dict[str, Any] = {
+            "view": view,
+            "me": me,
+            "day": buckets(mine, now_us, midnight(now_us, company.zone)),
+            "queues": [(one, rows) for one, rows in queues if rows],
+            "away": away,
+            "colleagues": _colleagues(company, me, now_us),
+            "counter": next(
+                (key for key, one in company.sources.items() if one.get("channel") == "counter"), None
+            ),
+            "reasons": [code for code, _choices in reasons_for(company)],
+            "new_key": self.desk.new_id,
+            "entered": {},
+            "actors": [],
+            "back": "/day",
+            "refused": refused,
+            "done": request.query_params.get("done"),
+        }
+        return page(request, view.language, template, values, status)
+
+
+def _span(entered: Mapping[str, str], now_us: int, zone: str) -> tuple[int, int]:
+    """Return from when until when somebody is away: `today`, `tomorrow`, or the whole days `from` to `to`."""
+    match entered.get("when"):
+        case "today":
+            return now_us, midnight(now_us, zone)
+        case "tomorrow":
+            return midnight(now_us, zone), midnight(now_us, zone, 2)
+        case _:
+            try:
+                first = parse_local(f"{entered['from']}T00:00", zone)
+                last = parse_local(f"{entered['to']}T00:00", zone)
+            except (KeyError, ValueError, OverflowError):
+                raise ActRefused("bad_date", "The date cannot be read.") from None
+            return max(first, now_us), midnight(last, zone)
+
+
+def _queues(company: Company, me: str | None, now_us: int) -> list[str]:
+    """Return the teams of a person, whose waiting queues they may take from."""
+    return sorted(
+        {
+            one.unit_id
+            for one in company.members
+            if one.person_id == me and one.from_us <= now_us and (one.to_us is None or now_us < one.to_us)
+        }
+    )
+
+
+def _colleagues(company: Company, me: str | None, now_us: int) -> list[str]:
+    """Return who could stand in: first those of one's own teams."""
+    teams = set(_queues(company, me, now_us))
+    near = {one.person_id for one in company.members if one.unit_id in teams}
+    active = [key for key, one in company.people.items() if one.state == "active" and key != me]
+    return sorted(active, key=lambda one: one not in near)
+
+
+def _passes(connection: Connection, customers: Iterable[str], now_us: int) -> dict[str, int]:
+    """Return when each of these customers passes on to somebody else if nobody turns to it."""
+    timer = tables.timer
+    asked = select(timer.c.subject_id, func.min(timer.c.due_us)).where(
+        timer.c.kind == UNTOUCHED,
+        keys_in(connection, ["timer.subject_id"], ([one] for one in sorted(customers))),
+        timer.c.fired_us.is_(None),
+        timer.c.due_us > now_us,
+    )
+    return {row[0]: row[1] for row in connection.execute(asked.group_by(timer.c.subject_id))}
+
+
+def _offer_ends(row: Row, now_us: int) -> int | None:
+    """Return until when the first who takes an offered customer gets it; None if it is not offered."""
+    if not row["reason"]:
+        return None
+    reason = Reason.model_validate(row["reason"])
+    if reason.code != "call_now":
+        return None
+    until_us = offered_until(reason.strategy, row["decided_us"])
+    return until_us if until_us > now_us else None

@@ -1,0 +1,98 @@
+"""A representative's day on a phone: what comes arrives by itself, is worked with a thumb, and leave takes two taps."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.live import Live
+from tests.browser.test_access import link_for
+from tests.browser.test_pages import PHONE, send, tab
+
+
+def only(live: Live, person_id: str) -> None:
+    """Have everybody else away, so that what comes goes to one person."""
+    from schemas.company import Member
+    from store.company import load_company, put_company, raise_version
+
+    with live.engine.files.store.write() as connection:
+        company = load_company(connection, 1)
+        members = tuple(
+            Member(
+                unit_id=one.unit_id, person_id=one.person_id, from_us=0, share=int(one.person_id == person_id)
+            )
+            for one in company.members
+        )
+        put_company(connection, company.model_copy(update={"members": members}), 0)
+        raise_version(connection)
+
+
+def test_a_lead_arrives_is_tried_tried_again_and_won(browser: Browser, live: Live) -> None:
+    only(live, "ann")
+    with tab(browser, "en-GB", viewport=PHONE) as page:
+        page.goto(link_for(live, "ann"))
+        page.get_by_role("button", name="Open my tasks").click()
+        expect(page).to_have_url(f"{live.from_elsewhere}/day")
+        expect(page.get_by_text("Nothing to do")).to_be_visible()
+        send(live, name="张伟", phone="138 1234 5678", message="要两台叉车")
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("button", name="138 1234 5678")).to_have_attribute(
+            "href", "tel:+8613812345678"
+        )
+        page.get_by_role("button", name="No answer").click()
+        expect(page.get_by_role("status")).to_contain_text("Outcome recorded")
+        first, second = sorted(live.rows("task"), key=lambda row: row["created_us"])
+        assert (first["state"], second["state"]) == ("done", "open")
+        assert second["due_us"] > first["ended_us"], "the ladder set the next attempt"
+        page.get_by_text("Record the outcome").click()
+        page.get_by_label("Outcome").select_option("won")
+        page.get_by_label("Note").fill("signed on the phone")
+        send(live, name="李雷", phone="139 1234 5678")
+        expect(page.get_by_role("button", name="Something changed. Show it")).to_be_visible(timeout=10_000)
+        expect(page.get_by_label("Note")).to_have_value("signed on the phone")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible()
+        expect(page.get_by_text("李雷")).to_be_visible()
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], "nothing to push sideways on a phone"
+    assert {row["code"] for row in live.rows("outcome")} == {"no_answer", "won"}
+    assert {row["person_id"] for row in live.rows("outcome")} == {"ann"}
+
+
+LEAVE = {
+    "zh-CN": ("我要请假", "代管", "我的一天"),
+    "en-GB": ("I am away", "stands in", "My day"),
+}
+
+
+@pytest.mark.parametrize("language", LEAVE)
+def test_own_leave_with_a_stand_in_takes_two_taps(browser: Browser, live: Live, language: str) -> None:
+    away, told, title = LEAVE[language]
+    with tab(browser, language, viewport=PHONE, java_script_enabled=False) as page:
+        page.goto(link_for(live, "ann"))
+        page.get_by_role("button").first.click()
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+        page.get_by_text(away).click()
+        page.locator("select[name=stand_in]").select_option("bo")
+        page.locator("form[action='/day/away'] button[value=tomorrow]").click()
+        expect(page.get_by_role("status")).to_contain_text(told)
+    (absence,) = live.rows("absence")
+    assert (absence["person_id"], absence["stand_in_id"]) == ("ann", "bo")
+    assert absence["to_us"] - absence["from_us"] == 24 * 3_600_000_000
+
+
+def test_later_by_thumb_and_a_second_tab_that_is_stale(browser: Browser, live: Live) -> None:
+    only(live, "ann")
+    send(live, name="张伟", phone="138 1234 5678")
+    live.wait_for("task", lambda row: row["holder_id"] == "ann")
+    with tab(browser, "en-GB", viewport=PHONE, java_script_enabled=False) as page:
+        page.goto(link_for(live, "ann"))
+        page.get_by_role("button", name="Open my tasks").click()
+        stale = page.context.new_page()
+        stale.goto(f"{live.from_elsewhere}/day")
+        page.locator("summary", has_text="Later").click()
+        page.get_by_role("button", name="in 3 days").click()
+        expect(page.get_by_role("heading", name="Next 1")).to_be_visible()
+        stale.get_by_role("button", name="No answer").click()
+        expect(stale.get_by_role("alert")).to_contain_text("ended already")
+    assert [row["code"] for row in live.rows("outcome")] == ["later"]
