@@ -23,10 +23,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from answers.problem import problem
 from console.desk import Desk, is_own_page
 from console.entrance import came_for, entrance, sign_in_page
-from console.mask import masked, masked_html, masked_json
+from console.mask import masked_html, masked_json
 from console.may import AT_THIS_MACHINE, Visitor, may, visitor_of
 from console.permits import Permit, permit_of
 from schemas.company import Company
+from schemas.mask import masked
 from store import tables, views
 from store.access import AccessKind, find_access, seen
 from store.accounts import anybody_signs_in

@@ -22,6 +22,7 @@ from sinks.mail import Letter, Mail, addressed, send_mail
 from sinks.net import utc
 from sinks.port import Answer, Later, Outside, Recipient, Taken
 from sinks.registry import BadSink, sinks_of
+from sinks.robot import Note, Robot, posted, send
 from sinks.webhook import post_to, signed
 from store import alarms
 from store.breakers import WHOLE_STAGE
@@ -96,7 +97,8 @@ class Alarms:
 
     def _open_ways(self, company: Company) -> list[str]:
         ways = ["mail"] if relay_of(company) and recipient_of(self._ways, company) else []
-        return [*ways, "webhook"] if self._ways.webhook else ways
+        ways += ["webhook"] if self._ways.webhook else []
+        return [*ways, *robots_of(company)]
 
     def _try(self, row: Mapping[str, Any], way: str, company: Company) -> bool:
         alarm_id, now_us = row["alarm_id"], self._clock()
@@ -104,7 +106,7 @@ class Alarms:
             if not alarms.claim(connection, alarm_id, way, now_us, now_us + CLAIM_US):
                 return False
         alarm = alarm_of(row, self._ways.public_url)
-        answer = self._mailed(alarm, company) if way == "mail" else self._posted(alarm)
+        answer = self._told(alarm, way, company)
         failed = row["attempt"] + 1
         with self._store.write() as connection:
             if isinstance(answer, Taken):
@@ -115,6 +117,16 @@ class Alarms:
             alarms.failed(connection, alarm_id, way, answer.code, next_us or now_us + GIVE_UP_US)
         log.error("alarm_not_told", alarm_id=alarm_id, way=way, code=answer.code, failed=failed)
         return False
+
+    def _told(self, alarm: Alarm, way: str, company: Company) -> Answer:
+        if way == "mail":
+            return self._mailed(alarm, company)
+        if way == "webhook":
+            return self._posted(alarm)
+        robot = robots_of(company)[way]
+        subject, text = told(alarm, company, robot.language)
+        note = Note(subject, tuple(line for line in text.splitlines() if line), alarm.link, "Leadflow")
+        return send(robot, posted(robot, note, self._clock()), self._outside)
 
     def _mailed(self, alarm: Alarm, company: Company) -> Answer:
         relay, person = relay_of(company), recipient_of(self._ways, company)
@@ -152,6 +164,12 @@ def relay_of(company: Company) -> Mail | None:
     return None
 
 
+def robots_of(company: Company) -> dict[str, Robot]:
+    """Return the robots that are switched on and tell alarms, by their way: `sinks.` and their id."""
+    found = (sink[1] for sink in sinks_of(company) if not isinstance(sink, BadSink))
+    return {f"sinks.{one.sink_id}": one for one in found if isinstance(one, Robot) and one.alarms}
+
+
 def recipient_of(ways: Ways, company: Company) -> Recipient | None:
     """Return who is told by mail: the address of the settings, else whoever answers for the default queue."""
     people = [one for one in company.people.values() if one.state == "active" and one.email]
@@ -165,20 +183,24 @@ def recipient_of(ways: Ways, company: Company) -> Recipient | None:
 
 def mail_of(alarm: Alarm, relay: Mail, person: Recipient, company: Company) -> EmailMessage:
     """Return the mail that tells an alarm, in the recipient's language. Pure."""
-    words = _WORDS[person.language]
+    subject, text = told(alarm, company, person.language)
+    mail = addressed(relay, company.name, person, subject, (alarm.alarm_id, alarm.since))
+    mail.set_content(f"{text}\n\n{alarm.link}\n" if alarm.link else f"{text}\n", cte="base64")
+    return mail
+
+
+def told(alarm: Alarm, company: Company, language: Language) -> tuple[str, str]:
+    """Return what an alarm says in a language: its subject and its text. Pure."""
+    words = _WORDS[language]
     facts = {
         "source": _name(alarm, company),
         "id": alarm.source,
-        "stage": _STAGES[person.language].get(alarm.stage, alarm.stage),
+        "stage": _STAGES[language].get(alarm.stage, alarm.stage),
         "tried": alarm.tried,
         "refused": alarm.refused,
         "code": alarm.code,
     }
-    subject = words[f"{alarm.what} subject"].format(**facts)
-    mail = addressed(relay, company.name, person, subject, (alarm.alarm_id, alarm.since))
-    text = words[alarm.what].format(**facts)
-    mail.set_content(f"{text}\n\n{alarm.link}\n" if alarm.link else f"{text}\n", cte="base64")
-    return mail
+    return words[f"{alarm.what} subject"].format(**facts), words[alarm.what].format(**facts)
 
 
 def _name(alarm: Alarm, company: Company) -> str:

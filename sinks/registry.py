@@ -12,11 +12,15 @@ from schemas.sinks import SinkSettings
 from sinks.faulty import FAULTY
 from sinks.mail import MAIL
 from sinks.port import AnyKind
+from sinks.robot import DINGTALK, FEISHU, WECOM
 from sinks.webhook import WEBHOOK
 
 SINKS: Mapping[str, AnyKind] = {
     "webhook": WEBHOOK,
     "mail": MAIL,
+    "wecom": WECOM,
+    "dingtalk": DINGTALK,
+    "feishu": FEISHU,
     "faulty": FAULTY,
 }
 

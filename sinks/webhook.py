@@ -11,7 +11,7 @@ import ssl
 import time
 from base64 import b64decode
 from binascii import Error as BadBase64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,13 +111,17 @@ def send(_sink: Webhook, post: Post | None, outside: Outside) -> Answer:
     return Later("no_secret") if post is None else post_to(post, outside)
 
 
-def post_to(post: Post, outside: Outside) -> Answer:
-    """Send a request. 2xx is taken, 408, 425, 429 and 5xx come again, everything else is refused for good."""
+def post_to(post: Post, outside: Outside, inside: Callable[[bytes], Answer] | None = None) -> Answer:
+    """Send a request. 2xx is taken, 408, 425, 429 and 5xx come again, everything else is refused for good.
+
+    `inside` judges the body of a 2xx, of destinations that answer 200 whatever happened.
+    """
     try:
         with outside.http.stream("POST", post.url, content=post.body, headers=post.headers) as answer:
-            _hear_out(answer)
+            heard = _hear_out(answer)
             wait_s = wait_of(answer.headers.get("retry-after"), time.time_ns() // 1_000)
-            return judge(answer.status_code, wait_s)
+            verdict = judge(answer.status_code, wait_s)
+            return inside(heard) if inside is not None and isinstance(verdict, Taken) else verdict
     except httpx2.TimeoutException:
         return Later("timeout")
     except httpx2.TransportError as error:
@@ -133,14 +137,15 @@ def _is_about_trust(error: BaseException | None) -> bool:
     return False
 
 
-def _hear_out(answer: httpx2.Response) -> None:
-    """Read what is said beside the status, so that the connection can be used again; it changes nothing."""
-    give_up, heard = time.monotonic() + TALK_S, 0
+def _hear_out(answer: httpx2.Response) -> bytes:
+    """Return what is said beside the status, which also lets the connection be used again."""
+    give_up, heard = time.monotonic() + TALK_S, b""
     with suppress(httpx2.TransportError):
-        for part in answer.iter_raw():
-            heard += len(part)
-            if heard > TALK_BYTES or time.monotonic() > give_up:
-                return
+        for part in answer.iter_bytes():
+            heard += part
+            if len(heard) > TALK_BYTES or time.monotonic() > give_up:
+                break
+    return heard
 
 
 def judge(status: int, wait_s: float = 0.0) -> Answer:
@@ -161,7 +166,12 @@ def probe(sink: Webhook, _outside: Outside) -> str:
     """Connect, with TLS where the address has it, and send nothing: a request would be an event to somebody."""
     if not sink.secret:
         raise OSError("it has no secret to sign with")
-    parts = urlsplit(sink.url)
+    return connect(sink.url)
+
+
+def connect(url: str) -> str:
+    """Connect to where an address leads, and say that it answers. Raises OSError."""
+    parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     with socket.create_connection((host, port), timeout=5) as plain:
         if parts.scheme == "http":

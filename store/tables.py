@@ -320,7 +320,7 @@ alarm_way = Table(
     _us("next_us"),
     _us("told_us", null=True),
     _id("code", null=True),
-    CheckConstraint("way IN ('mail', 'webhook')", name="way"),
+    CheckConstraint("way IN ('mail', 'webhook') OR way LIKE 'sinks.%'", name="way"),
 )
 process = Table(
     "process",

@@ -20,6 +20,9 @@ from tests.support.rig import MONDAY_10
 SAMPLES: dict[str, dict[str, Any]] = {
     "webhook": {"url": "http://127.0.0.1:1/hook", "secret": SECRET},
     "mail": {"relay": "127.0.0.1", "port": 1, "tls": "none", "sender": "leadflow@haichuan.example"},
+    "wecom": {"url": "http://127.0.0.1:1/send", "secret": "key"},
+    "dingtalk": {"url": "http://127.0.0.1:1/send", "secret": "token SEC1"},
+    "feishu": {"url": "http://127.0.0.1:1/hook", "secret": "hook sign"},
     "faulty": {"fails": 1.0},
 }
 """Settings of each kind that leads to where nobody is."""
@@ -112,6 +115,10 @@ def test_every_trouble_has_a_meaning_and_a_hint() -> None:
         ("webhook", {"url": "https://user:word@crm.example/hook"}),
         ("webhook", {"secret": "whsec_short"}),
         ("webhook", {"secret": "no prefix" * 9}),
+        ("wecom", {"url": "https://evil.example/send"}),
+        ("dingtalk", {"url": "https://169.254.169.254/latest"}),
+        ("feishu", {"url": "http://open.feishu.cn/hook"}),
+        ("feishu", {"url": "https://open.feishu.cn/hook?token=1"}),
         ("mail", {"sender": "nobody"}),
         ("mail", {"sender": "a b@haichuan.example"}),
         ("mail", {"relay": "mail.example", "user": "us"}),

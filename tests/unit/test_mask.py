@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.mask import masked, masked_html, masked_json
+from console.mask import masked_html, masked_json
+from schemas.mask import masked
 
 DIGITS = "0123456789"
 

@@ -109,7 +109,7 @@ def upgrade() -> None:
         sa.Column("next_us", sa.BigInteger(), nullable=False),
         sa.Column("told_us", sa.BigInteger(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
-        sa.CheckConstraint("way IN ('mail', 'webhook')", name=op.f("ck_alarm_way_way")),
+        sa.CheckConstraint("way IN ('mail', 'webhook') OR way LIKE 'sinks.%'", name=op.f("ck_alarm_way_way")),
         sa.PrimaryKeyConstraint("alarm_id", "way", name=op.f("pk_alarm_way")),
     )
     op.create_table(
