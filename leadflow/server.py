@@ -34,6 +34,7 @@ from ingest.web.door import WebDoor
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
+from leadflow.forms_page import FormsPage
 from leadflow.kept_folder import KeptFolder
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.lock import take_lock
@@ -75,6 +76,7 @@ def make_app(
         routes.append(Route("/api/operate/{verb}", _operate(engine), methods=["POST"]))
         routes += enter.routes()
         routes += _console(engine, settings, kill)
+        routes += FormsPage(desk).routes()
     lifespan = _lifespan(engine, settings, part)
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
 
