@@ -155,8 +155,10 @@ class FormsPage:
                 if entered and "was" in entered and refused != "changed_meanwhile"
                 else state_of(settings),
             }
-        status = 200 if refused is None else 409
-        return page(request, view.language, "forms.html", values, status)
+        answer = page(request, view.language, "forms.html", values, 200 if refused is None else 409)
+        policy = answer.headers["content-security-policy"]
+        answer.headers["content-security-policy"] = f"{policy}; frame-src 'self'"  # the preview
+        return answer
 
     def _company(self) -> Company:
         with self.desk.store.read() as connection:

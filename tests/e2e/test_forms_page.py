@@ -83,6 +83,9 @@ def test_what_is_previewed_is_not_kept_and_what_is_saved_is_what_visitors_see(
     seen = client.post("/forms/site/preview", data={**DRAFT, "shown": "zh"})
     assert "预约&lt;试驾&gt;" in seen.text
     assert text_of(seen.text).index("手机号 （必填）") < text_of(seen.text).rindex("姓名")
+    assert "frame-src 'self'" in client.get("/forms").headers["content-security-policy"], (
+        "else it shows no preview"
+    )
     assert "form-action 'none'" in seen.headers["content-security-policy"]
     assert "预约" not in client.get("/f/site").text
     assert rig.rows("act") == []
