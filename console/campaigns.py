@@ -20,8 +20,8 @@ from sales.aliases import VERB as ALIAS
 from sales.aliases import assign_alias
 from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
-from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of
-from sales.money import plain
+from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency
+from sales.money import grouped, plain, shown
 from sales.money_files import WrongCell, spending_of
 from sales.orders import ASSIGN, assign_order, open_orders
 from sales.spend import VERB as SPEND
@@ -121,7 +121,8 @@ class CampaignsPage:
             "days": days,
             "files": {kind: f"/campaigns.{kind}?{urlencode({**days, 'by': by})}" for kind in ("csv", "xlsx")},
             "heading": heading(by, view.language),
-            "table": lines(rows, by, company, view.language),
+            "currency": (currency := only_currency(rows)),
+            "table": lines(rows, by, company, view.language, shown=grouped if currency else shown),
             "bars": bars(rows, by, company, view),
             "names": names,
             "nobodys": nobodys,

@@ -331,6 +331,16 @@ REFUSALS = {
     "unknown_line": N_("There is no such product line."),
     "lost_reason_missing": N_("Choose why it was lost."),
     "until_past": N_("“Later” needs a date ahead on which to take it up again."),
+    "unknown_source": N_("There is no such form any more."),
+    "changed_meanwhile": N_(
+        "Somebody changed this form meanwhile: compare what you entered with it as it is now, and save again."
+    ),
+    "consent_version_same": N_("Another consent text needs another version."),
+    "form_unreachable": N_(
+        "Ask for a phone number or a mail address, and for each field once: else nobody can be answered."
+    ),
+    "form_too_long": N_("One of the texts is too long."),
+    "form_reason_missing": N_("Say why it is changed."),
     "order_number_missing": N_("An amount needs the number of its order."),
     "dates_reversed": N_("The end must be after the beginning, and after now."),
     "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),

@@ -36,6 +36,7 @@ from ingest.web.door import WebDoor
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
+from leadflow.forms_page import FormsPage
 from leadflow.kept_folder import KeptFolder
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.lock import take_lock
@@ -78,6 +79,7 @@ def make_app(
         routes.append(Route("/api/operate/{verb}", _operate(engine), methods=["POST"]))
         routes += account_routes(guard, new_secret, engine.files.keys.second_factor_key, settings.public_url)
         routes += _console(engine, settings, kill)
+        routes += FormsPage(desk).routes()
     lifespan = _lifespan(engine, settings, part)
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
     app.state.stopping = threading.Event()

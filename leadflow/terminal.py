@@ -83,6 +83,8 @@ REFUSED_ZH = {
     "pool_full": "您从该公海领取的在跟客户已达上限（pools.csv 的 open_limit 列）",
     "pool_day_full": "您今天从该公海领取的数量已达上限（pools.csv 的 day_limit 列）",
     "not_yours": "只有负责人可以放回公海；主管请用：leadflow move",
+    "changed_meanwhile": "此表单已被他人修改，请重新打开",
+    "consent_version_same": "修改授权内容须同时更换版本",
     "unknown_stage": "阶段为 new、contacted、opportunity、won、later 或 lost",
     "unknown_line": "没有这个产品线，请查看 lines.csv",
     "lost_reason_missing": "请用 --lost 指定丢单原因（choices.csv 的 no_need 列表）",

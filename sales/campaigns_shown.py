@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sales.campaign_table import By, Line, Period, total
-from sales.money import shown
+from sales.money import Amounts, shown
 from sales.tables import write_csv, write_xlsx
 from schemas.base import Language
 from schemas.company import Company
@@ -34,8 +34,8 @@ def heading(by: By, language: Language) -> list[str]:
     return [first, *(en if language == "en" else zh for _, en, zh in COLUMNS)]
 
 
-def cells(row: Line) -> list[str]:
-    """Return a row's cells behind its name, as text; empty where nothing is known."""
+def cells(row: Line, shown: Callable[[Amounts], str] = shown) -> list[str]:
+    """Return a row's cells behind its name, as text; empty where nothing is known. `shown` writes amounts."""
     numbers = (row.leads, row.valid, row.contacted, row.opportunities, row.won, row.orders)
     costs = (shown(one) if one is not None else "" for one in row.costs.values())
     return [shown(row.spend), *map(str, numbers), shown(row.amount), *costs]
@@ -53,10 +53,24 @@ def name_of(row: Line, by: By, company: Company, language: Language) -> str:
     return found.name_zh if language == "zh" else found.name_en
 
 
-def lines(rows: Sequence[Line], by: By, company: Company, language: Language) -> list[list[str]]:
+def lines(
+    rows: Sequence[Line],
+    by: By,
+    company: Company,
+    language: Language,
+    *,
+    shown: Callable[[Amounts], str] = shown,
+) -> list[list[str]]:
     """Return every row with its name, and the total."""
-    found = [[name_of(row, by, company, language), *cells(row)] for row in rows]
-    return [*found, [{"zh": "合计", "en": "Total"}[language], *cells(total(rows))]]
+    found = [[name_of(row, by, company, language), *cells(row, shown)] for row in rows]
+    return [*found, [{"zh": "合计", "en": "Total"}[language], *cells(total(rows), shown)]]
+
+
+def only_currency(rows: Sequence[Line]) -> str | None:
+    """Return the currency of all amounts of a table; None if there are several, or none."""
+    whole = total(rows)
+    several = {*whole.spend, *whole.amount}
+    return several.pop() if len(several) == 1 else None
 
 
 def as_csv(rows: Sequence[Line], by: By, company: Company, language: Language) -> bytes:

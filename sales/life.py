@@ -28,8 +28,8 @@ OF_OUTCOME: dict[OutcomeCode, Stage] = {
 }
 """What an outcome says of the stage. Nobody answered: nothing. A call that was answered: contacted."""
 
-_UNREACHED = ("not_a_lead", "wrong_number")
-"""Reasons for a loss by which nobody was reached that one could sell to."""
+_NONE = ("not_a_lead", "wrong_number")
+"""Reasons for a loss by which it never was anybody to sell to, whatever was thought before."""
 _LEVEL: dict[str, int] = {"new": 0, "contacted": 1, "opportunity": 2, "won": 3}
 
 
@@ -155,7 +155,9 @@ def _enter(life: Life, fact: Fact) -> None:
     )
     if fact.stage in _LEVEL:
         life.level = _LEVEL[fact.stage]
-    elif fact.reason not in _UNREACHED:
+    elif fact.reason in _NONE:
+        life.level = 0
+    else:
         life.level = max(life.level, 1)
 
 

@@ -80,6 +80,11 @@ def shown(amounts: Amounts) -> str:
     return " + ".join(f"{plain(minor, code)} {code}" for code, minor in sorted(amounts.items()))
 
 
+def grouped(amounts: Amounts) -> str:
+    """Return amounts for the eye, thousands set apart, without a currency that stands elsewhere: `1,234.50`."""
+    return " + ".join(f"{Decimal(plain(minor, code)):,}" for code, minor in sorted(amounts.items()))
+
+
 def added(several: Iterable[Amounts]) -> dict[str, int]:
     """Return the sums, currency by currency."""
     total: dict[str, int] = {}

@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterable
 from email.message import Message
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import Field, field_validator
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_form
 
-from schemas.base import Frozen
+from ingest.web.hosted import USUAL, AskedField
+from schemas.base import Frozen, Language
 from schemas.capture import Capture
 from schemas.lead import CampaignHint, Consent, FieldName, FieldValue, lead_of
 from schemas.results import Ignored, ParseResult, Refused
@@ -43,6 +44,28 @@ class WebForm(SourceSettings):
     consent_version: str | None = Field(None, description="Version of the consent text shown with the form")
     consent_text: str | None = None
     consent_purposes: tuple[str, ...] = ("contact",)
+    form: tuple[AskedField, ...] = Field(USUAL, description="What the hosted form asks, in this order")
+    title_zh: str | None = Field(None, max_length=200, description="Heading of the hosted form")
+    title_en: str | None = Field(None, max_length=200, description="Heading of the hosted form")
+    intro_zh: str | None = Field(None, max_length=2_000, description="What stands above the fields")
+    intro_en: str | None = Field(None, max_length=2_000, description="What stands above the fields")
+    thanks_zh: str | None = Field(None, max_length=2_000, description="What stands on the page after it")
+    thanks_en: str | None = Field(None, max_length=2_000, description="What stands on the page after it")
+
+    @field_validator("form")
+    @classmethod
+    def _can_be_answered(cls, form: tuple[AskedField, ...]) -> tuple[AskedField, ...]:
+        names = [one.field for one in form]
+        if len(set(names)) < len(names):
+            raise ValueError("a field stands in the form twice")
+        if not {"phone", "email"} & set(names):
+            raise ValueError("the form asks for neither phone nor email: nobody could be answered")
+        return form
+
+    def text(self, name: Literal["title", "intro", "thanks"], language: Language) -> str | None:
+        """Return a text of the company's own, if there is one."""
+        found: str | None = getattr(self, f"{name}_{language}")
+        return found
 
 
 class FormError(ValueError):

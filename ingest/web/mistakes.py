@@ -19,7 +19,7 @@ def mistakes(posted: Posted, source: WebForm) -> dict[str, str]:
     """Return what is wrong as {lead field: code}; empty when the form can be taken.
 
     Codes: `reach` (neither phone nor email), `phone` and `email` (cannot be read), `consent` (not given,
-    though the source asks for it). Everything the pipeline can read passes; in doubt the visitor is believed.
+    though the source asks for it), `needed` (a field that the form requires). Everything the pipeline can read passes; in doubt the visitor is believed.
     """
     found: dict[str, str] = {}
     given: dict[str, list[str]] = {"phone": [], "email": []}
@@ -33,6 +33,10 @@ def mistakes(posted: Posted, source: WebForm) -> dict[str, str]:
         found["phone"] = "phone"
     if not all(map(is_email, given["email"])):
         found["email"] = "email"
+    given_names = {field_of(key, source) for key, value in posted.pairs if value.strip()}
+    for one in source.form:
+        if one.required and one.field not in given_names:
+            found[one.field] = "needed"
     if source.consent_version is not None and not posted.get("consent").strip():
         found["consent"] = "consent"
     return found

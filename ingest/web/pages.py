@@ -21,6 +21,7 @@ from starlette.types import Message
 from answers.language import language_of
 from ingest.web.body import TooLarge, read_body
 from ingest.web.form import _CLICK, _UTM, FormError, Posted, WebForm, field_of, read_form
+from ingest.web.hosted import LABELS, input_of
 from ingest.web.mistakes import mistakes
 from ingest.web.texts import WORDING, page
 from schemas.base import Language
@@ -117,7 +118,9 @@ class FormPages:
             return _unknown(request)
         language = language_of(request, source.language)
         action = f"{str(request.base_url).rstrip('/')}/f/{source.source_id}"
-        html = WORDING.render(language, "_snippet.html", {"source": source, "action": action})
+        html = WORDING.render(
+            language, "_snippet.html", {"source": source, "action": action, "asked": asked(source, language)}
+        )
         return _secured(page(request, language, "snippet.html", {"html": html, "source": source}), source)
 
     async def thanks(self, request: Request) -> Response:
@@ -137,20 +140,66 @@ class FormPages:
 
 def _form(request: Request, source: WebForm, posted: Posted, wrong: dict[str, str]) -> Response:
     language = language_of(request, source.language, posted.get("lang"))
+    return _secured(
+        page(
+            request,
+            language,
+            "form.html",
+            form_values(source, posted, wrong, language, _marks(request, posted, wrong)),
+            422 if wrong else 200,
+        ),
+        source,
+    )
+
+
+def _marks(request: Request, posted: Posted, wrong: dict[str, str]) -> list[tuple[str, str]]:
+    """Return what names the campaign: it stands in the address of the page, and must survive a second rendering."""
+    marks = posted.pairs if wrong else request.query_params.multi_items()
+    return [(key, value) for key, value in marks if key in (*_UTM, *_CLICK)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field of the form as the templates show it."""
+
+    field: str
+    label: str
+    required: bool
+    input: dict[str, Any]
+
+
+def asked(source: WebForm, language: Language) -> list[Shown]:
+    """Return the fields of a source's form in a language."""
+    return [
+        Shown(
+            one.field,
+            one.label(language) or WORDING.gettext(language, LABELS[one.field]),
+            one.required,
+            input_of(one),
+        )
+        for one in source.form
+    ]
+
+
+def form_values(
+    source: WebForm, posted: Posted, wrong: dict[str, str], language: Language, carried: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return what the template of the form needs: `wrong` by field, `carried` what names the campaign."""
     typed: dict[str, str] = {}
     for key, value in posted.pairs:
         typed.setdefault(field_of(key, source), value)
-    # What names the campaign stands in the address of the page, and must survive a second rendering.
-    marks = posted.pairs if wrong else request.query_params.multi_items()
-    values = {
+    ways = [one.field for one in source.form if one.field in ("phone", "email")]
+    is_either = len(ways) == 2 and not any(one.required for one in source.form if one.field in ways)
+    return {
         "source": source,
+        "asked": asked(source, language),
+        "either": ways[0] if is_either else None,
         "token": posted.get("_token"),
         "typed": typed,
         "consented": bool(posted.get("consent").strip()),
         "wrong": wrong,
-        "carried": [(key, value) for key, value in marks if key in (*_UTM, *_CLICK)],
+        "carried": carried,
     }
-    return _secured(page(request, language, "form.html", values, 422 if wrong else 200), source)
 
 
 def _again(request: Request, body: bytes) -> Request:

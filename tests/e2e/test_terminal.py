@@ -75,6 +75,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "sales/orders.py",
         "sales/spend.py",
         "sales/aliases.py",
+        "sales/forms.py",
         "leadflow/operate.py",
         "store/access.py",
         "enrich/acts_merge.py",

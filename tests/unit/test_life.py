@@ -57,7 +57,7 @@ def test_lines_have_lives_of_their_own() -> None:
 
 
 def test_nobody_is_reached_by_a_wrong_number() -> None:
-    (life,) = lives([lead(1, "a"), said(2, "a", "lost", reason="wrong_number")])
+    (life,) = lives([lead(1, "a"), said(2, "a", "later"), said(3, "a", "lost", reason="wrong_number")])
     assert (life.stage, life.level) == ("lost", 0)
 
 
