@@ -12,7 +12,13 @@ def N_(text: str) -> str:
     return text
 
 
-CHANNELS = {"web": N_("Web"), "email": N_("Email"), "cti": N_("Calls"), "counter": N_("Front desk")}
+CHANNELS = {
+    "web": N_("Web"),
+    "email": N_("Email"),
+    "cti": N_("Calls"),
+    "counter": N_("Front desk"),
+    "list": N_("List"),
+}
 
 KINDS = {
     "enquiry": N_("Enquiry"),
@@ -149,6 +155,8 @@ DECISIONS = {
     "registered": N_("Registered"),
     "claim_decided": N_("Decided between departments"),
     "auto_moved": N_("Moved by itself"),
+    "imported": N_("Came with a list"),
+    "list_reverted": N_("List taken back"),
     "probe": N_("Self-test"),
 }
 

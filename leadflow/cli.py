@@ -16,6 +16,7 @@ from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_collisions import collisions, register
 from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_handover import handover
+from leadflow.cli_import import lists
 from leadflow.cli_init import init
 from leadflow.cli_match import match
 from leadflow.cli_migrate import migrate
@@ -83,6 +84,7 @@ app.add_typer(handover, name="handover")
 app.add_typer(pool, name="pool")
 app.add_typer(collisions, name="collisions")
 app.add_typer(moves, name="moves")
+app.add_typer(lists, name="import")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

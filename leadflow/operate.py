@@ -27,6 +27,7 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_claims import do_decide_claim, do_register
+from leadflow.operate_imports import IMPORT_VERBS
 from leadflow.operate_moves import do_auto_moves, do_hand_back, do_hand_over, do_move, do_undo, do_undo_scope
 from leadflow.operate_pools import do_claim, do_release
 from leadflow.payload import Payload, command_of
@@ -325,6 +326,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "undo_scope": do_undo_scope,
     "hand_over": do_hand_over,
     "hand_back": do_hand_back,
+    **IMPORT_VERBS,
 }
 
 

@@ -30,6 +30,7 @@ Kind = Literal[
     "job",
     "crt",
     "clm",
+    "imp",
 ]
 
 _HASH_BYTES = 15
