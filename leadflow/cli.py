@@ -261,11 +261,26 @@ def explain(
 @app.command()
 def export(
     what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks, deliveries or dead")],
+    out: Annotated[
+        Path | None, typer.Option(help="Leads or customers as a table: .csv or .xlsx", dir_okay=False)
+    ] = None,
 ) -> None:
-    """Write JSON Lines to standard output; probes are left out."""
+    """Write JSON Lines to standard output; probes are left out. A table comes in again as it is, by `leadflow import`."""
     import orjson
 
+    from leadflow.export_tables import TABLES, write_table
     from leadflow.exports import EXPORTS
+
+    if out is not None:
+        if what not in TABLES or out.suffix not in (".csv", ".xlsx"):
+            fail(
+                "Tables are leads and customers, as FILE.csv or FILE.xlsx",
+                "可导出为表格的有 leads 和 customers，文件名须以 .csv 或 .xlsx 结尾",
+            )
+        with reading() as connection:
+            count = write_table(connection, what, out)
+        say(f"{count} rows in {out}", f"{count} 行已写入 {out}")
+        return
 
     if what not in EXPORTS:
         known = ", ".join(EXPORTS)

@@ -128,8 +128,9 @@ def errors(
     """Write the refused rows in the same columns, with code and hint: correct them, and run that file."""
     from ingest.lists.row import ListSource
     from ingest.lists.table import ListRefused
-    from leadflow.imports.errors import as_csv, as_xlsx, error_rows
+    from leadflow.imports.errors import error_rows
     from leadflow.imports.pieces import NotYet
+    from leadflow.tables_out import as_csv, as_xlsx
     from store.company import company_version, load_company
 
     with looking() as data:

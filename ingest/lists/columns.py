@@ -30,7 +30,7 @@ _MORE: Mapping[Target, str] = {
     "job_title": "职称 岗位 jobtitle role function",
     "phone": "手机1 手机2 手机号1 手机号2 电话1 电话2 移动电话 座机 固话 固定电话 办公电话 公司电话 单位电话 联系方式 手机联系方式 联系手机 "
     "mobilephone mobileno mobilenumber cellphone phoneno phonenumber telno telephonenumber landline officephone workphone businessphone phone1 phone2 微信手机号",
-    "email": "email地址 邮件地址 电子邮件地址 邮箱地址 emailaddress e-mailaddress workemail businessemail",
+    "email": "email1 email2 email地址 邮件地址 电子邮件地址 邮箱地址 emailaddress e-mailaddress workemail businessemail",
     "address": "公司地址 通讯地址 联系地址 收货地址 街道 streetaddress mailingaddress",
     "city": "所在城市 地市 城市名 town",
     "region": "省市 所在省 所属省份 所在省份 省/市 区域 stateprovince",

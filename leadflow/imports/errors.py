@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
-
-import xlsxwriter  # type: ignore[import-untyped]
+from collections.abc import Iterator
 
 from ingest.lists.row import ListSource
 from ingest.lists.table import open_table
@@ -15,7 +11,6 @@ from leadflow.imports.pieces import assembled
 from leadflow.imports.spec import Spec
 from leadflow.imports.work import read_head
 from schemas.base import Language
-from schemas.text import guarded
 from store.imports import Run, pieces_of, refused_rows
 
 OURS = ("leadflow_code", "leadflow_hint", "leadflow_row")
@@ -67,36 +62,3 @@ def error_rows(
             file.close()
 
     return [*(header.names[at] for at in mine), *OURS], found()
-
-
-def as_csv(header: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[bytes]:
-    """Yield a CSV file that spreadsheet programs open as it is: UTF-8 with BOM, no cell a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([guarded(cell) for cell in header])
-    yield b"\xef\xbb\xbf"
-    for number, row in enumerate(rows):
-        writer.writerow([guarded(cell) for cell in row])
-        if number % 500 == 0:
-            yield out.getvalue().encode()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue().encode()
-
-
-def as_xlsx(header: Sequence[str], rows: Iterator[Sequence[str]]) -> bytes:
-    """Return a workbook in which every cell is text, so that no number loses a digit. Written row by row."""
-    out = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(out, options) as book:
-        text, bold = book.add_format({"num_format": "@"}), book.add_format({"bold": True, "num_format": "@"})
-        sheet = book.add_worksheet()
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, max(len(header) - 1, 0), 16, text)
-        for column, name in enumerate(header):
-            sheet.write_string(0, column, name, bold)
-        for number, row in enumerate(rows, start=1):
-            for column, cell in enumerate(row):
-                if cell:
-                    sheet.write_string(number, column, cell[:32_767], text)
-    return out.getvalue()

@@ -11,11 +11,14 @@ import orjson
 import pytest
 
 from ingest.lists.row import ListSource
+from ingest.lists.table import open_table
 from leadflow.clock import wall_clock_us
-from leadflow.imports.errors import as_csv, error_rows
+from leadflow.export_tables import write_table
+from leadflow.imports.errors import error_rows
 from leadflow.imports.local import preview_of
 from leadflow.operate import do_erase
 from leadflow.operate_imports import do_import_revert
+from leadflow.tables_out import as_csv
 from schemas.work import Reason
 from store.acts import ActRefused
 from store.imports import became, read_run, remembered
@@ -256,3 +259,30 @@ def test_a_list_that_cannot_be_read_stops_with_a_code(host: Bringing) -> None:
     with host.engine.files.store.read() as connection:
         run = read_run(connection, import_id)
     assert (run.state, run.code) == ("stopped", "no_header")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize("what", ["customers", "leads"])
+def test_our_own_export_comes_in_unchanged(host: Bringing, tmp_path: Path, what: str, suffix: str) -> None:
+    rows = (
+        "客户名称,联系人,手机,手机2,邮箱,业务员,建档时间,最后联系,下次跟进,备注,客户状态,邮编\n"
+        "大恒,李娜,'13900000001,021-6234 5678,li.na@daheng.example,bo,2020-02-03,2026-11-01,2099-01-05,=1+1,成交,0100\n"
+        'Smith & Co,Jane Miller,+49 30 901820,,,ann,,2026-10-02 08:30:00,,"a, ""b""\nc",,\n'
+    )
+    host.take(rows, "customers", route=False)
+    host.engine.door.append([post(key="k", name="王芳", phone="139 0000 0007", message="@SUM")]).result()
+    host.engine.work_off()
+    files = [tmp_path / f"{number}{suffix}" for number in (1, 2)]
+    with host.engine.files.store.read() as connection:
+        assert write_table(connection, what, files[0]) == (3 if what == "customers" else 1)
+    with bringing(tmp_path / "other", company_of_lists()) as other:
+        other.take(files[0].read_bytes(), what, route=False)
+        with other.engine.files.store.read() as connection:
+            write_table(connection, what, files[1])
+    first, second = (
+        sorted(row.cells for row in open_table(io.BytesIO(file.read_bytes())).rows) for file in files
+    )
+    assert first == second
+    if suffix == ".csv":
+        assert b"\n=1+1" not in files[0].read_bytes()
+        assert files[0].read_bytes().startswith(b"\xef\xbb\xbf")

@@ -32,6 +32,7 @@ def company_of_lists(**changes: Any) -> Company:
             "sources": {**small.sources, "lists": LISTS},
             "campaigns": {"fair": Campaign(campaign_id="fair", name_zh="展会", name_en="Fair")},
             "calendars": {},
+            "matching": "off",
             "units": {
                 key: unit.model_copy(update={"calendar_id": None}) for key, unit in small.units.items()
             },
