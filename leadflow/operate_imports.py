@@ -18,7 +18,7 @@ from leadflow.payload import Payload
 from schemas.company import Company
 from schemas.lead import ListKind
 from store.acts import ActRefused, Command, perform
-from store.acts_import import revert_chunk, revert_command
+from store.acts_import import begin_key, revert_chunk, revert_command
 from store.effects import Effect, Update
 from store.imports import REVERT_DAYS, REVERT_US, Begin, Run, id_of, left_of, read_run, remembered, to_state
 
@@ -109,7 +109,7 @@ def do_import_revert(engine: Engine, payload: Payload) -> dict[str, Any]:
     if run.state != "reverting":
         _may_go_back(run, reason)
         if run.state != "reverted":
-            begin = Command("revert_list_begin", payload["actor"], f"{import_id}:revert", import_id, reason)
+            begin = Command("revert_list_begin", payload["actor"], begin_key(run), import_id, reason)
             perform(store, begin, _reverting, wall_clock_us(), append)
     until, more = time.monotonic() + STEP_S, True
     while more and time.monotonic() < until:

@@ -39,6 +39,18 @@ def revert_command(run: Run, actor: str, reason: str) -> Command:
     return Command(REVERT, actor, f"{run.import_id}:revert:{run.next_row}", run.import_id, reason)
 
 
+def who_reverts(connection: Connection, run: Run) -> tuple[str, str]:
+    """Return who began to take a list back, and why."""
+    act = tables.act
+    row = connection.execute(select(act.c.actor, act.c.reason).where(act.c.idem_key == begin_key(run))).one()
+    return row.actor, row.reason or ""
+
+
+def begin_key(run: Run) -> str:
+    """Return the key of the act that begins to take a list back."""
+    return f"{run.import_id}:revert"
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A row of the list that became a lead, and where its lead is now."""

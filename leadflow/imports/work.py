@@ -30,6 +30,8 @@ from schemas.capture import Capture, capture_of
 from schemas.lead import Lead
 from schemas.results import Refused
 from schemas.text import unguarded
+from store.acts import perform
+from store.acts_import import revert_chunk, revert_command, who_reverts
 from store.imports import Run, advanced, drop_old_files, ended, pieces_of, planned_as, read_run, runs
 from stream.door_log import Overloaded
 
@@ -145,12 +147,22 @@ class Imports:
                     due = [one.import_id for one in reversed(runs(connection, ("running",)))]
                 for import_id in due:
                     self.step(import_id, 2.0)
+                due += self._go_back()
                 self._drop_files()
             except (DBAPIError, Overloaded) as error:
                 log.error("import_failed", error=type(error).__name__)
                 due = []
             if not due:
                 self._stopping.wait(EVERY_S)
+
+    def _go_back(self) -> list[str]:
+        """Take one step of each list that is being taken back; return which these are."""
+        store, append = self._engine.files.store, self._engine.files.store_log.append
+        with store.read() as connection:
+            due = [(one, who_reverts(connection, one)) for one in runs(connection, ("reverting",))]
+        for run, (actor, reason) in due:
+            perform(store, revert_command(run, actor, reason), revert_chunk, wall_clock_us(), append)
+        return [run.import_id for run, _ in due]
 
     def _drop_files(self) -> None:
         if time.monotonic() < self._files_s:
