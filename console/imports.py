@@ -186,7 +186,8 @@ class ImportsPage:
         run: Run = values["run"]
         found = None
         if run.state == "draft":
-            asked = asked_of(entered) if entered else {"route": True, "notify": True}
+            quiet = {"no_route": "on", "no_notify": "on"} if run.kind == "customers" else {}
+            asked = asked_of(quiet if entered is None else entered)
             try:
                 found = self.lists.preview(run.import_id, asked)
             except (ListTrouble, ActRefused) as trouble:

@@ -249,7 +249,7 @@ def became(connection: Connection, import_id: str) -> dict[str, int]:
         .where(of_list)
     ).one()
     total, leads, captures, new = (int(one) for one in counted)
-    found = {"new": new, "joined": leads - new, "waiting": total - captures}
+    found = {"new": new, "joined": leads - new, "waiting": total - captures, "unknown": 0, "left": 0}
     decided = connection.execute(
         select(decision.c.code, decision.c.reason_json.like('%"not_named":"unknown"%').label("unknown"),
                decision.c.reason_json.like('%"not_named":"left"%').label("left"), func.count().label("many"))
