@@ -104,7 +104,8 @@ class Aside:
         day = count // (self.spec.per_day * people) + 1
         if (whose, day) not in self._days:
             calendar = self.office.calendar_of_holder(whose)
-            ends_us = after_working_days(calendar, self.from_us, day)
+            before_us = self._days.get((whose, day - 1))
+            ends_us = after_working_days(calendar, before_us or self.from_us, day if before_us is None else 1)
             begins_us = next_working(calendar, ends_us) if ends_us is not None else None
             self._days[whose, day] = begins_us or self.from_us + (day + 1) * DAY_US
         return self._days[whose, day]
