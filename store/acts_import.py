@@ -20,7 +20,7 @@ from store.acts import Command
 from store.acts_move import is_there
 from store.bulk import keys_in
 from store.company import company_version, load_company
-from store.effects import Close, Delete, Effect, Emit, Insert, Update
+from store.effects import Close, Effect, Emit, Insert, Update
 from store.imports import Run, read_run
 from store.ledger import taken_back
 from store.locks import share_company
@@ -203,7 +203,9 @@ def _out(connection: Connection, seen: Seen, rows: Sequence[_Row], held: dict[st
                 effects.append(decided(move, reason))
                 values = {"state": "closed", "routed_us": at_us}
                 effects.append(Update("customer", {"customer_id": one.customer_id}, values))
-                effects += [Delete("timer", key) for key in timers.get(one.customer_id, ())]
+                effects += [
+                    Update("timer", key, {"fired_us": now_us}) for key in timers.get(one.customer_id, ())
+                ]
             continue
         effects += _taken_out(one, has, at_us)
         who = before.get(one.customer_id)
@@ -313,6 +315,7 @@ def _timers(connection: Connection, customers: Collection[str]) -> dict[str, lis
         select(timer.c.kind, timer.c.subject_id, timer.c.due_us).where(
             keys_in(connection, ["subject_id"], [(one,) for one in sorted(set(customers))]),
             timer.c.kind == NURTURE_WAKES,
+            timer.c.fired_us.is_(None),
         )
     )
     found: dict[str, list[dict[str, Any]]] = {}
