@@ -20,7 +20,7 @@ from schemas.lead import ListKind
 from store.acts import ActRefused, Command, perform
 from store.acts_import import begin_key, revert_chunk, revert_command
 from store.effects import Effect, Update
-from store.imports import REVERT_DAYS, REVERT_US, Begin, Run, id_of, left_of, read_run, remembered, to_state
+from store.imports import REVERT_DAYS, REVERT_US, Begin, Run, id_of, left_of, read_run, remembered, stopped_at
 
 STEP_S = 8.0
 """How long one request goes on with a list before it answers: well within the minute that a client waits."""
@@ -43,6 +43,7 @@ def do_import_begin(engine: Engine, payload: Payload) -> dict[str, Any]:
         company = engine.companies.get(connection)
         import_id = id_of(connection, source_id, kind, payload["digest"])
         before = remembered(connection, source_id)
+        stopped = stopped_at(connection, import_id)
     spec = spec_of(dict(payload["spec"]), company)
     said, spec = spec.said, spec.model_copy(update={"said": {**before, **spec.said}})
     row = {
@@ -55,7 +56,7 @@ def do_import_begin(engine: Engine, payload: Payload) -> dict[str, Any]:
         "spec_json": spec.model_dump_json(),
         **_cost(payload, company),
     }
-    key = f"{import_id}:{row['state']}"
+    key = f"{import_id}:{row['state']}" + (f":{stopped}" if stopped is not None else "")
     command = Command("import_list", payload["actor"], key, import_id, payload.get("reason"))
     begin = Begin(row, payload["pieces"], said)
     done = perform(store, command, begin, wall_clock_us(), engine.files.store_log.append)
@@ -73,12 +74,7 @@ def _cost(payload: Payload, company: Company) -> dict[str, Any]:
 
 def do_import_step(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Go on with a list for some seconds; return how far it is."""
-    import_id, store = payload["id"], engine.files.store
-    with store.read() as connection:
-        run = read_run(connection, import_id)
-    if run.state == "stopped":
-        command = Command("import_list", payload["actor"], f"{import_id}:again:{run.ended_us}", import_id)
-        perform(store, command, to_state("running"), wall_clock_us(), engine.files.store_log.append)
+    import_id = payload["id"]
     live = getattr(engine, "imports", None)
     worker = live if isinstance(live, Imports) and live.is_live else Imports(engine, is_live=False)
     more = worker.step(import_id, STEP_S)

@@ -107,12 +107,12 @@ class Begin:
     """By column_key, what the actor said that columns are: remembered for the sender's next list."""
 
     def __call__(self, connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        """Write the list down. One that is there already, as a draft, is begun with what was said since."""
+        """Write the list down. One that is a draft, or stopped, is begun with what was said since."""
         table = tables.import_run
         known = connection.execute(
             select(table.c.state).where(table.c.import_id == command.scope_id)
         ).scalar_one_or_none()
-        if known not in (None, "draft"):
+        if known not in (None, "draft", "stopped"):
             return []
         before = remembered(connection, self.row["source_id"])
         effects: list[Effect] = []
@@ -120,12 +120,9 @@ class Begin:
             mine = {"source_id": self.row["source_id"], "column_key": key}
             effects += [Delete("import_mapping", mine)] if key in before else []
             effects.append(Insert("import_mapping", {**mine, "target": target, "at_us": now_us}))
-        if known == "draft":
-            values = {key: value for key, value in self.row.items() if key != "import_id"}
-            return [
-                *effects,
-                Update("import_run", {"import_id": command.scope_id}, {**values, "at_us": now_us}),
-            ]
+        if known is not None:
+            values = {**self.row, "code": None, "ended_us": None, "at_us": now_us}
+            return [*effects, Update("import_run", {"import_id": command.scope_id}, values)]
         row = {
             **self.row,
             "import_id": command.scope_id,
@@ -146,14 +143,11 @@ class Begin:
         return [*effects, Insert("import_run", row), *kept]
 
 
-def to_state(state: str, *, code: str | None = None) -> Any:
-    """Return the plan that brings a list (the command's scope) into a state."""
-
-    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        read_run(connection, command.scope_id)
-        return [Update("import_run", {"import_id": command.scope_id}, {"state": state, "code": code})]
-
-    return plan
+def stopped_at(connection: Connection, import_id: str) -> int | None:
+    """Return when a list stopped that cannot be read on; None for one that did not, or there is not."""
+    table = tables.import_run
+    mine = (table.c.import_id == import_id, table.c.state == "stopped")
+    return connection.execute(select(table.c.ended_us).where(*mine)).scalar_one_or_none()
 
 
 def advanced(
@@ -225,8 +219,8 @@ def codes_of(connection: Connection, import_id: str) -> dict[str, int]:
 def became(connection: Connection, import_id: str) -> dict[str, int]:
     """Return what became of the rows that were taken.
 
-    `new`: a customer was made; `joined`: a customer was there; `corrected`: an earlier row of the same was; `again`:
-    taken before; `waiting`: not handled yet; and by who has them: `owner`, `stays`, `heap`, `aside`, `unknown`, `left`.
+    `new`: a customer was made; `joined`: a customer was there; `waiting`: not handled yet; `decided …` by the code of the
+    decision; `unknown`, `left`: the list names an owner whom nobody knows, or who has left.
     """
     row, capture, origin, customer, decision = (
         tables.import_row,

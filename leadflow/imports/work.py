@@ -219,6 +219,8 @@ class Imports:
             mine = advanced(connection, run, noted, next_row, reading.aside.counts)
             if mine:
                 reading.run = read_run(connection, run.import_id)
+        if not self.is_live and store.wal_is_full():
+            store.checkpoint()  # no stage is running that sees to it
         if not mine:
             self._close()  # somebody else is at it, too: begin where they are
 

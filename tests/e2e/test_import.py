@@ -19,6 +19,7 @@ from leadflow.imports.local import preview_of
 from leadflow.operate import do_erase
 from leadflow.operate_imports import do_import_revert
 from leadflow.tables_out import as_csv
+from schemas.pools import Pool
 from schemas.work import Reason
 from store.acts import ActRefused
 from store.imports import became, read_run, remembered
@@ -88,7 +89,10 @@ def test_leads_are_routed_as_any_other_and_whoever_has_a_customer_keeps_it(host:
 
 
 def test_a_heap_that_would_share_out_is_refused_and_a_pool_is_not(tmp_path: Path) -> None:
-    with bringing(tmp_path / "data", company_of_lists()) as host:
+    pool = Pool(pool_id="old", name_zh="老客户", name_en="Old", reclaim="no")
+    with bringing(tmp_path / "data", company_of_lists(pools={"old": pool})) as host:
+        host.take("name,phone\na,13900000001\n", heap="pool:old", route=False)
+        assert host.holders()["a"] == ("open", "pool", "old")
         for heap, code in (
             ("queue:east", "heap_routes"),
             ("pool:none", "unknown_heap"),
@@ -99,8 +103,21 @@ def test_a_heap_that_would_share_out_is_refused_and_a_pool_is_not(tmp_path: Path
             assert refused.value.code == code
 
 
+@pytest.mark.parametrize(("notify", "told"), [(True, 1), (False, 0)])
+def test_whoever_is_not_to_be_told_is_not(tmp_path: Path, notify: bool, told: int) -> None:
+    crm = {"sink_id": "crm", "kind": "faulty", "name": "CRM", "events": ["person"], "purposes": ["real"]}
+    with bringing(tmp_path / "data", company_of_lists(sinks={"crm": crm})) as host:
+        host.take("name,phone,owner\na,13900000001,bo\n", "customers", route=False, notify=notify)
+        assert host.holders()["a"] == ("open", "person", "bo")
+        assert len(host.rows("delivery")) == told
+
+
 def test_a_customer_without_an_owner_goes_to_the_heap_and_its_queue_shares_out(host: Bringing) -> None:
     host.take("company,contact,mobile\n大恒,李娜,13900000001\n", "customers", heap="queue:east")
+    (decision, *_) = host.rows("decision")
+    assert decision["code"] == "imported"
+    timers = [(row["kind"], row["subject_id"]) for row in host.rows("timer")]
+    assert ("queue_opens", "east") in timers
     assert host.holders()["李娜"][1:] == ("queue", "east") or host.holders()["李娜"][1] == "person"
 
 
@@ -286,3 +303,12 @@ def test_our_own_export_comes_in_unchanged(host: Bringing, tmp_path: Path, what:
     if suffix == ".csv":
         assert b"\n=1+1" not in files[0].read_bytes()
         assert files[0].read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_a_list_that_stopped_is_begun_again_with_what_was_said_since(host: Bringing) -> None:
+    text = "甲,乙\n李娜,13900000001\n"
+    stopped = host.take(text)
+    assert host.rows("import_run")[0]["state"] == "stopped"
+    assert host.take(text, said={"甲": "full_name", "乙": "phone"}) == stopped
+    (run,) = host.rows("import_run")
+    assert (run["state"], run["code"], run["taken"]) == ("done", None, 1)
