@@ -8,7 +8,8 @@ the columns are (`map`), where the row came from (`import`, `row`), and what who
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast, get_args
+from functools import lru_cache
+from typing import Any, NamedTuple, cast, get_args
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -67,11 +68,14 @@ def parse(capture: Capture, source: ListSource) -> tuple[ParseResult, ...]:
     read = read_cells(cells, capture.meta, source)
     if isinstance(read, Refused):
         return (read,)
-    fields, said, flags = read
-    zone = ZoneInfo(source.zone)
-    about = {name: read_moment(said[name], zone) for name in _DATES if name in said}
-    imported = _imported(capture.meta, said, about)
-    occurred = about.get("date") if imported.kind == "leads" else imported.last_us or imported.since_us
+    said, flags = read.said, read.flags
+    fields = tuple(
+        FieldValue(name=name, received=value, origin=origin, label=label)
+        for name, value, origin, label in read.fields
+    )
+    imported = imported_of(capture.meta, said, source)
+    came_us = read_moment(said["date"], ZoneInfo(source.zone)) if "date" in said else None
+    occurred = came_us if imported.kind == "leads" else imported.last_us or imported.since_us
     hints = [CampaignHint(kind="list", value=said["campaign"])] if said.get("campaign") else []
     hints += [CampaignHint(kind="heard", value=one.received) for one in fields if one.name == "heard_of_us"]
     lead = lead_of(
@@ -87,7 +91,7 @@ def parse(capture: Capture, source: ListSource) -> tuple[ParseResult, ...]:
     return (lead,)
 
 
-_DATES = ("since", "last_contact", "last_order", "next", "date")
+_DATES = ("since", "last_contact", "last_order", "next")
 
 
 def _is_row(cells: Any) -> bool:
@@ -97,13 +101,17 @@ def _is_row(cells: Any) -> bool:
     )
 
 
-Read = tuple[tuple[FieldValue, ...], dict[str, str], set[str]]
-"""Fields of the lead; what the list says besides, by target; remarks."""
+class Read(NamedTuple):
+    """A row as read: its fields (name, value, where it stood, label), what it says besides, by target, and remarks."""
+
+    fields: list[tuple[FieldName, str, str, str | None]]
+    said: dict[str, str]
+    flags: set[str]
 
 
 def read_cells(cells: Sequence[Sequence[str]], meta: Mapping[str, str], source: ListSource) -> Read | Refused:
     """Return what a row's cells say, or why it cannot be taken."""
-    fields: list[FieldValue] = []
+    fields: list[tuple[FieldName, str, str, str | None]] = []
     said: dict[str, str] = {}
     flags: set[str] = set()
     cut: Refused | None = None
@@ -127,17 +135,15 @@ def read_cells(cells: Sequence[Sequence[str]], meta: Mapping[str, str], source: 
                 said.setdefault(target, value.strip())
             label = storable(name)[:200]
         known = cast(FieldName, target) if target in _PLAIN else "other"
-        fields.append(
-            FieldValue(name=known, received=value, origin=f"list:{storable(name)[:200]}", label=label)
-        )
-    if cut is not None and not any(one.name in ("phone", "email") for one in fields):
+        fields.append((known, value, f"list:{storable(name)[:200]}", label))
+    if cut is not None and not any(one[0] in ("phone", "email") for one in fields):
         return cut
     if cut is not None:
         flags.add("phone_lost")
-    if not any(one.name in _SOMEBODY for one in fields):
+    if not any(one[0] in _SOMEBODY for one in fields):
         hint = "Give a name, a company, a telephone number or a mail address."
         return _refused("nobody", None, "Nothing in this row says who it is.", hint)
-    return tuple(fields), said, flags
+    return Read(fields, said, flags)
 
 
 _SOMEBODY = ("full_name", "family_name", "given_name", "company", "phone", "email", "tax_id")
@@ -146,14 +152,24 @@ _SOMEBODY = ("full_name", "family_name", "given_name", "company", "phone", "emai
 def _columns(
     cells: Sequence[Sequence[str]], meta: Mapping[str, str], source: ListSource
 ) -> Iterator[tuple[str, str, str]]:
-    given = orjson.loads(meta["map"]) if "map" in meta else {}
+    given = _given(meta["map"]) if "map" in meta else {}
     own = source.said() if source.columns else {}
     known = targets_of(tuple([name for name, _ in cells]))
     for (name, cell), otherwise in zip(cells, known, strict=True):
         yield name, cell, given.get(name) or own.get(column_key(name)) or otherwise
 
 
-def _imported(meta: Mapping[str, str], said: Mapping[str, str], about: Mapping[str, int | None]) -> Imported:
+@lru_cache(maxsize=64)
+def _given(text: str) -> Mapping[str, str]:
+    """Return what the columns of a list are, as its rows carry it: the same text a hundred thousand times."""
+    found: dict[str, str] = orjson.loads(text)
+    return found
+
+
+def imported_of(meta: Mapping[str, str], said: Mapping[str, str], source: ListSource) -> Imported:
+    """Return what a row says of who has the customer, and what whoever brought the list wants."""
+    zone = ZoneInfo(source.zone)
+    about = {name: read_moment(said[name], zone) for name in _DATES if name in said}
     last = [one for one in (about.get("last_contact"), about.get("last_order")) if one is not None]
     kind: ListKind = "customers" if meta.get("kind") == "customers" else "leads"
     return Imported(

@@ -119,7 +119,7 @@ def _add(
             (one.kind, one.value) for one in identifiers_of(fields) if one.trust == "trusted"
         }
         leads.append((result, usable))
-        found.aside += bool(reading.aside.meta_of(result))
+        found.aside += bool(result.imported and reading.aside.meta_of(result.imported))
         _count_owner(found, result, reading.aside.office)
     bound = _bound(connection, {one for _, keys in leads for one in keys})
     for _, keys in leads:

@@ -11,7 +11,7 @@ from pydantic import Field
 from router.office import Office
 from schemas.base import Frozen
 from schemas.company import Company, person_called
-from schemas.lead import Lead
+from schemas.lead import Imported
 from store.acts import ActRefused
 from worktime import after_working_days, next_working
 
@@ -80,10 +80,14 @@ class Aside:
     counts: dict[str, int] = field(default_factory=dict)
     _days: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def meta_of(self, lead: Lead) -> dict[str, str]:
+    @property
+    def may_be_due(self) -> bool:
+        """Tell whether any row can get a dated step."""
+        return self.spec.horizon_days is not None or (self.spec.heap or "").startswith("nurture:")
+
+    def meta_of(self, row: Imported) -> dict[str, str]:
         """Return what is to be noted of a row whose customer gets a dated step; nothing for all others."""
-        row = lead.imported
-        if row is None or (row.kind == "leads" and row.route):
+        if row.kind == "leads" and row.route:
             return {}
         kind, _, name = (self.spec.heap or "").partition(":")
         named = person_called(self.office.company, row.owner) if row.owner else None

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from ingest.lists.columns import HEADER_WITHIN, Header, after_header, find_header
-from ingest.lists.row import ListSource, parse
+from ingest.lists.row import ListSource, imported_of, read_cells
 from ingest.lists.table import ListRefused, Row, Table, open_table
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
@@ -27,7 +27,6 @@ from leadflow.imports.pieces import NotYet, assembled
 from leadflow.imports.spec import Aside, Spec
 from router.office import office_of
 from schemas.capture import Capture, capture_of
-from schemas.lead import Lead
 from schemas.results import Refused
 from schemas.text import unguarded
 from store.acts import perform
@@ -61,11 +60,14 @@ class Reading:
     aside: Aside
     meta: dict[str, str] = field(default_factory=dict)
 
-    def capture(self, row: Row, more: dict[str, str]) -> Capture:
-        """Return a row as a capture. One that was refused before, and comes back, keeps the place it had."""
-        cells = [
+    def cells(self, row: Row) -> list[list[str]]:
+        """Return a row's cells that are not empty, each under its column's name."""
+        return [
             [name, unguarded(cell)] for name, cell in zip(self.header.names, row.cells, strict=False) if cell
         ]
+
+    def capture(self, row: Row, more: dict[str, str]) -> Capture:
+        """Return a row as a capture. One that was refused before, and comes back, keeps the place it had."""
         key = f"{self.run.import_id}:{row.number}"
         if self.header.place is not None and self.header.place < len(row.cells):
             named = row.cells[self.header.place]
@@ -74,7 +76,7 @@ class Reading:
             source_id=self.run.source_id,
             channel="list",
             format="list.row",
-            body=orjson.dumps(cells),
+            body=orjson.dumps(self.cells(row)),
             accepted_us=wall_clock_us(),
             trace_id=new_id(),
             idem_key=key,
@@ -92,13 +94,13 @@ def read_head(table: Table, said: dict[str, str]) -> tuple[Header, Iterator[Row]
 
 def judged(reading: Reading, row: Row) -> Capture | Refused:
     """Return a row as the capture that it becomes, or why it cannot be taken."""
-    capture = reading.capture(row, {})
-    (result, *_) = parse(capture, reading.source)
-    if isinstance(result, Refused):
-        return result
-    if isinstance(result, Lead) and (more := reading.aside.meta_of(result)):
-        return capture.model_copy(update={"meta": {**capture.meta, **more}})
-    return capture
+    read = read_cells(reading.cells(row), reading.meta, reading.source)
+    if isinstance(read, Refused):
+        return read
+    more: dict[str, str] = {}
+    if reading.aside.may_be_due:
+        more = reading.aside.meta_of(imported_of(reading.meta, read.said, reading.source))
+    return reading.capture(row, more)
 
 
 class Imports:
