@@ -21,6 +21,7 @@ from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk, is_own_page
 from console.gate import visitor
+from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
 from console.neglected import NeglectedPage
 from console.pages import pages
@@ -45,11 +46,12 @@ def console_routes(
     *,
     smtp_port: int = 0,
     kill: Kill | None = None,
+    lists: Lists | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show; `kill` lets the demo's visitors kill the process.
+    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -64,6 +66,7 @@ def console_routes(
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),
+        *(ImportsPage(desk, lists).routes() if lists else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),

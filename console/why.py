@@ -136,6 +136,8 @@ class Teller:
             "registered": _("Registered; %(person)s has it"),
             "claim_decided": _("A manager decided between departments: %(person)s has it"),
             "auto_moved": _("Moved by itself to %(person)s"),
+            "imported": _("It came with a list; %(person)s has it"),
+            "list_reverted": _("The list that it came with was taken back; it is closed"),
             "probe": _("A self-test; no figure counts it"),
         }
         match reason.code:
@@ -154,6 +156,8 @@ class Teller:
                 return _("Put aside (%(person)s), to be taken up again on %(date)s") % values
             case "woken" if reason.team_id is not None:
                 return _("It had been put aside until now; it waits for %(team)s to share it out") % values
+            case "imported":
+                return self._by_list(reason, values)
             case "call_now":
                 return _("whoever of %(team)s takes it first gets it: %(who)s") % {
                     **values,
@@ -165,6 +169,25 @@ class Teller:
                     return nobody
                 return _("%(nobody)s (%(who)s)") % {"nobody": nobody, "who": self.passed_over(reason)}
         return said[reason.code] % values
+
+    def _by_list(self, reason: Reason, values: Mapping[str, object]) -> str:
+        _ = self.gettext
+        more = dict(values)
+        if reason.wakes_us is not None:
+            more["date"] = f"{local(reason.wakes_us, self.company.zone):%Y-%m-%d}"
+            if reason.named is not None and reason.not_named is None:
+                more["person"] = self.name(reason.named)
+                return _("Its list names %(person)s, who takes it up again on %(date)s") % more
+            return _("It came with a list, to be taken up again on %(date)s") % more
+        match reason.not_named:
+            case None:
+                return _("Its list names %(person)s as the owner") % more
+            case "left":
+                more["named"] = self.name(reason.named)
+                return _("Its list names %(named)s, who has left; it is with %(person)s") % more
+            case "unknown":
+                return _("Its list names an owner whom nobody knows; it is with %(person)s") % more
+        return _("It came with a list that names no owner; it is with %(person)s") % more
 
     def _chosen(self, reason: Reason, person_id: str, values: Mapping[str, object]) -> str:
         _ = self.gettext

@@ -12,7 +12,13 @@ def N_(text: str) -> str:
     return text
 
 
-CHANNELS = {"web": N_("Web"), "email": N_("Email"), "cti": N_("Calls"), "counter": N_("Front desk")}
+CHANNELS = {
+    "web": N_("Web"),
+    "email": N_("Email"),
+    "cti": N_("Calls"),
+    "counter": N_("Front desk"),
+    "list": N_("List"),
+}
 
 KINDS = {
     "enquiry": N_("Enquiry"),
@@ -163,7 +169,32 @@ DECISIONS = {
     "registered": N_("Registered"),
     "claim_decided": N_("Decided between departments"),
     "auto_moved": N_("Moved by itself"),
+    "imported": N_("Came with a list"),
+    "list_reverted": N_("List taken back"),
     "probe": N_("Self-test"),
+}
+
+LIST_STATES = {
+    "draft": N_("To be looked at"),
+    "running": N_("Running"),
+    "stopped": N_("Stopped"),
+    "done": N_("Done"),
+    "reverting": N_("Being taken back"),
+    "reverted": N_("Taken back"),
+}
+
+LIST_CODES = {
+    "nobody": N_("names nobody"),
+    "phone_cut": N_("number rounded by a spreadsheet"),
+    "phone_is_date": N_("number made a date by a spreadsheet"),
+    "bad_row": N_("cannot be read"),
+}
+
+LIST_LEFT = {
+    "out": N_("Rows taken back"),
+    "moved_on": N_("Left: something went on since"),
+    "merged": N_("Left: merged since"),
+    "erased": N_("Left: erased"),
 }
 
 FIELDS = {
@@ -188,6 +219,20 @@ FIELDS = {
     "message": N_("Message"),
     "heard_of_us": N_("Heard of us through"),
     "other": N_("Other"),
+}
+
+LIST_TARGETS = {
+    **FIELDS,
+    "owner": N_("Owner"),
+    "since": N_("Customer since"),
+    "last_contact": N_("Last contact"),
+    "last_order": N_("Last order"),
+    "stage": N_("Stage"),
+    "next": N_("Next contact"),
+    "date": N_("When it came"),
+    "campaign": N_("Campaign"),
+    "list_row": N_("Place in the list it came from"),
+    "ignore": N_("Passed over"),
 }
 
 IDENTIFIERS = {
@@ -285,6 +330,17 @@ REFUSALS = {
     "unknown_person": N_("Nobody who works here has this code."),
     "unknown_access": N_("This is none of your devices."),
     "why_missing": N_("Say why; it is kept with your name."),
+    "choose_file": N_("Choose a file first."),
+    "too_large_list": N_(
+        "The file is larger than this page takes; bring it by command: leadflow import run."
+    ),
+    "unknown_list": N_("There is no such list."),
+    "unknown_heap": N_("There is no such place for customers whom nobody has."),
+    "heap_routes": N_(
+        "The people of that unit would get what waits there at once; choose a pool or a date each."
+    ),
+    "undo_too_late": N_("It is too long ago to be taken back."),
+    "nothing_to_move": N_("Nothing of it was taken yet."),
     "unknown_task": N_("There is no such task any more."),
     "task_ended": N_("This task has ended already. Nothing was changed."),
     "date_missing": N_("“Later” needs the date on which to take it up again."),

@@ -156,7 +156,7 @@ class ResolveStage:
         return self._scoring
 
     def decide(self, logged: Logged, facts: ResolveFacts, at_us: int) -> Step:
-        """Tie one lead to its contact and customer; what is no enquiry and from nobody known makes nobody."""
+        """Tie one lead to its contact and customer; what is no enquiry and from nobody known makes nobody, but for a list."""
         event = logged.event
         understood = facts.leads[event.id]
         lead = understood.lead
@@ -170,7 +170,8 @@ class ResolveStage:
         alike = _alike(understood, facts)
         answer = resolve(lead, understood.identifiers, facts.known, alike)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
-        if understood.lead.kind != "enquiry" and answer.new_contact and answer.new_customer:
+        is_stranger = answer.new_contact and answer.new_customer and lead.imported is None
+        if understood.lead.kind != "enquiry" and is_stranger:
             rows = _lead_rows(understood, answer, Score(), at_us)
             return Step(effects=(*rows, *facts.known_again.opt_outs(lead)))
         customer_id = facts.now(answer.customer_id)
@@ -290,7 +291,7 @@ def _lead_rows(understood: Understood, answer: Resolution, score: Score, at_us: 
     lead, terms = understood.lead, understood.terms
     more = lead.model_dump(
         mode="json",
-        include={"hints", "consent", "call", "mail", "visit", "flags", "repeats"},
+        include={"hints", "consent", "call", "mail", "visit", "imported", "flags", "repeats"},
         exclude_none=True,
     )
     if understood.junk.signs:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ingest.counter import visit
 from ingest.cti import asterisk, calls
 from ingest.email import parse as mail
+from ingest.lists import row as list_row
 from ingest.web import form
 from schemas.capture import Capture
 from schemas.lead import Lead
@@ -38,6 +39,7 @@ FORMATS: Mapping[str, Format] = {
     "email.message": Format(mail.EmailSource, mail.parse),
     "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
     "counter.visit": Format(visit.Counter, visit.parse),
+    "list.row": Format(list_row.ListSource, list_row.parse),
 }
 
 

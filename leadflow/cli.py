@@ -16,6 +16,7 @@ from leadflow.cli_cluster import console, doors, sinks, stages, timers, topics
 from leadflow.cli_collisions import collisions, register
 from leadflow.cli_erasures import erasures, withdraw
 from leadflow.cli_handover import handover
+from leadflow.cli_import import lists
 from leadflow.cli_init import init
 from leadflow.cli_marketing import alias, campaigns, orders, spend, stage
 from leadflow.cli_match import match
@@ -89,6 +90,7 @@ app.add_typer(collisions, name="collisions")
 app.add_typer(moves, name="moves")
 app.add_typer(orders, name="orders")
 app.add_typer(spend, name="spend")
+app.add_typer(lists, name="import")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)
@@ -265,11 +267,26 @@ def explain(
 @app.command()
 def export(
     what: Annotated[str, typer.Argument(help="leads, customers, assignments, tasks, deliveries or dead")],
+    out: Annotated[
+        Path | None, typer.Option(help="Leads or customers as a table: .csv or .xlsx", dir_okay=False)
+    ] = None,
 ) -> None:
-    """Write JSON Lines to standard output; probes are left out."""
+    """Write JSON Lines to standard output; probes are left out. A table comes in again as it is, by `leadflow import`."""
     import orjson
 
+    from leadflow.export_tables import TABLES, write_table
     from leadflow.exports import EXPORTS
+
+    if out is not None:
+        if what not in TABLES or out.suffix not in (".csv", ".xlsx"):
+            fail(
+                "Tables are leads and customers, as FILE.csv or FILE.xlsx",
+                "可导出为表格的有 leads 和 customers，文件名须以 .csv 或 .xlsx 结尾",
+            )
+        with reading() as connection:
+            count = write_table(connection, what, out)
+        say(f"{count} rows in {out}", f"{count} 行已写入 {out}")
+        return
 
     if what not in EXPORTS:
         known = ", ".join(EXPORTS)

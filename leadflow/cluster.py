@@ -35,6 +35,7 @@ from leadflow.engine import (
     open_breakers_of,
 )
 from leadflow.handover_job import HandOvers
+from leadflow.imports.work import Imports
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
@@ -303,6 +304,7 @@ class ClusterEngine:
         self.broke_down = False
         self._part = part
         self._has_door = part in ("doors", "console")
+        self.imports = Imports(self, is_live=True) if part == "console" else None
         self._apps: AppThread | None = None
         self._outbox: Outbox | None = None
         self._clockwork: Clockwork | None = None
@@ -361,7 +363,7 @@ class ClusterEngine:
             self.door.start()
         if self._part == "doors":
             self.calls.start()
-        for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
+        for one in (self._apps, self._outbox, self._clockwork, self._dispatch, self.imports):
             if one is not None:
                 one.start()
         self._life.start()
@@ -369,7 +371,7 @@ class ClusterEngine:
     def stop(self) -> None:
         """Finish what is at hand, and let go."""
         self._life.stop(is_missed=self.broke_down)
-        for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
+        for one in (self._apps, self._outbox, self._clockwork, self._dispatch, self.imports):
             if one is not None:
                 one.stop()
         if self._part == "doors":

@@ -192,6 +192,8 @@ def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Fin
             False, tell("no source is configured", "尚未配置接入渠道"), "leadflow init; leadflow apply FOLDER"
         )
     for source in company.sources.values():
+        if source["channel"] == "list":
+            continue  # comes by an act, not by a door
         yield _probe(files, host, source)
     yield from _ways_out(files, company)
 

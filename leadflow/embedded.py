@@ -22,6 +22,7 @@ from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
 from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
 from leadflow.handover_job import HandOvers
+from leadflow.imports.work import Imports
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
 from leadflow.paths import journal_path
@@ -236,6 +237,7 @@ class Embedded:
             link_for=mailed_links(files, public_url),
             crash_point=lambda: crash_point("sent, unrecorded"),
         )
+        self.imports = Imports(self, is_live=True)
         self._forgetting = Forgetting(files.store, policy or Policy())
         self.trouble: str | None = None
         self._turned_s = time.monotonic()
@@ -250,10 +252,12 @@ class Embedded:
         self.calls.start()
         self.dispatch.start()
         self._auto_moves.start()
+        self.imports.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
         self.calls.stop()
+        self.imports.stop()
         self.door.close()
         self._stopping.set()
         self._thread.join()

@@ -13,7 +13,7 @@ import typer
 
 from enrich.match.record import FIELDS, Record, record_of
 
-CHANNELS = ("web", "email", "cti", "counter")
+CHANNELS = ("web", "email", "cti", "counter", "list")
 
 Maps = Annotated[
     list[str] | None,

@@ -27,6 +27,7 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_claims import do_decide_claim, do_register
+from leadflow.operate_imports import IMPORT_VERBS
 from leadflow.operate_marketing import (
     do_assign_alias,
     do_assign_order,
@@ -352,6 +353,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "take_spend": do_take_spend,
     "end_spend": do_end_spend,
     "assign_alias": do_assign_alias,
+    **IMPORT_VERBS,
 }
 
 

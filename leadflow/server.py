@@ -37,6 +37,7 @@ from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
 from leadflow.forms_page import FormsPage
+from leadflow.imports.desk import ConsoleLists
 from leadflow.kept_folder import KeptFolder
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.lock import take_lock
@@ -148,6 +149,7 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             engine.files.store_log.append,
             smtp_port=settings.smtp_port,
             kill=kill,
+            lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
         )
     )
 

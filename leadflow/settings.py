@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/?#\s]+$",
         description="How people reach the console from elsewhere, without a path; links in what is sent begin with it",
     )
+    list_upload_mb: int = Field(50, ge=1, le=200, description="MB of a list that the page /import takes")
     smtp_port: int = Field(0, ge=0, le=65535, description="Port of the mail door; 0 leaves it closed")
     tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS")
     tls_key: Path | None = None

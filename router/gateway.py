@@ -14,6 +14,7 @@ from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs
 from router.ladder import asked_of, due_step, read_watched, routing_of, swept, timer_event, timer_of
 from router.office import Office, OfficeCache
 from router.reads import (
+    Aside,
     RouteFacts,
     capped,
     day_at,
@@ -46,6 +47,7 @@ from router.route import (
 from router.strategies import offered_until, strategy_named
 from schemas.events import Event, event_of
 from schemas.ids import child_id
+from schemas.lead import Lead
 from schemas.resolved import ResolvedLead
 from schemas.results import Stage as StageName
 from schemas.shares import parts_of
@@ -175,7 +177,8 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     origin = task_origin(lead)
     tasks = facts.tasks.setdefault(customer_id, {})
     is_new = origin is not None and not (origin == "call_back" and "call_back" in tasks.values())
-    effects = _settled(case, facts, routing, reopens=is_new)
+    quiet = lead.imported is not None and not lead.imported.notify
+    effects = _settled(case, facts, routing, reopens=is_new, quiet=quiet)
     if has_talked(lead):
         effects += _called_back(tasks, case.at_us)
     if is_new and origin is not None:
@@ -184,6 +187,12 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
         effects.append(Update("customer", {"customer_id": customer_id}, {"state": "open"}))
         effects.append(Insert("task", {**task.model_dump(), "created_us": case.at_us}))
         effects.append(Emit("tasks", case.event(task, "task")))
+    elif (planned := _planned(case, lead, routing, facts.office)) is not None:
+        tasks[planned.task_id] = planned.origin
+        effects.append(Insert("task", {**planned.model_dump(), "created_us": case.at_us}))
+        effects.append(Emit("tasks", case.event(planned, "task")))
+    if routing.reason.code == "imported" and routing.holder.kind == "queue" and lead.imported is not None:
+        effects += _opens_at(facts, routing.holder.holder_id, case.at_us) if lead.imported.route else []
     if routing.reason.code == "waiting" and found is not None:
         effects += _opening(facts, (found[0].team, found[0].strategy), case.at_us, needs)
     if routing.reason.code == "call_now":
@@ -347,7 +356,9 @@ class _Case:
         )
 
 
-def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool = False) -> list[Effect]:
+def _settled(
+    case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool = False, quiet: bool = False
+) -> list[Effect]:
     """Return what every decision writes: itself, the holding and open tasks if they move, and the news of it."""
     customer_id, before = case.customer_id, facts.holders[case.customer_id]
     facts.routed[customer_id] = case.at_us
@@ -378,6 +389,7 @@ def _settled(case: _Case, facts: RouteFacts, routing: Routing, *, reopens: bool 
         previous_holder_id=before.holder_id,
         reason=routing.reason,
         decided_us=case.at_us,
+        quiet=quiet,
     )
     return [*effects, Emit("assignments", case.event(assignment, "assignment"))]
 
@@ -390,14 +402,32 @@ def _load(facts: RouteFacts, holder: Holder, change: int) -> None:
 def _moved(case: _Case, facts: RouteFacts, routing: Routing) -> list[Effect]:
     holder = {"holder_kind": routing.holder.kind, "holder_id": routing.holder.holder_id}
     days = routing.reason.protect_days if routing.holder.kind == "person" else None
-    effects: list[Effect] = [
-        Close("holding", (case.customer_id, "owner"), case.at_us),
+    from_us = case.at_us
+    effects: list[Effect] = [Close("holding", (case.customer_id, "owner"), case.at_us)]
+    if routing.by_way_of is not None:
+        from_us = facts.routed[case.customer_id] = case.at_us + 1
+        had = {
+            "customer_id": case.customer_id,
+            "role": "owner",
+            "from_us": case.at_us,
+            "to_us": from_us,
+            "decision_id": case.decision_id,
+            "holder_kind": "person",
+            "holder_id": routing.by_way_of,
+        }
+        effects.append(Insert("holding", had))
+        effects.append(Update("customer", {"customer_id": case.customer_id}, {"routed_us": from_us}))
+    if routing.reason.wakes_us is not None and routing.holder.kind == "nurture":
+        effects.append(wakes(case.customer_id, routing.reason.wakes_us))
+        aside = Aside(routing.by_way_of, routing.reason.team_id, routing.reason.wakes_us)
+        facts.aside[case.customer_id] = aside
+    effects += [
         Insert(
             "holding",
             {
                 "customer_id": case.customer_id,
                 "role": "owner",
-                "from_us": case.at_us,
+                "from_us": from_us,
                 "decision_id": case.decision_id,
                 "protected_until_us": None if days is None else case.at_us + days * DAY_US,
                 **holder,
@@ -478,6 +508,14 @@ def _task(case: _Case, routing: Routing, origin: TaskOrigin, office: Office) -> 
         priority=routing.reason.priority,
         playbook=routing.reason.playbook,
     )
+
+
+def _planned(case: _Case, lead: Lead, routing: Routing, office: Office) -> Task | None:
+    """Return what the owner of an imported customer meant to do, if its day is still to come."""
+    next_us = lead.imported.next_us if lead.imported else None
+    if next_us is None or next_us <= case.at_us or routing.holder.kind != "person":
+        return None
+    return _task(case, routing, "plan", office).model_copy(update={"due_us": next_us})
 
 
 def _decision_row(case: _Case, routing: Routing) -> Insert:

@@ -11,15 +11,17 @@ from router.book import Found
 from router.eligible import NO_LOADS, NO_NEEDS, Loads, Needs, matches, needs_of
 from router.office import Office
 from router.strategies import Candidate, Strategy, StrategyName, strategy_named
-from schemas.company import Member
+from schemas.company import Member, person_called
 from schemas.facts import facts_of, is_missed
-from schemas.lead import Lead
+from schemas.lead import Imported, Lead
 from schemas.resolved import ResolvedLead
 from schemas.units import people_beside
 from schemas.work import HolderKind, Reason, TaskOrigin
 
 PROBE_HOLDER = "probe"
 """Where probes end: a built-in queue that nobody works and no figure counts."""
+INTAKE = "intake"
+"""The queue that a customer is born into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Routing:
     reason: Reason
     respond_within_minutes: int
     counts_for: str | None
+    by_way_of: str | None = None
+    """Who has it for an instant before it is put aside, so that it wakes with them."""
 
 
 def stays(
@@ -73,9 +77,52 @@ def stays(
     if resolved.lead.purpose == "probe":
         minutes = office.company.first_response_minutes
         return Routing(Holder("queue", PROBE_HOLDER), Reason(code="probe"), minutes, None)
+    if resolved.lead.imported is not None:
+        placed = by_list(resolved.lead.imported, holder, office, at_us)
+        if placed is not None:
+            return placed
     if holder.kind == "nurture" and before is not None and office.works_here(before):
         return woken(before, None, office, at_us)
     return keeps(holder, office, at_us)
+
+
+def by_list(row: Imported, holder: Holder, office: Office, at_us: int) -> Routing | None:
+    """Return where a row of a list puts its customer; None where it goes as any other lead does.
+
+    Whoever has it keeps it. Else the owner whom the list names, at once or from the day until which it is put aside;
+    else, if no rule is to decide, the list's heap.
+    """
+    if (kept := keeps(holder, office, at_us)) is not None:
+        return kept
+    minutes = office.company.first_response_minutes
+    named = person_called(office.company, row.owner) if row.owner else None
+    here = named is not None and office.works_here(named)
+    why = None if here else "left" if named is not None else "unknown" if row.owner else "nobody"
+    reason = Reason(code="imported", import_id=row.import_id, named=named, not_named=why)
+    is_new = holder == Holder("queue", INTAKE)
+    put_aside = row.wakes_us is not None and row.wakes_us > at_us
+    if here and named is not None and (is_new or holder.kind in ("queue", "pool")):
+        if put_aside and is_new:
+            aside = reason.model_copy(update={"wakes_us": row.wakes_us})
+            return Routing(Holder("nurture", str(row.cadence)), aside, minutes, None, by_way_of=named)
+        return Routing(Holder("person", named), reason, minutes, None)
+    if row.route and row.kind == "leads":
+        return None
+    if not is_new:
+        return Routing(holder, reason, minutes, None)
+    if put_aside:
+        aside = reason.model_copy(update={"wakes_us": row.wakes_us, "team_id": _heap(row, office).holder_id})
+        return Routing(Holder("nurture", str(row.cadence)), aside, minutes, None)
+    return Routing(_heap(row, office), reason, minutes, None)
+
+
+def _heap(row: Imported, office: Office) -> Holder:
+    kind, _, name = (row.heap or "").partition(":")
+    if kind == "pool" and name in office.company.pools:
+        return Holder("pool", name)
+    if kind == "queue" and name in office.company.units:
+        return Holder("queue", name)
+    return Holder("queue", office.company.default_queue)
 
 
 def keeps(holder: Holder, office: Office, at_us: int) -> Routing | None:
@@ -270,6 +317,8 @@ def task_origin(lead: Lead) -> TaskOrigin | None:
     """Return what is to be done first about a lead; None for a touch, and for what only adds to a lead."""
     if is_missed(lead):
         return "call_back"
+    if lead.imported is not None and not lead.imported.route:
+        return None
     return "first_response" if lead.kind == "enquiry" and lead.joins is None else None
 
 

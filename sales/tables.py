@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from sales.problems import CompanyError, problem
+from schemas.text import guarded, unguarded
 
-_RISKY = re.compile(r"'*[=+\-@\t\r]")
 _XLSX, _XLS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -76,16 +75,6 @@ def write_xlsx(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) 
             for column, cell in enumerate(row):
                 sheet.write_string(number, column, cell, text)
     return out.getvalue()
-
-
-def guarded(cell: str) -> str:
-    """Put an apostrophe before a cell that a spreadsheet program would take for a formula."""
-    return "'" + cell if _RISKY.match(cell) else cell
-
-
-def unguarded(cell: str) -> str:
-    """Take away the apostrophe that `guarded` put there."""
-    return cell[1:] if cell.startswith("'") and _RISKY.match(cell) else cell
 
 
 def _delimiter(text: str) -> str:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Micros = Annotated[int, Field(description="Microseconds since the Unix epoch, UTC")]
 """A moment. Integers keep SQLite, PostgreSQL, JSON and Kafka in exact agreement; floats would not."""
 
-Channel = Literal["web", "email", "cti", "counter"]
-"""How a lead came in. Shown as Web 网页, Email 邮件, Calls 来电, Front desk 前台."""
+Channel = Literal["web", "email", "cti", "counter", "list"]
+"""How a lead came in. Shown as Web 网页, Email 邮件, Calls 来电, Front desk 前台, List 名单."""
 
 Purpose = Literal["real", "test", "probe", "demo"]
 """What a capture is for. A `probe` runs every stage but touches no ledger, figure or default export."""

@@ -416,6 +416,14 @@ def asked_for(company: Company, text: str) -> tuple[str | None, str | None]:
     return words.longest(text) or (None, None)
 
 
+def person_called(company: Company, text: str) -> str | None:
+    """Return who is meant by a code, a mail address, a telephone number or a name that only one person has; None for nobody.
+
+    Whoever has left is found, too: by their code and address, and by name when nobody else is called so.
+    """
+    return _index(company).people.get(_plain(text))
+
+
 def industry_for(company: Company, texts: Iterable[str]) -> str | None:
     """Return the industry that the first of these texts shows which shows any, by its longest name found."""
     words = _index(company).industries
@@ -498,6 +506,7 @@ class _Index:
     products: _Words[tuple[str, str | None]]
     industries: _Words[str]
     places: dict[tuple[str, str], Territory]
+    people: dict[str, str]
 
 
 _last: list[_Index] = []
@@ -530,7 +539,23 @@ def _made_index(company: Company) -> _Index:
             for territory in company.territories.values()
             for place in territory.places
         },
+        people=_people(company),
     )
+
+
+def _people(company: Company) -> dict[str, str]:
+    """Return person ids by what people are called; a name that two have means neither of them."""
+    sure: dict[str, str] = {}
+    called: dict[str, set[str]] = {}
+    for one in sorted(company.people.values(), key=lambda each: each.state):
+        sure.setdefault(_plain(one.person_id), one.person_id)
+        for address in filter(None, (one.email, one.phone)):
+            sure.setdefault(_plain(address), one.person_id)
+        here = one.state == "active"
+        for name in filter(None, (one.name, one.name_en)):
+            if here or _plain(name) not in called:
+                called.setdefault(_plain(name), set()).add(one.person_id)
+    return {name: next(iter(who)) for name, who in called.items() if len(who) == 1} | sure
 
 
 def _words(named: Iterable[tuple[ProductLine | Product | Industry, T]]) -> _Words[T]:

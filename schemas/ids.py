@@ -33,6 +33,7 @@ Kind = Literal[
     "stg",
     "ord",
     "spd",
+    "imp",
 ]
 
 _HASH_BYTES = 15

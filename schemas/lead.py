@@ -93,6 +93,31 @@ class Visit(Frozen):
     anonymous: bool = False
 
 
+ListKind = Literal["leads", "customers"]
+"""What the rows of a list are: enquiries, or customers that the company has already."""
+
+
+class Imported(Frozen):
+    """What a row of a list says of who has the customer, and what whoever brought the list wants done with it."""
+
+    import_id: str
+    row: int
+    kind: ListKind
+    route: bool = Field(True, description="False: no rule decides on it, and nothing is to be done first")
+    notify: bool = Field(True, description="False: nobody is told, inside and outside")
+    owner: str | None = Field(None, description="The owner as the list names them")
+    heap: str | None = Field(
+        None, description="Where a customer goes whom nobody has: `queue:`, `pool:` or `nurture:` and a name"
+    )
+    wakes_us: Micros | None = Field(
+        None, description="Put aside until then; of an owner's, until it is theirs again"
+    )
+    cadence: str | None = Field(None, description="On which cadence it is put aside")
+    since_us: Micros | None = None
+    last_us: Micros | None = Field(None, description="Last contact or order, whichever was later")
+    next_us: Micros | None = Field(None, description="When the owner meant to be in touch again")
+
+
 class Lead(Frozen):
     """One enquiry. `kind` says whether it is one at all; only `enquiry` is routed."""
 
@@ -112,6 +137,7 @@ class Lead(Frozen):
     call: Call | None = None
     mail: Mail | None = None
     visit: Visit | None = None
+    imported: Imported | None = None
     joins: str | None = Field(None, description="The lead that this capture corrects or continues")
     repeats: str | None = Field(None, description="A capture with the same body within 10 minutes, no key")
     flags: tuple[str, ...] = Field(
@@ -145,6 +171,7 @@ def lead_of(
     call: Call | None = None,
     mail: Mail | None = None,
     visit: Visit | None = None,
+    imported: Imported | None = None,
     flags: tuple[str, ...] = (),
 ) -> Lead:
     """Build the `ordinal`-th lead of a capture; `occurred_us` overrides the capture's own."""
@@ -165,5 +192,6 @@ def lead_of(
         call=call,
         mail=mail,
         visit=visit,
+        imported=imported,
         flags=flags,
     )

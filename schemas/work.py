@@ -55,6 +55,8 @@ class Reason(Frozen):
         "registered",
         "claim_decided",
         "auto_moved",
+        "imported",
+        "list_reverted",
         "probe",
     ]
     book_version: str | None = None
@@ -83,6 +85,13 @@ class Reason(Frozen):
         None,
         description="Who else wants the customer: a unit whose rule met an owner who stays, or for whom it was registered",
     )
+    import_id: str | None = Field(
+        None, description="The list that said whose the customer is, or where it goes"
+    )
+    named: str | None = Field(None, description="The person that the list names as the owner")
+    not_named: Literal["unknown", "left", "nobody"] | None = Field(
+        None, description="Why the list names no owner: it names somebody unknown, who has left, or nobody"
+    )
     standing: tuple[tuple[str, int, int, int, int], ...] = Field(
         (),
         description="Of each who could have had it, before this: person, share, received, entitled (in "
@@ -102,6 +111,7 @@ class Assignment(Frozen):
     reason: Reason
     decided_us: Micros
     language: Language | None = None
+    quiet: bool = Field(False, description="Nobody is told, as whoever brought the list wished")
     told_with: str | None = Field(
         None,
         description="Of many that one act gave from the same to the same holder: the decision whose message tells of this one, too",

@@ -88,6 +88,8 @@ class DeliverStage:
         if not facts.sinks:
             return Step()
         event, assignment = logged.event, facts.assignments[logged.event.id]
+        if assignment.quiet:
+            return Step()
         lead_id = assignment.lead_id or facts.leads.get(assignment.decision_id)
         lead = (event.purpose, facts.channels.get(lead_id) if lead_id else None)
         effects: list[Effect] = []

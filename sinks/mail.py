@@ -322,8 +322,8 @@ _PRIORITIES: dict[Language, dict[Priority, str]] = {
     "en": {"high": "high", "normal": "normal", "low": "low"},
 }
 _CHANNELS: dict[Language, dict[str, str]] = {
-    "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台"},
-    "en": {"web": "Web", "email": "Email", "cti": "Calls", "counter": "Front desk"},
+    "zh": {"web": "网页", "email": "邮件", "cti": "来电", "counter": "前台", "list": "名单"},
+    "en": {"web": "Web", "email": "Email", "cti": "Calls", "counter": "Front desk", "list": "List"},
 }
 _WHY: dict[Language, dict[str, str]] = {
     "zh": {
@@ -355,6 +355,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "registered": "报备",
         "claim_decided": "主管裁定",
         "auto_moved": "按规则自动改派",
+        "imported": "名单导入",
+        "list_reverted": "名单已撤回",
     },
     "en": {
         "sticky_owner": "the customer has this owner already",
@@ -384,6 +386,8 @@ _WHY: dict[Language, dict[str, str]] = {
         "registered": "registered",
         "claim_decided": "a manager decided",
         "auto_moved": "moved by a rule",
+        "imported": "came with a list",
+        "list_reverted": "the list was taken back",
         "parted": "one customer was found to be two; each went back to whom its own leads were given",
     },
 }

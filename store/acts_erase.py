@@ -16,6 +16,7 @@ from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Effect, Insert
+from store.imports import files_holding
 from store.journal import Erasure
 from store.locks import lock_customers
 from store.marks import own_marks
@@ -60,7 +61,7 @@ def find_erasure(connection: Connection, act_id: str, customer_id: str) -> Erasu
     leads = {row.lead_id for row in members}
     of_leads = keys_in(connection, ["lead_id"], [(one,) for one in leads])
     captures = set(connection.execute(select(origin.c.capture_id).where(of_leads)).scalars())
-    captures = _with_repairs(connection, captures)
+    captures = _with_repairs(connection, captures) | files_holding(connection, captures)
     elsewhere = select(member.c.contact_id).where(
         keys_in(connection, ["contact_id"], [(row.contact_id,) for row in members]),
         member.c.to_us.is_(None),

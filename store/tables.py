@@ -876,6 +876,75 @@ timer = Table(
     ),
 )
 
+# --- lists that were brought in ------------------------------------------------------------------------
+
+import_run = Table(
+    "import_run",
+    state,
+    _id("import_id", key=True),
+    _id("source_id"),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, comment="of the file"),
+    Column("digest", Text, nullable=False, comment="of the file's bytes"),
+    Column("bytes", BigInteger, nullable=False),
+    _id("actor"),
+    Column("state", Text, nullable=False),
+    Column("spec_json", Text, nullable=False, comment="what was asked for, and what the columns are"),
+    Column("next_row", Integer, nullable=False, comment="every row of the file before it is done"),
+    Column("taken", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("total", Integer, nullable=True, comment="rows in the file, once they are known"),
+    Column(
+        "aside_json", Text, nullable=False, comment="how many were put aside so far, by whose they will be"
+    ),
+    _id("campaign_id", null=True),
+    Column("cost_minor", BigInteger, nullable=True, comment="in the smallest unit of the currency"),
+    _id("currency", null=True),
+    _us("at_us"),
+    _us("ended_us", null=True),
+    _us("reverted_us", null=True),
+    Column("dropped", Boolean, nullable=False, comment="the file itself is kept no longer"),
+    _id("code", null=True),
+    CheckConstraint("kind IN ('leads', 'customers')", name="kind"),
+    CheckConstraint(
+        "state IN ('draft', 'running', 'stopped', 'done', 'reverting', 'reverted')", name="state"
+    ),
+    Index("ix_import_run_state", "state"),
+    Index("ix_import_run_at_us", "at_us"),
+)
+"""Lists: each a resumable job, taken in batches; see leadflow.imports."""
+import_piece = Table(
+    "import_piece",
+    state,
+    _id("import_id", key=True),
+    Column("number", Integer, primary_key=True),
+    _id("capture_id"),
+    Index("ix_import_piece_capture_id", "capture_id"),
+)
+"""The captures that the file itself is kept in, in their order."""
+import_row = Table(
+    "import_row",
+    state,
+    _id("import_id", key=True),
+    Column("number", Integer, primary_key=True, comment="in the file, as a spreadsheet program shows it"),
+    _id("capture_id", null=True),
+    _id("code", null=True),
+    _id("field", null=True),
+    Column("reverted", Text, nullable=True, comment="out, or why it was left when the list was taken back"),
+    CheckConstraint("(capture_id IS NULL) <> (code IS NULL)", name="taken_or_refused"),
+    Index("ix_import_row_capture_id", "capture_id"),
+)
+"""What became of each row: the capture it is, or the code it was refused with. Holds nothing of what stood in it."""
+import_mapping = Table(
+    "import_mapping",
+    state,
+    _id("source_id", key=True),
+    Column("column_key", Text, primary_key=True, comment="as compared, see ingest.lists.columns"),
+    Column("target", Text, nullable=False),
+    _us("at_us"),
+)
+"""What people said that a sender's columns are; the next list of the sender is read so, too."""
+
 # --- what goes out --------------------------------------------------------------------------------------
 
 delivery = Table(

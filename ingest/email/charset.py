@@ -71,7 +71,7 @@ def decode(raw: bytes, declared: str | None) -> Decoded:
         text = raw.decode(candidate, "replace")
         if _slightly_damaged(text):
             return Decoded(text, DAMAGED if candidate == codec else DAMAGED | GUESSED)
-    return Decoded(_guess(raw), GUESSED)
+    return Decoded(raw.decode(guessed(raw), "replace"), GUESSED)
 
 
 def _ascii(raw: bytes, codec: str | None) -> Decoded:
@@ -120,10 +120,11 @@ def _slightly_damaged(text: str) -> bool:
     return wrong * 10 <= beyond_ascii or cut_short
 
 
-def _guess(raw: bytes) -> str:
+def guessed(raw: bytes) -> str:
+    """Return the charset that bytes are most likely in which declare none and are no UTF-8."""
     # Characters in daily use lie in GB2312; Big5, cp1252 and Shift JIS soon leave its ranges. The statistics
     # behind need more bytes than a name or a subject has.
     if _strict(raw, "gb2312") is not None:
-        return raw.decode("gb18030", "replace")
+        return "gb18030"
     best = from_bytes(raw[:_SAMPLE], cp_isolation=_GUESSES).best()
-    return raw.decode(best.encoding if best is not None else "gb18030", "replace")
+    return best.encoding if best is not None else "gb18030"

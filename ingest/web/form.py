@@ -109,7 +109,8 @@ _SYNONYMS: dict[FieldName, str] = {
     "留言 内容 需求 备注 咨询内容",
     "heard_of_us": "heard_of_us how_did_you_hear 从何得知 了解渠道",
 }
-_FIELD_OF = {name: field for field, names in _SYNONYMS.items() for name in names.split()}
+FIELD_OF = {name: field for field, names in _SYNONYMS.items() for name in names.split()}
+"""Names by which fields are usually called, in small letters."""
 _UTM = ("utm_campaign", "utm_source", "utm_medium", "utm_term", "utm_content")
 _CLICK = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "bd_vid", "gdt_vid", "qz_gdt", "clickid")
 _OURS = frozenset({"_token", "retURL", "next", "lang", "consent", "encoding"})
@@ -303,7 +304,7 @@ def _fields(posted: Posted, source: WebForm) -> tuple[tuple[FieldValue, ...], tu
 def field_of(key: str, source: WebForm) -> FieldName:
     """Return the lead field that a form's field name stands for; `other` if none."""
     plain = key.strip().removesuffix("[]")
-    return source.fields.get(plain) or _FIELD_OF.get(plain.lower()) or "other"
+    return source.fields.get(plain) or FIELD_OF.get(plain.lower()) or "other"
 
 
 def _hints(posted: Posted) -> tuple[CampaignHint, ...]:

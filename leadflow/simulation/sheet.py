@@ -72,6 +72,7 @@ CHANNELS: Mapping[str, Channel] = {
     "来电": "cti",
     "电话": "cti",
     "前台": "counter",
+    "名单": "list",
 }
 _LANGUAGES: Mapping[str, Language] = {"zh": "zh", "en": "en", "中文": "zh", "英文": "en"}
 

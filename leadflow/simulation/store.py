@@ -111,7 +111,7 @@ def _came_of(row: Any, held: Sequence[Any], company: Company) -> Came:
     person = next((one for one in later if one.holder_kind == "person"), None)
     queue = given.holder_id if given is not None and given.holder_kind == "queue" else None
     got = person or given
-    stays = row.code == "sticky_owner"
+    stays = row.code in ("sticky_owner", "imported")  # a list said so, whatever the rules say
     was = Place(
         Holder(got.holder_kind, got.holder_id) if got is not None else Holder("queue", ""),
         row.rule_id,

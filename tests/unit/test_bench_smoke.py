@@ -48,6 +48,11 @@ ACCEPT = {
             {"ratio_to_zen_50", "ratio_to_generated_if_chain", "compile_s_50"},
         ),
         ("simulate.py", "--leads 300 --rules 20", {"leads", "seconds", "ratio_to_decisions_only", "peak_mb"}),
+        (
+            "import.py",
+            "--rows 400",
+            {"csv_ratio_to_reader", "xlsx_ratio_to_reader", "csv_peak_mb", "xlsx_peak_mb", "csv_rows_per_s"},
+        ),
         ("handover.py", "--customers 600", {"dry_run_s", "apply_s", "verified_s", "undo_s", "apply_peak_mb"}),
     ],
 )

@@ -475,6 +475,93 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identifier_status")),
     )
     op.create_table(
+        "import_mapping",
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("column_key", sa.Text(), nullable=False, comment="as compared, see ingest.lists.columns"),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", "column_key", name=op.f("pk_import_mapping")),
+    )
+    op.create_table(
+        "import_piece",
+        sa.Column("import_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("capture_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("import_id", "number", name=op.f("pk_import_piece")),
+    )
+    with op.batch_alter_table("import_piece", schema=None) as batch_op:
+        batch_op.create_index("ix_import_piece_capture_id", ["capture_id"], unique=False)
+
+    op.create_table(
+        "import_row",
+        sa.Column("import_id", sa.Text(), nullable=False),
+        sa.Column(
+            "number", sa.Integer(), nullable=False, comment="in the file, as a spreadsheet program shows it"
+        ),
+        sa.Column("capture_id", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("field", sa.Text(), nullable=True),
+        sa.Column(
+            "reverted",
+            sa.Text(),
+            nullable=True,
+            comment="out, or why it was left when the list was taken back",
+        ),
+        sa.CheckConstraint(
+            "(capture_id IS NULL) <> (code IS NULL)", name=op.f("ck_import_row_taken_or_refused")
+        ),
+        sa.PrimaryKeyConstraint("import_id", "number", name=op.f("pk_import_row")),
+    )
+    with op.batch_alter_table("import_row", schema=None) as batch_op:
+        batch_op.create_index("ix_import_row_capture_id", ["capture_id"], unique=False)
+
+    op.create_table(
+        "import_run",
+        sa.Column("import_id", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False, comment="of the file"),
+        sa.Column("digest", sa.Text(), nullable=False, comment="of the file's bytes"),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column(
+            "spec_json", sa.Text(), nullable=False, comment="what was asked for, and what the columns are"
+        ),
+        sa.Column(
+            "next_row", sa.Integer(), nullable=False, comment="every row of the file before it is done"
+        ),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=True, comment="rows in the file, once they are known"),
+        sa.Column(
+            "aside_json",
+            sa.Text(),
+            nullable=False,
+            comment="how many were put aside so far, by whose they will be",
+        ),
+        sa.Column("campaign_id", sa.Text(), nullable=True),
+        sa.Column(
+            "cost_minor", sa.BigInteger(), nullable=True, comment="in the smallest unit of the currency"
+        ),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("reverted_us", sa.BigInteger(), nullable=True),
+        sa.Column("dropped", sa.Boolean(), nullable=False, comment="the file itself is kept no longer"),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('leads', 'customers')", name=op.f("ck_import_run_kind")),
+        sa.CheckConstraint(
+            "state IN ('draft', 'running', 'stopped', 'done', 'reverting', 'reverted')",
+            name=op.f("ck_import_run_state"),
+        ),
+        sa.PrimaryKeyConstraint("import_id", name=op.f("pk_import_run")),
+    )
+    with op.batch_alter_table("import_run", schema=None) as batch_op:
+        batch_op.create_index("ix_import_run_at_us", ["at_us"], unique=False)
+        batch_op.create_index("ix_import_run_state", ["state"], unique=False)
+
+    op.create_table(
         "industry",
         sa.Column("industry_id", sa.Text(), nullable=False),
         sa.Column("name_zh", sa.Text(), nullable=False),
@@ -1454,6 +1541,20 @@ def downgrade() -> None:
 
     op.drop_table("job")
     op.drop_table("industry")
+    with op.batch_alter_table("import_run", schema=None) as batch_op:
+        batch_op.drop_index("ix_import_run_state")
+        batch_op.drop_index("ix_import_run_at_us")
+
+    op.drop_table("import_run")
+    with op.batch_alter_table("import_row", schema=None) as batch_op:
+        batch_op.drop_index("ix_import_row_capture_id")
+
+    op.drop_table("import_row")
+    with op.batch_alter_table("import_piece", schema=None) as batch_op:
+        batch_op.drop_index("ix_import_piece_capture_id")
+
+    op.drop_table("import_piece")
+    op.drop_table("import_mapping")
     op.drop_table("identifier_status")
     op.drop_table("evidence")
     op.drop_table("erased")

@@ -1,0 +1,85 @@
+"""A list in a real browser: brought, its columns chosen, run, the refused rows corrected and brought again, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.live import Live, live_server
+from tests.browser.test_pages import HOSTILE, PHONE, tab
+from tests.support.lists import company_of_lists
+
+ROWS = 1_000
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Iterator[Live]:
+    with live_server(tmp_path / "data", company_of_lists()) as running:
+        yield running
+
+
+def write(path: Path, rows: int) -> None:
+    """Write a list with every fortieth number rounded, and hostile words in the others."""
+    lines = ["客户名称,联系人,手机,业务员,需求说明"]
+    for n in range(rows):
+        phone = "1.39E+10" if n % 40 == 7 else f"1390{n:07}"
+        words = HOSTILE[n % len(HOSTILE)].replace('"', '""')
+        lines.append(f'公司{n},联系人{n},{phone},bo,"{words}"')
+    path.write_text("\n".join(lines) + "\n", "utf-8-sig")
+
+
+@pytest.mark.timeout(120)
+def test_a_list_with_errors_is_brought_corrected_and_taken_back(
+    lists: Live, browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "客户.csv"
+    write(file, ROWS)
+    with tab(browser, "en") as page:
+        page.goto(f"{lists.url}/import")
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_role("button", name="Look at it").click()
+        expect(page.get_by_role("heading", name="What will happen")).to_be_visible(timeout=15_000)
+        expect(page.get_by_label("Tell nobody")).to_be_checked()
+        page.get_by_label("is read as: 需求说明").select_option("message")
+        page.get_by_role("button", name="Look again").click()
+        expect(page.get_by_label("is read as: 需求说明")).to_have_value("message")
+        page.get_by_role("button", name="Run it").click()
+        expect(page.locator("#progress strong")).to_have_text("Done", timeout=60_000)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="CSV").click()
+        errors = tmp_path / "errors.csv"
+        errors.write_bytes(download.value.path().read_bytes())
+        text = errors.read_text("utf-8-sig")
+        assert text.count("phone_cut") == ROWS // 40
+        corrected = "\n".join(
+            line.replace("1.39E+10", f"1381111{n:04}") for n, line in enumerate(text.splitlines())
+        )
+        errors.write_text(corrected, "utf-8-sig")
+        first = page.url
+        page.goto(f"{lists.url}/import")
+        page.get_by_label("File").set_input_files(errors)
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("button", name="Run it").click(timeout=15_000)
+        expect(page.locator("#progress strong")).to_have_text("Done", timeout=60_000)
+        lists.wait_for("customer", lambda _row: len(lists.rows("customer")) == ROWS)
+        page.goto(first)
+        page.get_by_label("Reason").fill("wrong list")
+        page.get_by_role("button", name="Take it back").click()
+        expect(page.locator("#progress strong")).to_have_text("Taken back", timeout=60_000)
+        assert page.evaluate("window.pwned") is None
+    states = [row["state"] for row in lists.rows("customer")]
+    assert (states.count("closed"), states.count("open")) == (ROWS - ROWS // 40, ROWS // 40)
+
+
+def test_on_a_phone_nothing_runs_over_the_edge(lists: Live, browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    write(file, 30)
+    with tab(browser, viewport=PHONE) as page:
+        page.goto(f"{lists.url}/import")
+        page.get_by_label("文件").set_input_files(file)
+        page.get_by_role("button", name="先看看").click()
+        expect(page.get_by_role("heading", name="会发生什么")).to_be_visible(timeout=15_000)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
