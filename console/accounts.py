@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from console.gate import Guard
+from console.look import Look
 from console.me import MePage
 from console.passwords import SecondFactors
 from console.people_access import AccessPage
@@ -30,4 +31,5 @@ def account_routes(
         *MePage(guard.desk, factors, sign_in.passwords, sign_in.tries).routes(),
         *AccessPage(guard.desk, new_secret, address).routes(),
         *Reveal(guard.desk).routes(),
+        *Look(guard).routes(),
     ]

@@ -25,7 +25,7 @@ from console.desk import Desk, is_own_page
 from console.entrance import came_for, entrance, sign_in_page
 from console.mask import masked_html, masked_json
 from console.may import AT_THIS_MACHINE, Visitor, may, visitor_of
-from console.permits import Permit, permit_of
+from console.permits import ROLES, Permit, permit_of
 from schemas.company import Company
 from schemas.mask import masked
 from store import tables, views
@@ -35,6 +35,8 @@ from store.present import present_ids
 from store.reveal import is_revealed
 
 COOKIE = "leadflow_session"
+LOOK = "leadflow_look"
+"""As whom somebody at this machine looks at the demo: a role, a colon, a person."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 IsLocal = Callable[[str | None, Iterable[tuple[bytes, bytes]]], bool]
@@ -104,6 +106,14 @@ class Guard:
                 self._asks = anybody_signs_in(connection)
         return self._asks
 
+    def looking(self, look: str) -> Visitor:
+        """Return as whom somebody at this machine looks at the demo; anywhere else a look changes nothing."""
+        role, _, person_id = look.partition(":")
+        company, wanted = self.company(), next((one for one in ROLES if one == role), None)
+        if not company.is_demo or wanted is None:
+            return AT_THIS_MACHINE
+        return visitor_of(company, person_id, wanted, self.desk.clock()) or AT_THIS_MACHINE
+
     def company(self) -> Company:
         """Return the company as it is now."""
         with self.desk.store.read() as connection:
@@ -169,7 +179,8 @@ class Gate:
             # A browser here is as good as one elsewhere, once people sign in: this may be the PC of the front desk.
             is_browser = "sec-fetch-site" in request.headers or COOKIE in request.cookies
             if not is_browser or not await run_in_threadpool(self._guard.asks_who_comes):
-                return AT_THIS_MACHINE
+                look = request.cookies.get(LOOK, "")
+                return await run_in_threadpool(self._guard.looking, look) if look else AT_THIS_MACHINE
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return await run_in_threadpool(self._guard.visitor, token.strip(), "token")

@@ -83,6 +83,7 @@ PERMITS: Mapping[str, Permit] = {
     "GET /me": _EVERYBODY,
     "POST /me/{verb}": _EVERYBODY,
     "POST /leave": _EVERYBODY,
+    "POST /look": _EVERYBODY,
     "POST /demo/kill": _OPERATE,
     "GET /demo/killed/{killed_us:int}": _SEES,
     "GET /api/inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),

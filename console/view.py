@@ -69,9 +69,14 @@ class View:
         return device_name(access.device) or _("Unknown device")
 
     @property
+    def looks(self) -> tuple[str, ...]:
+        """Return the roles that the demo can be looked at as."""
+        return ("representative", "manager", "marketing", "front_desk", "operations")
+
+    @property
     def is_demo(self) -> bool:
         """Tell whether a source of the demo company is configured."""
-        return any(source.get("purpose") == "demo" for source in self.company.sources.values())
+        return self.company.is_demo
 
     def word(self, table: str, code: str | None) -> str:
         """Return the text for a code of a table in `words`, such as ("ORIGINS", "plan")."""

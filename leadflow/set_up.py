@@ -37,5 +37,4 @@ def set_up_link(
 
 
 def _first(company: Company, invited: list[Access]) -> str | None:
-    is_demo = any(source.get("purpose") == "demo" for source in company.sources.values())
-    return None if invited or is_demo else next(iter(operators(company)), None)
+    return None if invited or company.is_demo else next(iter(operators(company)), None)

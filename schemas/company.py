@@ -345,6 +345,11 @@ class Company(Frozen):
     )
     book_examples: str | None = Field(None, description="Its pinned examples, as CSV; see router.examples")
 
+    @property
+    def is_demo(self) -> bool:
+        """Tell whether this is an invented company: a source of it brings invented leads."""
+        return any(source.get("purpose") == "demo" for source in self.sources.values())
+
     @field_validator("members")
     @classmethod
     def _in_order(cls, members: tuple[Member, ...]) -> tuple[Member, ...]:

@@ -16,10 +16,10 @@ def link_for(live: Live, person_id: str, role: str | None = None) -> str:
 
 
 WORDS = {
-    "zh-CN": ("打开我的待办", "待办", "此链接已使用过", "您尚未登录", "退出", "您已退出"),
+    "zh-CN": ("打开我的待办", "我的一天", "此链接已使用过", "您尚未登录", "退出", "您已退出"),
     "en-GB": (
         "Open my tasks",
-        "Tasks",
+        "My day",
         "This link was used already",
         "You are not in",
         "Leave",
@@ -41,14 +41,14 @@ def test_a_link_opens_ones_tasks_on_a_phone_and_works_once(
         expect(page.get_by_role("heading", name=out)).to_be_visible()
         page.goto(link)
         page.get_by_role("button", name=button).click()
-        expect(page).to_have_url(f"{live.from_elsewhere}/inbox/{task['holder_id']}")
+        expect(page).to_have_url(f"{live.from_elsewhere}/day")
         expect(page.get_by_role("heading", level=1)).to_contain_text(tasks)
         call = page.get_by_role("button", name="138 1234 5678")
         expect(call).to_have_attribute("href", "tel:+8613812345678")
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], "nothing to push sideways on a phone"
         page.goto(link)  # the same mail, opened again on the same phone
-        expect(page).to_have_url(f"{live.from_elsewhere}/inbox/{task['holder_id']}")
+        expect(page).to_have_url(f"{live.from_elsewhere}/day")
         with tab(browser, language, viewport=PHONE) as other:
             other.goto(link)
             expect(other.get_by_role("heading", name=used)).to_be_visible()

@@ -75,7 +75,7 @@ def test_the_page_shows_the_table_as_it_is() -> None:
 
 
 def test_an_auditor_changes_nothing() -> None:
-    own = {"POST /me/{verb}", "POST /leave"}
+    own = {"POST /me/{verb}", "POST /leave", "POST /look"}
     assert {
         key for key, permit in PERMITS.items() if key.startswith("POST") and "auditor" in permit.roles
     } == own
