@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ingest.counter import visit
 from ingest.cti import asterisk, calls
 from ingest.email import parse as mail
-from ingest.web import form
+from ingest.web import form, mapped
 from schemas.capture import Capture
 from schemas.lead import Lead
 from schemas.results import Ignored, ParseResult, Refused
@@ -35,6 +35,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "web.form": Format(form.WebForm, form.parse),
+    "web.mapped": Format(mapped.MappedWebhook, mapped.parse),
     "email.message": Format(mail.EmailSource, mail.parse),
     "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
     "counter.visit": Format(visit.Counter, visit.parse),

@@ -396,5 +396,5 @@ def _ask(
 
 def _accepted(answer: tuple[int, dict[str, Any]]) -> None:
     status, content = answer
-    if status != 202:
+    if not 200 <= status < 300:
         raise OSError(f"{status} {content.get('error', {}).get('message', '')}")

@@ -47,7 +47,7 @@ from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
 
-DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/static/")
+DOOR_PREFIXES = ("/in/", "/servlet/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/static/")
 """What strangers may reach."""
 
 COLLECT_AFTER = 20_000
