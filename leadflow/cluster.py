@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
+from ingest.email.imap_door import ImapDoor
 from leadflow import pipeline
 from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
@@ -38,6 +39,7 @@ from leadflow.handover_job import HandOvers
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
+from leadflow.one_reader import OneReader
 from leadflow.second_look import SecondLook
 from leadflow.settings import Settings
 from sales.segments import gaps_for
@@ -338,6 +340,7 @@ class ClusterEngine:
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
             )
+        self._reader = OneReader(cluster.store, f"{part}-{member}-{os.getpid()}", wall_clock_us)
         self._life = Life(cluster.store, f"{part}-{member}", part, names, self.unwell)
 
     @cached_property
@@ -355,12 +358,18 @@ class ClusterEngine:
         """The mail door."""
         return MailDoor(self.door, self.sources, wall_clock_us, new_id)
 
+    @cached_property
+    def mailboxes(self) -> ImapDoor:
+        """The door of mailboxes; of several processes one reads each."""
+        return ImapDoor(self.door, self.sources, wall_clock_us, new_id, self._reader)
+
     def start(self) -> None:
         """Start this part."""
         if self._has_door:
             self.door.start()
         if self._part == "doors":
             self.calls.start()
+            self.mailboxes.start()
         for one in (self._apps, self._outbox, self._clockwork, self._dispatch):
             if one is not None:
                 one.start()
@@ -374,6 +383,8 @@ class ClusterEngine:
                 one.stop()
         if self._part == "doors":
             self.calls.stop()
+            self.mailboxes.stop()
+            self._reader.leave()
         if self._has_door:
             self.door.close()
         self.files.close()

@@ -29,6 +29,8 @@ from sqlalchemy import select
 
 from ingest.cti.asterisk import AsteriskCdr
 from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
+from ingest.email.imap_client import Client, MailboxTrouble
+from ingest.email.mailbox import ImapMailbox
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import read_files
 from leadflow.engine import Data
@@ -274,6 +276,8 @@ def _ways_out(files: Data, company: Company) -> Iterator[Finding]:
 def _probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
     channel, source_id = source["channel"], source["source_id"]
     name = tell(f"{channel} door of {source_id}", f"接入渠道 {source_id}（{channel}）")
+    if source.get("imap"):
+        return _mailbox(source)
     if source["channel"] == "email" and not host.smtp_port:
         fix = tell(
             "set LEADFLOW_SMTP_PORT and restart, or switch the source off",
@@ -303,6 +307,33 @@ def _probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
         False,
         tell(f"{name} took a probe that did not arrive", f"{name}：接受了探测，但未走完全程"),
         tell("leadflow dead list; see the log for its stage", "leadflow dead list；并查看日志中的环节"),
+    )
+
+
+def _mailbox(source: Mapping[str, Any]) -> Finding:
+    """Look into a source's mailbox, once: no probe is put there, for it is not ours."""
+    mailbox = ImapMailbox.model_validate(source["imap"])
+    name = tell(
+        f"mailbox of {source['source_id']} ({mailbox.user})",
+        f"渠道 {source['source_id']} 的邮箱（{mailbox.user}）",
+    )
+    try:
+        client = Client(mailbox)
+    except MailboxTrouble as trouble:
+        what = tell(
+            f"{name}: {trouble.code}, {trouble.message}", f"{name}：{trouble.code}，{trouble.message}"
+        )
+        return Finding(
+            False, what, tell("see docs/errors.md, Mailboxes", "请查看 docs/errors.md 的 Mailboxes")
+        )
+    exists = client.folder.exists
+    client.close()
+    return Finding(
+        True,
+        tell(
+            f"{name} opens; {exists} mails in {mailbox.folder}",
+            f"{name}可以打开，{mailbox.folder} 中有 {exists} 封邮件",
+        ),
     )
 
 

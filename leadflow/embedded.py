@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.cti.door import CallDoor
 from ingest.email.door import MailDoor
+from ingest.email.imap_door import ImapDoor
 from leadflow import pipeline
 from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
@@ -226,6 +227,7 @@ class Embedded:
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
         self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
+        self.mailboxes = ImapDoor(self.door, self.sources, wall_clock_us, new_id)
         self.dispatch = Dispatcher(
             files.store,
             self.companies,
@@ -248,12 +250,14 @@ class Embedded:
         self._turned_s = time.monotonic()
         self._thread.start()
         self.calls.start()
+        self.mailboxes.start()
         self.dispatch.start()
         self._auto_moves.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
         self.calls.stop()
+        self.mailboxes.stop()
         self.door.close()
         self._stopping.set()
         self._thread.join()
