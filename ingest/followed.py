@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 
+class FetchTrouble(Exception):
+    """Why a source cannot be read, with a stable code (docs/errors.md)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
 class Trouble(NamedTuple):
     """Why a source cannot be read, since when (µs, UTC), and how often it was tried."""
 
@@ -49,7 +57,7 @@ SOON_S, LATEST_S = 1.0, 60.0
 """A server that restarts is back within seconds; one that is away for longer is asked once a minute."""
 REFUSED_S, REFUSED_LATEST_S = 300.0, 3_600.0
 """After a refused password: providers lock accounts that try again and again, and no try mends a password."""
-FOR_A_PERSON = frozenset({"login_refused", "password_missing", "unsafe_login", "folder_missing", "bad_certificate", "folder_read_only", "no_uids", "table_missing", "column_missing", "not_a_url"})  # fmt: skip
+FOR_A_PERSON = frozenset({"login_refused", "password_missing", "unsafe_login", "folder_missing", "bad_certificate", "folder_read_only", "no_uids", "table_missing", "column_missing"})  # fmt: skip
 """Troubles that pass only when a person does something."""
 
 

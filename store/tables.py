@@ -333,6 +333,14 @@ process = Table(
     Column("has_left", Boolean, nullable=False, comment="it ended as it was told to"),
 )
 """The processes of a cluster that were heard of lately. Empty on one machine."""
+door_silence = Table(
+    "door_silence",
+    state,
+    _id("source_id", key=True),
+    _us("last_us"),
+    _us("found_us"),
+)
+"""The sources that are silent against their rhythm: since which capture, and when a person was told."""
 door_reader = Table(
     "door_reader",
     state,

@@ -8,7 +8,7 @@ command -v java >/dev/null || packages="$packages default-jre-headless"
 command -v systemd-analyze >/dev/null || packages="$packages systemd"
 command -v strace >/dev/null || packages="$packages strace"
 [ -x /usr/sbin/dovecot ] || packages="$packages dovecot-imapd"
-[ -x /usr/sbin/mariadbd ] || packages="$packages mariadb-server-core mariadb-client-core"
+{ [ -x /usr/sbin/mariadbd ] && command -v my_print_defaults >/dev/null; } || packages="$packages mariadb-server-core mariadb-client-core"
 command -v nft >/dev/null || packages="$packages nftables"
 fc-list :lang=zh 2>/dev/null | grep -q . || packages="$packages fontconfig fonts-wqy-microhei"
 [ -z "$packages" ] && exit 0

@@ -25,7 +25,9 @@ from imap_tools.errors import (
 )
 from imap_tools.utils import encode_folder
 
-from ingest.email.mailbox import ImapMailbox, PasswordMissing, password_of
+from ingest.email.mailbox import ImapMailbox
+from ingest.followed import FetchTrouble
+from ingest.secrets import PasswordMissing, password_of
 
 TIMEOUT_S = 30.0
 """A server that says nothing for half a minute is gone; large mails come in pieces, each well within it."""
@@ -37,14 +39,6 @@ CUT_BYTES = 1024 * 1024
 """What is fetched of a mail that is larger than the door takes: the text stands before the attachments."""
 
 imaplib.Commands.setdefault("ID", ("NONAUTH", "AUTH", "SELECTED"))
-
-
-class MailboxTrouble(Exception):
-    """Why a mailbox cannot be read, with a stable code (docs/errors.md)."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 class Envelope(NamedTuple):
@@ -64,14 +58,14 @@ class Folder(NamedTuple):
 
 
 class Client:
-    """One connection, logged in, with its folder open. Raises MailboxTrouble throughout."""
+    """One connection, logged in, with its folder open. Raises FetchTrouble throughout."""
 
     def __init__(self, mailbox: ImapMailbox) -> None:
         self._mailbox = mailbox
         try:
-            password = password_of(mailbox)
+            password = password_of(mailbox.password_file, mailbox.password_env)
         except PasswordMissing as missing:
-            raise MailboxTrouble("password_missing", str(missing)) from None
+            raise FetchTrouble("password_missing", str(missing)) from None
         self._box = self._connected()
         try:
             self._log_in(password)
@@ -91,7 +85,7 @@ class Client:
                 return MailBoxStartTls(mailbox.host, mailbox.port, timeout=TIMEOUT_S, ssl_context=context)
             return MailBox(mailbox.host, mailbox.port, timeout=TIMEOUT_S, ssl_context=context)
         except ssl.SSLCertVerificationError as error:
-            raise MailboxTrouble("bad_certificate", error.verify_message) from None
+            raise FetchTrouble("bad_certificate", error.verify_message) from None
         except (OSError, imaplib.IMAP4.error, ImapToolsError) as error:
             raise _unreachable(error) from None
 
@@ -123,15 +117,15 @@ class Client:
         except MailboxFolderSelectError as error:
             said = _said(error)
             code = "unsafe_login" if "unsafe login" in said.lower() else "folder_missing"
-            raise MailboxTrouble(code, said) from None
+            raise FetchTrouble(code, said) from None
         except imaplib.IMAP4.readonly:
-            raise MailboxTrouble("folder_read_only", "the server lets it be read only") from None
+            raise FetchTrouble("folder_read_only", "the server lets it be read only") from None
         except (OSError, imaplib.IMAP4.error) as error:
             raise _unreachable(error) from None
         validity = _number(client.response("UIDVALIDITY")[1])
         next_uid = _number(client.response("UIDNEXT")[1])
         if validity is None:
-            raise MailboxTrouble("no_uids", "the server gives no UIDVALIDITY (RFC 3501, 2.3.1.1)")
+            raise FetchTrouble("no_uids", "the server gives no UIDVALIDITY (RFC 3501, 2.3.1.1)")
         return Folder(validity, next_uid or self._last() + 1, _number(counts) or 0)
 
     def _last(self) -> int:
@@ -206,7 +200,7 @@ class Client:
             while not told and time.monotonic() < give_up and not is_over():
                 told = self._box.idle.poll(timeout=IDLE_STEP_S)
                 if any(line.upper().startswith(b"* BYE") for line in told):
-                    raise MailboxTrouble("unreachable", "the server said goodbye")
+                    raise FetchTrouble("unreachable", "the server said goodbye")
             self._box.idle.stop()  # type: ignore[no-untyped-call]
 
         self._do(idle)
@@ -237,7 +231,7 @@ class Client:
         def done() -> list[Any]:
             status, data = command(*arguments)
             if status != "OK":
-                raise MailboxTrouble("refused", f"{arguments[0]!s}: {str(data)[:200]}")
+                raise FetchTrouble("refused", f"{arguments[0]!s}: {str(data)[:200]}")
             return list(data)
 
         found: list[Any] = self._do(done)
@@ -247,11 +241,11 @@ class Client:
         try:
             return work()
         except UnexpectedCommandStatusError as error:
-            raise MailboxTrouble("refused", _said(error)) from None
+            raise FetchTrouble("refused", _said(error)) from None
         except imaplib.IMAP4.abort as error:
             raise _unreachable(error) from None
         except imaplib.IMAP4.error as error:
-            raise MailboxTrouble("refused", str(error)[:200]) from None
+            raise FetchTrouble("refused", str(error)[:200]) from None
         except OSError as error:
             raise _unreachable(error) from None
 
@@ -294,13 +288,13 @@ def _said(error: UnexpectedCommandStatusError) -> str:
     return " ".join(texts)[:200]
 
 
-def _refused(said: str) -> MailboxTrouble:
+def _refused(said: str) -> FetchTrouble:
     """Return what a refused login means: some servers are only busy (response codes of RFC 5530)."""
     is_busy = re.search(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", said) is not None
-    return MailboxTrouble("busy" if is_busy else "login_refused", said)
+    return FetchTrouble("busy" if is_busy else "login_refused", said)
 
 
-def _unreachable(error: Exception) -> MailboxTrouble:
+def _unreachable(error: Exception) -> FetchTrouble:
     if isinstance(error, socket.gaierror):
-        return MailboxTrouble("unreachable", "the host's name is unknown")
-    return MailboxTrouble("unreachable", str(error)[:200] or type(error).__name__)
+        return FetchTrouble("unreachable", "the host's name is unknown")
+    return FetchTrouble("unreachable", str(error)[:200] or type(error).__name__)

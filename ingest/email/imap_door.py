@@ -6,170 +6,87 @@ mail at the provider. So a kill at any moment loses no mail, and a mail that is 
 
 from __future__ import annotations
 
-import random
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from ingest.email.door import MAX_MAIL_BYTES, probe_mark
-from ingest.email.imap_client import AT_ONCE, CUT_BYTES, Client, Envelope, MailboxTrouble
+from ingest.email.imap_client import AT_ONCE, CUT_BYTES, Client, Envelope
 from ingest.email.mailbox import (
     ImapMailbox,
-    PasswordMissing,
     Progress,
     further,
     is_wanted,
-    password_of,
     resume,
 )
 from ingest.email.parse import message_key
 from ingest.email.source import EmailSource
-from ingest.followed import Alone, Reader, Trouble, wait_s
+from ingest.fetch_door import FetchDoor, Follower
+from ingest.followed import FetchTrouble
+from ingest.secrets import password_now
 from schemas.capture import Capture, capture_of
 from schemas.ids import body_digest
 from stream.crash import crash_point
 from stream.door_log import Checkpoint as Saved
-from stream.door_log import DoorLog, Overloaded
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0
-"""How soon a source that was added, changed or switched off is noticed."""
 IDLE_S = 240.0
 """A provider's IDLE may fall silent without a word (routers forget quiet lines): every four minutes we ask anyway."""
 BATCH_MAILS, BATCH_BYTES = 50, 8 * 1024 * 1024
 """Held in memory and made durable at once; one mail more than that is a batch of its own."""
-OVERLOADED_S = 5.0
-PASSWORD_LOOK_S = 2.0
-"""How soon a password that somebody has put right is tried, although the last one was refused."""
 
 
-@dataclass
-class ImapDoor:
-    """Follows the mailboxes of all sources; `reader` says which process may, where there are several."""
+class ImapDoor(FetchDoor):
+    """Follows the mailboxes of all mail sources."""
 
-    log: DoorLog
-    sources: Callable[[], dict[str, dict[str, Any]]]
-    clock: Callable[[], int]
-    new_id: Callable[[], str]
-    reader: Reader = field(default_factory=Alone)
-    trouble: dict[str, Trouble] = field(default_factory=dict)
+    name = "mailbox"
 
-    def __post_init__(self) -> None:
-        self._stopping = threading.Event()
-        self._followers: dict[str, Follower] = {}
-        self._thread = threading.Thread(target=self._run, name="mailboxes", daemon=True)
+    def source_of(self, settings: dict[str, Any]) -> EmailSource | None:
+        """Return a mail source with a mailbox."""
+        if settings["format"] != "email.message" or not settings.get("imap"):
+            return None
+        return EmailSource.model_validate(settings)
 
-    def start(self) -> None:
-        """Start following."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop; what was read and is not yet durable will be read again."""
-        self._stopping.set()
-        self._thread.join()
-        for one in self._followers.values():
-            one.end()
-        for one in self._followers.values():
-            one.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(LOOK_S):
-            try:
-                self.look()
-            except Exception as error:  # the store failed: the next look finds it again
-                log.error("mailboxes_not_looked_at", error=type(error).__name__)
-
-    def look(self) -> None:
-        """Start followers for sources that have none, and end those whose source has changed or gone."""
-        wanted = {
-            key: EmailSource.model_validate(value)
-            for key, value in self.sources().items()
-            if value["format"] == "email.message" and value.get("imap")
-        }
-        for source_id, follower in list(self._followers.items()):
-            may = source_id in wanted and self.reader.may_read(source_id)
-            if not may or wanted[source_id] != follower.source:
-                follower.end()
-                follower.join()
-                del self._followers[source_id]
-                self.trouble.pop(source_id, None)
-        for source_id, source in wanted.items():
-            if source_id not in self._followers and self.reader.may_read(source_id):
-                self._followers[source_id] = Follower(self, source)
-                self._followers[source_id].start()
+    def follower(self, source: EmailSource) -> MailboxFollower:
+        """Return what follows its mailbox."""
+        return MailboxFollower(self, source)
 
 
-class Follower(threading.Thread):
+class MailboxFollower(Follower[EmailSource]):
     """Follows one mailbox until it is told to end."""
 
-    def __init__(self, door: ImapDoor, source: EmailSource) -> None:
-        super().__init__(name=f"mailbox-{source.source_id}", daemon=True)
+    def __init__(self, door: FetchDoor, source: EmailSource) -> None:
+        super().__init__(door, source)
         if source.imap is None:
             raise ValueError("a source without a mailbox")
-        self.source = source
         self._mailbox: ImapMailbox = source.imap
-        self._door = door
-        self._ending = threading.Event()
 
-    def end(self) -> None:
-        """Have it end soon."""
-        self._ending.set()
+    def secret(self) -> str | None:
+        """Return the password as it is now."""
+        return password_now(self._mailbox.password_file, self._mailbox.password_env)
 
-    def run(self) -> None:
-        """Connect, read, wait; again after whatever went wrong, more and more patiently."""
-        while not self._ending.is_set():
-            try:
-                self._follow()
-            except MailboxTrouble as trouble:
-                self._wait_after(trouble)
-            except Overloaded:
-                self._ending.wait(OVERLOADED_S)
-            except Exception as error:
-                log.error("mailbox_failed", source=self.source.source_id, error=type(error).__name__)
-                self._ending.wait(self._troubled("bug", type(error).__name__))
-
-    def _wait_after(self, trouble: MailboxTrouble) -> None:
-        """Wait as long as the trouble deserves; a password that was changed meanwhile is tried at once."""
-        give_up = time.monotonic() + self._troubled(trouble.code, trouble.message)
-        tried = _password(self._mailbox)
-        while not self._ending.wait(min(PASSWORD_LOOK_S, max(0.0, give_up - time.monotonic()))):
-            if time.monotonic() >= give_up or _password(self._mailbox) != tried:
-                return
-
-    def _troubled(self, code: str, message: str) -> float:
-        """Note a trouble; return how long to wait."""
-        source_id, known = self.source.source_id, self._door.trouble.get(self.source.source_id)
-        tried = known.tried + 1 if known is not None and known.code == code else 1
-        since_us = known.since_us if known is not None else self._door.clock()
-        self._door.trouble[source_id] = Trouble(code, message, since_us, tried)
-        if tried == 1:
-            log.warning("mailbox_troubled", source=source_id, code=code)
-        return wait_s(code, tried, random.random())  # noqa: S311 (spreads readers, guards nothing)
-
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Connect, read, and wait for more until told to end. Raises FetchTrouble."""
         client = Client(self._mailbox)
         try:
-            self._door.trouble.pop(self.source.source_id, None)
+            self.well()
             progress = self._begin(client)
             client.mark(progress.marking)
-            while not self._ending.is_set():
+            while not self.ending.is_set():
                 progress = self._read(client, progress)
-                if not self._ending.is_set():
-                    client.wait(IDLE_S if client.can_idle else self._mailbox.poll_s, self._ending.is_set)
+                if not self.ending.is_set():
+                    client.wait(IDLE_S if client.can_idle else self._mailbox.poll_s, self.ending.is_set)
         finally:
             client.close()
 
     def _begin(self, client: Client) -> Progress:
         """Return where to go on, and make it durable: a restart must not begin at another `new` than this one."""
         source_id, path = self.source.source_id, self._mailbox.path
-        here = self._door.log.checkpoints_of(source_id).get(path)
-        elsewhere = self._door.reader.progress(source_id, path)
+        here = self.door.log.checkpoints_of(source_id).get(path)
+        elsewhere = self.door.reader.progress(source_id, path)
         known = [Progress.from_json(one) for one in (here, elsewhere) if one is not None]
         same = [one for one in known if one.validity == client.folder.validity]
         last = max(same or known, key=lambda one: one.uid, default=None)
@@ -178,7 +95,7 @@ class Follower(threading.Thread):
             self._mailbox,
             validity=client.folder.validity,
             next_uid=client.folder.next_uid,
-            now_us=self._door.clock(),
+            now_us=self.door.clock(),
             zone=ZoneInfo(self.source.zone),
         )
         if last is not None and last.validity != begun.validity:
@@ -200,7 +117,7 @@ class Follower(threading.Thread):
                 self._durable(captures, progress)
                 crash_point("answered")
                 client.mark(progress.marking)
-                if self._ending.is_set():
+                if self.ending.is_set():
                     return progress
             if progress.uid < some[-1]:  # what stands behind the last wanted one needs not be asked for again
                 progress = further(progress, some[-1], progress.marking)
@@ -209,8 +126,8 @@ class Follower(threading.Thread):
 
     def _durable(self, captures: Sequence[Capture], progress: Progress) -> None:
         source_id, path, state = self.source.source_id, self._mailbox.path, progress.to_json()
-        self._door.log.append(captures, [Saved(source_id, path, state)]).result()
-        self._door.reader.keep(source_id, path, state)
+        self.door.log.append(captures, [Saved(source_id, path, state)]).result()
+        self.door.reader.keep(source_id, path, state)
 
     def _captures(self, client: Client, batch: Sequence[Envelope], progress: Progress) -> list[Capture]:
         whole = [one.uid for one in batch if one.size <= MAX_MAIL_BYTES]
@@ -233,14 +150,14 @@ class Follower(threading.Thread):
             return {}
         try:
             return client.bodies(uids)
-        except MailboxTrouble as trouble:
+        except FetchTrouble as trouble:
             if trouble.code != "refused":
                 raise
         found: dict[int, bytes] = {}
         for uid in uids:
             try:
                 found.update(client.bodies([uid]))
-            except MailboxTrouble as trouble:
+            except FetchTrouble as trouble:
                 if trouble.code != "refused":
                     raise
                 log.warning("mail_not_given", source=self.source.source_id, uid=uid)
@@ -260,20 +177,13 @@ class Follower(threading.Thread):
             channel="email",
             format=source.format,
             body=body,
-            accepted_us=self._door.clock(),
-            trace_id=self._door.new_id(),
+            accepted_us=self.door.clock(),
+            trace_id=self.door.new_id(),
             idem_key=key,
             occurred_us=envelope.came_us,
-            purpose="probe" if self._door.log.is_probe(probe_mark(body)) else source.purpose,
+            purpose="probe" if self.door.log.is_probe(probe_mark(body)) else source.purpose,
             meta={**meta, **({"rcpt_to": self._mailbox.user} if "@" in self._mailbox.user else {})},
         )
-
-
-def _password(mailbox: ImapMailbox) -> str | None:
-    try:
-        return password_of(mailbox)
-    except PasswordMissing:
-        return None
 
 
 def _batches(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:

@@ -1,11 +1,9 @@
-"""The mailbox of a mail source: where it is, how to get in, where to begin, and where a reader goes on. Pure but for the password."""
+"""The mailbox of a mail source: where it is, how to get in, where to begin, and where a reader goes on. Pure."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -68,26 +66,6 @@ class ImapMailbox(Frozen):
     def path(self) -> str:
         """Under which name it is kept how far it was read: another mailbox, folder or user is another one."""
         return f"imap:{self.user}@{self.host}:{self.port}/{self.folder}"
-
-
-class PasswordMissing(LookupError):
-    """The password is not where the source says."""
-
-
-def password_of(mailbox: ImapMailbox) -> str:
-    """Read the password. Raises PasswordMissing, which names the place and not what stands there."""
-    if mailbox.password_env is not None:
-        if found := os.environ.get(mailbox.password_env, ""):
-            return found
-        raise PasswordMissing(f"the environment has no {mailbox.password_env}")
-    path = Path(mailbox.password_file or "")
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PasswordMissing(f"{path} cannot be read ({type(error).__name__})") from None
-    if not lines or not lines[0].strip():
-        raise PasswordMissing(f"{path} is empty")
-    return lines[0].strip()
 
 
 @dataclass(frozen=True, slots=True)

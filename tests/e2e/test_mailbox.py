@@ -23,11 +23,9 @@ from tests.support.rig import small_company
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     monkeypatch.setenv("SALES_MAIL_PASSWORD", PASSWORD)
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with mail_server(folder) as made:
+    with mail_server() as made:
         yield made
 
 
@@ -125,9 +123,7 @@ def test_a_server_that_cannot_tell_is_asked_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALES_MAIL_PASSWORD", PASSWORD)
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with mail_server(folder, idle=False) as server, following(tmp_path, company(server)) as here:
+    with mail_server(idle=False) as server, following(tmp_path, company(server)) as here:
         here.begun()
         server.deliver(enquiry(1))
         here.leads(1)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.support.certificate import self_signed
 from tools.servers import free_port
@@ -96,9 +97,6 @@ class MailServer:
         for name in ("run", "state", "mail"):
             (folder / name).mkdir(exist_ok=True)
         self.box = folder / "mail" / "sales"
-        for one in (folder, *folder.parents):  # whoever Dovecot runs as must get through
-            with suppress(PermissionError):
-                one.chmod(one.stat().st_mode | 0o011)
         self.set_password(PASSWORD)
         self._write_config()
 
@@ -222,11 +220,13 @@ def enquiry(number: int, *, message_id: bool = True, text: str = "") -> bytes:
 
 
 @contextmanager
-def mail_server(folder: Path, *, idle: bool = True) -> Iterator[MailServer]:
-    """Run a mail server until the end of the block."""
-    made = MailServer(folder, idle=idle)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+def mail_server(*, idle: bool = True) -> Iterator[MailServer]:
+    """Run a server until the end of the block, in a folder that whoever it runs as can reach (pytest's are private)."""
+    with TemporaryDirectory(prefix="leadflow-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        made = MailServer(Path(folder), idle=idle)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()

@@ -431,6 +431,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_reader")),
     )
     op.create_table(
+        "door_silence",
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.Column("found_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_silence")),
+    )
+    op.create_table(
         "erased",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column(
@@ -1309,6 +1316,7 @@ def downgrade() -> None:
     op.drop_table("identifier_status")
     op.drop_table("evidence")
     op.drop_table("erased")
+    op.drop_table("door_silence")
     op.drop_table("door_reader")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
