@@ -36,7 +36,7 @@ def _box(source: Mapping[str, Any], now_us: int, smtp_port: int) -> Iterator[Box
         yield Box("web", source_id, name, link=f"/f/{source_id}", snippet=f"/f/{source_id}/html")
     elif channel == "email":
         yield Box("email", source_id, name, command=_mail(source, smtp_port))
-    elif channel == "cti":
+    elif channel == "cti" and source["format"] == "cti.asterisk":
         yield Box("cti", source_id, name, command=_call(source, now_us))
     elif channel == "counter":
         yield Box("counter", source_id, name, link=f"/counter/{source_id}")

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ingest.counter import visit
-from ingest.cti import asterisk, calls
+from ingest.cti import asterisk, calls, cdr_table, queue_log
 from ingest.email import parse as mail
 from ingest.lists import row as list_row
-from ingest.web import form
+from ingest.web import form, mapped
 from schemas.capture import Capture
 from schemas.lead import Lead
 from schemas.results import Ignored, ParseResult, Refused
@@ -36,8 +36,11 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "web.form": Format(form.WebForm, form.parse),
+    "web.mapped": Format(mapped.MappedWebhook, mapped.parse),
     "email.message": Format(mail.EmailSource, mail.parse),
     "cti.asterisk": Format(asterisk.AsteriskCdr, asterisk.parse, calls.assemble),
+    "cti.queue_log": Format(queue_log.QueueLog, queue_log.parse, queue_log.assemble),
+    "cti.cdr_table": Format(cdr_table.CdrTable, cdr_table.parse, calls.assemble),
     "counter.visit": Format(visit.Counter, visit.parse),
     "list.row": Format(list_row.ListSource, list_row.parse),
 }
@@ -73,7 +76,20 @@ def parse_capture(capture: Capture, sources: Mapping[str, dict[str, Any]]) -> tu
 def assemble_parts(
     parts: Collection[Mapping[str, str]], opener: Capture, sources: Mapping[str, dict[str, Any]]
 ) -> Lead | Ignored:
-    """Judge a group of parts by its format. Raises LookupError if its source has gone meanwhile."""
+    """Judge a group of parts by its format. Raises LookupError if its source has gone meanwhile.
+
+    Rows of call records and lines of a queue may be of one call: then the records say what it was.
+    """
+    lines = [part for part in parts if queue_log.EVENT in part]
+    rows = [part for part in parts if queue_log.EVENT not in part]
+    if lines and rows:
+        pbx_id = sources[opener.source_id].get("cdr_source") or opener.source_id
+        settings = sources.get(pbx_id, {"format": ""})
+        model = FORMATS[settings["format"]].settings if settings["format"] in FORMATS else SourceSettings
+        if issubclass(model, asterisk.AsteriskCdr):
+            pbx = model.model_validate(settings)
+            return queue_log.with_queue(calls.assemble(rows, pbx, opener), lines, pbx.internal)
+        parts = lines
     assemble = FORMATS[opener.format].assemble
     if assemble is None:
         raise LookupError(f"format {opener.format!r} does not come in parts")

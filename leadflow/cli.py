@@ -31,6 +31,7 @@ from leadflow.cli_rules import rules
 from leadflow.cli_rules_simulate import simulate
 from leadflow.cli_segments import segments
 from leadflow.cli_service import service
+from leadflow.cli_source import source
 from leadflow.cli_taken import taken
 from leadflow.cli_token import token
 from leadflow.cli_undo import undo
@@ -91,6 +92,7 @@ app.add_typer(moves, name="moves")
 app.add_typer(orders, name="orders")
 app.add_typer(spend, name="spend")
 app.add_typer(lists, name="import")
+app.add_typer(source, name="source")
 app.command()(subject)
 app.command()(erasures)
 app.command()(withdraw)

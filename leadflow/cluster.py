@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ import structlog
 from sqlalchemy import Connection, select
 
 from ingest.cti.door import CallDoor
+from ingest.cti.table_door import TableDoor
 from ingest.email.door import MailDoor
+from ingest.email.imap_door import ImapDoor
 from leadflow import pipeline
 from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
+from leadflow.door_watch import DoorWatch, tell_trouble
 from leadflow.embedded import IDLE_S, RETRY_S
 from leadflow.engine import (
     KEY_MARK,
@@ -39,6 +42,7 @@ from leadflow.imports.work import Imports
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
 from leadflow.metrics import Metrics, Work, WorkMetrics
+from leadflow.one_reader import OneReader
 from leadflow.second_look import SecondLook
 from leadflow.settings import Settings
 from sales.segments import gaps_for
@@ -340,6 +344,8 @@ class ClusterEngine:
                 link_for=mailed_links(cluster, settings.public_url),
                 crash_point=lambda: crash_point("sent, unrecorded"),
             )
+        self._reader = OneReader(cluster.store, f"{part}-{member}-{os.getpid()}", wall_clock_us)
+        self._tell_trouble = partial(tell_trouble, cluster.store)
         self._life = Life(cluster.store, f"{part}-{member}", part, names, self.unwell)
 
     @cached_property
@@ -357,12 +363,26 @@ class ClusterEngine:
         """The mail door."""
         return MailDoor(self.door, self.sources, wall_clock_us, new_id)
 
+    @cached_property
+    def mailboxes(self) -> ImapDoor:
+        """The door of mailboxes; of several processes one reads each."""
+        return ImapDoor(self.door, self.sources, wall_clock_us, new_id, self._reader, tell=self._tell_trouble)
+
+    @cached_property
+    def call_tables(self) -> TableDoor:
+        """The door of call tables; of several processes one reads each."""
+        return TableDoor(
+            self.door, self.sources, wall_clock_us, new_id, self._reader, tell=self._tell_trouble
+        )
+
     def start(self) -> None:
         """Start this part."""
         if self._has_door:
             self.door.start()
         if self._part == "doors":
             self.calls.start()
+            self.mailboxes.start()
+            self.call_tables.start()
         for one in (self._apps, self._outbox, self._clockwork, self._dispatch, self.imports):
             if one is not None:
                 one.start()
@@ -376,6 +396,9 @@ class ClusterEngine:
                 one.stop()
         if self._part == "doors":
             self.calls.stop()
+            self.mailboxes.stop()
+            self.call_tables.stop()
+            self._reader.leave()
         if self._has_door:
             self.door.close()
         self.files.close()
@@ -442,6 +465,7 @@ class Clockwork:
         self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
         self._hand_overs = HandOvers(cluster.store, cluster.store_log.append)
         self._auto_moves = AutoMoves(cluster.store, cluster.store_log.append)
+        self._door_watch = DoorWatch(cluster.store)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -449,12 +473,14 @@ class Clockwork:
         """Start firing."""
         self._thread.start()
         self._auto_moves.start()
+        self._door_watch.start()
 
     def stop(self) -> None:
         """End the turn at hand."""
         self._stopping.set()
         self._thread.join()
         self._auto_moves.stop()
+        self._door_watch.stop()
 
     def _run(self) -> None:
         while not self._stopping.wait(IDLE_S if self.trouble is None else RETRY_S):

@@ -28,7 +28,12 @@ import orjson
 from sqlalchemy import select
 
 from ingest.cti.asterisk import AsteriskCdr
+from ingest.cti.cdr_table import CdrTable
 from ingest.cti.layouts import CDR_CSV, CDR_CUSTOM
+from ingest.cti.table_door import count_rows
+from ingest.email.imap_client import Client
+from ingest.email.mailbox import ImapMailbox
+from ingest.followed import FetchTrouble
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import read_files
 from leadflow.engine import Data
@@ -194,7 +199,7 @@ def behind_doors(files: Data, host: Reached, settings: Settings) -> Iterator[Fin
     for source in company.sources.values():
         if source["channel"] == "list":
             continue  # comes by an act, not by a door
-        yield _probe(files, host, source)
+        yield probe(files, host, source)
     yield from _ways_out(files, company)
 
 
@@ -273,9 +278,14 @@ def _ways_out(files: Data, company: Company) -> Iterator[Finding]:
         yield Finding(minutes < LATE_MIN, what, "look at the sinks above; leadflow export deliveries")
 
 
-def _probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
+def probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
+    """Send a probe into a source's door and follow it to its end, or look into what the source is fetched from."""
     channel, source_id = source["channel"], source["source_id"]
     name = tell(f"{channel} door of {source_id}", f"接入渠道 {source_id}（{channel}）")
+    if source.get("imap"):
+        return _mailbox(source)
+    if source["format"] == "cti.cdr_table":
+        return _table(source)
     if source["channel"] == "email" and not host.smtp_port:
         fix = tell(
             "set LEADFLOW_SMTP_PORT and restart, or switch the source off",
@@ -305,6 +315,54 @@ def _probe(files: Data, host: Reached, source: Mapping[str, Any]) -> Finding:
         False,
         tell(f"{name} took a probe that did not arrive", f"{name}：接受了探测，但未走完全程"),
         tell("leadflow dead list; see the log for its stage", "leadflow dead list；并查看日志中的环节"),
+    )
+
+
+def _mailbox(source: Mapping[str, Any]) -> Finding:
+    """Look into a source's mailbox, once: no probe is put there, for it is not ours."""
+    mailbox = ImapMailbox.model_validate(source["imap"])
+    name = tell(
+        f"mailbox of {source['source_id']} ({mailbox.user})",
+        f"渠道 {source['source_id']} 的邮箱（{mailbox.user}）",
+    )
+    try:
+        client = Client(mailbox)
+    except FetchTrouble as trouble:
+        what = tell(
+            f"{name}: {trouble.code}, {trouble.message}", f"{name}：{trouble.code}，{trouble.message}"
+        )
+        return Finding(
+            False, what, tell("see docs/errors.md, Mailboxes", "请查看 docs/errors.md 的 Mailboxes")
+        )
+    exists = client.folder.exists
+    client.close()
+    return Finding(
+        True,
+        tell(
+            f"{name} opens; {exists} mails in {mailbox.folder}",
+            f"{name}可以打开，{mailbox.folder} 中有 {exists} 封邮件",
+        ),
+    )
+
+
+def _table(source: Mapping[str, Any]) -> Finding:
+    """Look into a source's table of calls, once: it is only read, so no probe is put there."""
+    settings = CdrTable.model_validate(source)
+    name = tell(f"call table of {settings.source_id}", f"渠道 {settings.source_id} 的话单表")
+    try:
+        rows = count_rows(settings)
+    except FetchTrouble as trouble:
+        what = tell(
+            f"{name}: {trouble.code}, {trouble.message}", f"{name}：{trouble.code}，{trouble.message}"
+        )
+        return Finding(
+            False, what, tell("see docs/errors.md, Mailboxes", "请查看 docs/errors.md 的 Mailboxes")
+        )
+    return Finding(
+        True,
+        tell(
+            f"{name} opens; {rows} rows in {settings.table}", f"{name}可以打开，{settings.table} 有 {rows} 行"
+        ),
     )
 
 
@@ -344,6 +402,11 @@ def _send_mail(host: Reached, source: Mapping[str, Any], mark: str) -> None:
 
 
 def _send_call(host: Reached, source: Mapping[str, Any], mark: str) -> None:
+    if source["format"] == "cti.queue_log":
+        queue = next(iter(source.get("queues") or ()), "probe")
+        event = f"{int(time.time())}|{int(time.time())}.{mark[:9]}|{queue}|NONE|ABANDON|1|1|0\n"
+        _send_row(host, source, mark, event)
+        return
     settings = AsteriskCdr.model_validate(source)
     now = f"{datetime.now(ZoneInfo(settings.zone)):%Y-%m-%d %H:%M:%S}"
     trunk = settings.trunks[0] if settings.trunks else "probe-trunk"
@@ -357,7 +420,11 @@ def _send_call(host: Reached, source: Mapping[str, Any], mark: str) -> None:
     csv.writer(line, delimiter=settings.separator, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
         cells.get(column, "") for column in _columns(settings)
     )
-    row = {"key": mark, "file": mark, "offset": 0, "row": b64encode(line.getvalue().encode()).decode()}
+    _send_row(host, source, mark, line.getvalue())
+
+
+def _send_row(host: Reached, source: Mapping[str, Any], mark: str, text: str) -> None:
+    row = {"key": mark, "file": mark, "offset": 0, "row": b64encode(text.encode()).decode()}
     _accepted(_ask(host, "POST", f"/in/cti/{source['source_id']}", orjson.dumps(row), _NDJSON))
 
 
@@ -398,5 +465,5 @@ def _ask(
 
 def _accepted(answer: tuple[int, dict[str, Any]]) -> None:
     status, content = answer
-    if status != 202:
+    if not 200 <= status < 300:
         raise OSError(f"{status} {content.get('error', {}).get('message', '')}")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from ingest.cti.door import CallDoor
+from ingest.cti.table_door import TableDoor
 from ingest.email.door import MailDoor
+from ingest.email.imap_door import ImapDoor
 from leadflow import pipeline
 from leadflow.auto_moves import AutoMoves
 from leadflow.backup import make_backup
 from leadflow.clock import new_id, wall_clock_of, wall_clock_us
 from leadflow.crowding import Crowding
+from leadflow.door_watch import DoorWatch, tell_trouble
 from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
 from leadflow.handover_job import HandOvers
 from leadflow.imports.work import Imports
@@ -227,6 +231,10 @@ class Embedded:
         self.sources = Sources(files.store, self.companies)
         self.calls = CallDoor(self.door, self.sources, wall_clock_us, new_id)
         self.mail = MailDoor(self.door, self.sources, wall_clock_us, new_id)
+        tell = partial(tell_trouble, files.store)
+        self.mailboxes = ImapDoor(self.door, self.sources, wall_clock_us, new_id, tell=tell)
+        self.call_tables = TableDoor(self.door, self.sources, wall_clock_us, new_id, tell=tell)
+        self._door_watch = DoorWatch(files.store)
         self.dispatch = Dispatcher(
             files.store,
             self.companies,
@@ -250,19 +258,25 @@ class Embedded:
         self._turned_s = time.monotonic()
         self._thread.start()
         self.calls.start()
+        self.mailboxes.start()
+        self.call_tables.start()
         self.dispatch.start()
         self._auto_moves.start()
         self.imports.start()
+        self._door_watch.start()
 
     def stop(self) -> None:
         """Write what waits at the doors, finish the batch at hand, close the files."""
         self.calls.stop()
         self.imports.stop()
+        self.mailboxes.stop()
+        self.call_tables.stop()
         self.door.close()
         self._stopping.set()
         self._thread.join()
         self.dispatch.stop()
         self._auto_moves.stop()
+        self._door_watch.stop()
         self.files.close()
 
     def work_off(self) -> int:

@@ -19,7 +19,7 @@ from enrich.acts_part import Wish, part
 from enrich.live import publish_model
 from enrich.review import Answer, answer
 from enrich.taken import asking, look_up, scopes_of
-from ingest.email.parse import message_key
+from ingest.files import captures_of_file
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.company import problems_of_book
 from leadflow.crowding import look_over
@@ -136,22 +136,15 @@ def do_ingest(engine: Engine, payload: Payload) -> dict[str, Any]:
     source = engine.sources().get(payload["source"])
     if source is None:
         raise ActRefused("unknown_source", f"There is no source {payload['source']!r}.")
-    body = b64decode(payload["body"])
-    key = message_key(body) if source["channel"] == "email" else None
-    capture = capture_of(
-        source_id=source["source_id"],
-        channel=source["channel"],
-        format=source["format"],
-        body=body,
+    captures = captures_of_file(
+        source,
+        b64decode(payload["body"]),
         accepted_us=wall_clock_us(),
-        trace_id=new_id(),
-        idem_key=key,
-        made_key=new_id(),
-        purpose=source.get("purpose", "real"),
+        new_id=new_id,
         meta={"file": payload["name"], KEPT_FILE: "yes"},
     )
-    engine.door.append([capture]).result()
-    return {"receipt": capture.capture_id, "trace_id": capture.trace_id}
+    engine.door.append(captures).result()
+    return {"receipt": captures[0].capture_id, "trace_id": captures[0].trace_id}
 
 
 def do_apply(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -33,7 +33,9 @@ from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
+from leadflow.canary import Canary
 from leadflow.clock import new_id, new_secret, wall_clock_us
+from leadflow.doctor import Doorway
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
 from leadflow.forms_page import FormsPage
@@ -53,7 +55,17 @@ from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
 
-DOOR_PREFIXES = ("/in/", "/thanks/", "/f/", "/counter/", "/api/counter/", "/enter/", "/sign-in", "/static/")
+DOOR_PREFIXES = (
+    "/in/",
+    "/servlet/",
+    "/thanks/",
+    "/f/",
+    "/counter/",
+    "/api/counter/",
+    "/enter/",
+    "/sign-in",
+    "/static/",
+)
 """What strangers may reach."""
 
 COLLECT_AFTER = 20_000
@@ -94,8 +106,11 @@ def _lifespan(engine: Engine, settings: Settings, part: Part | None) -> Lifespan
         telling = []
         if part in (None, "sinks"):
             telling = tellers(settings, engine.files.store, engine.files.folder, engine.unwell)
+        canary = _canary(engine, settings) if part in (None, "doors") else None
         for one in telling:
             one.start()
+        if canary is not None:
+            canary.start()
         smtp = await _smtp(engine, settings) if part in (None, "doors") else None
         try:
             yield
@@ -104,9 +119,19 @@ def _lifespan(engine: Engine, settings: Settings, part: Part | None) -> Lifespan
                 smtp.close()
             for one in telling:
                 one.stop()
+            if canary is not None:
+                await run_in_threadpool(canary.stop)
             await run_in_threadpool(engine.stop)
 
     return lifespan
+
+
+def _canary(engine: Engine, settings: Settings) -> Canary | None:
+    """Return what sends probes through the doors of this process; None if nobody wants it, or nothing could mark them."""
+    if not settings.canary_minutes or not engine.door.probe_token:
+        return None
+    host = Doorway(settings.local_url, settings.smtp_port, engine.door.probe_token)
+    return Canary(engine.files, host, settings.canary_minutes * 60.0)
 
 
 def _well(engine: Engine) -> list[Route]:

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(
         60, ge=5, le=3_600, description="Whoever listens should be patient for some three of these"
     )
+    canary_minutes: int = Field(
+        30, ge=0, le=24 * 60, description="How often a marked probe enters each door by itself; 0 for never"
+    )
     journal: Path | None = Field(
         None,
         description="File of the erasure journal; in a cluster one file for all who erase (default: FOLDER.erasures)",

@@ -76,11 +76,22 @@ class Assigned(Frozen):
     together: int = Field(1, description="How many customers the same act gave to the same holder")
 
 
-AlarmKind = Literal["source_held", "destination_held", "stage_stopped", "stage_stands", "process_gone"]
+AlarmKind = Literal[
+    "source_held",
+    "destination_held",
+    "stage_stopped",
+    "stage_stands",
+    "process_gone",
+    "door_silent",
+    "door_speaks",
+    "door_failed",
+    "probe_lost",
+]
 
 
 class Alarm(Frozen):
-    """Something needs a person: a source or a destination is held, a stage stopped or stands, a process is gone."""
+    """Something needs a person: a source or a destination is held, a stage stopped or stands, a process is gone, a door is
+    silent (or speaks again), cannot be fetched from, or a probe did not come through it."""
 
     alarm_id: str
     what: AlarmKind
@@ -90,7 +101,9 @@ class Alarm(Frozen):
         "that stands the topic; of a process its name; else None"
     )
     since: AwareDatetime
-    tried: int = Field(description="Lately, of this source; of a stage: the sources that were heard of")
+    tried: int = Field(
+        description="Lately, of this source; of a stage: the sources that were heard of; of a silent door: what usually comes"
+    )
     refused: int = Field(description="Of these; of a stage: the sources that fail")
     code: str | None = Field(description="Of the last refusal, see docs/errors.md")
     link: str | None = Field(None, description="The page that says what to do, if `public_url` is set")

@@ -236,6 +236,18 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "stage_stands": "「{stage}」环节停住（{code}）：继续下去可能漏掉内容。内容照常接收，没有遗漏。\n\n"
         "处理办法：\n1. /readyz 和日志写明原因；topic_replaced 表示它读取的主题被重建、恢复或截断，见 docs/operations.md 的 "
         "A topic was replaced；\n2. 排除原因；\n3. 重启该进程，除非它已自行恢复。",
+        "door_silent subject": "接入渠道「{source}」异常安静",
+        "door_silent": "接入渠道「{source}」（{id}）在这段时间里通常会收到 {tried} 条，现在一条也没有：对方页面、邮箱、总机或网络"
+        "可能出了问题。\n\n处理办法：\n1. 自己走一遍该渠道（提交表单、发一封邮件、拨打电话）；\n2. leadflow doctor；\n"
+        "3. 如果只是淡季或放假，无需处理：放假日请写入工作日历。",
+        "door_speaks subject": "接入渠道「{source}」恢复正常",
+        "door_speaks": "接入渠道「{source}」（{id}）又收到内容了。",
+        "door_failed subject": "接入渠道「{source}」无法读取（{code}）",
+        "door_failed": "接入渠道「{source}」（{id}）的邮箱或话单表无法读取（{code}）。没有遗漏：内容仍在对方那里，排除原因后会接着读取。"
+        "\n\n处理办法：leadflow doctor；代码含义见 docs/errors.md 的 Mailboxes and call tables。",
+        "probe_lost subject": "接入渠道「{source}」的探测没有走完全程",
+        "probe_lost": "定时探测没有走完接入渠道「{source}」（{id}）的全程：客户此刻提交的内容可能同样到不了负责人手中。\n\n"
+        "处理办法：leadflow doctor，并查看日志。",
         "process_gone subject": "进程 {id} 失联",
         "process_gone": "集群中的进程 {id}（leadflow {stage}）一分钟没有消息，也没有正常退出。没有遗漏：它的工作由同类进程"
         "接手；如果没有同类进程，就等它回来。\n\n处理办法：查看那台机器和该进程的日志，然后重新启动它。",
@@ -262,6 +274,19 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "nothing was skipped.\n\nWhat to do:\n1. /readyz and the log say why; topic_replaced is a topic that was "
         "recreated, restored or cut, see 'A topic was replaced' in docs/operations.md;\n2. put the cause right;\n3. restart "
         "the process, unless it goes on by itself.",
+        "door_silent subject": "{source} is silent",
+        "door_silent": "{source} ({id}) usually takes in {tried} in the time that has gone by, and there was nothing: the page, the "
+        "mailbox, the switchboard or the network may be broken.\n\nWhat to do:\n1. try it yourself: fill in the form, send a mail, "
+        "call;\n2. leadflow doctor;\n3. if it is a quiet season or a holiday, nothing: put days off into the calendar.",
+        "door_speaks subject": "{source} speaks again",
+        "door_speaks": "{source} ({id}) has taken something in again.",
+        "door_failed subject": "{source} cannot be read ({code})",
+        "door_failed": "The mailbox or table of {source} ({id}) cannot be read ({code}). Nothing is lost: it waits there, and is read "
+        "once the cause is put right.\n\nWhat to do: leadflow doctor; docs/errors.md, Mailboxes and call tables, says what the code "
+        "means.",
+        "probe_lost subject": "A probe did not come through {source}",
+        "probe_lost": "The probe that enters {source} ({id}) now and then did not reach its end: what a customer sends may not reach "
+        "anybody either.\n\nWhat to do: leadflow doctor, and see the log.",
         "process_gone subject": "The process {id} is gone",
         "process_gone": "The cluster's process {id} (leadflow {stage}) has not been heard of for a minute, and did not say "
         "that it ends. Nothing is lost: others of its kind do its work, or it waits until there is one.\n\nWhat to do: look "

@@ -333,6 +333,24 @@ process = Table(
     Column("has_left", Boolean, nullable=False, comment="it ended as it was told to"),
 )
 """The processes of a cluster that were heard of lately. Empty on one machine."""
+door_silence = Table(
+    "door_silence",
+    state,
+    _id("source_id", key=True),
+    _us("last_us"),
+    _us("found_us"),
+)
+"""The sources that are silent against their rhythm: since which capture, and when a person was told."""
+door_reader = Table(
+    "door_reader",
+    state,
+    _id("source_id", key=True),
+    Column("worker", Text, comment="the process that reads it; none on one machine"),
+    _us("until_us"),
+    Column("path", Text, comment="which mailbox or table; how far it was read is of this one alone"),
+    Column("state_json", Text, comment="how far; may lag behind what that process keeps with its captures"),
+)
+"""The sources that a door fetches from (mailboxes, tables of calls): which process of a cluster may, and how far it is."""
 
 # --- who it is ----------------------------------------------------------------------------------------
 #

@@ -131,6 +131,11 @@ class DoorLog:
             self._waiting_bytes += item.size
             self._wake.notify()
 
+    @property
+    def probe_token(self) -> str:
+        """What marks this installation's own probes."""
+        return self._probe_token
+
     def is_probe(self, mark: str | None) -> bool:
         """Tell whether a message carries this installation's own probe mark (PROBE_HEADER)."""
         return bool(mark and self._probe_token) and hmac.compare_digest(

@@ -262,6 +262,11 @@ def _decoded(cells: Sequence[str], layout: Layout, flags: list[str], source: Ast
     return _Row(texts, tuple(dict.fromkeys(flags)))
 
 
+def part_of(cells: dict[Column, str], capture: Capture, source: AsteriskCdr) -> Part | Refused:
+    """Return the part that columns make, which were read elsewhere than in a file."""
+    return _part(_Row(cells, ()), capture, source)
+
+
 def _part(row: _Row, capture: Capture, source: AsteriskCdr) -> Part | Refused:
     cells = row.cells
     times = _times(cells, ZoneInfo(source.zone))

@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from answers.problem import problem
 from ingest.cti.asterisk import AsteriskCdr, row_key
-from ingest.cti.tail import Checkpoint, Tails, Unreadable
+from ingest.cti.queue_log import QueueLog
+from ingest.cti.tail import Checkpoint, Tails, Unreadable, position_key
 from schemas.capture import Capture, capture_of
 from stream.crash import crash_point
 from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
@@ -35,6 +36,26 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 """A shipper sends at most 1.4 MB at once; room for one that was set otherwise."""
 
 
+Followed = AsteriskCdr | QueueLog
+"""What stands in files that grow: call records, and the log of queues."""
+_FOLLOWED: Mapping[str, type[AsteriskCdr] | type[QueueLog]] = {
+    "cti.asterisk": AsteriskCdr,
+    "cti.queue_log": QueueLog,
+}
+
+
+def _source(settings: Mapping[str, Any]) -> Followed:
+    return _FOLLOWED[settings["format"]].model_validate(settings)
+
+
+def _key(row: bytes, source: Followed, file: str, offset: int) -> str:
+    return (
+        row_key(row, source, file, offset)
+        if isinstance(source, AsteriskCdr)
+        else position_key(file, offset, row)
+    )
+
+
 @dataclass
 class CallDoor:
     """Follows the files of every call source, and answers the shippers."""
@@ -47,7 +68,7 @@ class CallDoor:
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
-        self._tails: dict[str, tuple[AsteriskCdr, Tails]] = {}
+        self._tails: dict[str, tuple[Followed, Tails]] = {}
         self._thread = threading.Thread(target=self._run, name="call-door", daemon=True)
 
     def start(self) -> None:
@@ -65,17 +86,17 @@ class CallDoor:
 
     def poll(self) -> int:
         """Read what the files of every source hold now; return how many rows became durable."""
-        settings = {key: value for key, value in self.sources().items() if value["format"] == "cti.asterisk"}
+        settings = {key: value for key, value in self.sources().items() if value["format"] in _FOLLOWED}
         for gone in self._tails.keys() - settings.keys():
             del self._tails[gone]
-        return sum(self._poll_source(AsteriskCdr.model_validate(value)) for value in settings.values())
+        return sum(self._poll_source(_source(value)) for value in settings.values())
 
     async def accept(self, request: Request) -> Response:
         """Take JSON lines {key, file, offset, row}; 202 once every row is durable, 400 names the first bad line."""
         settings = self.sources().get(request.path_params["source_id"])
-        if settings is None or settings["format"] != "cti.asterisk":
+        if settings is None or settings["format"] not in _FOLLOWED:
             return problem(404, "unknown_source", "There is no call source of this name.")
-        source = AsteriskCdr.model_validate(settings)
+        source = _source(settings)
         is_probe = self.log.is_probe(request.headers.get(PROBE_HEADER))
         if not is_probe and not _is_authorised(request, source.secret):
             return problem(401, "bad_token", "The token is missing or wrong; it is `secret` of this source.")
@@ -110,7 +131,7 @@ class CallDoor:
             if not busy:
                 self._stopping.wait(POLL_S)
 
-    def _poll_source(self, source: AsteriskCdr) -> int:
+    def _poll_source(self, source: Followed) -> int:
         if not source.files:
             return 0
         known = self._tails.get(source.source_id)
@@ -131,25 +152,25 @@ class CallDoor:
             raise
         return total
 
-    def _open(self, source: AsteriskCdr) -> Tails:
+    def _open(self, source: Followed) -> Tails:
         saved = self.log.checkpoints_of(source.source_id)
         return Tails(source.files, {path: Checkpoint.from_json(state) for path, state in saved.items()})
 
-    def _append(self, source: AsteriskCdr, batch: Sequence[tuple[str, Any]]) -> None:
+    def _append(self, source: Followed, batch: Sequence[tuple[str, Any]]) -> None:
         captures = [self._capture(source, row.row, row.file, row.offset) for _, row in batch]
         last = {path: row.after for path, row in batch}
         saved = [Saved(source.source_id, path, after.to_json()) for path, after in last.items()]
         self.log.append(captures, saved).result()
 
-    def _capture(self, source: AsteriskCdr, row: bytes, file: str, offset: int) -> Capture:
+    def _capture(self, source: Followed, row: bytes, file: str, offset: int) -> Capture:
         return capture_of(
             source_id=source.source_id,
             channel="cti",
-            format="cti.asterisk",
+            format=source.format,
             body=row,
             accepted_us=self.clock(),
             trace_id=self.new_id(),
-            idem_key=row_key(row, source, file, offset),
+            idem_key=_key(row, source, file, offset),
             purpose=source.purpose,
             meta={"file": file, "offset": str(offset)},
         )

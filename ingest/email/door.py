@@ -78,7 +78,7 @@ class MailDoor:
             trace_id=self.new_id(),
             idem_key=message_key(body),
             made_key=self.new_id(),
-            purpose="probe" if self.log.is_probe(_probe_mark(body)) else source.purpose,
+            purpose="probe" if self.log.is_probe(probe_mark(body)) else source.purpose,
             meta={"mail_from": mail_from, "rcpt_to": ", ".join(addresses)},
         )
 
@@ -98,7 +98,8 @@ _MARK = re.compile(
 """A long mark may stand on the line below the header's name (folding, RFC 5322, 2.2.3)."""
 
 
-def _probe_mark(body: bytes) -> str | None:
+def probe_mark(body: bytes) -> str | None:
+    """Return what a mail shows as the mark of a probe; None if it shows none."""
     found = _MARK.search(body[:4_096])
     return found[1].decode() if found else None
 

@@ -46,7 +46,7 @@ def parse(capture: Capture, source: EmailSource) -> tuple[ParseResult, ...]:
         )
     message, flags = read_message(capture.body)
     content = read_content(message)
-    content.flags |= flags
+    content.flags |= flags | ({"cut"} if "cut_bytes" in capture.meta else set())
     if not content.headers.names() & _KNOWN_HEADERS:
         return (_not_a_mail(),)
     reading = Reading(capture, source, our_addresses(capture, source), content.headers)

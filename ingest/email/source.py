@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
+from ingest.email.mailbox import ImapMailbox
 from schemas.base import Channel
 from schemas.lead import FieldName
 from schemas.sources import SourceSettings
@@ -42,6 +43,8 @@ class EmailSource(SourceSettings):
         default_factory=dict,
         description="Labels of form mails beside the built-in Chinese and English ones, such as `吨位 = product`",
     )
+
+    imap: ImapMailbox | None = Field(None, description="A mailbox at a provider to be followed by IMAP")
 
     @field_validator("addresses", "own_addresses", "own_domains", "loop_domains", "form_senders")
     @classmethod

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from answers.problem import problem
 from ingest.web.body import MAX_BODY, SLOW_BODY_S, TooLarge, read_body
 from ingest.web.form import FormError, WebForm, read_form
+from ingest.web.mapped_door import MappedDoor
 from ingest.web.next_page import next_page
 from ingest.web.pages import FormPages
 from schemas.capture import capture_of
@@ -32,14 +33,25 @@ class WebDoor:
     def routes(self) -> list[Route]:
         """Return the door's routes; the only ones that answer beyond loopback."""
         pages = FormPages(self.log, self.sources, self.clock, self.new_id, self.accept)
-        return [Route("/in/web/{source_id}", self.accept, methods=["POST"]), *pages.routes()]
+        return [
+            Route("/in/web/{source_id}", self.accept, methods=["POST"]),
+            Route("/servlet/servlet.WebToLead", self.mapped.web_to_lead, methods=["POST"]),
+            *pages.routes(),
+        ]
+
+    @property
+    def mapped(self) -> MappedDoor:
+        """The door of mapped webhooks, at the same addresses."""
+        return MappedDoor(self.log, self.sources, self.clock, self.new_id)
 
     async def accept(self, request: Request) -> Response:
         """Take one post: 202 with a receipt (JSON), or 303 to the thank-you page (browser)."""
         settings = self.sources().get(request.path_params["source_id"])
+        if settings is not None and settings["format"] == "web.mapped":
+            return await self.mapped.accept(request, settings)
         if settings is None or settings["format"] != "web.form":
             return problem(
-                404, "unknown_source", "There is no web form of this name.", "Check the form's address."
+                404, "unknown_source", "There is no web source of this name.", "Check the form's address."
             )
         try:
             body = await read_body(request)

@@ -87,7 +87,7 @@ class Posted(Frozen):
         return next((value for key, value in self.pairs if key == name), "")
 
 
-_SYNONYMS: dict[FieldName, str] = {
+SYNONYMS: dict[FieldName, str] = {
     "full_name": "name full_name fullname your_name your-name contact contact_name 姓名 联系人 称呼 名字",
     "given_name": "first_name firstname given_name 名",
     "family_name": "last_name lastname surname family_name 姓",
@@ -109,7 +109,7 @@ _SYNONYMS: dict[FieldName, str] = {
     "留言 内容 需求 备注 咨询内容",
     "heard_of_us": "heard_of_us how_did_you_hear 从何得知 了解渠道",
 }
-FIELD_OF = {name: field for field, names in _SYNONYMS.items() for name in names.split()}
+FIELD_OF = {name: field for field, names in SYNONYMS.items() for name in names.split()}
 """Names by which fields are usually called, in small letters."""
 _UTM = ("utm_campaign", "utm_source", "utm_medium", "utm_term", "utm_content")
 _CLICK = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "bd_vid", "gdt_vid", "qz_gdt", "clickid")

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from ingest.web.form import Posted, WebForm
+from ingest.web.form import Posted
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 """Browsers read a backslash as a slash and drop control characters, so they may see another host than we do."""
 
 
-def next_page(posted: Posted, source: WebForm) -> str:
+class Onward(Protocol):
+    """A source whose visitors go on to a page."""
+
+    @property
+    def source_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts that visitors may be sent on to."""
+        ...
+
+    @property
+    def thanks(self) -> str | None:
+        """Its thank-you page; None for ours."""
+        ...
+
+
+def next_page(posted: Posted, source: Onward) -> str:
     """Return the page asked for (`retURL`, `next`) if its host is one of the source's, else its thank-you page."""
     for name in ("retURL", "next"):
         if is_allowed(asked := posted.get(name).strip(), source):
@@ -22,7 +42,7 @@ def next_page(posted: Posted, source: WebForm) -> str:
     return f"/thanks/{source.source_id}" + (f"?lang={language}" if language in ("zh", "en") else "")
 
 
-def is_allowed(url: str, source: WebForm) -> bool:
+def is_allowed(url: str, source: Onward) -> bool:
     """Tell whether a URL is http(s) to an allow-listed host, with nothing in it that could hide another."""
     if _UNSAFE.search(url):
         return False

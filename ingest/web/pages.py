@@ -125,7 +125,7 @@ class FormPages:
 
     async def thanks(self, request: Request) -> Response:
         """Where a visitor ends up."""
-        source = self._source(request)
+        source = self._source(request) or self._mapped(request)
         if source is None:
             return _unknown(request)
         language = language_of(request, source.language)
@@ -136,6 +136,14 @@ class FormPages:
         if settings is None or settings["format"] != "web.form":
             return None
         return WebForm.model_validate(settings)
+
+    def _mapped(self, request: Request) -> WebForm | None:
+        """Return what the thank-you page needs of a mapped source whose visitors come from a form elsewhere."""
+        settings = self.sources().get(request.path_params["source_id"])
+        if settings is None or settings["format"] != "web.mapped":
+            return None
+        shared = WebForm.model_fields.keys() - {"fields"}
+        return WebForm.model_validate({key: value for key, value in settings.items() if key in shared})
 
 
 def _form(request: Request, source: WebForm, posted: Posted, wrong: dict[str, str]) -> Response:

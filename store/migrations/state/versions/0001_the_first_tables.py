@@ -439,6 +439,34 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "door_reader",
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column(
+            "worker", sa.Text(), nullable=True, comment="the process that reads it; none on one machine"
+        ),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "path",
+            sa.Text(),
+            nullable=True,
+            comment="which mailbox or table; how far it was read is of this one alone",
+        ),
+        sa.Column(
+            "state_json",
+            sa.Text(),
+            nullable=True,
+            comment="how far; may lag behind what that process keeps with its captures",
+        ),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_reader")),
+    )
+    op.create_table(
+        "door_silence",
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.Column("found_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_silence")),
+    )
+    op.create_table(
         "erased",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column(
@@ -1558,6 +1586,8 @@ def downgrade() -> None:
     op.drop_table("identifier_status")
     op.drop_table("evidence")
     op.drop_table("erased")
+    op.drop_table("door_silence")
+    op.drop_table("door_reader")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_delivery_lane",
