@@ -27,6 +27,7 @@ from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
 from console.taken import TakenPage
+from console.timeline import FindCapture, TimelinePage
 from sales.money_files import order_said
 from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
@@ -47,11 +48,13 @@ def console_routes(
     smtp_port: int = 0,
     kill: Kill | None = None,
     lists: Lists | None = None,
+    find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in.
+    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
+    `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -62,6 +65,7 @@ def console_routes(
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),
+        *TimelinePage(desk, find_capture).routes(),
         *TakenPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),

@@ -16,6 +16,7 @@ from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
 from console.why import Teller, leads
 from sales.life import Life, at_a_glance
+from sales.money import grouped
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
 from schemas.shares import parts_of
@@ -154,6 +155,10 @@ class View:
             )
             told.append(text % said)
         return told
+
+    def money(self, minor: int, currency: str) -> str:
+        """Return an amount with its currency, thousands set apart."""
+        return f"{grouped({currency: minor})} {currency}"
 
     def named(self, term: Any) -> str:
         """Return the name of a campaign, product or anything else that has one in both languages."""

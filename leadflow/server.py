@@ -174,6 +174,7 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             engine.files.store_log.append,
             smtp_port=settings.smtp_port,
             kill=kill,
+            find_capture=engine.files.capture,
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
         )
     )

@@ -1,0 +1,107 @@
+"""A customer's timeline across all channels, and the original of each touch one tap away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk
+from console.gate import visitor
+from console.known import at_a_glance
+from console.texts import page
+from console.view import View
+from sales.segments import customers_of
+from schemas.capture import Capture
+from store.timeline import timeline
+
+SHOWN_BYTES = 200_000
+"""Of an original: longer ones are read after downloading."""
+
+FindCapture = Callable[[str], Capture | None]
+"""Finds a capture with its raw bytes; None if it is unknown or was erased."""
+
+
+@dataclass(frozen=True)
+class TimelinePage:
+    """For whoever may see the customer; the original only for whoever reads their numbers."""
+
+    desk: Desk
+    find_capture: FindCapture
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/customer/{customer_id}", self.show),
+            Route("/original/{any_id}", self.original),
+            Route("/original/{any_id}/bytes", self.raw),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Everything that happened with a customer, newest first."""
+        return await run_in_threadpool(self._show, request)
+
+    async def original(self, request: Request) -> Response:
+        """What was received, as text, with what the transport said."""
+        return await run_in_threadpool(self._original, request)
+
+    async def raw(self, request: Request) -> Response:
+        """Exactly the bytes that were received, to keep; never shown by the browser as what they claim to be."""
+        capture_id = request.path_params["any_id"]
+        if not getattr(request.state, "clear", True):
+            return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
+        capture = await run_in_threadpool(self.find_capture, capture_id)
+        if capture is None:
+            return Response("Unknown, or erased.\n", status_code=404)
+        headers = {
+            "content-disposition": f'attachment; filename="{capture.capture_id}.bin"',
+            "x-content-type-options": "nosniff",
+            "content-security-policy": "sandbox",
+            "cache-control": "no-store",
+        }
+        return Response(capture.body, media_type="application/octet-stream", headers=headers)
+
+    def _show(self, request: Request) -> Response:
+        customer_id, now_us = request.path_params["customer_id"], self.desk.clock()
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            found = timeline(connection, customer_id)
+            known = []
+            if found is not None:
+                customers = customers_of(connection, company, now_us, {found[0]})
+                known = list(at_a_glance(connection, customers))
+        view = View(language_of(request, company.language), company, now_us, visitor(request))
+        if found is None:
+            return page(request, view.language, "unknown.html", {"view": view, "asked_for": customer_id}, 404)
+        values = {"view": view, "customer_id": found[0], "entries": found[1], "known": known}
+        return page(request, view.language, "timeline.html", values)
+
+    def _original(self, request: Request) -> Response:
+        capture_id = request.path_params["any_id"]
+        if not getattr(request.state, "clear", True):
+            return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
+        capture = self.find_capture(capture_id)
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        view = View(language_of(request, company.language), company, self.desk.clock(), visitor(request))
+        if capture is None:
+            return page(request, view.language, "unknown.html", {"view": view, "asked_for": capture_id}, 404)
+        values = {"view": view, "capture": capture, "text": as_text(capture.body)}
+        return page(request, view.language, "original.html", values)
+
+
+def as_text(body: bytes) -> str:
+    """Return the beginning of a body as people can read it: UTF-8, else GB18030, with what is neither as �."""
+    head = body[:SHOWN_BYTES]
+    try:
+        return head.decode()
+    except UnicodeDecodeError as error:
+        if error.start > len(head) - 4 and len(body) > len(head):
+            return head[: error.start].decode()
+        return head.decode("gb18030", "replace")
