@@ -79,7 +79,9 @@ class TimelinePage:
         view = View(language_of(request, company.language), company, now_us, visitor(request))
         if found is None:
             return page(request, view.language, "unknown.html", {"view": view, "asked_for": customer_id}, 404)
-        values = {"view": view, "customer_id": found[0], "entries": found[1], "known": known}
+        # The second in intake is nobody's, and nobody's business.
+        entries = [one for one in found[1] if one["kind"] != "owner" or view.name(one["holder_id"])]
+        values = {"view": view, "customer_id": found[0], "entries": entries, "known": known}
         return page(request, view.language, "timeline.html", values)
 
     def _original(self, request: Request) -> Response:
