@@ -157,18 +157,26 @@ class Sources:
         self._sources: dict[str, dict[str, Any]] | None = None
         self._until = 0.0
         self._asking: threading.Thread | None = None
+        self._lock = threading.Lock()
         self._is_away = False
 
     def __call__(self) -> dict[str, dict[str, Any]]:
         """Return them by id. Raises the database's error if the store was never there."""
         if self._sources is None:
             return self._ask()
-        is_asking = self._asking is not None and self._asking.is_alive()
-        if time.monotonic() >= self._until and not is_asking:
-            self._asking = threading.Thread(target=self._try, name="sources", daemon=True)
-            self._asking.start()
-            self._asking.join(STORE_S)
+        if (asking := self._begun()) is not None:
+            asking.join(STORE_S)
         return self._sources
+
+    def _begun(self) -> threading.Thread | None:
+        """Begin to ask, where it is time to; several doors come at once, and one of them asks."""
+        with self._lock:
+            is_asking = self._asking is not None and self._asking.is_alive()
+            if time.monotonic() < self._until or is_asking:
+                return None
+            self._asking = asking = threading.Thread(target=self._try, name="sources", daemon=True)
+            asking.start()
+            return asking
 
     def _ask(self) -> dict[str, dict[str, Any]]:
         with self._store.read() as connection:
