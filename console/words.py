@@ -314,6 +314,7 @@ REFUSALS = {
     ),
     "form_too_long": N_("One of the texts is too long."),
     "form_reason_missing": N_("Say why it is changed."),
+    "order_of_another": N_("This order belongs to another customer. Check its number."),
     "order_number_missing": N_("An amount needs the number of its order."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
