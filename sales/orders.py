@@ -19,8 +19,8 @@ from store.effects import Close, Effect, Insert, Update
 from store.present import present, present_ids, with_alias
 
 VERB, ASSIGN = "take_orders", "assign_order"
-AT_ONCE = 500
-"""Orders of one act: its transaction holds the only writer of SQLite for some 20 ms."""
+AT_ONCE = 200
+"""Orders of one act: its transaction holds the only writer of SQLite for some 25 ms."""
 
 Became = Literal["new", "corrected", "cancelled", "known", "matched"]
 Named = tuple[OrderRow, Sequence[tuple[str, str]]]
