@@ -24,8 +24,8 @@ from schemas.company import Company
 from schemas.orders import HAND
 from store.acts import ActRefused, Command
 
-MOST = orders.AT_ONCE
-"""Orders of one call: one act, one transaction."""
+MOST = 500
+"""Orders of one call: one act, one transaction of some 60 ms."""
 
 
 class _Wrong(ValueError):

@@ -138,10 +138,15 @@ class View:
         return self._term(term) or value
 
     def stages(self, lives: Sequence[Life]) -> list[str]:
-        """Return in a sentence for each product line how far a customer is, since when, and until when it rests."""
+        """Return in a sentence for each product line how far a customer is, since when, and until when it rests.
+
+        Nothing of a line on which nothing has happened yet but that it came.
+        """
         _, told = self.gettext, []
         for life in at_a_glance(lives):
             stay = life.stays[-1]
+            if stay.stage == "new":
+                continue
             said = {
                 "line": self.fact("product_line", life.line) or _("no product line"),
                 "stage": self.word("STAGES", stay.stage),

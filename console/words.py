@@ -397,6 +397,7 @@ REFUSALS = {
     ),
     "form_too_long": N_("One of the texts is too long."),
     "form_reason_missing": N_("Say why it is changed."),
+    "order_of_another": N_("This order belongs to another customer. Check its number."),
     "order_number_missing": N_("An amount needs the number of its order."),
     "dates_reversed": N_("The end must be after the beginning, and after now."),
     "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),

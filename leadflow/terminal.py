@@ -93,6 +93,7 @@ REFUSED_ZH = {
     "unknown_stage": "阶段为 new、contacted、opportunity、won、later 或 lost",
     "unknown_line": "没有这个产品线，请查看 lines.csv",
     "lost_reason_missing": "请用 --lost 指定丢单原因（choices.csv 的 no_need 列表）",
+    "order_of_another": "该订单属于其他客户，请核对订单号",
     "unknown_order": "请指明订单号；同号订单有多个来源时请加 --source",
     "days_reversed": "结束日期早于开始日期，或相隔十年以上",
     "unknown_spend": "没有这条花费，请查看：leadflow spend list",

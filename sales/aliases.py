@@ -20,7 +20,7 @@ VERB = "assign_alias"
 def assign_alias(kind: str, value: str, counted: list[str]) -> Plan:
     """Return the plan by which a name counts for a campaign: the command's scope is its code.
 
-    The name goes onto the campaign's list, as if written into campaigns.csv; leads that came with it and have no
+    The name goes onto the campaign's list, as if written into campaigns.csv, if it is not there already; leads that came with it and have no
     campaign get this one. `counted` is filled with them. Refused: an unknown campaign or kind, a name that another has.
     """
 
@@ -46,8 +46,11 @@ def _with_alias(company: Company, campaign_id: str, kind: str, value: str) -> Co
     if listed is None or not key:
         raise ActRefused("unknown_alias", f"An alias is one of {', '.join(ALIAS_KINDS)}, and is not empty.")
     for one in company.campaigns.values():
-        if any(alias.kind == listed and alias_key(listed, alias.value) == key for alias in one.aliases):
-            raise ActRefused("alias_taken", f"{value!r} stands with the campaign {one.campaign_id} already.")
+        if not any(alias.kind == listed and alias_key(listed, alias.value) == key for alias in one.aliases):
+            continue
+        if one.campaign_id == campaign_id:
+            return company  # leads that came just before are looked at once more
+        raise ActRefused("alias_taken", f"{value!r} stands with the campaign {one.campaign_id} already.")
     more = Campaign.model_validate(
         {**campaign.model_dump(), "aliases": (*campaign.aliases, Alias(kind=listed, value=value))}
     )

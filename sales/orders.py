@@ -19,8 +19,8 @@ from store.effects import Close, Effect, Insert, Update
 from store.present import present, present_ids, with_alias
 
 VERB, ASSIGN = "take_orders", "assign_order"
-AT_ONCE = 500
-"""Orders of one act: its transaction holds the only writer of SQLite for some 20 ms."""
+AT_ONCE = 200
+"""Orders of one act: its transaction holds the only writer of SQLite for some 25 ms."""
 
 Became = Literal["new", "corrected", "cancelled", "known", "matched"]
 Named = tuple[OrderRow, Sequence[tuple[str, str]]]
@@ -114,15 +114,42 @@ def open_orders(connection: Connection, limit: int = 200) -> list[dict[str, Any]
 def typed_in(
     connection: Connection, row: OrderRow, lead_id: str | None, act_id: str, now_us: int
 ) -> list[Effect]:
-    """Return the effects of an order that is typed in with an outcome; none for a number that is on record already."""
+    """Return the effects of an order that is typed in with the outcome of a lead's task.
+
+    A number that is on record and belongs to nobody yet belongs to that lead's customer from now on; one that is theirs
+    already is left as it is. Refused: one of somebody else's.
+    """
     table = tables.sale_order
-    known = select(table.c.order_id).where(table.c.order_no == row.order_no, table.c.to_us.is_(None))
-    if lead_id is None or connection.execute(known).first() is not None:
+    asked = select(table).where(table.c.order_no == row.order_no, table.c.to_us.is_(None))
+    known = [dict(one) for one in connection.execute(asked.order_by(table.c.source)).mappings()]
+    if lead_id is None:
         return []
-    versions = _versions(connection, HAND, [row.order_no])
-    number = len(versions.get((HAND, row.order_no), ())) + 1
     owned = {"lead_id": lead_id, "matched_by": "lead", "why_open": None, "given_json": None}
+    if known:
+        own = _customers_of(connection, [lead_id, *(one["lead_id"] for one in known if one["lead_id"])])
+        if any(own.get(one["lead_id"]) == own[lead_id] for one in known):
+            return []
+        nobodys = [one for one in known if one["lead_id"] is None]
+        if not nobodys:
+            raise ActRefused(
+                "order_of_another", f"The order {row.order_no} belongs to another customer; check its number."
+            )
+        return _followed(nobodys[0], owned, act_id, now_us)
+    number = len(_versions(connection, HAND, [row.order_no]).get((HAND, row.order_no), ())) + 1
     return [Insert("sale_order", _row(HAND, row, number, owned, (act_id, now_us)))]
+
+
+def _customers_of(connection: Connection, leads: Iterable[str]) -> dict[str, str]:
+    """Return the present customer of each of these leads."""
+    member = tables.membership
+    rows = connection.execute(
+        select(member.c.lead_id, present(member.c.customer_id).label("now"))
+        .select_from(with_alias(member, member.c.customer_id))
+        .where(
+            keys_in(connection, ["lead_id"], [(one,) for one in sorted(set(leads))]), member.c.to_us.is_(None)
+        )
+    )
+    return {row.lead_id: row.now for row in rows}
 
 
 def _versions(
@@ -281,11 +308,6 @@ def _matches(
     found.leads = leads_of(connection, customers)
     leads = {row.buyer.lead_id for row, _ in named if row.buyer.lead_id}
     leads |= {one["lead_id"] for several in before.values() for one in several if one["lead_id"]}
-    rows = connection.execute(
-        select(member.c.lead_id, present(member.c.customer_id).label("now"))
-        .select_from(with_alias(member, member.c.customer_id))
-        .where(keys_in(connection, ["lead_id"], [(one,) for one in sorted(leads)]), member.c.to_us.is_(None))
-    )
-    found.of_lead = {row.lead_id: row.now for row in rows}
+    found.of_lead = _customers_of(connection, leads)
     found.of_lead |= {lead_id: name for name, several in found.leads.items() for lead_id, _, _ in several}
     return found

@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
@@ -22,9 +23,10 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import update
 
 from leadflow.operate import do_grant
+from leadflow.operate_marketing import do_take_orders, do_take_spend
 from leadflow.operate_pools import do_release
 from schemas.capture import Capture, capture_of
-from schemas.company import Company, Member, Person, Unit, book_version
+from schemas.company import Campaign, Company, Member, Person, Unit, book_version
 from schemas.pools import Pool
 from store import tables
 from tests.browser.live import Live, chromium, find_chromium, live_server
@@ -91,6 +93,10 @@ def company(now_us: int) -> Company:
         pools={
             "sea": Pool(pool_id="sea", name_zh="华东公海", name_en="East pool", day_limit=3, reclaim="no")
         },
+        campaigns={
+            "baidu": Campaign(campaign_id="baidu", name_zh="百度关键词", name_en="Baidu keywords"),
+            "fair": Campaign(campaign_id="fair", name_zh="亚洲物流展", name_en="CeMAT Asia"),
+        },
         calendars={"later": {"zone": "UTC", "country": None, "week": week}},
         sources={str(one["source_id"]): {**one, "purpose": "demo"} for one in sources},
         book_csv=BOOK,
@@ -100,7 +106,7 @@ def company(now_us: int) -> Company:
 
 ENQUIRIES = (
     {"name": "张伟", "company": "上海大恒信息技术有限公司", "phone": "138 1234 5678", "message": "要两台 2 吨电动叉车，下周能看车吗？"},
-    {"name": "李娜", "phone": "139-1234-5678", "email": "li.na@huayi.example", "message": "手动搬运车多少钱"},
+    {"name": "李娜", "phone": "139-1234-5678", "email": "li.na@huayi.example", "message": "手动搬运车多少钱", "utm_campaign": "xhs-2026"},
     {"name": "Maria Keller", "company": "Keller Logistik GmbH", "email": "m.keller@keller.example", "phone": "+49 30 1234567", "message": "We need three pallet trucks for our warehouse in Hamburg.\nPlease quote CIF.", "lang": "en"},
     {"name": "王芳", "company": "苏州精密制造有限公司", "phone": "0512-66778899转801", "message": "求报价：\n1. 电动堆高车 3 台\n2. 高空作业平台 1 台\n交期要求年底前。"},
     {"name": "<script>alert('x')</script>", "company": "<b>Bobby Tables</b>", "phone": "13700001234", "message": "<img src=x onerror=alert(1)>"},
@@ -162,6 +168,8 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "needs-repair", "/needs-repair"
     yield "neglected", "/neglected"
     yield "pools", "/pools?by=wang"
+    yield "campaigns", "/campaigns"
+    yield "forms", "/forms"
     yield "unknown", "/story/nothing"
     yield "form", "/f/site"
     yield "snippet", "/f/site/html"
@@ -181,6 +189,7 @@ def prepare(live: Live, hostile: bool) -> None:
             raise SystemExit("the stages did not catch up")
         time.sleep(0.05)
     release_two(live)
+    spend(live)
     task = tables.task
     with live.engine.files.store.write() as connection:
         first = min(row["task_id"] for row in live.rows("task") if row["holder_id"] == "zhou")
@@ -196,6 +205,20 @@ def release_two(live: Live) -> None:
         customers = sorted(row["customer_id"] for row in held if row["holder_id"] == person)
         asked = {"id": customers[-1], "actor": person, "reason": "不在我的片区", "key": f"pool {person}"}
         do_release(live.engine, asked)
+
+
+def spend(live: Live) -> None:
+    """Have the campaigns cost something, and an order come that fits nobody."""
+    days = {"from_day": f"{date.today():%Y-%m-01}", "to_day": f"{date.today():%Y-%m-%d}", "currency": "CNY"}
+    for campaign_id, minor in (("baidu", 480_000), ("fair", 6_800_000)):
+        entry = {**days, "campaign_id": campaign_id, "amount_minor": minor}
+        do_take_spend(
+            live.engine, {"id": campaign_id, "actor": "zhou", "entries": [entry], "key": campaign_id}
+        )
+    order = {"order_no": "HC-2026-118", "ordered_us": time.time_ns() // 1_000, "amount_minor": 9_600_000}
+    buyer = {"company": "华东仓储有限公司", "phone": "13955556666"}
+    orders = [{**order, "currency": "CNY", "buyer": buyer}]
+    do_take_orders(live.engine, {"source": "erp", "actor": "zhou", "orders": orders, "key": "orders"})
 
 
 def shoot(browser: Browser, live: Live, folder: Path, names: tuple[str, ...] | None) -> Iterator[Path]:

@@ -262,6 +262,15 @@ def test_an_order_typed_in_with_the_outcome_gives_way_to_the_same_number_from_a_
     assert counts(table(rig)["fair"])[4:] == (1, 1)
 
 
+def test_an_outcome_says_whose_an_order_of_nobody_is_and_takes_none_from_others(rig: Rig) -> None:
+    take(rig, order("N-1", 300_00), order("N-2", buyer=by_phone("13812345678")))
+    with pytest.raises(ActRefused) as refused:
+        says(rig, "李娜", "won", order=order("N-2"))
+    assert refused.value.code == "order_of_another"
+    says(rig, "李娜", "won", MONDAY_10 + 3 * DAY, order=order("N-1", 1))
+    assert table(rig)["fair"].amount == {"CNY": 300_00}, "the amount is that of the list"
+
+
 def test_merging_puts_lives_together_and_parting_gives_each_side_its_own(rig: Rig) -> None:
     zhang, li = customer(rig, "张伟"), customer(rig, "李娜")
     says(rig, "李娜", "won", order=order("L"))
@@ -331,6 +340,8 @@ def test_a_name_assigned_counts_from_now_on_and_for_what_came_with_it(rig: Rig) 
     with rig.store.read() as connection:
         fair = load_company(connection, company_version(connection)).campaigns["fair"]
     assert Alias(kind="utm", value="XHS") in fair.aliases
+    act(rig, "fair", assign_alias("utm", "xhs", counted))
+    assert counted == [], "the same once more is nothing new"
     for campaign, kind, value in (("none", "utm", "a"), ("fair", "shop", "a"), ("baidu", "utm", "xhs")):
         with pytest.raises(ActRefused):
             act(rig, campaign, assign_alias(kind, value, counted))
