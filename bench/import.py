@@ -52,7 +52,7 @@ def main() -> None:
         for kind in ("csv", "xlsx"):
             small, large = (Path(folder) / f"{name}.{kind}" for name in ("small", "large"))
             for path, rows in ((small, args.rows // 4), (large, args.rows)):
-                in_process(write, path, rows)
+                write(path, rows)
             reader_s = in_process(merely_read, large)
             few = in_process(imported, small, Path(folder) / f"few-{kind}")
             told = in_process(imported, large, Path(folder) / f"all-{kind}")
@@ -68,7 +68,7 @@ def main() -> None:
             }
         sample = Path(folder) / "sample.csv"
         count = max(100, args.rows // 20)
-        in_process(write, sample, count)
+        write(sample, count)
         through = in_process(imported, sample, Path(folder) / "through", to_the_end=True)
         figures["leads_per_s"] = round(count / through["cpu_s"])
     report("a list to durable rows", figures, args.json)
