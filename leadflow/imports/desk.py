@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from console.imports import ListTrouble
-from ingest.lists.columns import TARGETS, column_key
+from ingest.lists.columns import TARGETS, column_key, targets_of
 from ingest.lists.row import ListSource
 from ingest.lists.table import ListRefused, open_table
 from leadflow.engine import Engine
@@ -64,7 +64,7 @@ class ConsoleLists:
             company = self.engine.companies.get(connection)
             before = remembered(connection, run.source_id)
         source = ListSource.model_validate(source_of(self.engine, run.source_id))
-        spec = spec_of(_spec(asked), company)
+        spec = spec_of(_spec(asked, {**source.said(), **before}), company)
         spec = spec.model_copy(update={"said": {**before, **spec.said}})
         try:
             with assembled(files, pieces, run.digest) as file, files.store.read() as connection:
@@ -79,10 +79,17 @@ class ConsoleLists:
         with self.engine.files.store.read() as connection:
             run = read_run(connection, import_id)
             pieces = pieces_of(connection, import_id)
+            before = remembered(connection, run.source_id)
         if run.state != "draft":
             return
+        source = ListSource.model_validate(source_of(self.engine, run.source_id))
         about = {"source": run.source_id, "kind": run.kind, "digest": run.digest, "bytes": run.bytes}
-        more = {"name": run.name, "pieces": pieces, "actor": actor, "spec": _spec(asked)}
+        more = {
+            "name": run.name,
+            "pieces": pieces,
+            "actor": actor,
+            "spec": _spec(asked, {**source.said(), **before}),
+        }
         do_import_begin(self.engine, {**about, **more})
 
     def revert(self, import_id: str, actor: str, reason: str) -> None:
@@ -103,9 +110,14 @@ class ConsoleLists:
             raise _told(refused) from refused
 
 
-def _spec(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _spec(asked: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is asked for; of the columns only what is not known without it (`known`: by column_key)."""
     columns = cast(Mapping[str, str], asked.get("columns") or {})
-    said = {column_key(name): target for name, target in columns.items() if target in TARGETS}
+    said = {
+        key: target
+        for name, target in columns.items()
+        if target in TARGETS and target != (known.get(key := column_key(name)) or targets_of((name,))[0])
+    }
     return {**{key: value for key, value in asked.items() if key != "columns"}, "said": said}
 
 

@@ -75,6 +75,23 @@ def test_from_a_file_to_customers_and_back(client: TestClient) -> None:
     until(client, f"{address}/progress", "Taken back")
 
 
+def test_what_is_chosen_on_the_page_is_remembered_and_nothing_else(client: TestClient) -> None:
+    address = bring(client, "姓名,手机,备注,甲\na,13900000001,x,y\n".encode()).headers["location"]  # type: ignore[attr-defined]
+    until(client, address, "What will happen")
+    chosen = {"map:姓名": "full_name", "map:手机": "phone", "map:备注": "other", "map:甲": "message"}
+    assert client.post(f"{address}/run", data=chosen).status_code == 303
+    until(client, f"{address}/progress", "Done")
+    again = bring(client, "姓名,手机,备注,甲\nb,13900000002,x,y\n".encode()).headers["location"]  # type: ignore[attr-defined]
+    draft = until(client, again, "What will happen")
+    assert re.search(r'name="map:甲".*?value="message" selected', draft, re.DOTALL)
+    assert re.search(
+        r'name="map:备注"[^>]*><option value="other">[^<]*</option>(?:(?!</select>).)*</select>',
+        draft,
+        re.DOTALL,
+    )
+    assert "selected" not in draft.partition('name="map:备注"')[2].partition("</select>")[0]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
