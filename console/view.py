@@ -19,6 +19,7 @@ from sales.life import Life, at_a_glance
 from sales.money import grouped
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
+from schemas.mask import masked
 from schemas.shares import parts_of
 from schemas.work import Reason
 from store.access import Access
@@ -160,6 +161,10 @@ class View:
             )
             told.append(text % said)
         return told
+
+    def masked(self, text: str) -> str:
+        """Return a text with its telephone numbers hidden, for whoever is not to call them."""
+        return text if self.visitor.reads_clearly() else masked(text)
 
     def money(self, minor: int, currency: str) -> str:
         """Return an amount with its currency, thousands set apart."""

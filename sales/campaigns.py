@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from sales.campaign_table import By, Line, Period, Spent, reckon
-from sales.life_facts import records_in, spend_rows
+from sales.life_facts import list_costs, records_in, spend_rows
 from worktime.localtime import moment, wall_clock, zone_of
 
 
@@ -36,6 +36,11 @@ def campaigns_table(connection: Connection, period: Period, by: By) -> list[Line
             row.currency,
         )
         for row in spend_rows(connection, period.first.isoformat(), period.last.isoformat())
+    ]
+    day = period.first.toordinal()  # a list is paid for at once: any day of the period is as good
+    spent += [
+        Spent(row.campaign_id, day, day, row.cost_minor, row.currency)
+        for row in list_costs(connection, period.from_us, period.to_us)
     ]
     customers = ((record.leads, record.lives()) for record in records_in(connection, period))
     return reckon(period, customers, spent, by)

@@ -173,13 +173,24 @@ def _touches() -> Select[Any]:
 
 
 def spend_rows(connection: Connection, first: str, last: str) -> Iterator[Any]:
-    """Yield what is known to have been spent, in full or in part, from one local day (ISO 8601) to another.
-
-    The one place where spend comes from: what else costs a campaign something is added to this select.
-    """
+    """Yield what was entered as spent, in full or in part, from one local day (ISO 8601) to another."""
     table = tables.spend
     yield from connection.execute(
         select(
             table.c.campaign_id, table.c.from_day, table.c.to_day, table.c.amount_minor, table.c.currency
         ).where(table.c.to_us.is_(None), table.c.from_day <= last, table.c.to_day >= first)
+    )
+
+
+def list_costs(connection: Connection, from_us: int, to_us: int) -> Iterator[Any]:
+    """Yield what lists cost that were brought in from one moment until another; one taken back was paid for all the same."""
+    table = tables.import_run
+    yield from connection.execute(
+        select(table.c.campaign_id, table.c.cost_minor, table.c.currency).where(
+            table.c.at_us >= from_us,
+            table.c.at_us < to_us,
+            table.c.state != "draft",
+            table.c.campaign_id.is_not(None),
+            table.c.cost_minor.is_not(None),
+        )
     )

@@ -27,6 +27,7 @@ from sales.stages import Wish, set_stage
 from schemas.company import Alias, Campaign, ProductLine
 from schemas.orders import Buyer, OrderRow
 from schemas.outcomes import OutcomeCode
+from store import tables
 from store.acts import ActRefused, Command, perform
 from store.acts_erase import erase_customer, find_erasure
 from store.company import company_version, load_company
@@ -382,3 +383,36 @@ def test_a_list_of_spend_knows_campaigns_by_code_and_name_and_months() -> None:
         Spending("fair", date(2026, 11, 1), date(2026, 11, 3), 500, "USD"),
     ]
     assert [one.code for one in wrong] == ["unknown_campaign", "days_reversed"]
+
+
+def test_what_a_list_cost_is_its_campaign_s(rig: Rig) -> None:
+    row = {
+        "source_id": "lists",
+        "kind": "leads",
+        "name": "fair.xlsx",
+        "digest": "d",
+        "bytes": 1,
+        "actor": "zhou",
+        "spec_json": "{}",
+        "next_row": 1,
+        "taken": 1,
+        "refused": 0,
+        "aside_json": "{}",
+        "campaign_id": "fair",
+        "cost_minor": 120_050,
+        "currency": "CNY",
+        "dropped": False,
+    }
+    with rig.store.write() as connection:
+        for import_id, state, at_us in (
+            ("imp_1", "done", MONDAY_10),
+            ("imp_2", "draft", MONDAY_10),
+            ("imp_3", "reverted", MONDAY_10),
+            ("imp_4", "done", MONDAY_10 + 40 * DAY),
+        ):
+            connection.execute(
+                tables.import_run.insert().values(**row, import_id=import_id, state=state, at_us=at_us)
+            )
+    with rig.store.read() as connection:
+        lines = {one.key: one for one in campaigns_table(connection, NOVEMBER, "campaign")}
+    assert lines["fair"].spend == {"CNY": 2 * 120_050}, "what was taken back was paid for all the same"
