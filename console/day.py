@@ -210,9 +210,9 @@ def _span(entered: Mapping[str, str], now_us: int, zone: str) -> tuple[int, int]
             try:
                 first = parse_local(f"{entered['from']}T00:00", zone)
                 last = parse_local(f"{entered['to']}T00:00", zone)
+                return max(first, now_us), midnight(last, zone)
             except (KeyError, ValueError, OverflowError):
                 raise ActRefused("bad_date", "The date cannot be read.") from None
-            return max(first, now_us), midnight(last, zone)
 
 
 def _queues(company: Company, me: str | None, now_us: int) -> list[str]:

@@ -68,7 +68,10 @@ def came_for(path: str, query: str = "") -> str:
     Only a path of this site: `//other.example` and `/\\\\other.example` are other sites to a browser.
     """
     place = f"{path}?{query}" if query else path
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return "/"
     ours = (
         place.startswith("/")
         and not place.startswith(("//", "/\\"))

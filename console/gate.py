@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cachetools import TTLCache
@@ -169,6 +169,7 @@ class Gate:
         things = await run_in_threadpool(self._things, permit, parts) if permit.of else ()
         if not may(who, permit, things):
             return await self._refused(request, "not_allowed", who)
+        request.state.visitor = replace(who, acting=who.roles & permit.roles)
         request.state.clear = permit.clear or who.reads_clearly(things)
         if not request.state.clear and "story" in permit.of:
             request.state.clear = await run_in_threadpool(self._is_revealed, who, parts["any_id"])
@@ -177,7 +178,10 @@ class Gate:
     async def _who(self, request: Request) -> Visitor | None:
         if self._guard.is_local(request.client.host if request.client else None, request.scope["headers"]):
             # A browser here is as good as one elsewhere, once people sign in: this may be the PC of the front desk.
-            is_browser = "sec-fetch-site" in request.headers or COOKIE in request.cookies
+            accepts = request.headers.get("accept", "")
+            is_browser = (
+                "sec-fetch-site" in request.headers or COOKIE in request.cookies or "text/html" in accepts
+            )
             if not is_browser or not await run_in_threadpool(self._guard.asks_who_comes):
                 look = request.cookies.get(LOOK, "")
                 return await run_in_threadpool(self._guard.looking, look) if look else AT_THIS_MACHINE
@@ -198,6 +202,8 @@ class Gate:
                     found.append(_task_holders(connection, parts["task_id"]))
                 elif of == "story":
                     found += _story_holders(connection, parts["any_id"])
+                elif of == "list":
+                    found.append(_list_holders(connection, parts["import_id"]))
                 elif of == "customer":
                     found.append(_customer_holders(connection, parts["customer_id"]))
             return found
@@ -290,6 +296,11 @@ def _customer_holders(connection: Connection, customer_id: str) -> list[str]:
     holding, now = tables.holding, present_ids(connection, [customer_id])[customer_id]
     asked = select(holding.c.holder_id).where(holding.c.customer_id == now, holding.c.to_us.is_(None))
     return list(connection.execute(asked).scalars())
+
+
+def _list_holders(connection: Connection, import_id: str) -> list[str]:
+    table = tables.import_run
+    return list(connection.execute(select(table.c.actor).where(table.c.import_id == import_id)).scalars())
 
 
 def _story_holders(connection: Connection, any_id: str) -> list[list[str]]:

@@ -11,20 +11,22 @@ import re
 from schemas.mask import masked
 
 _TAG = re.compile(r"(<[^>]*>)")
-_CALLS = re.compile(r'\shref="(?:tel|sms):[^"]*"')
-_TITLE = re.compile(r'(\s(?:title|aria-label|value|content)=")([^"]*)(")')
+_CALLS = re.compile(r'\shref="(?:tel|sms|mailto):[^"]*"')
+_TITLE = re.compile(r'(\s(?:title|aria-label|placeholder|alt|data-[\w-]+)=")([^"]*)(")')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def masked_html(html: str) -> str:
-    """Return a page with its numbers masked, in what is shown and in what a tooltip or a field holds, and no `tel:` address."""
+    """Return a page with its numbers masked, in what is shown and in what a tooltip holds, and no `tel:` or `mailto:` address.
+
+    What stands in a form's fields is what its reader typed: masked, it would come back as dots.
+    """
     parts = _TAG.split(html)
     for index, part in enumerate(parts):
-        if index % 2 == 0:
+        if index % 2:
+            parts[index] = _TITLE.sub(_in_attribute, _CALLS.sub("", part))
+        elif index == 0 or not parts[index - 1].startswith("<textarea"):
             parts[index] = masked(part)
-        elif "=" in part:
-            bare = _CALLS.sub("", part)
-            parts[index] = bare if 'type="hidden"' in bare else _TITLE.sub(_in_attribute, bare)
     return "".join(parts)
 
 

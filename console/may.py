@@ -22,11 +22,13 @@ class Visitor:
     roles: frozenset[Role]
     holders: frozenset[str] = frozenset()
     """People and units whose work is theirs to see and do."""
+    acting: frozenset[Role] | None = None
+    """Of their roles those that let them have what they ask for now: the others widen nothing on that page."""
 
     @property
     def sees_all(self) -> bool:
         """Tell whether lists are not narrowed to a part of the organisation for them."""
-        return not _SEE_ALL.isdisjoint(self.roles)
+        return not _SEE_ALL.isdisjoint(self.roles if self.acting is None else self.acting)
 
     def opens(self, path: str) -> bool:
         """Tell whether a page is for one of their roles: what their menu shows."""

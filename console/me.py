@@ -55,7 +55,7 @@ class MePage:
         me, verb = visitor(request).person_id, request.path_params["verb"]
         account = self._account(me)
         try:
-            if me is None or account is None:
+            if me is None or account is None or not self._is_by_session(request, me):
                 raise ActRefused(
                     "no_password", "Only somebody who signs in with a password has an account here."
                 )
@@ -91,6 +91,7 @@ class MePage:
         self._do("set_password", account.person_id, change_password(self.passwords.hash(new), but))
 
     def _set_factor(self, request: Request, account: Account, given: dict[str, str]) -> None:
+        self._prove(request, account, given)
         secret = self._opened(account.person_id, given.get("factor", ""))
         step = self.factors.step(secret, given.get("code", ""), self.desk.clock()) if secret else None
         if secret is None or step is None:
@@ -121,6 +122,12 @@ class MePage:
         if access_id not in mine:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)
+
+    def _is_by_session(self, request: Request, me: str) -> bool:
+        """Tell whether a person signed in: the token of a program changes nobody's account."""
+        with self.desk.store.read() as connection:
+            session = find_access(connection, request.cookies.get(COOKIE, ""))
+        return session is not None and (session.kind, session.person_id) == ("session", me)
 
     def _do(self, verb: str, me: str, plan: Any, scope: str = "") -> None:
         self.desk.perform(Command(verb, me, self.desk.new_id(), scope or me), plan)

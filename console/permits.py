@@ -14,8 +14,9 @@ from starlette.routing import compile_path
 
 from schemas.company import Role
 
-Thing = Literal["holder", "task", "story", "customer"]
-"""What a route is about, and so whose it must be: the person or unit, the task, any id with a story, the customer."""
+Thing = Literal["holder", "task", "story", "customer", "list"]
+"""What a route is about, and so whose it must be: the person or unit, the task, any id with a story, the customer, who
+brought the list."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -27,7 +28,7 @@ class Permit:
     roles: frozenset[Role]
     of: tuple[Thing, ...] = ()
     clear: bool = False
-    """The answer goes out as it is: it holds nothing but what its reader brought, or nobody's number."""
+    """The answer goes out as it is: it holds only what its reader has to call, or typed, or figures and addresses of ours."""
 
 
 def _for(*roles: Role, of: tuple[Thing, ...] = (), clear: bool = False) -> Permit:
@@ -38,18 +39,20 @@ _EVERYBODY = _for(*ROLES)
 _SEES = _for("marketing", "operations", "auditor")
 _WORK = _for("representative", "manager", "operations", "auditor")
 _ACT = _for("representative", "manager", "operations")
+_OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
+_LIST = _for("marketing", "operations", of=("list",))
 
 PERMITS: Mapping[str, Permit] = {
     "GET /": _SEES,
     "GET /part/live": _SEES,
-    "GET /day": _ACT,
-    "GET /part/day": _ACT,
-    "GET /day/news": Permit(_ACT.roles, clear=True),
-    "POST /day/{verb}": _ACT,
+    "GET /day": _OWN,
+    "GET /part/day": _OWN,
+    "GET /day/news": _OWN,
+    "POST /day/{verb}": _OWN,
     "GET /inbox": _WORK,
     "GET /inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),
     "POST /inbox/{holder_id}/{task_id}/{verb}": Permit(_ACT.roles, ("holder", "task")),
@@ -65,7 +68,7 @@ PERMITS: Mapping[str, Permit] = {
     "GET /pools": _WORK,
     "POST /pools/{customer_id}/{verb}": _ACT,
     "GET /taken": Permit(_ACT.roles | {"front_desk"}),
-    "POST /taken": Permit(_ACT.roles | {"front_desk"}),
+    "POST /taken": Permit(_ACT.roles | {"front_desk"}, clear=True),
     "GET /campaigns": _COUNTS,
     "GET /campaigns.csv": _COUNTS,
     "GET /campaigns.xlsx": _COUNTS,
@@ -76,15 +79,15 @@ PERMITS: Mapping[str, Permit] = {
     "POST /forms/{source_id}/preview": _CAMPAIGNS,
     "GET /import": _COUNTS,
     "POST /import": _CAMPAIGNS,
-    "GET /import/{import_id}": _CAMPAIGNS,
-    "GET /import/{import_id}/progress": _CAMPAIGNS,
-    "GET /import/{import_id}/errors.{suffix}": _CAMPAIGNS,
-    "POST /import/{import_id}/{verb}": _CAMPAIGNS,
+    "GET /import/{import_id}": _LIST,
+    "GET /import/{import_id}/progress": _LIST,
+    "GET /import/{import_id}/errors.{suffix}": _LIST,
+    "POST /import/{import_id}/{verb}": _LIST,
     "GET /needs-repair": _RUNS,
-    "GET /access": _RUNS,
-    "POST /access/{person_id}/{verb}": _OPERATE,
-    "GET /me": _EVERYBODY,
-    "POST /me/{verb}": _EVERYBODY,
+    "GET /access": Permit(_RUNS.roles, clear=True),
+    "POST /access/{person_id}/{verb}": Permit(_OPERATE.roles, clear=True),
+    "GET /me": Permit(_EVERYBODY.roles, clear=True),
+    "POST /me/{verb}": Permit(_EVERYBODY.roles, clear=True),
     "POST /leave": _EVERYBODY,
     "POST /look": _EVERYBODY,
     "POST /demo/kill": _OPERATE,

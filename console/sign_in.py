@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -65,8 +64,7 @@ class SignIn:
     async def form(self, request: Request) -> Response:
         """GET: the form; whoever is in already is led on."""
         company = await run_in_threadpool(self.guard.company)
-        asked = urlsplit(request.query_params.get("next", "/"))
-        return sign_in_page(request, company, came_for(asked.path if not asked.netloc else "/", asked.query))
+        return sign_in_page(request, company, came_for(request.query_params.get("next", "/")))
 
     async def sign_in(self, request: Request) -> Response:
         """POST: check name, password and code; set the session's cookie and lead on to where they wanted to go."""
@@ -75,13 +73,15 @@ class SignIn:
             return entrance(request, company, "cross_site", 403)
         async with request.form(max_files=0, max_fields=10) as posted:
             given = {key: value for key, value in posted.items() if isinstance(value, str)}
-        name, address = given.get("name", "").strip()[:200].casefold(), address_of(request)
+        name, address = given.get("name", "").strip()[:200], address_of(request)
         place = came_for(given.get("next", "/"))
-        if self.tries.are_over(name, address):
+        person, account = await run_in_threadpool(self._account, company, name)
+        # By person, not by what was typed: a number can be written in a hundred ways.
+        tried = person.person_id if person is not None else name.casefold()
+        if self.tries.are_over(tried, address):
             page = sign_in_page(request, company, place, what="too_many_tries", status=429, name=name)
             page.headers["retry-after"] = str(PAIR_S)
             return page
-        person, account = await run_in_threadpool(self._account, company, name)
         hashed = account.password_hash if account else None
         fits = await run_in_threadpool(self.passwords.fits, given.get("password", "")[:200], hashed)
         trouble, step = "wrong_password", None
@@ -89,12 +89,12 @@ class SignIn:
             trouble, step = self._second(account, given.get("code", ""))
         if trouble:
             if trouble != "code_needed":
-                self.tries.wrong(name, address)
+                self.tries.wrong(tried, address)
                 log.warning("sign_in_refused", why=trouble, address=address)
                 await self.guard.failed(request)
             return sign_in_page(request, company, place, what=trouble, status=401, name=name)
         assert person is not None
-        self.tries.right(name, address)
+        self.tries.right(tried, address)
         secret, key = self.new_secret(), self.guard.desk.new_id()
         command = Command("sign_in", person.person_id, key, person.person_id)
         try:
@@ -182,12 +182,14 @@ class SignIn:
         desk = self.guard.desk
         with desk.store.read() as connection:
             account = find_account(connection, link.person_id)
+        # Counted apart from passwords: whoever guesses those must not shut the way in that is left.
+        name, address = f"code of {link.person_id}", address_of(request)
+        if self.tries.are_over(name, address):
+            return entrance(request, company, "too_many_tries", 429)
         trouble, step = self._second(account, code) if account is not None else ("", None)
-        name, address = link.person_id, address_of(request)
         if trouble:
-            if self.tries.are_over(name, address):
-                return entrance(request, company, "too_many_tries", 429)
             self.tries.wrong(name, address)
+            await self.guard.failed(request)
             return await run_in_threadpool(self._asked, request, company, link, "link", "wrong_code")
         secret = self.new_secret()
         try:

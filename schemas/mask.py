@@ -6,10 +6,10 @@ import re
 
 _OURS = r"\b[a-z]{2,8}_[0-9a-z]{8,}\b|\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b"
 """Typed ids, traces and digests: digits that are no number."""
-_BETWEEN = r"[\s\u00a0\u200b-\u200f\u2060().·－–-]{0,3}"
+_BETWEEN = r"[\s\u00a0\u200b-\u200f\u2060()./_·－–-]{0,3}"
 _NUMBER = re.compile(rf"(?P<ours>{_OURS})|(?<!\d)[+＋]?\(?\d(?:{_BETWEEN}\d){{6,}}(?!\d)")
 """Seven digits and more (E.164 has up to fifteen; two may stand together), in groups or not, in any script."""
-_DATE = re.compile(r"\d{4}[-.]\d{1,2}[-.]\d{1,2}\b")
+_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}\b")
 _SHOWN_FIRST, _SHOWN_LAST = 3, 2
 DOT = "•"
 

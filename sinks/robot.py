@@ -9,6 +9,7 @@ Formats: developer.work.weixin.qq.com (message push), open.dingtalk.com (custom 
 from __future__ import annotations
 
 import hmac
+import re
 import threading
 import time
 from base64 import b64encode
@@ -33,6 +34,8 @@ from sinks.webhook import Post, connect, post_to
 MINUTE_S = 60.0
 FIELD_CHARS, TEXT_CHARS = 60, 1_200
 """WeCom takes 4,096 bytes, three a Chinese character; the others take more."""
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S*", re.IGNORECASE)
+"""Vendors make links of them by themselves."""
 _MARKS = str.maketrans(dict.fromkeys("`*_[]()<>#|~\\", " "))
 """What would be markup in the vendors' Markdown: a customer's name must not become a link."""
 
@@ -117,7 +120,7 @@ def note_of(sink: Robot, message: Message) -> Note:
         lines.append(words[assigned.lead.channel])
         city, product = fields.get("city", ""), fields.get("product", "")
         shown = (_name(fields.get("full_name", "")), masked(fields.get("phone", "")), city, product)
-        lines += [_plain(one)[:FIELD_CHARS] for one in shown if one]
+        lines += [_plain(masked(_ADDRESS.sub("", one)))[:FIELD_CHARS] for one in shown if one]
     if assigned.task is not None:
         due = assigned.task.due.astimezone(ZoneInfo(message.zone))
         lines.append(words["due"].format(due=f"{due:%m-%d %H:%M}"))

@@ -56,7 +56,7 @@ def acceptance(invitation: Access) -> Command:
 def accept(code: str, password_hash: str, session_secret: str, device: str) -> Plan:
     """Return the plan by which an invited person gets the password they chose, and a session.
 
-    All their sessions end, and a second factor they had is gone: an invitation is how a lost phone and a forgotten
+    All their sessions and one-time links end, and a second factor they had is gone: an invitation is how a lost phone and a forgotten
     password are mended. Refused: an unknown, used, ended or expired invitation, and a person who has left.
     """
 
@@ -76,7 +76,7 @@ def accept(code: str, password_hash: str, session_secret: str, device: str) -> P
         person_id = found.person_id
         return [
             Update("access", {"access_id": found.access_id}, {"used_us": now_us}),
-            *ended(connection, person_id, now_us, "session"),
+            *ended(connection, person_id, now_us, "session", "link"),
             _account(connection, person_id, password_hash, now_us, command),
             begun(connection, command, person_id, session_secret, now_us=now_us, device=device),
         ]
@@ -110,7 +110,7 @@ def spend_step(step: int) -> Plan:
 def change_password(password_hash: str, but: str | None) -> Plan:
     """Return the plan by which a person (the command's scope) has another password.
 
-    Their other sessions end; `but` is the one that goes on.
+    Their other sessions and one-time links end; `but` is the one that goes on.
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -119,7 +119,7 @@ def change_password(password_hash: str, but: str | None) -> Plan:
         changed = {"password_hash": password_hash, "set_us": now_us, "made_by_act": command.act_id}
         return [
             Update("account", {"person_id": person_id}, changed),
-            *ended(connection, person_id, now_us, "session", but=but),
+            *ended(connection, person_id, now_us, "session", "link", but=but),
         ]
 
     return plan

@@ -8,7 +8,13 @@ from console.permits import PERMITS, ROLES
 
 PAGE = Path(__file__).parents[1] / "docs" / "access.md"
 BEGIN, END = "<!-- routes: made by tools.export_access -->\n", "<!-- /routes -->\n"
-_OF = {"holder": "own inboxes", "task": "own tasks", "story": "own customers", "customer": "own customers"}
+_OF = {
+    "holder": "own inboxes",
+    "task": "own tasks",
+    "story": "own customers",
+    "customer": "own customers",
+    "list": "own lists",
+}
 _NARROWED = ("representative", "manager")
 
 

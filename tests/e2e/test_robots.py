@@ -88,13 +88,12 @@ def test_a_secret_that_is_wrong_is_told_and_not_tried_for_ever(
     assert vendor.shown == []
 
 
-def test_a_signature_that_is_wrong_is_refused(vendor: Vendor, world: Outside) -> None:
-    if vendor.name == "wecom":
-        pytest.skip("its robots sign nothing: the key in the address is all")
-    wrong = SECRETS[vendor.name].partition(" ")[0] + " wrong"
-    assert sent(vendor, world, secret=wrong) == Never(
-        "refused", "310000" if vendor.name == "dingtalk" else "19021"
-    )
+@pytest.mark.parametrize(("name", "code"), [("dingtalk", "310000"), ("feishu", "19021")])
+def test_a_signature_that_is_wrong_is_refused(world: Outside, name: str, code: str) -> None:
+    vendor = MADE[name]()
+    wrong = SECRETS[name].partition(" ")[0] + " wrong"
+    assert sent(vendor, world, secret=wrong) == Never("refused", code)
+    vendor.close()
 
 
 @pytest.mark.parametrize(
@@ -150,10 +149,12 @@ def test_nobody_s_name_becomes_markup(vendor: Vendor, world: Outside) -> None:
     fields = {
         "full_name": "[点我](https://evil.example)",
         "phone": "13900000001",
-        "product": "**[x](https://evil.example)**",
+        "product": "**[x](https://evil.example)** 微信13900000001",
     }
     assert sent(vendor, world, fields) == Taken("0")
-    assert "](https://evil" not in orjson.dumps(vendor.shown[0]).decode()
+    text = orjson.dumps(vendor.shown[0]).decode()
+    assert "evil" not in text
+    assert "13900000001" not in text
     assert sent(vendor, world, {"full_name": "长" * 100_000, "product": "长" * 100_000}) == Taken("0")
 
 

@@ -24,6 +24,7 @@ from leadflow.set_up import set_up_link
 from schemas.company import Person
 from store.access import grant
 from store.acts import Command, perform
+from store.company import load_company
 from tests.e2e.test_access import AWAY, HERE, PAGE, House, _is_local
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
 
@@ -75,6 +76,15 @@ def account(house: House, person: str, password: str = GOOD) -> TestClient:
     answer = client.post(invite(house, person), data={"password": password}, headers=OWN)
     assert answer.status_code == 303, answer.text
     return client
+
+
+def people_of(house: House) -> dict[str, Person]:
+    with house.rig.store.read() as connection:
+        return load_company(connection, 1).people
+
+
+def load_person(house: House, person_id: str) -> Person:
+    return people_of(house)[person_id]
 
 
 def sign_in(house: House, name: str, password: str = GOOD, **more: str) -> tuple[TestClient, int, str]:
@@ -129,6 +139,53 @@ def test_who_guesses_is_stopped_and_a_link_still_lets_its_person_in(house: House
     assert house.client().post(f"/enter/{link}", headers=OWN).status_code == 303
 
 
+def test_a_number_written_in_other_ways_has_no_more_tries(house: House) -> None:
+    account(house, "ann")
+    for number in range(PAIR_TRIES):
+        assert sign_in(house, f"{number} 15400000007", "wrong password it is")[1] == 401
+    assert sign_in(house, "ann")[1] == 429
+
+
+def test_codes_at_a_link_run_out_of_tries_too(house: House) -> None:
+    secret = set_up_factor(house, account(house, "ann"))
+    house.now_us += MINUTE
+    link, phone = house.grant("ann", "link"), house.client()
+    for _ in range(PAIR_TRIES):
+        assert phone.post(f"/enter/{link}", data={"code": "000000"}, headers=OWN).status_code == 401
+    right = phone.post(f"/enter/{link}", data={"code": codes(secret, house)}, headers=OWN)
+    assert right.status_code == 429
+
+
+def test_a_token_changes_nobody_s_account(house: House) -> None:
+    account(house, "ann")
+    program = house.client(house.grant("ann", role="auditor"))
+    assert program.post("/me/begin", headers=OWN).status_code == 409
+    data = {"password": GOOD, "new": OTHER}
+    assert program.post("/me/password", data=data, headers=OWN).status_code == 409
+
+
+def test_links_of_a_lost_phone_end_with_a_new_password(house: House) -> None:
+    account(house, "ann")
+    link = house.grant("ann", "link")
+    account(house, "ann", OTHER)
+    assert house.client().post(f"/enter/{link}", headers=OWN).status_code == 410
+
+
+def test_an_invitation_on_a_numbered_host_is_shown_whole(house: House) -> None:
+    boss = account(house, "ops")
+    page = boss.post("/access/chen/invite", headers=OWN).text
+    assert f"http://{AWAY}/enter/" in page
+    assert "•" not in page
+
+
+def test_a_second_role_takes_nothing_from_one_s_own_day(house: House) -> None:
+    owner = house.rig.rows("task")[0]["holder_id"]
+    person = load_person(house, owner).model_copy(update={"roles": ("representative", "operations")})
+    house.change(people={**people_of(house), owner: person})
+    page = account(house, owner).get("/day").text
+    assert 'href="tel:+8613812345678"' in page
+
+
 def test_tries_are_counted_by_name_and_address_and_by_name() -> None:
     now = [0.0]
     tries = Tries(lambda: now[0])
@@ -167,6 +224,7 @@ def test_signing_in_gives_a_new_session_and_ends_the_one_before(house: House) ->
         ("\t//evil.example", "/"),
         ("/a\\..\\evil", "/"),
         ("/sign-in?next=/sign-in", "/"),
+        ("//[", "/"),
         ("/enter/x", "/"),
         ("", "/"),
     ],
@@ -213,10 +271,15 @@ def set_up_factor(house: House, client: TestClient) -> str:
     page = client.post("/me/begin", headers=OWN).text
     secret = str(re.findall(r"<code>([A-Z2-7]{32})</code>", page)[0])
     factor = re.findall(r'name="factor" value="([^"]+)"', page)[0]
-    wrong = client.post("/me/factor", data={"factor": factor, "code": "000000"}, headers=OWN)
+    wrong = client.post(
+        "/me/factor", data={"factor": factor, "code": "000000", "password": GOOD}, headers=OWN
+    )
     assert wrong.status_code == 409
     assert secret in wrong.text, "a mistyped code does not mean to scan again"
-    done = client.post("/me/factor", data={"factor": factor, "code": codes(secret, house)}, headers=OWN)
+    bare = client.post("/me/factor", data={"factor": factor, "code": codes(secret, house)}, headers=OWN)
+    assert bare.status_code == 409, "a phone left on a table is not enough"
+    right = {"factor": factor, "code": codes(secret, house), "password": GOOD}
+    done = client.post("/me/factor", data=right, headers=OWN)
     assert done.status_code == 303, done.text
     return secret
 

@@ -83,7 +83,14 @@ def test_when_somebody_is_away(entered: dict[str, str], span: tuple[int, int]) -
 
 
 @pytest.mark.parametrize(
-    "entered", [{}, {"from": "x", "to": "y"}, {"from": "2026-03-05"}, {"from": "", "to": ""}]
+    "entered",
+    [
+        {},
+        {"from": "2026-03-05", "to": "9999-12-31"},
+        {"from": "x", "to": "y"},
+        {"from": "2026-03-05"},
+        {"from": "", "to": ""},
+    ],
 )
 def test_a_date_that_cannot_be_read_is_told(entered: dict[str, str]) -> None:
     with pytest.raises(ActRefused) as refused:

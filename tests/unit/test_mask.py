@@ -26,6 +26,9 @@ DIGITS = "0123456789"
         ("138\u200b12345678", "138\u200b••••••78"),
         ("(021) 58881234", "(021) ••••••34"),
         ("1381234567813912345678", "138•••••••••••••••••78"),
+        ("138/1234/5678", "138/••••/••78"),
+        ("138_1234_5678", "138_••••_••78"),
+        ("2026/11/29 10:00", "2026/11/29 10:00"),
         ("2026-11-29 13812345678", "2026-11-29 138••••••78"),
         ("2026-11-29 10:00:00.123", "2026-11-29 10:00:00.123"),
         ("cap_01234567890123", "cap_01234567890123"),
@@ -42,14 +45,17 @@ def test_a_page_loses_the_number_everywhere_and_keeps_its_forms() -> None:
     page = (
         '<a role="button" href="tel:+8613812345678"><bdi>138 1234 5678</bdi></a>'
         '<abbr title="13812345678">x</abbr><input type="hidden" name="key" value="12345678901">'
-        '<input name="phone" value="13812345678"><a href="/story/lead_1">open</a>'
+        '<a href="mailto:13812345678@139.example" data-x="13812345678">mail</a><a href="/story/lead_1">open</a>'
     )
     shown = masked_html(page)
     assert "tel:" not in shown
+    assert "mailto:" not in shown
     assert "13812345678" not in shown
     assert "1234 5678" not in shown
     assert 'value="12345678901"' in shown, "what a form sends back unseen"
     assert 'href="/story/lead_1"' in shown
+    typed = '<input name="asked" value="13812345678"><textarea name="note">13812345678</textarea>'
+    assert masked_html(typed) == typed, "what the reader typed comes back as it was"
 
 
 def test_json_keeps_its_own_numbers_and_its_shape() -> None:
