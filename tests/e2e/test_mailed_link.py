@@ -62,7 +62,7 @@ def test_the_link_opens_the_owner_s_inbox_on_a_phone_and_no_second_time(live: Li
     assert ask(live, "GET", f"/inbox/{owner}").status == 401
     assert ask(live, "GET", path).status == 200, "looking at it (a mail scanner does) uses nothing up"
     entered = ask(live, "POST", path)
-    assert (entered.status, entered.headers["location"]) == (303, f"/inbox/{owner}")
+    assert (entered.status, entered.headers["location"]) == (303, "/day")
     cookie = entered.headers["set-cookie"].partition(";")[0]
     inbox = ask(live, "GET", f"/inbox/{owner}", cookie)
     assert inbox.status == 200

@@ -67,10 +67,10 @@ def test_labels_are_channel_source_and_stage_and_nobody_s_data_is_there(live: Li
 def test_it_is_for_this_machine_and_for_operators(live: Live) -> None:
     tokens = {
         role: leadflow(live.folder, "token", "new", "--person", "ann", "--role", role).splitlines()[0]
-        for role in ("sales", "operator")
+        for role in ("representative", "operations")
     }
-    assert asked(live, "/metrics", tokens["operator"]) == 200
-    assert asked(live, "/metrics", tokens["sales"]) == 403
+    assert asked(live, "/metrics", tokens["operations"]) == 200
+    assert asked(live, "/metrics", tokens["representative"]) == 403
     assert asked(live, "/metrics", "nothing") == 401
 
 
