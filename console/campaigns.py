@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
@@ -77,8 +77,7 @@ class CampaignsPage:
         """Enter or take back spend, assign a name or an order; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=20) as posted:
-            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = await entered_in(request, 20)
         return await run_in_threadpool(self._act, request, entered)
 
     def _act(self, request: Request, entered: dict[str, str]) -> Response:

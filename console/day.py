@@ -16,9 +16,10 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.known import at_a_glance
+from console.may import teams_of
 from console.texts import page
 from console.times import local, parse_local
 from console.view import View
@@ -121,8 +122,7 @@ class DayPage:
         """Be away, or be back; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=10) as posted:
-            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = await entered_in(request, 10)
         return await run_in_threadpool(self._act, request, entered)
 
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
@@ -147,7 +147,7 @@ class DayPage:
 
     def _holders(self, me: str | None) -> list[str]:
         with self.desk.store.read() as connection:
-            return [*_queues(self.desk.companies.get(connection), me, self.desk.clock()), me or ""]
+            return [*teams_of(self.desk.companies.get(connection), me, self.desk.clock()), me or ""]
 
     def _mark(self, holders: Sequence[str]) -> tuple[Any, ...]:
         task = tables.task
@@ -164,7 +164,8 @@ class DayPage:
             company = self.desk.companies.get(connection)
             mine = views.inbox(connection, me) if me else []
             queues = [
-                (one, views.inbox(connection, one, QUEUE_SHOWN)) for one in _queues(company, me, now_us)
+                (one, views.inbox(connection, one, QUEUE_SHOWN))
+                for one in sorted(teams_of(company, me, now_us))
             ]
             shown = [*mine, *(row for _, rows in queues for row in rows)]
             customers = {row["customer_id"] for row in shown}
@@ -215,20 +216,9 @@ def _span(entered: Mapping[str, str], now_us: int, zone: str) -> tuple[int, int]
                 raise ActRefused("bad_date", "The date cannot be read.") from None
 
 
-def _queues(company: Company, me: str | None, now_us: int) -> list[str]:
-    """Return the teams of a person, whose waiting queues they may take from."""
-    return sorted(
-        {
-            one.unit_id
-            for one in company.members
-            if one.person_id == me and one.from_us <= now_us and (one.to_us is None or now_us < one.to_us)
-        }
-    )
-
-
 def _colleagues(company: Company, me: str | None, now_us: int) -> list[str]:
     """Return who could stand in: first those of one's own teams."""
-    teams = set(_queues(company, me, now_us))
+    teams = teams_of(company, me, now_us)
     near = {one.person_id for one in company.members if one.unit_id in teams}
     active = [key for key, one in company.people.items() if one.state == "active" and key != me]
     return sorted(active, key=lambda one: one not in near)

@@ -40,3 +40,12 @@ def is_own_page(request: Request) -> bool:
     if (origin := request.headers.get("origin")) is not None:
         return urlsplit(origin).netloc == request.headers.get("host", "")
     return True
+
+
+async def entered_in(request: Request, most: int) -> dict[str, str]:
+    """Return the texts of a posted form by name, of `most` fields at most; a file in it is none of them.
+
+    Raises HTTPException (400) for more fields, or any file.
+    """
+    async with request.form(max_files=0, max_fields=most) as posted:
+        return {key: value for key, value in posted.items() if isinstance(value, str)}

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
@@ -144,8 +144,7 @@ class ImportsPage:
         """Look at a draft with other columns, run it, or take a list back; then show it again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=700) as posted:
-            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = await entered_in(request, 700)
         return await run_in_threadpool(self._act, request, entered)
 
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:

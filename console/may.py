@@ -91,9 +91,7 @@ def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int)
     roles = roles_of(company, person_id) if role is None else frozenset({role})
     holders = {person_id}
     if not roles.isdisjoint(_WORKS):
-        holders |= {
-            one.unit_id for one in company.members if one.person_id == person_id and _is_open(one, now_us)
-        }
+        holders |= teams_of(company, person_id, now_us)
     if "manager" in roles:
         units = set(_managed(company, person_id))
         holders |= units
@@ -102,6 +100,11 @@ def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int)
         }
         holders |= {one.pool_id for one in company.pools.values() if not units.isdisjoint(one.units)}
     return Visitor(person_id, roles, frozenset(holders))
+
+
+def teams_of(company: Company, person_id: str | None, now_us: int) -> set[str]:
+    """Return the units that a person belongs to at a moment, whose waiting queues they may take from."""
+    return {one.unit_id for one in company.members if one.person_id == person_id and _is_open(one, now_us)}
 
 
 def _managed(company: Company, person_id: str) -> Iterator[str]:

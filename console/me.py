@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import COOKIE, address_of, visitor
 from console.passwords import Passwords, SecondFactors, weakness
 from console.sign_in import known_of
@@ -47,8 +47,7 @@ class MePage:
         """Change the password, set up or take away the second factor, end a device; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=10) as posted:
-            given = {key: value for key, value in posted.items() if isinstance(value, str)}
+        given = await entered_in(request, 10)
         return await run_in_threadpool(self._act, request, given)
 
     def _act(self, request: Request, given: dict[str, str]) -> Response:
@@ -118,7 +117,7 @@ class MePage:
 
     def _end(self, me: str, access_id: str) -> None:
         with self.desk.store.read() as connection:
-            mine = {one.access_id for one in list_access(connection) if one.person_id == me}
+            mine = {one.access_id for one in list_access(connection, me)}
         if access_id not in mine:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)
@@ -156,12 +155,12 @@ class MePage:
             company = self.desk.companies.get(connection)
             session = find_access(connection, request.cookies.get(COOKIE, ""))
             account = find_account(connection, who.person_id) if who.person_id else None
-            devices = [one for one in list_access(connection) if _is_mine(one, who.person_id, now_us)]
+            have = list_access(connection, who.person_id) if who.person_id else []
         view = View(language_of(request, company.language), company, now_us, who)
         values: dict[str, Any] = {
             "view": view,
             "account": account,
-            "devices": devices,
+            "devices": [one for one in have if _is_open(one, now_us)],
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),
@@ -174,5 +173,5 @@ class MePage:
         return page(request, view.language, "me.html", values, status)
 
 
-def _is_mine(one: Access, me: str | None, now_us: int) -> bool:
-    return one.person_id == me and one.kind in ("session", "token") and one.state(now_us) == "valid"
+def _is_open(one: Access, now_us: int) -> bool:
+    return one.kind in ("session", "token") and one.state(now_us) == "valid"

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
 from console import first_touch
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import visitor
 from console.known import Known, at_a_glance
@@ -160,8 +160,7 @@ class Pages:
         """Record an outcome, take or return a customer; then show the inbox again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=20) as posted:
-            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = await entered_in(request, 20)
         return await run_in_threadpool(self._act, request, entered)
 
     def _act(self, request: Request, entered: dict[str, str]) -> Response:

@@ -6,7 +6,7 @@ refuses a route that stands neither here nor among what strangers may reach.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -122,8 +122,3 @@ def permit_of(method: str, path: str) -> tuple[Permit, Mapping[str, str]]:
         if of == wanted and (match := pattern.match(path)):
             return permit, match.groupdict()
     return NOT_LISTED, {}
-
-
-def rows() -> Iterator[tuple[str, Permit]]:
-    """Return the table's rows, in its order."""
-    yield from PERMITS.items()

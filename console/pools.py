@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.may import Visitor
 from console.texts import page
@@ -60,8 +60,7 @@ class PoolsPage:
         """Claim a customer, or release one; then show the pool, or the tasks, again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        async with request.form(max_files=0, max_fields=10) as posted:
-            entered = {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = await entered_in(request, 10)
         return await run_in_threadpool(self._act, request, entered)
 
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:

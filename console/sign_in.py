@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from console.desk import is_own_page
+from console.desk import entered_in, is_own_page
 from console.entrance import came_for, entrance, sign_in_page
 from console.gate import COOKIE, Guard, address_of, home
 from console.may import visitor_of
@@ -71,8 +71,7 @@ class SignIn:
         company = await run_in_threadpool(self.guard.company)
         if not is_own_page(request):
             return entrance(request, company, "cross_site", 403)
-        async with request.form(max_files=0, max_fields=10) as posted:
-            given = {key: value for key, value in posted.items() if isinstance(value, str)}
+        given = await entered_in(request, 10)
         name, address = given.get("name", "").strip()[:200], address_of(request)
         place = came_for(given.get("next", "/"))
         person, account = await run_in_threadpool(self._account, company, name)
@@ -127,8 +126,7 @@ class SignIn:
             await self.guard.failed(request)
         if link is None or what not in ("link", "invitation"):
             return entrance(request, company, what, _STATUS[what])
-        async with request.form(max_files=0, max_fields=10) as posted:
-            given = {key: value for key, value in posted.items() if isinstance(value, str)}
+        given = await entered_in(request, 10)
         if link.kind == "invitation":
             return await run_in_threadpool(self._accept, request, company, link, given.get("password", ""))
         return await self._redeem(request, company, link, given.get("code", ""))

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
@@ -80,13 +80,13 @@ class FormsPage:
         """Save a form as the company's next version; then show it again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        return await run_in_threadpool(self._save, request, await _entered(request))
+        return await run_in_threadpool(self._save, request, await entered_in(request, _FIELDS_MOST))
 
     async def preview(self, request: Request) -> Response:
         """The hosted form as it would be: as saved (GET), or with what was entered (POST); nothing is kept."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        entered = await _entered(request) if request.method == "POST" else None
+        entered = await entered_in(request, _FIELDS_MOST) if request.method == "POST" else None
         return await run_in_threadpool(self._preview, request, entered)
 
     def _save(self, request: Request, entered: dict[str, str]) -> Response:
@@ -163,11 +163,6 @@ class FormsPage:
     def _company(self) -> Company:
         with self.desk.store.read() as connection:
             return self.desk.companies.get(connection)
-
-
-async def _entered(request: Request) -> dict[str, str]:
-    async with request.form(max_files=0, max_fields=_FIELDS_MOST) as posted:
-        return {key: value for key, value in posted.items() if isinstance(value, str)}
 
 
 def asked_in(settings: Mapping[str, Any]) -> dict[str, str]:

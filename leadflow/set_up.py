@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sales.roles import operators
-from schemas.company import Company
-from store.access import HOUR_US, Access, grant, list_access
+from store.access import HOUR_US, anybody_invited, grant
 from store.accounts import anybody_signs_in
 from store.acts import ITSELF, Append, Command, perform
 from store.company import company_version, load_company
@@ -25,8 +24,8 @@ def set_up_link(
     """
     with store.read() as connection:
         company = load_company(connection, company_version(connection))
-        invited = [one for one in list_access(connection) if one.kind == "invitation"]
-        first = None if anybody_signs_in(connection) else _first(company, invited)
+        nothing = company.is_demo or anybody_signs_in(connection) or anybody_invited(connection)
+        first = None if nothing else next(iter(operators(company)), None)
     if first is None:
         return None
     secret = new_secret()
@@ -34,7 +33,3 @@ def set_up_link(
     if not perform(store, command, grant("invitation", secret, SET_UP_HOURS * HOUR_US), now_us, append):
         return None
     return first, f"{url}/enter/{secret}"
-
-
-def _first(company: Company, invited: list[Access]) -> str | None:
-    return None if invited or company.is_demo else next(iter(operators(company)), None)

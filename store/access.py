@@ -193,11 +193,20 @@ def find_access(connection: Connection, secret: str) -> Access | None:
     return None if row is None else _access(row)
 
 
-def list_access(connection: Connection) -> list[Access]:
-    """Return every token, link and session on record, the newest first."""
+def list_access(connection: Connection, person_id: str | None = None) -> list[Access]:
+    """Return every token, link, invitation and session on record, of one person or of all, the newest first."""
     table = tables.access
-    rows = connection.execute(select(table).order_by(table.c.made_us.desc(), table.c.access_id)).mappings()
-    return [_access(row) for row in rows]
+    asked = select(table).order_by(table.c.made_us.desc(), table.c.access_id)
+    if person_id is not None:
+        asked = asked.where(table.c.person_id == person_id)
+    return [_access(row) for row in connection.execute(asked).mappings()]
+
+
+def anybody_invited(connection: Connection) -> bool:
+    """Tell whether an invitation was ever made."""
+    table = tables.access
+    asked = select(table.c.access_id).where(table.c.kind == "invitation").limit(1)
+    return connection.execute(asked).first() is not None
 
 
 def _access(row: Any) -> Access:
