@@ -419,5 +419,5 @@ def _ask_host(url: str, verb: str, payload: Payload) -> dict[str, Any]:
     finally:
         connection.close()
     if answer.status >= 400:
-        raise ActRefused(content["error"]["code"], content["error"]["message"])
+        raise ActRefused(content["code"], content["detail"])
     return dict(content)

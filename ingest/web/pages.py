@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
 from answers.language import language_of
+from answers.problem import problem
 from ingest.web.body import TooLarge, read_body
 from ingest.web.form import _CLICK, _UTM, FormError, Posted, WebForm, field_of, read_form
 from ingest.web.hosted import LABELS, input_of
@@ -87,7 +88,12 @@ class FormPages:
             except Overloaded:
                 return _problem(request, language, "overloaded", 503)
         if "text/html" not in request.headers.get("accept", ""):
-            return JSONResponse({"error": {"code": "incomplete", "fields": wrong}}, status_code=422)
+            return problem(
+                422,
+                "incomplete",
+                "Some fields are missing or cannot be read; see fields.",
+                more={"fields": wrong},
+            )
         return _form(request, source, posted, wrong)
 
     async def _keep(

@@ -97,7 +97,9 @@ class Live:
             content = answer.read()
         finally:
             connection.close()
-        is_json = (answer.getheader("content-type") or "").startswith("application/json")
+        is_json = (answer.getheader("content-type") or "").startswith(
+            ("application/json", "application/problem+json")
+        )
         return answer.status, orjson.loads(content) if is_json else content.decode()
 
     def drained(self, timeout_s: float = 30) -> None:

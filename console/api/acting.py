@@ -1,0 +1,47 @@
+"""How the API does an act: actor, key and refusal, the same for each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Header
+from starlette.requests import Request
+
+from console.api.models import Body, Done
+from console.api.refusals import Refused
+from console.desk import Desk
+from console.gate import visitor
+from schemas.company import Company
+from store.acts import Command, Plan
+
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Makes a repetition harmless: the same key again changes nothing and answers the same",
+    ),
+]
+
+
+def command_for(
+    desk: Desk, request: Request, body: Body, verb: str, key: str, *, scope: str, reason: str | None = None
+) -> Command:
+    """Return the command of an act. Raises Refused if nobody is named who does it."""
+    actor = visitor(request).person_id or body.actor
+    if actor is None:
+        raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
+    return Command(verb, actor, key or desk.new_id(), scope, (reason or "").strip() or None)
+
+
+def done(desk: Desk, command: Command, plan: Plan) -> Done:
+    """Do an act. Raises ActRefused."""
+    did = desk.perform(command, plan)
+    return Done(act_id=command.act_id, repeated=not did)
+
+
+def company_of(desk: Desk) -> Company:
+    """Return the company as it is now."""
+    with desk.store.read() as connection:
+        return desk.companies.get(connection)

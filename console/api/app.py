@@ -1,0 +1,36 @@
+"""The JSON API as one application, to be mounted at `/api`; `/api/openapi.json` describes it (OpenAPI 3.1)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from console.api.customers import customer_routes
+from console.api.house import house_routes
+from console.api.money import money_routes
+from console.api.refusals import handle_refusals
+from console.api.work import work_routes
+from console.desk import Desk
+
+ABOUT = (
+    "What the console's pages do, for programs. Send `Authorization: Bearer` with a token (`leadflow token new`); "
+    "what it opens is what its person's roles allow, or with `--role` only that role. The actor of every act is "
+    "that person. Errors are problems (RFC 9457) with a stable `code`. Telephone numbers are masked as on the pages."
+)
+
+
+def api_app(desk: Desk) -> FastAPI:
+    """Return the API over a desk."""
+    app = FastAPI(
+        title="Leadflow",
+        version="1",
+        description=ABOUT,
+        docs_url=None,  # Its page takes its script from elsewhere.
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    handle_refusals(app)
+    for routes in (work_routes, customer_routes, money_routes, house_routes):
+        app.router.routes += routes(
+            desk
+        ).routes  # as they are: each with the path that the table of permits has
+    return app

@@ -1,0 +1,154 @@
+"""Lists for another system: customers and leads, page by page, each page by an index whatever came before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Select, and_, select, tuple_
+
+from store import tables
+from store.present import present
+
+Row = dict[str, Any]
+_HOLDER_KINDS = ("person", "queue", "pool", "nurture")
+
+
+def customers(
+    connection: Connection,
+    limit: int,
+    *,
+    after: str = "",
+    holders: Collection[str] | None = None,
+    state: str | None = None,
+) -> list[Row]:
+    """Return customers behind an id, in order of their ids; merged ones and probes are left out.
+
+    `holders`: only what these have; None: everybody's.
+    """
+    customer, holding = tables.customer, tables.holding
+    asked = _customers().where(
+        customer.c.customer_id > after, customer.c.state != "merged", customer.c.purpose != "probe"
+    )
+    if state is not None:
+        asked = asked.where(customer.c.state == state)
+    if holders is not None:
+        # By the index of holders, then sorted: what one team has is little, and in order of ids everybody's would be passed over.
+        mine = select(holding.c.customer_id).where(
+            holding.c.holder_kind.in_(_HOLDER_KINDS),
+            holding.c.holder_id.in_(sorted(holders)),
+            holding.c.role == "owner",
+            holding.c.to_us.is_(None),
+        )
+        asked = asked.where(customer.c.customer_id.in_(mine))
+    rows = connection.execute(asked.order_by(customer.c.customer_id).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def customer(connection: Connection, customer_id: str) -> Row | None:
+    """Return one customer by its present id; None if there is none."""
+    row = connection.execute(
+        _customers().where(tables.customer.c.customer_id == customer_id, tables.customer.c.state != "merged")
+    ).one_or_none()
+    return dict(row._mapping) if row is not None else None
+
+
+def as_row(found: Mapping[str, Any]) -> Row:
+    """Return a customer as it is told: the holder's three columns as one."""
+    holder = {name: found[f"holder_{name}"] for name in ("kind", "id", "since_us")}
+    own = {name: value for name, value in found.items() if not name.startswith("holder_")}
+    return {**own, "holder": holder if holder["id"] is not None else None}
+
+
+def tasks_of(connection: Connection, customer_id: str) -> list[Row]:
+    """Return the tasks of a customer by its present id, the open ones first, by when they are due."""
+    task, alias = tables.task, tables.alias
+    known_as = select(alias.c.old_id).where(alias.c.now_id == customer_id)
+    rows = connection.execute(
+        select(task)
+        .where((task.c.customer_id == customer_id) | task.c.customer_id.in_(known_as))
+        .order_by(task.c.state != "open", task.c.due_us, task.c.task_id)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def leads(connection: Connection, limit: int, *, after: tuple[int, str]) -> list[Row]:
+    """Return leads behind a place (moment of taking in, id), oldest first, each with its present customer; no probes."""
+    lead, membership, alias = tables.lead, tables.membership, tables.alias
+    asked = (
+        select(
+            *(lead.c[name] for name in _LEAD),
+            lead.c.fields_json,
+            present(membership.c.customer_id).label("customer_id"),
+        )
+        .select_from(
+            lead.outerjoin(
+                membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None))
+            ).outerjoin(alias, alias.c.old_id == membership.c.customer_id)
+        )
+        .where(tuple_(lead.c.resolved_us, lead.c.lead_id) > tuple_(*after), lead.c.purpose != "probe")
+        .order_by(lead.c.resolved_us, lead.c.lead_id)
+        .limit(limit)
+    )
+    found = [dict(row._mapping) for row in connection.execute(asked)]
+    return [{**row, "fields": orjson.loads(row.pop("fields_json"))} for row in found]
+
+
+def dead_letters(
+    connection: Connection, limit: int, *, state: str | None, before: tuple[int, str] | None
+) -> list[Row]:
+    """Return dead letters before a place (moment of the refusal, id), newest first."""
+    dead = tables.dead
+    asked = select(*(dead.c[name] for name in _DEAD))
+    if state is not None:
+        asked = asked.where(dead.c.state == state)
+    if before is not None:
+        asked = asked.where(tuple_(dead.c.refused_us, dead.c.dead_id) < tuple_(*before))
+    rows = connection.execute(asked.order_by(dead.c.refused_us.desc(), dead.c.dead_id.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def _customers() -> Select[Any]:
+    customer, holding = tables.customer, tables.holding
+    owned = and_(
+        holding.c.customer_id == customer.c.customer_id, holding.c.role == "owner", holding.c.to_us.is_(None)
+    )
+    return select(
+        customer.c.customer_id,
+        customer.c.kind,
+        customer.c.state,
+        customer.c.born_us,
+        customer.c.touched_us,
+        holding.c.holder_kind.label("holder_kind"),
+        holding.c.holder_id.label("holder_id"),
+        holding.c.from_us.label("holder_since_us"),
+    ).select_from(customer.outerjoin(holding, owned))
+
+
+_LEAD = (
+    "lead_id",
+    "trace_id",
+    "capture_id",
+    "source_id",
+    "channel",
+    "kind",
+    "campaign_id",
+    "product_line",
+    "grade",
+    "accepted_us",
+    "resolved_us",
+)
+_DEAD = (
+    "dead_id",
+    "stage",
+    "source_id",
+    "capture_id",
+    "trace_id",
+    "code",
+    "field",
+    "message",
+    "hint",
+    "state",
+    "refused_us",
+)
