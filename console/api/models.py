@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sales.life import Stage
+from schemas.lead import FieldValue
 from schemas.outcomes import OutcomeCode
 
 Moment = Annotated[int, Field(ge=0, le=2**53, description="Microseconds since 1970-01-01T00:00:00Z")]
@@ -170,7 +171,7 @@ class LeadRow(BaseModel):
     grade: str | None
     accepted_us: Moment
     resolved_us: Moment
-    fields: dict[str, Any]
+    fields: list[FieldValue]
 
 
 class Leads(BaseModel):
