@@ -169,7 +169,10 @@ def _leaves(new: Company, person_id: str) -> bool:
 
 def do_publish_book(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Put a rule book in force; return the number under which it is."""
-    book = BookText(payload["csv"], dict(payload["tables"]), payload.get("examples"))
+    first, tables = payload["csv"], dict(payload["tables"])
+    if not all(isinstance(text, str) for text in (first, *tables.values())):
+        raise ValueError("csv and tables hold the text of each table")
+    book = BookText(first, tables, payload.get("examples"))
     return _numbered(engine, _act(engine, payload, "publish_book", publish_book(book, problems_of_book)))
 
 

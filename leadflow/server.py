@@ -47,6 +47,7 @@ from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.nightly import nightly_backup
 from leadflow.operate import VERBS
+from leadflow.payload import payload_of
 from leadflow.set_up import SET_UP_HOURS, set_up_link
 from leadflow.settings import Settings
 from leadflow.telling import tellers
@@ -186,14 +187,15 @@ def _operate(engine: Engine) -> Callable[[Request], Awaitable[JSONResponse]]:
         if verb is None:
             return problem(404, "unknown_verb", f"Verbs are {', '.join(VERBS)}.")
         try:
-            payload = dict(await request.json())
+            payload = payload_of(await request.body())
             if person_id := visitor(request).person_id:
                 payload["actor"] = person_id
             return JSONResponse(await run_in_threadpool(verb, engine, payload))
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ActRefused):
                 return problem(409, error.code, str(error))
-            return problem(400, "bad_body", f"The body is not what {request.url.path} takes.")
+            why = str(error) if type(error) is ValueError else "see leadflow --help for what it takes"
+            return problem(400, "bad_body", f"The body is not what {request.url.path} takes: {why}.")
 
     return operate
 

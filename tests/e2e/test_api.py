@@ -17,6 +17,7 @@ from console.permits import PERMITS, ROLES
 from schemas.company import Role
 from tests.e2e.test_access import House
 from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
+from tools import export_api
 
 LEADS = 23
 _NOT_DESCRIBED = ("GET /api/openapi.json", "POST /api/operate/{verb}")
@@ -85,7 +86,7 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(
     method, path = operation.split(" ")
     known = _known_ids(house)
 
-    def of_something(case: schemathesis.Case) -> schemathesis.Case:
+    def of_something(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
         case.path_parameters |= {name: known[name] for name in case.path_parameters if name in known}
         return case
 
@@ -94,7 +95,7 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(
 
     @given(case=one_of(good, good.map(of_something), bad))
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     ask()
@@ -108,6 +109,14 @@ def test_the_description_is_for_everybody(house: House, role: Role) -> None:
     }
     assert listed == {key for key in PERMITS if " /api/" in key} - set(_NOT_DESCRIBED)
     assert spec["servers"] == [{"url": "/api"}]
+
+
+def test_the_description_in_the_docs_is_the_present_one() -> None:
+    """Also the page's list of operations; a change of the API so shows as a change of a file."""
+    spec = export_api.described()
+    assert export_api.as_json(spec) == export_api.SPEC.read_bytes(), "run: python -m tools.export_api"
+    text = export_api.PAGE.read_text("utf-8")
+    assert export_api.with_table(text, spec) == text, "run: python -m tools.export_api"
 
 
 def _known_ids(house: House) -> dict[str, str]:
