@@ -23,6 +23,7 @@ from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
+from console.move import MovePage, Mover
 from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
@@ -48,13 +49,14 @@ def console_routes(
     smtp_port: int = 0,
     kill: Kill | None = None,
     lists: Lists | None = None,
+    mover: Mover | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes.
+    `mover` moves customers, `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -71,6 +73,7 @@ def console_routes(
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),
         *(ImportsPage(desk, lists).routes() if lists else ()),
+        *(MovePage(desk, mover).routes() if mover else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),
