@@ -122,7 +122,9 @@ class MovePage:
             company = self.desk.companies.get(connection)
             seen = (company, who, now_us)
             found = find(connection, seen, asked, after, SHOWN)
-            everything = found if found.is_all and after is None else find(connection, seen, asked, None, MOST)
+            everything = (
+                found if found.is_all and after is None else find(connection, seen, asked, None, MOST)
+            )
             leads = first_leads(connection, [one.customer_id for one in found.rows])
             before = lately(connection, who.person_id or OPERATOR, 5)
         following = str(found.rows[-1].place) if found.rows and not found.is_all else ""

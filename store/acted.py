@@ -30,9 +30,7 @@ class Done:
 def read_act(connection: Connection, act_id: str) -> dict[str, Any]:
     """Return a move or an undo, with `undone_by`. Raises ActRefused for any other act."""
     act = tables.act
-    row = connection.execute(
-        select(act).where(act.c.act_id == act_id, act.c.verb.in_(MOVES))
-    ).one_or_none()
+    row = connection.execute(select(act).where(act.c.act_id == act_id, act.c.verb.in_(MOVES))).one_or_none()
     if row is None:
         raise ActRefused("unknown_act", f"There is no move {act_id}.")
     by = connection.execute(select(act.c.act_id).where(act.c.undoes == act_id)).scalar_one_or_none()

@@ -131,4 +131,3 @@ def _came_by(campaign_id: str) -> ColumnElement[bool]:
         alias.c.now_id == customer.c.customer_id, member.c.customer_id == alias.c.old_id, *by_it
     )
     return or_(own.correlate(customer), joined.correlate(customer))
-
