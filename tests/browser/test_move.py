@@ -88,7 +88,7 @@ def test_a_manager_moves_fifty_with_a_reason_and_takes_it_back(browser: Browser,
         assert owners(live) == ["ann"] * (MANY - 50) + ["bo"] * 50
         page.get_by_role("button", name="Take it back").click()
         expect(page.get_by_role("heading", name="Taken back")).to_be_visible()
-        expect(page.get_by_role("status")).to_contain_text("50 moved")
+        expect(page.get_by_role("status")).to_contain_text("50 went back")
     assert owners(live) == ["ann"] * MANY
     moved = [row for row in live.rows("act") if row["verb"] in ("move", "undo")]
     assert sorted((row["verb"], row["actor"]) for row in moved) == [("move", "mia"), ("undo", "mia")]
