@@ -21,6 +21,7 @@ from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk, is_own_page
 from console.gate import visitor
+from console.handover import HandOver, HandOverPage
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
 from console.move import MovePage, Mover
@@ -50,13 +51,14 @@ def console_routes(
     kill: Kill | None = None,
     lists: Lists | None = None,
     mover: Mover | None = None,
+    hand_over: HandOver | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `mover` moves customers, `find_capture` finds the raw bytes.
+    `mover` moves customers, `hand_over` hands over, `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -74,6 +76,7 @@ def console_routes(
         *MarketingApi(desk).routes(),
         *(ImportsPage(desk, lists).routes() if lists else ()),
         *(MovePage(desk, mover).routes() if mover else ()),
+        *(HandOverPage(desk, hand_over).routes() if hand_over else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
         Route("/api/tally", api.tally),

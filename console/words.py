@@ -624,7 +624,7 @@ MOVE_ROWS = {
 
 MOVE_REFUSALS = {
     "reason_missing": N_("Say why; both sides will ask."),
-    "target_missing": N_("Choose who is to have them."),
+    "choice": N_("Choose who is to have them."),
     "nothing_chosen": N_("Choose customers first."),
     "nothing_to_move": N_("None of them can be moved: see why below."),
     "too_many": N_("More match than one act moves. Narrow the filter."),
@@ -637,3 +637,45 @@ MOVE_REFUSALS = {
     "not_below": N_("Who has them is not below you; ask their manager."),
 }
 """Why a move, or taking one back, was refused."""
+
+
+HANDOVER_WHY = {
+    "leaving": N_("they leave: everything of theirs goes"),
+    "transfer": N_("for good: what is chosen goes, all else stays"),
+    "until": N_("a stand-in: it comes back by itself"),
+}
+
+JOB_STATES = {
+    "running": N_("being handed over"),
+    "covering": N_("with stand-ins"),
+    "returning": N_("coming back"),
+    "undoing": N_("being taken back"),
+    "stopped": N_("stopped, waits for you"),
+    "done": N_("handed over"),
+    "returned": N_("back with who had them"),
+    "undone": N_("taken back"),
+}
+
+JOB_ROWS = {"open": N_("on its way"), "given": N_("handed over"), "left": N_("left")}
+
+HANDOVER_REFUSALS = {
+    "reason_missing": N_("Say why; both sides will ask."),
+    "choice": N_("Choose why, and who gets them. A filter is written as grade=A; days_silent=>= 60."),
+    "unknown_person": N_("Choose somebody below you."),
+    "unknown_job": N_("There is no such hand-over of yours or of somebody below you."),
+    "unknown_certificate": N_("There is no certificate yet."),
+    "job_under_way": N_("A hand-over of theirs is under way: see below."),
+    "left_over": N_(
+        "Something of theirs would be left behind: say who gets all else, and change what names them first."
+    ),
+    "duties_missing": N_("They manage, stand in or answer for something: choose who takes their duties."),
+    "would_orphan": N_("There is no queue that could take what they leave."),
+    "nothing_to_move": N_("None of their customers would go over: see why below."),
+    "not_below": N_("They are not below you; ask their manager."),
+    "bad_date": N_("Choose the day on which they are back."),
+    "past_date": N_("The day on which they are back lies in the past."),
+    "key_reused": N_("This page was used already. Begin once more."),
+    "undone_already": N_("It was taken back already."),
+    "undo_too_late": N_("It is too long ago to be taken back; move them by hand."),
+}
+"""Why a hand-over, or taking one back, was refused or has stopped."""

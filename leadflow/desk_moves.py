@@ -54,5 +54,5 @@ class ConsoleMoves:
             try:
                 part = Part(read_target(to, company))
             except TargetError:
-                raise ActRefused("target_missing", "Choose who is to have them.") from None
+                raise ActRefused("choice", "Choose who is to have them.") from None
             return share_out(connection, company, customers, [part], wall_clock_us())[0]

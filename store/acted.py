@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,3 +112,63 @@ def _by_decision() -> Any:
         holding.c.decision_id == decision.c.decision_id,
         holding.c.role == "owner",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One customer of a hand-over."""
+
+    number: int
+    customer_id: str
+    holder_id: str
+    state: str
+    code: str | None
+
+
+def job_rows(connection: Connection, job_id: str, after: int, limit: int) -> list[JobRow]:
+    """Return so many rows of a hand-over behind a number, in order."""
+    item = tables.job_item
+    rows = connection.execute(
+        select(item.c.number, item.c.customer_id, item.c.holder_id, item.c.state, item.c.code)
+        .where(item.c.job_id == job_id, item.c.number > after)
+        .order_by(item.c.number)
+        .limit(limit)
+    )
+    return [JobRow(*row) for row in rows]
+
+
+def jobs_lately(connection: Connection, people: Collection[str] | None, limit: int) -> list[dict[str, Any]]:
+    """Return the last hand-overs of some people (None: of all), the newest first."""
+    job = tables.job
+    query = select(job).where(job.c.kind == "hand_over").order_by(job.c.made_us.desc(), job.c.job_id)
+    if people is not None:
+        query = query.where(job.c.person_id.in_(sorted(people)))
+    return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What was done with a customer while somebody stood in."""
+
+    customer_id: str
+    person_id: str
+    code: str
+    at_us: int
+
+
+def meanwhile(connection: Connection, job_id: str, between: tuple[int, int], limit: int) -> list[Meanwhile]:
+    """Return the outcomes of a job's customers from one moment to another, the newest first."""
+    item, outcome = tables.job_item, tables.outcome
+    rows = connection.execute(
+        select(outcome.c.customer_id, outcome.c.person_id, outcome.c.code, outcome.c.recorded_us)
+        .join(item, item.c.customer_id == outcome.c.customer_id)
+        .where(
+            item.c.job_id == job_id,
+            item.c.state == "given",
+            outcome.c.recorded_us >= between[0],
+            outcome.c.recorded_us < between[1],
+        )
+        .order_by(outcome.c.recorded_us.desc(), outcome.c.customer_id)
+        .limit(limit)
+    )
+    return [Meanwhile(*row) for row in rows]
