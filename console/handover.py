@@ -21,6 +21,7 @@ from console.gate import visitor
 from console.may import Visitor
 from console.move import OPERATOR, REASON_CHARS
 from console.move_filter import offered
+from console.neglected import first_leads
 from console.texts import page
 from console.times import parse_local
 from console.view import View
@@ -161,9 +162,12 @@ class HandOverPage:
         moves = [one for one in found.judged if one.refused is None]
         stays = Counter(str(one.refused) for one in found.judged if one.refused is not None)
         besides = Counter(one.kind for one in found.had if one.kind not in ("customer", "task", "pool_claim"))
+        with self.desk.store.read() as connection:
+            leads = first_leads(connection, [one.held.customer_id for one in moves[:SHOWN] if one.held])
         values = {
             "entered": entered,
             "person": person_id,
+            "leads": leads,
             "count": len(moves),
             "tasks": sum(len(one.held.open_tasks) for one in moves if one.held),
             "receivers": Counter(one.give.holder_id for one in moves).most_common(),
@@ -239,6 +243,8 @@ class HandOverPage:
                     connection, job.job_id, (job.made_us, job.ended_us or self.desk.clock()), SHOWN
                 )
             has_certificate = _has_certificate(connection, job.job_id)
+            told = [row.customer_id for row in rows[:RESULTS] if who.sees(row.holder_id)]
+            leads = first_leads(connection, [*told, *(one.customer_id for one in done)])
         undoing = None
         if "undo" in request.query_params and job.state in ("done", "covering", "stopped"):
             try:
@@ -247,6 +253,7 @@ class HandOverPage:
                 refused = why.code
         values = {
             "job": job,
+            "leads": leads,
             "given": tally.get(("given", None), 0),
             "left": sorted((str(code), n) for (state, code), n in tally.items() if state == "left"),
             "rows": rows[:RESULTS],
@@ -314,6 +321,7 @@ class HandOverPage:
             "offered": offered(company, who),
             "kinds": kinds,
             "parts": range(1, PARTS + 1),
+            "names": {key: view.who(fields) for key, (_, fields) in values.get("leads", {}).items()},
             "again": f"/handover?{urlencode(again)}",
         }
         return page(request, view.language, template, {**shared, **values}, status)
