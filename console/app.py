@@ -14,8 +14,10 @@ from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk
+from console.handover import HandOver, HandOverPage
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
+from console.move import MovePage, Mover
 from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
@@ -36,13 +38,15 @@ def console_routes(
     smtp_port: int = 0,
     kill: Kill | None = None,
     lists: Lists | None = None,
+    mover: Mover | None = None,
+    hand_over: HandOver | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes.
+    `mover` moves customers, `hand_over` hands over, `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     return [
@@ -57,6 +61,8 @@ def console_routes(
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *(ImportsPage(desk, lists).routes() if lists else ()),
+        *(MovePage(desk, mover).routes() if mover else ()),
+        *(HandOverPage(desk, hand_over).routes() if hand_over else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", api_app(desk)),
     ]

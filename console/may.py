@@ -107,15 +107,27 @@ def teams_of(company: Company, person_id: str | None, now_us: int) -> set[str]:
     return {one.unit_id for one in company.members if one.person_id == person_id and _is_open(one, now_us)}
 
 
+def holders_in(company: Company, unit_id: str, now_us: int) -> set[str]:
+    """Return a unit and the units below it, the people there now, and the pools of these units: who can have customers."""
+    units = {one for one in company.units if unit_id in _up(company, one)}
+    people = {one.person_id for one in company.members if one.unit_id in units and _is_open(one, now_us)}
+    pools = {one.pool_id for one in company.pools.values() if not units.isdisjoint(one.units)}
+    return units | people | pools
+
+
+def _up(company: Company, unit_id: str) -> Iterator[str]:
+    """Yield a unit, the one above it, and so on."""
+    above, seen = company.units.get(unit_id), set[str]()
+    while above is not None and above.unit_id not in seen:
+        yield above.unit_id
+        seen.add(above.unit_id)
+        above = company.units.get(above.parent_id) if above.parent_id else None
+
+
 def _managed(company: Company, person_id: str) -> Iterator[str]:
     for unit_id in company.units:
-        above, seen = company.units.get(unit_id), set[str]()
-        while above is not None and above.unit_id not in seen:
-            if above.manager_id == person_id:
-                yield unit_id
-                break
-            seen.add(above.unit_id)
-            above = company.units.get(above.parent_id) if above.parent_id else None
+        if any(company.units[above].manager_id == person_id for above in _up(company, unit_id)):
+            yield unit_id
 
 
 def _is_open(member: Member, now_us: int) -> bool:

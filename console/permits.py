@@ -42,6 +42,7 @@ _ACT = _for("representative", "manager", "operations")
 _OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
+_LEAD = _for("manager", "operations")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
@@ -67,6 +68,19 @@ PERMITS: Mapping[str, Permit] = {
     "GET /collisions": _WORK,
     "GET /pools": _WORK,
     "POST /pools/{customer_id}/{verb}": _ACT,
+    "GET /move": _LEAD,
+    "POST /move/preview": _LEAD,
+    "POST /move/apply": _LEAD,
+    "GET /move/{act_id}": _LEAD,
+    "POST /move/{act_id}/undo": _LEAD,
+    "GET /handover": _LEAD,
+    "GET /handover/plan": _LEAD,
+    "POST /handover/apply": _LEAD,
+    "GET /handover/{job_id}": _LEAD,
+    "GET /handover/{job_id}/progress": _LEAD,
+    "GET /handover/{job_id}/certificate": _LEAD,
+    "GET /handover/{job_id}/certificate.json": Permit(_LEAD.roles, clear=True),
+    "POST /handover/{job_id}/undo": _LEAD,
     "GET /taken": Permit(_ACT.roles | {"front_desk"}),
     "POST /taken": Permit(_ACT.roles | {"front_desk"}, clear=True),
     "GET /campaigns": _COUNTS,

@@ -602,3 +602,80 @@ def word(words: Mapping[str, str], code: str | None, gettext: Gettext) -> str:
     if code is None:
         return ""
     return gettext(words[code]) if code in words else code
+
+
+CUSTOMER_STATES = {"open": N_("being worked on"), "closed": N_("at rest")}
+
+MOVE_VERBS = {"move": N_("Customers moved"), "undo": N_("Taken back")}
+
+MOVE_ROWS = {
+    "unknown_customer": N_("there is no such customer, or it was erased"),
+    "in_intake": N_("it is still on its way through the stages; try again in a moment"),
+    "not_below": N_("who has it is not below you"),
+    "target_not_below": N_("whom it is to go to is not below you"),
+    "there_already": N_("they have it already"),
+    "holder_gone": N_("who is to have it does not work here any more"),
+    "moved_on": N_("somebody else has it since"),
+    "too_old": N_("it is too long ago to be taken back"),
+    "merged": N_("it was merged into another customer since"),
+    "erased": N_("it was erased since"),
+}
+"""Why one customer of many is left where it is (store.acts_move, store.acts_undo)."""
+
+MOVE_REFUSALS = {
+    "reason_missing": N_("Say why; both sides will ask."),
+    "choice": N_("Choose who is to have them."),
+    "nothing_chosen": N_("Choose customers first."),
+    "nothing_to_move": N_("None of them can be moved: see why below."),
+    "too_many": N_("More match than one act moves. Narrow the filter."),
+    "count_differs": N_("Type how many match: the number beside “all”, as it is now."),
+    "key_reused": N_("This page was used already. Choose once more."),
+    "unknown_act": N_("There is no such move of yours or of somebody below you."),
+    "undone_already": N_("It was taken back already."),
+    "undo_too_late": N_("It is too long ago to be taken back; move them by hand."),
+    "not_undoable": N_("Only moves are taken back here."),
+    "not_below": N_("Who has them is not below you; ask their manager."),
+}
+"""Why a move, or taking one back, was refused."""
+
+
+HANDOVER_WHY = {
+    "leaving": N_("they leave: everything of theirs goes"),
+    "transfer": N_("for good: what is chosen goes, all else stays"),
+    "until": N_("a stand-in: it comes back by itself"),
+}
+
+JOB_STATES = {
+    "running": N_("being handed over"),
+    "covering": N_("with stand-ins"),
+    "returning": N_("coming back"),
+    "undoing": N_("being taken back"),
+    "stopped": N_("stopped, waits for you"),
+    "done": N_("handed over"),
+    "returned": N_("back with who had them"),
+    "undone": N_("taken back"),
+}
+
+JOB_ROWS = {"open": N_("on its way"), "given": N_("handed over"), "left": N_("left")}
+
+HANDOVER_REFUSALS = {
+    "reason_missing": N_("Say why; both sides will ask."),
+    "choice": N_("Choose why, and who gets them. A filter is written as grade=A; days_silent=>= 60."),
+    "unknown_person": N_("Choose somebody below you."),
+    "unknown_job": N_("There is no such hand-over of yours or of somebody below you."),
+    "unknown_certificate": N_("There is no certificate yet."),
+    "job_under_way": N_("A hand-over of theirs is under way: see below."),
+    "left_over": N_(
+        "Something of theirs would be left behind: say who gets all else, and change what names them first."
+    ),
+    "duties_missing": N_("They manage, stand in or answer for something: choose who takes their duties."),
+    "would_orphan": N_("There is no queue that could take what they leave."),
+    "nothing_to_move": N_("None of their customers would go over: see why below."),
+    "not_below": N_("They are not below you; ask their manager."),
+    "bad_date": N_("Choose the day on which they are back."),
+    "past_date": N_("The day on which they are back lies in the past."),
+    "key_reused": N_("This page was used already. Begin once more."),
+    "undone_already": N_("It was taken back already."),
+    "undo_too_late": N_("It is too long ago to be taken back; move them by hand."),
+}
+"""Why a hand-over, or taking one back, was refused or has stopped."""

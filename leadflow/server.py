@@ -35,6 +35,8 @@ from ingest.local import is_local
 from ingest.web.door import WebDoor
 from leadflow.canary import Canary
 from leadflow.clock import new_id, new_secret, wall_clock_us
+from leadflow.desk_handover import ConsoleHandOver
+from leadflow.desk_moves import ConsoleMoves
 from leadflow.doctor import Doorway
 from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Engine, Part
@@ -177,6 +179,8 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             kill=kill,
             find_capture=engine.files.capture,
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
+            mover=ConsoleMoves(engine),
+            hand_over=ConsoleHandOver(engine),
         )
     )
 

@@ -190,7 +190,24 @@ class Moving:
             *given(self.judged, command, company, now_us, "moved"),
             *moved_away(connection, losing, (now_us, company.zone), command.act_id),
             *freed(connection, losing.values(), command, now_us),
+            *left_by(command, self._left()),
         ]
+
+    def _left(self) -> list[tuple[str, str]]:
+        moved = {one.held.customer_id for one in self.judged if one.held and one.refused is None}
+        return [
+            (one.held.customer_id, one.refused)
+            for one in self.judged
+            if one.held and one.refused and one.held.customer_id not in moved
+        ]
+
+
+def left_by(command: Command, rows: Iterable[tuple[str, str]]) -> list[Effect]:
+    """Return the effects that keep which customers an act leaves where they are, and why."""
+    return [
+        Insert("act_left", {"act_id": command.act_id, "customer_id": customer_id, "code": code})
+        for customer_id, code in sorted(dict(rows).items())
+    ]
 
 
 def owned_by(connection: Connection, owner: str) -> list[str]:

@@ -15,7 +15,7 @@ from store import tables
 from store.acts import ActRefused, Command
 from store.acts_claim import undecided
 from store.acts_job import CHUNKS, holders_of, read_job
-from store.acts_move import MayGive, drained, is_there, may_have
+from store.acts_move import MayGive, drained, is_there, left_by, may_have
 from store.bulk import keys_in
 from store.company import company_version, load_company
 from store.effects import Effect
@@ -137,7 +137,7 @@ class Undo:
         credits = taken_back(connection, given, (now_us, found.zone), command.act_id)
         left = [customer_id for customer_id, _ in found.left]
         claims = undecided(connection, act_id, left, now_us)
-        return [*credits, *given_back(found, command, now_us), *claims]
+        return [*credits, *given_back(found, command, now_us), *claims, *left_by(command, found.left)]
 
 
 def given_back(undoing: Undoing, command: Command, now_us: int) -> list[Effect]:

@@ -649,6 +649,14 @@ act = Table(
     Index("ix_act_scope_id", "scope_id"),
     Index("ix_act_actor", "actor", "recorded_us"),
 )
+act_left = Table(
+    "act_left",
+    state,
+    Column("act_id", Text, ForeignKey("act.act_id"), primary_key=True),
+    _id("customer_id", key=True),
+    _id("code"),
+)
+"""Customers that an act on many left where they were, and why: the one thing that its decisions do not tell."""
 stage = Table(
     "stage",
     state,

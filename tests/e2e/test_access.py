@@ -45,10 +45,14 @@ class House:
     waited: list[float] = field(default_factory=list)
     ids: Iterator[str] = field(default_factory=lambda: (f"{n:032x}" for n in itertools.count(1)))
     is_https: bool = False
+    host: dict[str, Any] = field(default_factory=dict)
+    """What the pages have done by the host."""
 
     def __post_init__(self) -> None:
         append = self.rig.files.store_log.append
-        routes = console_routes(self.rig.store, lambda: self.now_us, lambda: next(self.ids), append)
+        routes = console_routes(
+            self.rig.store, lambda: self.now_us, lambda: next(self.ids), append, **self.host
+        )
         desk = Desk(self.rig.store, lambda: self.now_us, lambda: next(self.ids), append)
         guard = Guard(desk, _is_local, Failures(), self._sleep())
         secrets = (f"session-{n}" for n in itertools.count(1))

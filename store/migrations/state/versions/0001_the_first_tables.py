@@ -1270,6 +1270,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_unlisted_lead_id", ["lead_id"], unique=False)
 
     op.create_table(
+        "act_left",
+        sa.Column("act_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["act_id"], ["act.act_id"], name=op.f("fk_act_left_act_id")),
+        sa.PrimaryKeyConstraint("act_id", "customer_id", name=op.f("pk_act_left")),
+    )
+    op.create_table(
         "contact_customer",
         sa.Column("contact_id", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.Text(), nullable=False),
@@ -1454,6 +1462,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_contact_customer_customer_id")
 
     op.drop_table("contact_customer")
+    op.drop_table("act_left")
     with op.batch_alter_table("unlisted", schema=None) as batch_op:
         batch_op.drop_index("ix_unlisted_lead_id")
 

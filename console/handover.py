@@ -1,0 +1,339 @@
+"""Handing over as pages: who gets which of somebody's customers, exactly; then the job, its certificate, and its way back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import orjson
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk, entered_in, is_own_page
+from console.gate import visitor
+from console.may import Visitor
+from console.move import OPERATOR, REASON_CHARS
+from console.move_filter import offered
+from console.neglected import first_leads
+from console.texts import page
+from console.times import parse_local
+from console.view import View
+from store.acted import Meanwhile, job_rows, jobs_lately, meanwhile
+from store.acts import ActRefused
+from store.acts_job import Job, counts, read_job
+from store.acts_move import Judged
+from store.belongings import KINDS, MENTIONS, Belonging
+from store.certificates import Certificate, read_certificate
+
+SHOWN = 100
+"""Rows of a plan on the page; `leadflow handover plan --out` writes them all."""
+RESULTS = 200
+CERTIFIED = 2_000
+"""Objects of a certificate on the page that is printed: some forty sheets. The file has them all."""
+PARTS = 3
+"""Parts that the form has room for; more are for a file: `leadflow handover plan --plan`."""
+WHY = ("leaving", "transfer", "until")
+"""They leave; part or all of it goes for good; somebody stands in until a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A dry run: what would become of each customer, how many no part takes, and all that is the person's now."""
+
+    judged: Sequence[Judged]
+    left: int
+    had: Sequence[Belonging]
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What undoing would do: (sink, to whom, how many) that went out, why rows stay, how many go back, what ended for good."""
+
+    sent: tuple[tuple[str, str, int], ...]
+    left: tuple[str, ...]
+    back: int
+    ended: int
+
+
+class HandOver(Protocol):
+    """What the page has done by the host (leadflow.desk_handover). Methods raise ActRefused."""
+
+    def plan(self, person_id: str, asked: Mapping[str, Any], actor: str) -> Planned:
+        """Return exactly who would get what; changes nothing."""
+        ...
+
+    def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> str:
+        """Begin a hand-over; `about`: actor, reason, key. Returns its job."""
+        ...
+
+    def undoing(self, job_id: str) -> Undone:
+        """Return what undoing it would do."""
+        ...
+
+    def undo(self, job_id: str, actor: str, reason: str) -> None:
+        """Begin to undo it."""
+        ...
+
+
+@dataclass(frozen=True)
+class HandOverPage:
+    """For managers the hand-overs of whom they see, for whoever is at this machine all."""
+
+    desk: Desk
+    host: HandOver
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the pages' routes."""
+        return [
+            Route("/handover", self.show),
+            Route("/handover/plan", self.plan),
+            Route("/handover/apply", self.apply, methods=["POST"]),
+            Route("/handover/{job_id}", self.job),
+            Route("/handover/{job_id}/progress", self.progress),
+            Route("/handover/{job_id}/certificate", self.certificate),
+            Route("/handover/{job_id}/certificate.json", self.certificate_file),
+            Route("/handover/{job_id}/undo", self.undo, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The form, and the last hand-overs."""
+        return await run_in_threadpool(self._all, request, request.query_params, None, 200)
+
+    async def plan(self, request: Request) -> Response:
+        """Exactly what would happen, by what the address asks for; nothing is changed."""
+        return await run_in_threadpool(self._plan, request, dict(request.query_params), None, 200)
+
+    async def apply(self, request: Request) -> Response:
+        """Begin it; then show its page (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, 30)
+        return await run_in_threadpool(self._apply, request, entered)
+
+    async def job(self, request: Request) -> Response:
+        """How far it is, what was given and what was left and why."""
+        return await run_in_threadpool(self._job, request, "handover_job.html", None, 200)
+
+    async def progress(self, request: Request) -> Response:
+        """The part of it that changes while it runs."""
+        return await run_in_threadpool(self._job, request, "_handover_progress.html", None, 200)
+
+    async def certificate(self, request: Request) -> Response:
+        """The certificate, to be printed."""
+        return await run_in_threadpool(self._certificate, request, False)
+
+    async def certificate_file(self, request: Request) -> Response:
+        """The certificate as the file that `leadflow handover verify` reads."""
+        return await run_in_threadpool(self._certificate, request, True)
+
+    async def undo(self, request: Request) -> Response:
+        """Begin to undo it; then show its page again (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, 10)
+        return await run_in_threadpool(self._undo, request, entered)
+
+    def _all(
+        self, request: Request, entered: Mapping[str, str], refused: str | None, status: int
+    ) -> Response:
+        who = visitor(request)
+        with self.desk.store.read() as connection:
+            jobs = jobs_lately(connection, None if who.sees_all else who.holders, RESULTS)
+        values = {"jobs": jobs, "entered": entered, "refused": refused}
+        return self._answer(request, "handover.html", values, status)
+
+    def _plan(
+        self, request: Request, entered: Mapping[str, str], refused: str | None, status: int
+    ) -> Response:
+        who, person_id = visitor(request), entered.get("person", "")
+        try:
+            self._seen(who, person_id)
+            asked = self._asked(entered)
+            found = self.host.plan(person_id, asked, who.person_id or OPERATOR)
+        except ActRefused as why:
+            return self._all(request, entered, refused or why.code, 422 if status == 200 else status)
+        moves = [one for one in found.judged if one.refused is None]
+        stays = Counter(str(one.refused) for one in found.judged if one.refused is not None)
+        besides = Counter(one.kind for one in found.had if one.kind not in ("customer", "task", "pool_claim"))
+        with self.desk.store.read() as connection:
+            leads = first_leads(connection, [one.held.customer_id for one in moves[:SHOWN] if one.held])
+        values = {
+            "entered": entered,
+            "person": person_id,
+            "leads": leads,
+            "count": len(moves),
+            "tasks": sum(len(one.held.open_tasks) for one in moves if one.held),
+            "receivers": Counter(one.give.holder_id for one in moves).most_common(),
+            "stays": stays.most_common(),
+            "left": found.left,
+            "besides": [(kind, number) for kind, number in besides.items() if kind not in MENTIONS],
+            "mentions": [one for one in found.had if one.kind in MENTIONS],
+            "moves": moves[:SHOWN],
+            "key": entered.get("key") or self.desk.new_id(),
+            "refused": refused,
+        }
+        return self._answer(request, "handover_plan.html", values, status)
+
+    def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
+        who, person_id = visitor(request), entered.get("person", "")
+        about = {
+            "actor": who.person_id or OPERATOR,
+            "reason": entered.get("reason", "").strip()[:REASON_CHARS],
+            "key": entered.get("key") or self.desk.new_id(),
+        }
+        try:
+            self._seen(who, person_id)
+            job_id = self.host.begin(person_id, self._asked(entered), about)
+        except ActRefused as refused:
+            return self._plan(request, entered, refused.code, 409)
+        return RedirectResponse(f"/handover/{quote(job_id)}", status_code=303)
+
+    def _asked(self, entered: Mapping[str, str]) -> dict[str, Any]:
+        """Return what was entered as what is asked for. Raises ActRefused."""
+        why = entered.get("why")
+        parts = [
+            f"{filter_} => {to}"
+            for n in range(1, PARTS + 1)
+            if (filter_ := entered.get(f"filter{n}", "").strip()) and (to := entered.get(f"to{n}", ""))
+        ]
+        if rest := entered.get("to", ""):
+            parts.append(f"=> {rest}")
+        if why not in WHY or not parts:
+            raise ActRefused("choice", "Say why, and who gets them.")
+        until_us = None
+        if why == "until":
+            with self.desk.store.read() as connection:
+                zone = self.desk.companies.get(connection).zone
+            try:
+                until_us = parse_local(f"{entered['until']}T00:00", zone)
+            except (KeyError, ValueError, OverflowError):
+                raise ActRefused("bad_date", "The date cannot be read.") from None
+            if until_us <= self.desk.clock():
+                raise ActRefused("past_date", "The date lies in the past.")
+        leaving = why == "leaving"
+        return {
+            "parts": parts,
+            "plan_csv": None,
+            "leaving": leaving,
+            "duties_to": (entered.get("duties_to") or None) if leaving else None,
+            "until_us": until_us,
+        }
+
+    def _job(self, request: Request, template: str, refused: str | None, status: int) -> Response:
+        who = visitor(request)
+        after = request.query_params.get("after", "")
+        number = int(after) if after.isdecimal() and len(after) < 10 else -1
+        with self.desk.store.read() as connection:
+            try:
+                job = self._read(connection, who, request)
+            except ActRefused as unknown:
+                return self._all(request, {}, unknown.code, 404)
+            tally = counts(connection, job.job_id)
+            rows = job_rows(connection, job.job_id, number, RESULTS + 1)
+            done: list[Meanwhile] = []
+            if job.until_us is not None:
+                done = meanwhile(
+                    connection, job.job_id, (job.made_us, job.ended_us or self.desk.clock()), SHOWN
+                )
+            has_certificate = _has_certificate(connection, job.job_id)
+            told = [row.customer_id for row in rows[:RESULTS] if who.sees(row.holder_id)]
+            leads = first_leads(connection, [*told, *(one.customer_id for one in done)])
+        undoing = None
+        if "undo" in request.query_params and job.state in ("done", "covering", "stopped"):
+            try:
+                undoing = self.host.undoing(job.job_id)
+            except ActRefused as why:
+                refused = why.code
+        values = {
+            "job": job,
+            "leads": leads,
+            "given": tally.get(("given", None), 0),
+            "left": sorted((str(code), n) for (state, code), n in tally.items() if state == "left"),
+            "rows": rows[:RESULTS],
+            "following": rows[RESULTS - 1].number if len(rows) > RESULTS else None,
+            "meanwhile": done,
+            "has_certificate": has_certificate,
+            "undoing": undoing,
+            "undo_left": Counter(undoing.left).most_common() if undoing else [],
+            "refused": refused,
+        }
+        return self._answer(request, template, values, status)
+
+    def _certificate(self, request: Request, as_file: bool) -> Response:
+        with self.desk.store.read() as connection:
+            try:
+                job = self._read(connection, visitor(request), request)
+                found = read_certificate(connection, job.job_id)
+            except ActRefused as unknown:
+                return self._all(request, {}, unknown.code, 404)
+        if as_file:
+            headers = {"content-disposition": f'attachment; filename="{found.certificate_id}.json"'}
+            return Response(_as_file(found), media_type="application/json", headers=headers)
+        objects = found.body["objects"]
+        values = {
+            "job": job,
+            "certificate": found,
+            "objects": objects[:CERTIFIED],
+            "count": len(objects),
+            "sums": Counter((kind, holder) for kind, _, holder in objects).most_common(),
+        }
+        return self._answer(request, "handover_certificate.html", values, 200)
+
+    def _undo(self, request: Request, entered: Mapping[str, str]) -> Response:
+        who = visitor(request)
+        try:
+            with self.desk.store.read() as connection:
+                job = self._read(connection, who, request)
+            reason = entered.get("reason", "").strip()[:REASON_CHARS]
+            self.host.undo(job.job_id, who.person_id or OPERATOR, reason)
+        except ActRefused as refused:
+            return self._job(request, "handover_job.html", refused.code, 409)
+        return RedirectResponse(f"/handover/{quote(job.job_id)}", status_code=303)
+
+    def _read(self, connection: Connection, who: Visitor, request: Request) -> Job:
+        """Return the hand-over of an address, if it is of somebody whom the visitor sees, or they began it."""
+        job = read_job(connection, request.path_params["job_id"])
+        if job.kind != "hand_over" or not (who.sees(job.person_id) or job.actor == who.person_id):
+            raise ActRefused("unknown_job", "There is no such hand-over.")
+        return job
+
+    @staticmethod
+    def _seen(who: Visitor, person_id: str) -> None:
+        if not person_id or not who.sees(person_id):
+            raise ActRefused("unknown_person", "Nobody of yours has this code.")
+
+    def _answer(self, request: Request, template: str, values: Mapping[str, Any], status: int) -> Response:
+        who = visitor(request)
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        view = View(language_of(request, company.language), company, self.desk.clock(), who)
+        kinds = {kind: zh if view.language == "zh" else en for kind, (en, zh) in KINDS.items()}
+        again = {key: value for key, value in values.get("entered", {}).items() if key != "key" and value}
+        shared = {
+            "view": view,
+            "offered": offered(company, who),
+            "kinds": kinds,
+            "parts": range(1, PARTS + 1),
+            "names": {key: view.who(fields) for key, (_, fields) in values.get("leads", {}).items()},
+            "again": f"/handover?{urlencode(again)}",
+        }
+        return page(request, view.language, template, {**shared, **values}, status)
+
+
+def _has_certificate(connection: Connection, job_id: str) -> bool:
+    try:
+        return bool(read_certificate(connection, job_id))
+    except ActRefused:
+        return False
+
+
+def _as_file(found: Certificate) -> bytes:
+    names = ("certificate_id", "number", "before", "digest", "body")
+    return orjson.dumps({name: getattr(found, name) for name in names}, option=orjson.OPT_INDENT_2)

@@ -1,0 +1,314 @@
+"""Moving customers as pages: choose by a filter, see what would happen, do it, see what became of each, take it back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk, entered_in, is_own_page
+from console.gate import visitor
+from console.may import Visitor
+from console.move_filter import MOST, Filter, Found, find, offered, segments_of
+from console.neglected import first_leads
+from console.texts import page
+from console.view import View
+from schemas.company import Company
+from schemas.ids import make_id
+from store.acted import counted, lately, read_act, rows_of
+from store.acts import ActRefused
+from store.acts_move import Judged
+from store.acts_undo import Undoing
+from store.customer_list import Place
+
+SHOWN = 50
+"""Rows of the list, and of a preview: what a person reads through before they decide."""
+RESULTS = 200
+"""Rows of an act's result on one page."""
+FIELDS = 2 * SHOWN + 30
+"""Of a form: a row and a box for each customer of the page, and what else there is."""
+REASON_CHARS = 500
+OPERATOR = "operator"
+"""Who acts at this machine where nobody is signed in, as at the command line."""
+
+
+class Mover(Protocol):
+    """What the page has done by the host (leadflow.desk_moves). Methods raise ActRefused."""
+
+    def preview(self, customers: Sequence[str], to: str, actor: str) -> list[Judged]:
+        """Return what would become of each customer."""
+        ...
+
+    def move(self, customers: Sequence[str], to: str, about: Mapping[str, str]) -> str:
+        """Move customers; `about`: actor, reason, key. Returns the act."""
+        ...
+
+    def undoing(self, act_id: str, actor: str) -> Undoing:
+        """Return what taking an act back would do."""
+        ...
+
+    def undo(self, act_id: str, actor: str, reason: str) -> str:
+        """Take an act back; return the act that did."""
+        ...
+
+
+@dataclass(frozen=True)
+class MovePage:
+    """For managers what is below them, for whoever is at this machine all."""
+
+    desk: Desk
+    mover: Mover
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the pages' routes."""
+        return [
+            Route("/move", self.show),
+            Route("/move/preview", self.preview, methods=["POST"]),
+            Route("/move/apply", self.apply, methods=["POST"]),
+            Route("/move/{act_id}", self.act),
+            Route("/move/{act_id}/undo", self.undo, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The list by the filter in the address."""
+        return await run_in_threadpool(self._list, request, Filter.read(request.query_params), None, 200)
+
+    async def preview(self, request: Request) -> Response:
+        """What would happen to what was chosen; nothing is changed."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, FIELDS)
+        return await run_in_threadpool(self._preview, request, entered)
+
+    async def apply(self, request: Request) -> Response:
+        """Move what was chosen; then show what became of it (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, FIELDS)
+        return await run_in_threadpool(self._apply, request, entered)
+
+    async def act(self, request: Request) -> Response:
+        """What an act did, row by row, and the form that takes it back."""
+        return await run_in_threadpool(self._act, request, None, 200)
+
+    async def undo(self, request: Request) -> Response:
+        """Take an act back; then show what became of that (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, 10)
+        return await run_in_threadpool(self._undo, request, entered)
+
+    def _list(
+        self,
+        request: Request,
+        asked: Filter,
+        refused: str | None,
+        status: int,
+        entered: Mapping[str, str] | None = None,
+    ) -> Response:
+        who, now_us = visitor(request), self.desk.clock()
+        entered = entered or {}
+        after = Place.read(entered.get("after", "") or request.query_params.get("after", ""))
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            seen = (company, who, now_us)
+            found = find(connection, seen, asked, after, SHOWN)
+            everything = (
+                found if found.is_all and after is None else find(connection, seen, asked, None, MOST)
+            )
+            leads = first_leads(connection, [one.customer_id for one in found.rows])
+            before = lately(connection, who.person_id or OPERATOR, 5)
+        following = str(found.rows[-1].place) if found.rows and not found.is_all else ""
+        values = {
+            "filter": asked,
+            "found": found.rows,
+            "total": len(everything.rows) if everything.is_all else None,
+            "most": MOST,
+            "after": str(after) if after else "",
+            "following": asked.address(after=following) if following else "",
+            "segments": segments_of(company),
+            "before": before,
+            "entered": entered,
+        }
+        return self._answer(request, (company, leads), "move.html", {**values, "refused": refused}, status)
+
+    def _preview(self, request: Request, entered: Mapping[str, str]) -> Response:
+        who, asked = visitor(request), Filter.read(entered)
+        try:
+            customers = self._chosen(who, asked, entered)
+            if not entered.get("reason", "").strip():
+                raise ActRefused("reason_missing", "Say why they are moved; both sides will ask.")
+            judged = self.mover.preview(customers, entered.get("to", ""), who.person_id or OPERATOR)
+        except ActRefused as refused:
+            return self._list(request, asked, refused.code, 422, entered)
+        return self._judged(request, (judged, asked, entered), None, 200)
+
+    def _judged(
+        self,
+        request: Request,
+        about: tuple[list[Judged], Filter, Mapping[str, str]],
+        refused: str | None,
+        status: int,
+    ) -> Response:
+        judged, asked, entered = about
+        who = visitor(request)
+        moves = [one for one in judged if one.refused is None]
+        stays = [one for one in judged if one.refused is not None]
+        shown = [*moves[:SHOWN], *stays[:SHOWN]]
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            seen = [one.held.customer_id for one in shown if one.held and who.sees(one.held.holder_id)]
+            leads = first_leads(connection, seen)
+        values = {
+            "filter": asked,
+            "entered": entered,
+            "picked": [key for key in entered if key.startswith("c:")] if _which(entered) == "ticked" else [],
+            "rows": [key for key in entered if key.startswith("row:")] if _which(entered) == "page" else [],
+            "count": len(moves),
+            "tasks": sum(len(one.held.open_tasks) for one in moves if one.held),
+            "receivers": Counter(one.give.holder_id for one in moves).most_common(),
+            "codes": Counter(str(one.refused) for one in stays).most_common(),
+            "moves": moves[:SHOWN],
+            "stays": stays[:SHOWN],
+            "refused": refused,
+            "key": entered.get("key") or self.desk.new_id(),
+        }
+        return self._answer(request, (company, leads), "move_preview.html", values, status)
+
+    def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
+        who, asked = visitor(request), Filter.read(entered)
+        actor, to = who.person_id or OPERATOR, entered.get("to", "")
+        key = entered.get("key") or self.desk.new_id()
+        done = make_id("act", key)
+        with self.desk.store.read() as connection:
+            if any(one["act_id"] == done for one in lately(connection, actor, 20)):
+                return RedirectResponse(f"/move/{quote(done)}", status_code=303)  # sent twice
+        customers: list[str] = []
+        try:
+            customers = self._chosen(who, asked, entered)
+            reason = entered.get("reason", "").strip()[:REASON_CHARS]
+            act_id = self.mover.move(customers, to, {"actor": actor, "reason": reason, "key": key})
+        except ActRefused as refused:
+            if refused.code != "nothing_to_move" or not customers:
+                return self._list(request, asked, refused.code, 409, entered)
+            judged = self.mover.preview(customers, to, actor)
+            return self._judged(request, (judged, asked, entered), refused.code, 409)
+        return RedirectResponse(f"/move/{quote(act_id)}", status_code=303)
+
+    def _chosen(self, who: Visitor, asked: Filter, entered: Mapping[str, str]) -> list[str]:
+        """Return the customers that a form names: some, those of its page, or all of its filter, of which it says how many."""
+        which = _which(entered)
+        if which == "all":
+            with self.desk.store.read() as connection:
+                seen = (self.desk.companies.get(connection), who, self.desk.clock())
+                found = find(connection, seen, asked, None, MOST)
+            if not found.is_all:
+                raise ActRefused("too_many", f"More than {MOST} match; narrow the filter.")
+            if _number(entered.get("typed", "")) != len(found.rows):
+                raise ActRefused("count_differs", f"{len(found.rows)} match; type this number.")
+            return self._some(found)
+        sign = "row:" if which == "page" else "c:"
+        customers = [key.removeprefix(sign) for key in entered if key.startswith(sign)]
+        if not customers:
+            raise ActRefused("nothing_chosen", "Choose customers first.")
+        return customers
+
+    @staticmethod
+    def _some(found: Found) -> list[str]:
+        if not found.rows:
+            raise ActRefused("nothing_chosen", "Choose customers first.")
+        return [one.customer_id for one in found.rows]
+
+    def _act(self, request: Request, refused: str | None, status: int) -> Response:
+        who, act_id = visitor(request), request.path_params["act_id"]
+        after = request.query_params.get("after", "")
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+            try:
+                act = self._read(connection, who, act_id)
+            except ActRefused as unknown:
+                return self._list(request, Filter(), unknown.code, 404)
+            rows = rows_of(connection, act_id, after, RESULTS + 1)
+            gave, stayed = counted(connection, act_id)
+            leads = first_leads(connection, [one.customer_id for one in rows[:RESULTS] if _theirs(who, one)])
+        undoing, cannot = None, None
+        try:
+            undoing = self.mover.undoing(act_id, who.person_id or OPERATOR)
+        except ActRefused as why:
+            cannot = why.code
+        values = {
+            "act": act,
+            "rows": rows[:RESULTS],
+            "following": rows[RESULTS - 1].customer_id if len(rows) > RESULTS else "",
+            "gave": gave,
+            "stayed": stayed,
+            "undoing": undoing,
+            "left": Counter(code for _, code in undoing.left).most_common() if undoing else [],
+            "sent": Counter((one["sink_id"], one["dest"]) for one in undoing.sent).most_common()
+            if undoing
+            else [],
+            "cannot": cannot,
+            "refused": refused,
+        }
+        return self._answer(request, (company, leads), "move_act.html", values, status)
+
+    def _read(self, connection: Connection, who: Visitor, act_id: str) -> dict[str, Any]:
+        """Return an act: one's own, or of somebody whose work one sees."""
+        act = read_act(connection, act_id)
+        if act["actor"] != (who.person_id or OPERATOR) and not who.sees(act["actor"]):
+            raise ActRefused("unknown_act", f"There is no move {act_id}.")
+        return act
+
+    def _undo(self, request: Request, entered: Mapping[str, str]) -> Response:
+        who, act_id = visitor(request), request.path_params["act_id"]
+        try:
+            with self.desk.store.read() as connection:
+                self._read(connection, who, act_id)
+            reason = entered.get("reason", "").strip()[:REASON_CHARS]
+            undone_by = self.mover.undo(act_id, who.person_id or OPERATOR, reason)
+        except ActRefused as refused:
+            return self._act(request, refused.code, 409)
+        return RedirectResponse(f"/move/{quote(undone_by)}", status_code=303)
+
+    def _answer(
+        self,
+        request: Request,
+        known: tuple[Company, Mapping[str, tuple[str, Any]]],
+        template: str,
+        values: Mapping[str, Any],
+        status: int,
+    ) -> Response:
+        company, leads = known
+        who = visitor(request)
+        view = View(language_of(request, company.language), company, self.desk.clock(), who)
+        shared = {
+            "view": view,
+            "offered": offered(company, who),
+            "leads": {key: lead_id for key, (lead_id, _) in leads.items()},
+            "names": {key: view.who(fields) for key, (_, fields) in leads.items()},
+        }
+        return page(request, view.language, template, {**shared, **values}, status)
+
+
+def _which(entered: Mapping[str, str]) -> str:
+    return entered.get("which", "ticked")
+
+
+def _number(text: str) -> int | None:
+    plain = text.strip().replace(",", "").replace("，", "")
+    return int(plain) if plain.isdecimal() and len(plain) < 10 else None
+
+
+def _theirs(who: Visitor, row: Any) -> bool:
+    """Tell whether a visitor may see who a row's customer is: they see who had it or got it; of what was left, by the list."""
+    holders = [one for one in (row.before_id, row.holder_id) if one is not None]
+    return who.sees_all or any(who.sees(one) for one in holders)

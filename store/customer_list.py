@@ -1,0 +1,133 @@
+"""Customers by who has them, page by page: what a manager chooses from. Reads only, and never more than a page asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, exists, or_, select, tuple_
+
+from schemas.work import ASKED, HolderKind
+from store import tables
+from store.acts import ITSELF
+from store.acts_move import INTAKE, PROBE
+
+KINDS: tuple[HolderKind, ...] = ("person", "pool", "queue")
+"""Who has what is listed; what is put aside until a date has its own place (`leadflow nurture`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which customers. None: whatever it is."""
+
+    holders: Collection[str] | None = None
+    state: str | None = None
+    campaign_id: str | None = None
+    untouched_since_us: int | None = None
+    """Neither a lead nor an outcome nor an act on it since, and the same owner, as in `store.touches`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands in the order of the list: by holder, who has it longest first."""
+
+    holder_kind: str
+    holder_id: str
+    from_us: int
+    customer_id: str
+
+    def __str__(self) -> str:
+        return f"{self.holder_kind}:{self.from_us}:{self.customer_id}:{self.holder_id}"
+
+    @staticmethod
+    def read(text: str) -> Place | None:
+        """Return the place that an address names; None if it names none."""
+        parts = text.split(":", 3)
+        if len(parts) != 4 or not parts[1].isdecimal() or len(parts[1]) > 18:
+            return None
+        return Place(parts[0], parts[3], int(parts[1]), parts[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A customer of the list."""
+
+    place: Place
+    state: str
+    touched_us: int
+
+    @property
+    def customer_id(self) -> str:
+        """Its id."""
+        return self.place.customer_id
+
+
+def listed(connection: Connection, wanted: Wanted, after: Place | None, limit: int) -> list[Listed]:
+    """Return so many customers behind a place; probes and what is on its way through the stages are none."""
+    customer, holding = tables.customer, tables.holding
+    if wanted.holders is not None and not wanted.holders:
+        return []
+    order = (holding.c.holder_kind, holding.c.holder_id, holding.c.from_us, holding.c.customer_id)
+    conditions: list[ColumnElement[bool]] = [
+        holding.c.to_us.is_(None),
+        holding.c.role == "owner",
+        holding.c.holder_kind.in_(KINDS),
+        holding.c.holder_id.not_in((INTAKE, PROBE)),
+        customer.c.purpose != "probe",
+    ]
+    if wanted.holders is not None:
+        conditions.append(holding.c.holder_id.in_(sorted(wanted.holders)))
+    if wanted.state is not None:
+        conditions.append(customer.c.state == wanted.state)
+    if wanted.campaign_id is not None:
+        conditions.append(_came_by(wanted.campaign_id))
+    if wanted.untouched_since_us is not None:
+        conditions.append(untouched_since(wanted.untouched_since_us))
+    if after is not None:
+        at = (after.holder_kind, after.holder_id, after.from_us, after.customer_id)
+        conditions.append(tuple_(*order) > tuple_(*at))
+    rows = connection.execute(
+        select(*order, customer.c.state, customer.c.touched_us)
+        .join(customer, customer.c.customer_id == holding.c.customer_id)
+        .where(*conditions)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return [
+        Listed(Place(row.holder_kind, row.holder_id, row.from_us, row.customer_id), row.state, row.touched_us)
+        for row in rows
+    ]
+
+
+def untouched_since(since_us: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that nothing was done about a customer since, nor did its owner change; each part by an index."""
+    customer, holding, task = tables.customer, tables.holding, tables.task
+    outcome, act = tables.outcome, tables.act
+    said = exists().where(outcome.c.customer_id == customer.c.customer_id, outcome.c.recorded_us >= since_us)
+    by_somebody = (act.c.recorded_us >= since_us, act.c.actor != ITSELF, act.c.verb != ASKED)
+    on_it = exists().where(act.c.scope_id == customer.c.customer_id, *by_somebody)
+    on_task = exists().where(
+        task.c.customer_id == customer.c.customer_id, act.c.scope_id == task.c.task_id, *by_somebody
+    )
+    return (
+        (holding.c.from_us < since_us)
+        & (customer.c.touched_us < since_us)
+        & ~said.correlate(customer)
+        & ~on_it.correlate(customer)
+        & ~on_task.correlate(customer)
+    )
+
+
+def _came_by(campaign_id: str) -> ColumnElement[bool]:
+    """Return the condition that a lead of a customer, or of one that is part of it, came by a campaign."""
+    customer, alias, member, lead = tables.customer, tables.alias, tables.membership, tables.lead
+    by_it = (
+        lead.c.lead_id == member.c.lead_id,
+        member.c.to_us.is_(None),
+        lead.c.campaign_id == campaign_id,
+    )
+    own = exists().where(member.c.customer_id == customer.c.customer_id, *by_it)
+    joined = exists().where(
+        alias.c.now_id == customer.c.customer_id, member.c.customer_id == alias.c.old_id, *by_it
+    )
+    return or_(own.correlate(customer), joined.correlate(customer))

@@ -1,0 +1,149 @@
+"""The page of moves: what a manager sees of it, what a form may not do, filters, and what is kept of each row."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from console.may import AT_THIS_MACHINE, Visitor
+from console.move_filter import Filter, find
+from leadflow.desk_moves import ConsoleMoves
+from store.acted import counted, rows_of
+from store.acts import Command
+from store.company import CompanyCache, company_version, load_company
+from tests.e2e.test_access import House
+from tests.e2e.test_console_pages import text_of
+from tests.e2e.test_moves import LATER, move, of, owners, rig, to, undo
+from tests.support.rig import DAY, MONDAY_10, Rig, post
+
+__all__ = ["rig"]
+
+
+@pytest.fixture
+def house(rig: Rig) -> House:
+    engine: Any = SimpleNamespace(files=rig.files, companies=CompanyCache())
+    return House(rig, now_us=LATER, host={"mover": ConsoleMoves(engine)})
+
+
+def found(
+    rig: Rig, who: Visitor = AT_THIS_MACHINE, limit: int = 50, now_us: int = LATER, **asked: str
+) -> list[str]:
+    with rig.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        rows = find(connection, (company, who, now_us), Filter.read(asked), None, limit).rows
+    return [one.customer_id for one in rows]
+
+
+def test_a_filter_takes_what_it_says_and_only_what_the_visitor_sees(rig: Rig) -> None:
+    assert set(found(rig)) == set(owners(rig))
+    assert set(found(rig, holder="bo")) == set(of(rig, "bo"))
+    assert set(found(rig, unit="east")) == set(owners(rig))
+    assert found(rig, unit="west") == []
+    assert found(rig, segment="none such") == []
+    nobody = Visitor("zoe", frozenset({"manager"}), frozenset({"zoe", "west", "wei"}))
+    assert found(rig, nobody) == []
+    assert found(rig, nobody, holder="bo") == [], "what an address asks for is narrowed to what one sees"
+    assert found(rig, silent="1") == []
+    assert set(found(rig, silent="1", now_us=LATER + 2 * DAY)) == set(owners(rig))
+    move(rig, to("ann", of(rig, "bo")[:1]), at_us=LATER + DAY)
+    assert len(found(rig, silent="1", now_us=LATER + DAY + 2)) == 11, (
+        "who got it yesterday has only just got it"
+    )
+
+
+def test_pages_follow_each_other_without_a_gap(rig: Rig) -> None:
+    with rig.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        seen, place, got = (company, AT_THIS_MACHINE, LATER), None, list[str]()
+        for _ in range(4):
+            page = find(connection, seen, Filter(), place, 5)
+            got += [one.customer_id for one in page.rows]
+            if page.is_all:
+                break
+            place = page.rows[-1].place
+    assert sorted(got) == sorted(owners(rig))
+
+
+def test_of_each_row_it_is_kept_what_became_of_it(rig: Rig) -> None:
+    mine, theirs = of(rig, "bo"), of(rig, "ann")[:1]
+    move(rig, to("ann", [*mine, *theirs]))
+    act_id = Command("move", "mia", "k", "set_x").act_id
+    with rig.store.read() as connection:
+        assert counted(connection, act_id) == ([("ann", len(mine))], [("there_already", 1)])
+        rows = rows_of(connection, act_id, "", 100)
+        assert rows_of(connection, act_id, rows[0].customer_id, 100) == rows[1:]
+    assert {(one.customer_id, one.before_id, one.holder_id, one.code) for one in rows} == {
+        *((one, "bo", "ann", None) for one in mine),
+        (theirs[0], None, None, "there_already"),
+    }
+    move(rig, to("chen", mine[:1]), key="on", at_us=LATER + 1)
+    undo(rig, "k")
+    with rig.store.read() as connection:
+        _, stayed = counted(connection, Command("undo", "mia", "undo:k", act_id).act_id)
+    assert stayed == [("moved_on", 1)]
+
+
+def test_what_a_form_names_is_moved_only_if_it_is_below_whoever_sends_it(rig: Rig, house: House) -> None:
+    mine = of(rig, "bo")
+    form = {**{f"c:{one}": "on" for one in mine}, "to": "wei", "reason": "mine now", "key": "k"}
+    zoe = house.client(house.grant("zoe"))
+    listed = zoe.get("/move")
+    assert "客1" not in listed.text
+    looked = zoe.post("/move/preview", data=form)
+    assert looked.status_code == 200
+    assert "0 customers with 0 open tasks would move." in text_of(looked.text)
+    assert "客" not in text_of(looked.text), "nor does a preview name whom she does not see"
+    refused = zoe.post("/move/apply", data=form)
+    assert refused.status_code == 409
+    assert set(of(rig, "bo")) == set(mine)
+    assert house.client(house.grant("ann")).get("/move").status_code == 403, (
+        "it is no page of representatives"
+    )
+
+
+def test_a_manager_moves_sees_each_row_and_nobody_beside_them_does(rig: Rig, house: House) -> None:
+    mine = of(rig, "bo")
+    form = {**{f"c:{one}": "on" for one in mine}, "to": "chen", "reason": "workload", "key": "k"}
+    mia = house.client(house.grant("mia"))
+    assert mia.post("/move/apply", data={**form, "reason": " "}).status_code == 409
+    assert mia.post("/move/apply", data={**form, "to": "nobody"}).status_code == 409
+    done = mia.post("/move/apply", data=form)
+    assert done.status_code == 303
+    assert set(of(rig, "chen")) >= set(mine)
+    told = text_of(mia.get(done.headers["location"]).text)
+    assert f"{len(mine)} moved" in told
+    assert told.count("bo → chen") == len(mine)
+    assert mia.post("/move/apply", data=form).headers["location"] == done.headers["location"]
+    zoe = house.client(house.grant("zoe"))
+    assert zoe.get(done.headers["location"]).status_code == 404
+    assert zoe.post(f"{done.headers['location']}/undo", data={}).status_code in (404, 409)
+    back = mia.post(f"{done.headers['location']}/undo", data={"reason": "sorry"})
+    assert back.status_code == 303
+    assert set(of(rig, "bo")) == set(mine)
+    again = mia.post(f"{done.headers['location']}/undo", data={})
+    assert again.headers["location"] == back.headers["location"], "twice is once"
+    assert "This was taken back." in text_of(mia.get(done.headers["location"]).text)
+
+
+def test_all_that_match_must_be_as_many_as_were_typed(rig: Rig, house: House) -> None:
+    mine = of(rig, "bo")
+    form = {"which": "all", "holder": "bo", "to": "ann", "reason": "workload", "key": "k"}
+    mia = house.client(house.grant("mia"))
+    for typed in ("", str(len(mine) + 1), "-1", "99999999999999"):
+        assert mia.post("/move/apply", data={**form, "typed": typed}).status_code == 409
+    assert set(of(rig, "bo")) == set(mine)
+    assert mia.post("/move/apply", data={**form, "typed": str(len(mine))}).status_code == 303
+    assert of(rig, "bo") == []
+
+
+def test_hostile_names_and_addresses_stay_text(rig: Rig, house: House) -> None:
+    rig.feed([post(made="x", at_us=MONDAY_10 + 1, name="<script>alert(1)</script>", phone="13900001111")])
+    rig.run()
+    mia = house.client(house.grant("mia"))
+    page = mia.get("/move?after=person:1:<b>:x&silent=x&state=<i>&unit='&holder=%22")
+    assert page.status_code == 200
+    page = mia.get("/move")
+    assert "<script>alert" not in page.text
+    assert "&lt;script&gt;alert" in page.text
