@@ -24,8 +24,11 @@ from console.gate import visitor
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
 from console.neglected import NeglectedPage
+from console.operations import Operations
 from console.pages import pages
 from console.pools import PoolsPage
+from console.repair import RepairPage
+from console.rules import RulesPage
 from console.taken import TakenPage
 from console.timeline import FindCapture, TimelinePage
 from sales.money_files import order_said
@@ -49,12 +52,13 @@ def console_routes(
     kill: Kill | None = None,
     lists: Lists | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
+    operations: Operations | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes.
+    `find_capture` finds the raw bytes; `operations` does what operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -70,6 +74,8 @@ def console_routes(
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),
+        *RepairPage(desk, find_capture, operations).routes(),
+        *(RulesPage(desk, operations).routes() if operations else ()),
         *(ImportsPage(desk, lists).routes() if lists else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
