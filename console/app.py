@@ -19,8 +19,11 @@ from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
 from console.move import MovePage, Mover
 from console.neglected import NeglectedPage
+from console.operations import Operations
 from console.pages import pages
 from console.pools import PoolsPage
+from console.repair import RepairPage
+from console.rules import RulesPage
 from console.taken import TakenPage
 from console.timeline import FindCapture, TimelinePage
 from store.acts import Append
@@ -41,12 +44,14 @@ def console_routes(
     mover: Mover | None = None,
     hand_over: HandOver | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
+    operations: Operations | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `mover` moves customers, `hand_over` hands over, `find_capture` finds the raw bytes.
+    `mover` moves customers, `hand_over` hands over, `find_capture` finds the raw bytes, `operations` does what
+    operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     return [
@@ -60,6 +65,8 @@ def console_routes(
         *TakenPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
+        *RepairPage(desk, find_capture, operations).routes(),
+        *(RulesPage(desk, operations).routes() if operations else ()),
         *(ImportsPage(desk, lists).routes() if lists else ()),
         *(MovePage(desk, mover).routes() if mover else ()),
         *(HandOverPage(desk, hand_over).routes() if hand_over else ()),

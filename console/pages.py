@@ -1,4 +1,4 @@
-"""The console's pages: first page, inboxes, a lead's story, what needs repair; and the forms on them."""
+"""The console's pages: first page, inboxes, a lead's story; and the forms on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from console.view import View
 from sales.money_files import order_said
 from sales.outcomes import Said, reasons_for, record_outcome
 from sales.segments import customers_of
-from sales.unlisted import unlisted
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
 from store import views
@@ -40,8 +39,6 @@ NOTE_CHARS = 5_000
 """An outcome's note is a few sentences; longer is a pasted document."""
 
 
-UNLISTED_SHOWN = 50
-"""The most frequent are those worth a line in the company's files."""
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
 
@@ -65,7 +62,6 @@ class Pages:
             Route("/inbox/{holder_id}/{task_id}/{verb}", self.act, methods=["POST"]),
             Route("/story", self.find),
             Route("/story/{any_id}", self.story),
-            Route("/needs-repair", self.needs_repair),
         ]
 
     async def first(self, request: Request) -> Response:
@@ -242,22 +238,6 @@ class Pages:
 
         return await run_in_threadpool(answer)
 
-    async def needs_repair(self, request: Request) -> Response:
-        """What is held, what could not be read, what no list of the company has, and what to do about it."""
-
-        def answer() -> Response:
-            view, (letters, breakers) = self._read(request, _to_repair)
-            with self.desk.store.read() as connection:
-                on_no_list = unlisted(connection, view.company)
-            values = {
-                "breakers": breakers,
-                "letters": letters,
-                "on_no_list": on_no_list[:UNLISTED_SHOWN],
-            }
-            return _page(request, view, "needs_repair.html", values)
-
-        return await run_in_threadpool(answer)
-
     def _read(self, request: Request, find: Callable[..., Any], *args: Any) -> tuple[View, Any]:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
@@ -274,10 +254,6 @@ def _desk_of(
 
 def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return views.feed(connection), open_breakers(connection)
-
-
-def _to_repair(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    return views.needs_repair(connection), open_breakers(connection)
 
 
 def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:

@@ -29,15 +29,16 @@ class Reveal:
         return [Route("/reveal/{any_id}", self.act, methods=["POST"])]
 
     async def act(self, request: Request) -> Response:
-        """Put on record who wants to see the numbers and why, and show the story again (303)."""
+        """Put on record who wants to see the numbers and why, and show the story, or what needs repair, again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
         async with request.form(max_files=0, max_fields=5) as posted:
             reason = str(posted.get("reason", "")).strip()[:REASON_CHARS]
+            back = str(posted.get("back", ""))
         any_id = request.path_params["any_id"]
         actor = visitor(request).person_id or "operator"
         command = Command(REVEAL, actor, self.desk.new_id(), any_id, reason or None)
-        place = f"/story/{quote(any_id, safe='')}"
+        place = f"/{'needs-repair' if back == 'needs-repair' else 'story'}/{quote(any_id, safe='')}"
         try:
             await run_in_threadpool(self.desk.perform, command, reveal())
         except ActRefused as refused:

@@ -76,6 +76,11 @@ class View:
         return ("representative", "manager", "marketing", "front_desk", "operations")
 
     @property
+    def rule_columns(self) -> Mapping[str, str]:
+        """Return the columns of the rule book that are no conditions."""
+        return words.RULE_COLUMNS
+
+    @property
     def is_demo(self) -> bool:
         """Tell whether a source of the demo company is configured."""
         return self.company.is_demo

@@ -317,6 +317,32 @@ STEPS = {
 }
 
 REFUSALS = {
+    "cell_changed": N_("Somebody else has changed this meanwhile; nothing of theirs was overwritten."),
+    "row_gone": N_("Somebody has taken this rule out meanwhile."),
+    "unknown_table": N_("There is no such table any more."),
+    "unknown_column": N_("There is no such column, or it is there already."),
+    "book_too_large": N_("There are too many rules for a page; edit the book as a file."),
+    "book_replaced": N_(
+        "Another version was published meanwhile. Load the page again and read what it changed."
+    ),
+    "book_refused": N_("It cannot be put in force: see what is wrong with it."),
+    "draft_changed": N_("Somebody has changed the draft since you looked at it. Below is what it says now."),
+    "draft_wrong": N_("The draft has errors, so nobody can say what it would do. Put them right first."),
+    "publish_reason_missing": N_("Say what is changed and why; it is kept with your name."),
+    "simulating": N_("Somebody simulates just now; try again in a moment."),
+    "unknown_book": N_("There is no such version."),
+    "unknown_dead_letter": N_("There is no such record any more."),
+    "dead_letter_ended": N_("Somebody has settled this meanwhile. Below is what it is now."),
+    "dead_letter_held": N_(
+        "It waits for its source: reset the source's breaker, and all that is held is tried."
+    ),
+    "no_raw_bytes": N_("The raw bytes are gone (erased), so it cannot be repaired."),
+    "delivery_ended": N_("It was sent meanwhile, or is on its way; there is nothing to send again."),
+    "count_differs": N_(
+        "The number you typed is not how many there are now. Look again, and type the new one."
+    ),
+    "discard_reason_missing": N_("Say why it is given up; it is kept with your name."),
+    "numbers_masked": N_("Numbers are masked; have it shown in full first, and correct it then."),
     "wrong_password": N_("The present password is not right."),
     "wrong_code": N_("The code is not right. Is the clock of your phone right?"),
     "code_used": N_("This code was used already; wait for the next one."),
@@ -595,6 +621,31 @@ DEAD: Mapping[str, tuple[str, str]] = {
     "too_many_fields": (N_("It has more fields than any form."), N_("Probably an attack; discard it.")),
 }
 """Message and hint of a dead letter by its code; one that is not here is shown as it was recorded."""
+
+
+RULE_COLUMNS = {
+    "rule": N_("name of the rule"),
+    "note": N_("note"),
+    "then_team": N_("goes to team"),
+    "then_pool": N_("goes into pool"),
+    "then_strategy": N_("chosen how"),
+    "then_respond_within": N_("minutes to answer"),
+    "then_table": N_("goes on in table"),
+    "then_collaborators": N_("works on it, too"),
+    "then_protect_days": N_("days protected"),
+    "then_priority": N_("priority"),
+    "then_playbook": N_("playbook"),
+    "then_if_owned": N_("if somebody has it"),
+}
+"""Columns of the rule book that are no conditions."""
+
+DEAD_STATES = {
+    "open": N_("open"),
+    "held": N_("held"),
+    "repaired": N_("repaired"),
+    "replayed": N_("replayed"),
+    "discarded": N_("discarded"),
+}
 
 
 def word(words: Mapping[str, str], code: str | None, gettext: Gettext) -> str:

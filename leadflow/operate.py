@@ -7,6 +7,7 @@ the data folder itself, under the same lock.
 from __future__ import annotations
 
 import http.client
+import threading
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
@@ -72,6 +73,15 @@ def do_discard(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def do_repair(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take the repaired bytes of a dead letter as a new capture, child of the refused one."""
+    with _REPAIRING:
+        return _repair(engine, payload)
+
+
+_REPAIRING = threading.Lock()
+"""Two who repair the same at once: the second must find it settled before their bytes are taken as a correction."""
+
+
+def _repair(engine: Engine, payload: Payload) -> dict[str, Any]:
     dead_id, body = payload["id"], b64decode(payload["body"])
     with engine.files.store.read() as connection:
         dead = open_dead_letter(connection, dead_id)

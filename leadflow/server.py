@@ -49,6 +49,7 @@ from leadflow.logs import set_up_logs
 from leadflow.metrics import CONTENT_TYPE, StoreMetrics, TimedDoors
 from leadflow.nightly import nightly_backup
 from leadflow.operate import VERBS
+from leadflow.operations_desk import OperationsDesk
 from leadflow.payload import payload_of
 from leadflow.set_up import SET_UP_HOURS, set_up_link
 from leadflow.settings import Settings
@@ -178,6 +179,7 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             smtp_port=settings.smtp_port,
             kill=kill,
             find_capture=engine.files.capture,
+            operations=OperationsDesk(engine),
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
             mover=ConsoleMoves(engine),
             hand_over=ConsoleHandOver(engine),

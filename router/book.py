@@ -189,6 +189,12 @@ def read_book(
     return Book(book_version(text, more or {}), tables)
 
 
+def readable_rules(text: str, table: str = MAIN) -> list[Rule]:
+    """Return the rules of one table as far as they can be read: what a draft says already, while it is being written."""
+    rows, _ = try_rows(text, SHAPE)
+    return [_rule(row, table) for row in rows]
+
+
 def _rule(row: Row, table: str) -> Rule:
     cells = row.cells
     minutes = cells.get("then_respond_within", "")

@@ -152,13 +152,14 @@ def load_book(connection: Connection, number: int) -> dict[str, Any] | None:
     return {"csv": row.csv, "tables": orjson.loads(row.tables_json), "examples": row.examples_csv}
 
 
-def list_books(connection: Connection) -> list[dict[str, Any]]:
+def list_books(connection: Connection, limit: int | None = None) -> list[dict[str, Any]]:
     """Return every rule book that is or was in force, the newest first: number, version, when, and whose act it was."""
     book, act = tables.book, tables.act
     rows = connection.execute(
         select(book.c.number, book.c.version, book.c.published_us, act.c.actor, act.c.reason)
         .outerjoin(act, act.c.act_id == book.c.act_id)
         .order_by(book.c.number.desc())
+        .limit(limit)
     )
     return [dict(row) for row in rows.mappings()]
 

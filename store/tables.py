@@ -266,7 +266,8 @@ dead = Table(
     Column("off", BigInteger, nullable=False),
     UniqueConstraint("stage", "event_id", "attempt"),
     CheckConstraint("state IN ('open', 'held', 'repaired', 'replayed', 'discarded')", name="state"),
-    Index("ix_dead_state", "state", "refused_us"),
+    Index("ix_dead_state", "state", "refused_us", "dead_id"),
+    Index("ix_dead_capture_id", "capture_id"),
     Index(
         "ix_dead_held",
         "stage",
@@ -1229,3 +1230,13 @@ book = Table(
     Index("ix_book_version", "version"),
 )
 """Every rule book that was ever in force, the last one is; a row never changes."""
+book_draft = Table(
+    "book_draft",
+    state,
+    Column("draft_id", Text, primary_key=True, comment="always book: there is one draft"),
+    Column("revision", Integer, nullable=False),
+    Column("base", Integer, nullable=False, comment="the number of the rule book that it began from"),
+    Column("grids_json", Text, nullable=False, comment="its tables: columns, and rows by id"),
+    Column("actor", Text, nullable=False),
+    _us("changed_us"),
+)

@@ -433,19 +433,6 @@ def inboxes(connection: Connection, now_us: int) -> list[dict[str, Any]]:
     return [{**row._mapping, "overdue": int(row.overdue)} for row in rows]
 
 
-def needs_repair(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """Return the open dead letters, newest first, each with the source and channel of what was received."""
-    dead, capture = tables.dead, tables.capture
-    rows = connection.execute(
-        select(dead, capture.c.source_id, capture.c.channel, capture.c.accepted_us)
-        .select_from(dead.outerjoin(capture, capture.c.capture_id == dead.c.capture_id))
-        .where(dead.c.state == "open", or_(capture.c.purpose.is_(None), capture.c.purpose != "probe"))
-        .order_by(dead.c.refused_us.desc(), dead.c.dead_id)
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in rows]
-
-
 _TRACE = re.compile(r"[0-9a-f]{32}")
 
 

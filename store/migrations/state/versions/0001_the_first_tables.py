@@ -157,6 +157,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_book_version", ["version"], unique=False)
 
     op.create_table(
+        "book_draft",
+        sa.Column("draft_id", sa.Text(), nullable=False, comment="always book: there is one draft"),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column(
+            "base", sa.Integer(), nullable=False, comment="the number of the rule book that it began from"
+        ),
+        sa.Column("grids_json", sa.Text(), nullable=False, comment="its tables: columns, and rows by id"),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("draft_id", name=op.f("pk_book_draft")),
+    )
+    op.create_table(
         "breaker",
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("source_id", sa.Text(), nullable=False, comment="* for a stage that stopped"),
@@ -368,6 +380,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("stage", "event_id", "attempt", name=op.f("uq_dead_stage_event_id_attempt")),
     )
     with op.batch_alter_table("dead", schema=None) as batch_op:
+        batch_op.create_index("ix_dead_capture_id", ["capture_id"], unique=False)
         batch_op.create_index(
             "ix_dead_held",
             ["stage", "source_id", "part", "off"],
@@ -375,7 +388,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'held'"),
             postgresql_where=sa.text("state = 'held'"),
         )
-        batch_op.create_index("ix_dead_state", ["state", "refused_us"], unique=False)
+        batch_op.create_index("ix_dead_state", ["state", "refused_us", "dead_id"], unique=False)
 
     op.create_table(
         "decision",
@@ -1616,6 +1629,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_dead_held", sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'")
         )
+        batch_op.drop_index("ix_dead_capture_id")
 
     op.drop_table("dead")
     op.drop_table("customer")
@@ -1643,6 +1657,7 @@ def downgrade() -> None:
     op.drop_table("calendar")
     op.drop_table("breaker_count")
     op.drop_table("breaker")
+    op.drop_table("book_draft")
     with op.batch_alter_table("book", schema=None) as batch_op:
         batch_op.drop_index("ix_book_version")
 

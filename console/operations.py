@@ -1,0 +1,33 @@
+"""What the pages of operations have done by the host: the same acts as the command line's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from starlette.requests import Request
+
+from console.gate import visitor
+from sales.problems import Problem
+from schemas.company import Company
+
+
+class Operations(Protocol):
+    """What a host does for these pages (leadflow.operations_desk)."""
+
+    def do(self, verb: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what `leadflow` does under this verb. Raises ActRefused."""
+        ...
+
+    def problems_of_book(self, company: Company, *, thorough: bool) -> Sequence[Problem]:
+        """Return what `leadflow rules check --overlaps` tells of a company's book; else only what keeps it from being used."""
+        ...
+
+    def simulated(self, company: Company, since_us: int, most: int) -> dict[str, Any]:
+        """Return what `leadflow rules simulate --json` tells of a company's book and the last `most` leads since a moment."""
+        ...
+
+
+def actor_of(request: Request) -> str:
+    """Return who does it: the person who is signed in, else whoever operates this machine."""
+    return visitor(request).person_id or "operator"
