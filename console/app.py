@@ -20,12 +20,14 @@ from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk, is_own_page
+from console.desk_page import DeskPage, Visits
 from console.gate import visitor
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
 from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
+from console.pop import PopPage
 from console.taken import TakenPage
 from console.timeline import FindCapture, TimelinePage
 from sales.money_files import order_said
@@ -48,13 +50,14 @@ def console_routes(
     smtp_port: int = 0,
     kill: Kill | None = None,
     lists: Lists | None = None,
+    visits: Visits | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes.
+    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in, `visits` takes in who is entered at
+    the desk, `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -67,6 +70,8 @@ def console_routes(
         *DayPage(desk).routes(),
         *TimelinePage(desk, find_capture).routes(),
         *TakenPage(desk).routes(),
+        *(DeskPage(desk, visits).routes() if visits else ()),
+        *PopPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),

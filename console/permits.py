@@ -43,6 +43,7 @@ _OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
+_DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
 
@@ -69,6 +70,11 @@ PERMITS: Mapping[str, Permit] = {
     "POST /pools/{customer_id}/{verb}": _ACT,
     "GET /taken": Permit(_ACT.roles | {"front_desk"}),
     "POST /taken": Permit(_ACT.roles | {"front_desk"}, clear=True),
+    "GET /desk": _DESK,
+    "POST /desk": _DESK,
+    "POST /desk/visit": _DESK,
+    "GET /desk/answer": _DESK,
+    "GET /pop": _DESK,
     "GET /campaigns": _COUNTS,
     "GET /campaigns.csv": _COUNTS,
     "GET /campaigns.xlsx": _COUNTS,

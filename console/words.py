@@ -52,6 +52,18 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+PRESENCE = {
+    "here": N_("here"),
+    "away": N_("away"),
+    "off_shift": N_("off shift"),
+    "left": N_("has left"),
+}
+INSTEAD = {
+    "stand_in": N_("stands in"),
+    "colleague": N_("colleague of the team"),
+    "manager": N_("manager"),
+}
+
 DELIVERY_STATES = {
     "waiting": N_("waiting to be sent"),
     "sent": N_("sent"),

@@ -51,6 +51,7 @@ from leadflow.set_up import SET_UP_HOURS, set_up_link
 from leadflow.settings import Settings
 from leadflow.telling import tellers
 from leadflow.terminal import say
+from leadflow.visits import ConsoleVisits
 from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
@@ -176,6 +177,7 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             kill=kill,
             find_capture=engine.files.capture,
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
+            visits=ConsoleVisits(engine),
         )
     )
 
