@@ -22,7 +22,7 @@ from schemas.lead import FieldValue
 from schemas.mask import DOT, masked
 from store import tables
 from store.acts import ActRefused
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, listed
 from store.find import FoundLead, leads_found
 
 
@@ -139,13 +139,15 @@ def _hit(taken: Taken, fields: Sequence[FieldValue], reader: _Reader) -> Hit:
     )
 
 
+_FIELDS = Prepared(
+    select(tables.lead.c.lead_id, tables.lead.c.fields_json).where(OneOf(["lead_id"], "of_leads"))
+)
+
+
 def _fields_of(connection: Connection, leads: Sequence[str]) -> dict[str, tuple[FieldValue, ...]]:
-    lead = tables.lead
-    rows = connection.execute(
-        select(lead.c.lead_id, lead.c.fields_json).where(
-            keys_in(connection, ["lead_id"], [(one,) for one in leads])
-        )
-    )
+    if not leads:
+        return {}
+    rows = _FIELDS(connection, of_leads=listed((one,) for one in leads))
     return {
         row.lead_id: tuple(FieldValue.model_validate(one) for one in orjson.loads(row.fields_json))
         for row in rows

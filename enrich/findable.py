@@ -67,7 +67,10 @@ def words_of(asked: str) -> tuple[Word, ...]:
     latin = "".join(one for one in tokens if not has_chinese(one) and not one.isdigit())
     words = [_letters(re.sub(r"[^\w]", "", plain_letters(latin)))] if latin else []
     digits = "".join(one for one in tokens if one.isdigit())
-    words += [*_digits(digits, digits), *(_chinese(one) for one in tokens if has_chinese(one))]
+    chinese = [one for one in tokens if has_chinese(one)]
+    if any(len(one) < LEAST_SIGNS for one in chinese):  # 刘 志成
+        chinese = ["".join(chinese)]
+    words += [*_digits(digits, digits), *map(_chinese, chinese)]
     return tuple(one for one in words if one)[:MOST_WORDS]
 
 

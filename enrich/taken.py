@@ -23,7 +23,7 @@ from schemas.company import Company, Unit
 from schemas.work import ASKED
 from store import tables
 from store.acts import ActRefused, Command, Plan
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.effects import Effect
 from store.locks import lock_act
 from store.present import atoms_of, present_ids
@@ -121,27 +121,25 @@ def _is_one_of(name: CompanyName, others: Sequence[CompanyName]) -> bool:
     return any(company_pair(name, other) <= BRAND for other in others)
 
 
+_OWNERS = Prepared(
+    select(tables.holding.c.customer_id, tables.holding.c.holder_id, tables.holding.c.from_us)
+    .join(tables.customer, tables.customer.c.customer_id == tables.holding.c.customer_id)
+    .where(
+        OneOf(["holding.customer_id"], "of_customers"),
+        tables.holding.c.role == "owner",
+        tables.holding.c.to_us.is_(None),
+        tables.customer.c.state == "open",
+        tables.customer.c.purpose != "probe",
+    )
+    .order_by(tables.holding.c.from_us, tables.holding.c.customer_id)
+)
+
+
 def who_has(connection: Connection, company: Company, customers: Collection[str], actor: str) -> list[Taken]:
     """Return those of these customers that are open and whose they are, the longest held first."""
-    holding, customer = tables.holding, tables.customer
-    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
-    rows = connection.execute(
-        select(
-            holding.c.customer_id,
-            holding.c.holder_kind,
-            holding.c.holder_id,
-            holding.c.from_us,
-        )
-        .join(customer, customer.c.customer_id == holding.c.customer_id)
-        .where(
-            wanted,
-            holding.c.role == "owner",
-            holding.c.to_us.is_(None),
-            customer.c.state == "open",
-            customer.c.purpose != "probe",
-        )
-        .order_by(holding.c.from_us, holding.c.customer_id)
-    )
+    if not customers:
+        return []
+    rows = _OWNERS(connection, of_customers=listed((one,) for one in customers))
     found = []
     for row in rows:
         units = _units_above(company, row.holder_id)

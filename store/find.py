@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from store import tables
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, listed
 
 FEW = 60
 """Leads that are looked at first: enough to see that a name is not to be asked by alone."""
@@ -59,48 +59,57 @@ def leads_found(
     return found, len({one.customer_id for one in found}) > most
 
 
-def _within(spans: Sequence[Span]) -> ColumnElement[bool]:
-    key = tables.find_key.c.key
-    return or_(*(and_(key >= start, key < end) for start, end in spans))
+_KEY = tables.find_key
+_UNDER = Prepared(
+    select(_KEY.c.lead_id)
+    .where(_KEY.c.key >= bindparam("start"), _KEY.c.key < bindparam("end"))
+    .order_by(_KEY.c.key, _KEY.c.lead_id)
+    .limit(bindparam("most"))
+)
+_FITTING = Prepared(
+    select(_KEY.c.lead_id).where(
+        OneOf(["lead_id"], "of_leads"), _KEY.c.key >= bindparam("start"), _KEY.c.key < bindparam("end")
+    )
+)
+_WHOSE = Prepared(
+    select(tables.membership.c.lead_id, tables.customer.c.customer_id)
+    .select_from(tables.membership)
+    .outerjoin(tables.alias, tables.alias.c.old_id == tables.membership.c.customer_id)
+    .join(
+        tables.customer,
+        tables.customer.c.customer_id
+        == func.coalesce(tables.alias.c.now_id, tables.membership.c.customer_id),
+    )
+    .where(
+        OneOf(["membership.lead_id"], "of_leads"),
+        tables.membership.c.to_us.is_(None),
+        tables.customer.c.state == "open",
+        tables.customer.c.purpose != "probe",
+    )
+)
 
 
 def _under(connection: Connection, spans: Sequence[Span], limit: int) -> list[str]:
-    """Return leads under some spans, so many of each at most."""
+    """Return leads under some spans, so many at most."""
     found: dict[str, None] = {}
-    for span in spans:
-        rows = connection.execute(
-            select(tables.find_key.c.lead_id)
-            .where(_within([span]))
-            .order_by(tables.find_key.c.key, tables.find_key.c.lead_id)
-            .limit(limit)
-        )
-        found |= dict.fromkeys(rows.scalars())
+    for start, end in spans:
+        rows = _UNDER(connection, start=start, end=end, most=limit)
+        found |= dict.fromkeys(row.lead_id for row in rows)
     return list(found)[:limit]
 
 
 def _fitting(connection: Connection, leads: Collection[str], spans: Sequence[Span]) -> list[str]:
     """Return those of some leads that fit a word, too."""
-    wanted = keys_in(connection, ["lead_id"], [(one,) for one in leads])
-    rows = connection.execute(select(tables.find_key.c.lead_id).where(wanted, _within(spans)).distinct())
-    return list(rows.scalars())
+    wanted = listed((one,) for one in leads)
+    found: dict[str, None] = {}
+    for start, end in spans:
+        rows = _FITTING(connection, of_leads=wanted, start=start, end=end)
+        found |= dict.fromkeys(row.lead_id for row in rows)
+    return list(found)
 
 
 def _whose(connection: Connection, leads: Collection[str]) -> list[FoundLead]:
     """Return the open customers that leads belong to at present."""
     if not leads:
         return []
-    member, alias, customer = tables.membership, tables.alias, tables.customer
-    name = func.coalesce(alias.c.now_id, member.c.customer_id)
-    rows = connection.execute(
-        select(member.c.lead_id, customer.c.customer_id)
-        .select_from(member)
-        .outerjoin(alias, alias.c.old_id == member.c.customer_id)
-        .join(customer, customer.c.customer_id == name)
-        .where(
-            keys_in(connection, ["membership.lead_id"], [(one,) for one in leads]),
-            member.c.to_us.is_(None),
-            customer.c.state == "open",
-            customer.c.purpose != "probe",
-        )
-    )
-    return [FoundLead._make(row) for row in rows]
+    return [FoundLead._make(row) for row in _WHOSE(connection, of_leads=listed((one,) for one in leads))]
