@@ -24,6 +24,7 @@ from console.desk_page import DeskPage, Visits
 from console.gate import visitor
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
+from console.matches import MatchesPage
 from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
@@ -72,6 +73,7 @@ def console_routes(
         *TakenPage(desk).routes(),
         *(DeskPage(desk, visits).routes() if visits else ()),
         *PopPage(desk).routes(),
+        *MatchesPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),

@@ -43,6 +43,7 @@ _OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
+_JUDGE = _for("manager", "operations")
 _DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
@@ -75,6 +76,10 @@ PERMITS: Mapping[str, Permit] = {
     "POST /desk/visit": _DESK,
     "GET /desk/answer": _DESK,
     "GET /pop": _DESK,
+    "GET /matches": Permit(frozenset({"manager", "operations", "auditor"})),
+    "POST /matches/{review_id}/{verb}": _JUDGE,
+    "GET /parting/{customer_id}": Permit(frozenset({"manager", "operations", "auditor"}), ("customer",)),
+    "POST /parting/{customer_id}": Permit(_JUDGE.roles, ("customer",)),
     "GET /campaigns": _COUNTS,
     "GET /campaigns.csv": _COUNTS,
     "GET /campaigns.xlsx": _COUNTS,

@@ -52,6 +52,16 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+REVIEWS = {
+    "alike": N_("They are alike"),
+    "conflict": N_("One enquiry came with the number of one and the mailbox of the other"),
+    "crowded_identifier": N_("Only this ties them together, and too many people gave it"),
+}
+ANSWERS = {
+    "same": N_("joined"),
+    "apart": N_("kept apart"),
+    "skipped": N_("left open"),
+}
 PRESENCE = {
     "here": N_("here"),
     "away": N_("away"),
@@ -329,6 +339,16 @@ STEPS = {
 }
 
 REFUSALS = {
+    "unknown_review": N_("This is not on your list any more."),
+    "answered_already": N_("Somebody has answered this already."),
+    "one_already": N_("They are one already."),
+    "parted_before": N_("Somebody said that these are two. Join them from the answered ones, and say why."),
+    "conflicting_identifiers": N_(
+        "They have different tax numbers. Join them from the answered ones, and say why."
+    ),
+    "nothing_merged": N_("Nothing was joined here that could be parted; name the enquiries that go."),
+    "nothing_left": N_("These are all its enquiries; leave out those that stay."),
+    "foreign_lead": N_("One of these enquiries is not this customer's."),
     "wrong_password": N_("The present password is not right."),
     "wrong_code": N_("The code is not right. Is the clock of your phone right?"),
     "code_used": N_("This code was used already; wait for the next one."),
