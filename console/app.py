@@ -29,6 +29,7 @@ from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
 from console.pop import PopPage
+from console.stories import Sender, StoriesPage
 from console.taken import TakenPage
 from console.timeline import FindCapture, TimelinePage
 from sales.money_files import order_said
@@ -52,19 +53,21 @@ def console_routes(
     kill: Kill | None = None,
     lists: Lists | None = None,
     visits: Visits | None = None,
+    stories: Sender | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in, `visits` takes in who is entered at
+    for show; `kill` lets the demo's visitors kill the process, `stories` sends what its stories tell of; `lists` brings lists in, `visits` takes in who is entered at
     the desk, `find_capture` finds the raw bytes.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
     return [
-        *pages(desk, smtp_port, can_kill=kill is not None).routes(),
+        *pages(desk, smtp_port, can_kill=kill is not None, has_stories=stories is not None).routes(),
         *(KillPage(desk, kill).routes() if kill else ()),
+        *(StoriesPage(desk, stories).routes() if stories else ()),
         *NeglectedPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),

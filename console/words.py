@@ -52,6 +52,18 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+STORIES = {
+    "four_doors": N_("One customer by four doors"),
+    "two_departments": N_("Two departments at once"),
+    "leaver": N_("Somebody resigns"),
+    "broken_row": N_("A broken row"),
+}
+STORIES_TOLD = {
+    "four_doors": N_("王芳 fills in a form, writes a mail, calls in vain and walks in: is she one?"),
+    "two_departments": N_("One customer asks Beijing and stands in the Shanghai showroom: who has them?"),
+    "leaver": N_("All customers to colleagues, with a certificate, and back."),
+    "broken_row": N_("A redesigned form sends fields that nobody knows: repaired, it gets an owner."),
+}
 REVIEWS = {
     "alike": N_("They are alike"),
     "conflict": N_("One enquiry came with the number of one and the mailbox of the other"),

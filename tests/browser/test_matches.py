@@ -46,7 +46,9 @@ def customers(live: Live) -> list[str]:
 
 
 @pytest.mark.parametrize("language", WORDS)
-def test_a_pair_is_joined_by_the_evidence_and_parted_again(browser: Browser, live: Live, language: str) -> None:
+def test_a_pair_is_joined_by_the_evidence_and_parted_again(
+    browser: Browser, live: Live, language: str
+) -> None:
     said = WORDS[language]
     send(live, **ONE)
     live.wait_for("holding", lambda row: row["holder_kind"] == "person")
@@ -64,7 +66,9 @@ def test_a_pair_is_joined_by_the_evidence_and_parted_again(browser: Browser, liv
         expect(page.get_by_role("status")).to_contain_text(said["joined"])
         assert len(customers(live)) == 1
         expect(page.locator("article.match")).to_contain_text("same voice")
-        page.get_by_role("button", name=said["again"]).or_(page.get_by_role("link", name=said["again"])).click()
+        page.get_by_role("button", name=said["again"]).or_(
+            page.get_by_role("link", name=said["again"])
+        ).click()
         expect(page.locator("main")).to_contain_text("Na Li")
         page.get_by_label(said["why"]).fill("two sisters")
         page.get_by_role("button", name=said["part"]).click()
