@@ -14,16 +14,20 @@ from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk
+from console.desk_page import DeskPage, Visits
 from console.handover import HandOver, HandOverPage
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
+from console.matches import MatchesPage
 from console.move import MovePage, Mover
 from console.neglected import NeglectedPage
 from console.operations import Operations
 from console.pages import pages
 from console.pools import PoolsPage
+from console.pop import PopPage
 from console.repair import RepairPage
 from console.rules import RulesPage
+from console.stories import Sender, StoriesPage
 from console.taken import TakenPage
 from console.timeline import FindCapture, TimelinePage
 from store.acts import Append
@@ -43,26 +47,32 @@ def console_routes(
     lists: Lists | None = None,
     mover: Mover | None = None,
     hand_over: HandOver | None = None,
+    visits: Visits | None = None,
+    stories: Sender | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
     operations: Operations | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
-    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `mover` moves customers, `hand_over` hands over, `find_capture` finds the raw bytes, `operations` does what
-    operations asks for.
+    for show; `kill` lets the demo's visitors kill the process, `stories` sends what its stories tell of; `lists`
+    brings lists in, `mover` moves customers, `hand_over` hands over, `visits` takes in who is entered at the desk,
+    `find_capture` finds the raw bytes, `operations` does what operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     return [
-        *pages(desk, smtp_port, can_kill=kill is not None).routes(),
+        *pages(desk, smtp_port, can_kill=kill is not None, has_stories=stories is not None).routes(),
         *(KillPage(desk, kill).routes() if kill else ()),
+        *(StoriesPage(desk, stories).routes() if stories else ()),
         *NeglectedPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),
         *TimelinePage(desk, find_capture).routes(),
         *TakenPage(desk).routes(),
+        *(DeskPage(desk, visits).routes() if visits else ()),
+        *PopPage(desk).routes(),
+        *MatchesPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *RepairPage(desk, find_capture, operations).routes(),

@@ -274,7 +274,7 @@ def home(who: Visitor) -> str:
     if who.sees_all or who.person_id is None:
         return "/"
     if who.roles.isdisjoint({"representative", "manager"}):
-        return "/taken"
+        return "/desk"
     return "/day"
 
 

@@ -34,6 +34,10 @@ class Visitor:
         """Tell whether a page is for one of their roles: what their menu shows."""
         return self.person_id is None or not self.roles.isdisjoint(permit_of("GET", path)[0].roles)
 
+    def acts(self, path: str) -> bool:
+        """Tell whether an act is for one of their roles: which buttons a page shows."""
+        return self.person_id is None or not self.roles.isdisjoint(permit_of("POST", path)[0].roles)
+
     def reveals(self) -> bool:
         """Tell whether they may have masked numbers shown, giving a reason."""
         return not self.roles.isdisjoint(permit_of("POST", "/reveal/x")[0].roles)

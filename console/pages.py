@@ -51,6 +51,7 @@ class Pages:
     smtp_port: int
     balance: Recent[views.Balance]
     can_kill: bool
+    has_stories: bool
 
     def routes(self) -> list[BaseRoute]:
         """Return the pages' routes."""
@@ -81,6 +82,7 @@ class Pages:
             "breakers": breakers,
             "boxes": boxes(sources, view.now_us, self.smtp_port),
             "can_kill": self.can_kill,
+            "has_stories": self.has_stories,
         }
         return _page(request, view, template, values)
 
@@ -256,14 +258,14 @@ def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dic
     return views.feed(connection), open_breakers(connection)
 
 
-def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False) -> Pages:
-    """Return the pages over a store; `can_kill`: with the demo's button."""
+def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False, has_stories: bool = False) -> Pages:
+    """Return the pages over a store; `can_kill` and `has_stories`: with the demo's buttons."""
 
     def find() -> views.Balance:
         with desk.store.read() as connection:
             return views.balance(connection, desk.clock())
 
-    return Pages(desk, smtp_port, Recent(find), can_kill)
+    return Pages(desk, smtp_port, Recent(find), can_kill, has_stories)
 
 
 def _actors(company: Company, team_id: str) -> list[str]:

@@ -44,6 +44,8 @@ _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _LEAD = _for("manager", "operations")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
+_JUDGE = _for("manager", "operations")
+_DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
 
@@ -83,6 +85,15 @@ PERMITS: Mapping[str, Permit] = {
     "POST /handover/{job_id}/undo": _LEAD,
     "GET /taken": Permit(_ACT.roles | {"front_desk"}),
     "POST /taken": Permit(_ACT.roles | {"front_desk"}, clear=True),
+    "GET /desk": _DESK,
+    "POST /desk": _DESK,
+    "POST /desk/visit": _DESK,
+    "GET /desk/answer": _DESK,
+    "GET /pop": _DESK,
+    "GET /matches": Permit(frozenset({"manager", "operations", "auditor"})),
+    "POST /matches/{review_id}/{verb}": _JUDGE,
+    "GET /parting/{customer_id}": Permit(frozenset({"manager", "operations", "auditor"}), ("customer",)),
+    "POST /parting/{customer_id}": Permit(_JUDGE.roles, ("customer",)),
     "GET /campaigns": _COUNTS,
     "GET /campaigns.csv": _COUNTS,
     "GET /campaigns.xlsx": _COUNTS,
@@ -116,6 +127,10 @@ PERMITS: Mapping[str, Permit] = {
     "GET /demo/killed/{killed_us:int}": _SEES,
     "GET /api/openapi.json": _EVERYBODY,
     "GET /api/me": _EVERYBODY,
+    "POST /stories/{story}": _OPERATE,
+    "GET /stories/{story}/{run}": _SEES,
+    "GET /stories/{story}/{run}/steps": _SEES,
+    "POST /stories/{story}/{run}/{verb}": _OPERATE,
     "GET /api/inbox/{holder_id}": Permit(_WORK.roles, ("holder",)),
     "POST /api/tasks/{task_id}/outcome": Permit(_ACT.roles, ("task",)),
     "POST /api/tasks/{task_id}/take": Permit(_ACT.roles, ("task",)),

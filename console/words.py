@@ -52,6 +52,40 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+STORIES = {
+    "four_doors": N_("One customer by four doors"),
+    "two_departments": N_("Two departments at once"),
+    "leaver": N_("Somebody resigns"),
+    "broken_row": N_("A broken row"),
+}
+STORIES_TOLD = {
+    "four_doors": N_("王芳 fills in a form, writes a mail, calls in vain and walks in: is she one?"),
+    "two_departments": N_("One customer asks Beijing and stands in the Shanghai showroom: who has them?"),
+    "leaver": N_("All customers to colleagues, with a certificate, and back."),
+    "broken_row": N_("A redesigned form sends fields that nobody knows: repaired, it gets an owner."),
+}
+REVIEWS = {
+    "alike": N_("They are alike"),
+    "conflict": N_("One enquiry came with the number of one and the mailbox of the other"),
+    "crowded_identifier": N_("Only this ties them together, and too many people gave it"),
+}
+ANSWERS = {
+    "same": N_("joined"),
+    "apart": N_("kept apart"),
+    "skipped": N_("left open"),
+}
+PRESENCE = {
+    "here": N_("here"),
+    "away": N_("away"),
+    "off_shift": N_("off shift"),
+    "left": N_("has left"),
+}
+INSTEAD = {
+    "stand_in": N_("stands in"),
+    "colleague": N_("colleague of the team"),
+    "manager": N_("manager"),
+}
+
 DELIVERY_STATES = {
     "waiting": N_("waiting to be sent"),
     "sent": N_("sent"),
@@ -343,6 +377,16 @@ REFUSALS = {
     ),
     "discard_reason_missing": N_("Say why it is given up; it is kept with your name."),
     "numbers_masked": N_("Numbers are masked; have it shown in full first, and correct it then."),
+    "unknown_review": N_("This is not on your list any more."),
+    "answered_already": N_("Somebody has answered this already."),
+    "one_already": N_("They are one already."),
+    "parted_before": N_("Somebody said that these are two. Join them from the answered ones, and say why."),
+    "conflicting_identifiers": N_(
+        "They have different tax numbers. Join them from the answered ones, and say why."
+    ),
+    "nothing_merged": N_("Nothing was joined here that could be parted; name the enquiries that go."),
+    "nothing_left": N_("These are all its enquiries; leave out those that stay."),
+    "foreign_lead": N_("One of these enquiries is not this customer's."),
     "wrong_password": N_("The present password is not right."),
     "wrong_code": N_("The code is not right. Is the clock of your phone right?"),
     "code_used": N_("This code was used already; wait for the next one."),

@@ -10,17 +10,18 @@ import orjson
 from sqlalchemy import Connection, or_, select
 
 from enrich.classify import Classified, classify
+from enrich.findable import keys_to_find
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
 from enrich.known_again import KnownAgain, read_known_again
 from enrich.live import judge_in_use
-from enrich.near import Compared, Neighbourhood, compared
+from enrich.near import Compared, Neighbourhood, compared_by
 from enrich.normalise import normalise
 from enrich.phone import carriers_of
 from enrich.region import region_of
 from enrich.resolve import Key, Known, Resolution, resolve
 from enrich.review import CONFLICT, offer_alike, offer_pair
-from enrich.similar import NOBODY, Alike, Judge
+from enrich.similar import NOBODY, Alike, Judge, record_of_lead
 from schemas.base import LeadKind
 from schemas.company import Company
 from schemas.events import Event, event_of
@@ -60,6 +61,7 @@ class Understood:
     terms: Classified
     junk: Junk
     compared: Compared | None
+    found_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class ResolveStage:
         if understood.compared:
             contact_id = facts.now(answer.contact_id)
             effects += facts.neighbourhood.add(understood.compared, contact_id, customer_id)
+        effects += (Insert("find_key", {"key": key, "lead_id": lead.lead_id}) for key in understood.found_by)
         effects += _offers(answer, alike, facts, (customer_id, at_us))
         _remember(facts, lead, answer, at_us)
         facts.touched[customer_id] = at_us
@@ -232,12 +235,14 @@ def _understood(lead: Lead, company: Company) -> Understood:
     # A probe must neither find a real customer nor be found by one.
     identifiers = identifiers_of(fields) if lead.purpose != "probe" else ()
     lead = lead.model_copy(update={"fields": fields})
+    record = record_of_lead(lead)
     return Understood(
         lead,
         identifiers,
         classify(lead, region_of(fields), company),
         junk_of(lead, identifiers),
-        compared(lead) if company.matching != "off" else None,
+        compared_by(record) if record is not None and company.matching != "off" else None,
+        keys_to_find(fields, record) if lead.purpose != "probe" else (),
     )
 
 

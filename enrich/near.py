@@ -22,10 +22,8 @@ from enrich.similar import (
     is_worth_comparing,
     keys_instead,
     keys_to_look_under,
-    record_of_lead,
     similar,
 )
-from schemas.lead import Lead
 from store.effects import Effect, Insert
 from store.similar import MOST_UNDER_KEY, UnderKey, leads_under, records_of
 
@@ -43,12 +41,6 @@ class Compared:
     keys: Mapping[int, Key]
     signature: int
     """See `enrich.match.block.signature`."""
-
-
-def compared(lead: Lead) -> Compared | None:
-    """Read what is compared of a lead; None if nobody can be recognised in it."""
-    record = record_of_lead(lead)
-    return compared_by(record) if record else None
 
 
 def compared_by(record: Record) -> Compared:

@@ -23,7 +23,7 @@ from schemas.company import Company, Unit
 from schemas.work import ASKED
 from store import tables
 from store.acts import ActRefused, Command, Plan
-from store.bulk import keys_in
+from store.bulk import OneOf, Prepared, keys_in, listed
 from store.effects import Effect
 from store.locks import lock_act
 from store.present import atoms_of, present_ids
@@ -49,6 +49,8 @@ class Taken:
     ask: str | None
     """The person to ask: the nearest manager above, else who answers for what nobody has."""
     yours: bool
+    holder_id: str
+    """Who has it: told to the front desk, which calls them, and to whoever sees this holder's work."""
 
 
 def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
@@ -58,12 +60,12 @@ def look_up(connection: Connection, company: Company, asked: str, actor: str) ->
     more than `MOST` customers.
     """
     if not any(map(str.isalpha, asked)):
-        return _who_has(connection, company, _with_phone(connection, asked), actor)
+        return who_has(connection, company, _with_phone(connection, asked), actor)
     if company.matching == "off":
         raise ActRefused(
             "names_not_kept", "Companies are not found by name while `matching` is off; ask by telephone."
         )
-    found = _who_has(connection, company, _named(connection, asked), actor)
+    found = who_has(connection, company, _named(connection, asked), actor)
     if len(found) > MOST:
         raise ActRefused(
             "name_fits_many", "This name fits many customers; write it in full, or ask by telephone."
@@ -119,34 +121,32 @@ def _is_one_of(name: CompanyName, others: Sequence[CompanyName]) -> bool:
     return any(company_pair(name, other) <= BRAND for other in others)
 
 
-def _who_has(connection: Connection, company: Company, customers: Collection[str], actor: str) -> list[Taken]:
-    """Return those of these customers that are open and whose they are, the longest held first."""
-    holding, customer = tables.holding, tables.customer
-    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
-    rows = connection.execute(
-        select(
-            holding.c.customer_id,
-            holding.c.holder_kind,
-            holding.c.holder_id,
-            holding.c.from_us,
-        )
-        .join(customer, customer.c.customer_id == holding.c.customer_id)
-        .where(
-            wanted,
-            holding.c.role == "owner",
-            holding.c.to_us.is_(None),
-            customer.c.state == "open",
-            customer.c.purpose != "probe",
-        )
-        .order_by(holding.c.from_us, holding.c.customer_id)
+_OWNERS = Prepared(
+    select(tables.holding.c.customer_id, tables.holding.c.holder_id, tables.holding.c.from_us)
+    .join(tables.customer, tables.customer.c.customer_id == tables.holding.c.customer_id)
+    .where(
+        OneOf(["holding.customer_id"], "of_customers"),
+        tables.holding.c.role == "owner",
+        tables.holding.c.to_us.is_(None),
+        tables.customer.c.state == "open",
+        tables.customer.c.purpose != "probe",
     )
+    .order_by(tables.holding.c.from_us, tables.holding.c.customer_id)
+)
+
+
+def who_has(connection: Connection, company: Company, customers: Collection[str], actor: str) -> list[Taken]:
+    """Return those of these customers that are open and whose they are, the longest held first."""
+    if not customers:
+        return []
+    rows = _OWNERS(connection, of_customers=listed((one,) for one in customers))
     found = []
     for row in rows:
         units = _units_above(company, row.holder_id)
         unit_id = department_of(company, row.holder_id) or company.default_queue
         ask = _manager(company, units, row.holder_id) or company.responsible_id
         yours = row.holder_id == actor
-        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours))
+        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours, row.holder_id))
     return found
 
 

@@ -29,6 +29,7 @@ from console.counter_answer import CounterAnswers, counter_staff
 from console.desk import Desk
 from console.gate import Gate, Guard, visitor
 from console.kill import Kill
+from console.stories import Sender
 from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
@@ -55,9 +56,13 @@ from leadflow.set_up import SET_UP_HOURS, set_up_link
 from leadflow.settings import Settings
 from leadflow.telling import tellers
 from leadflow.terminal import say
+from leadflow.visits import ConsoleVisits
 from schemas.results import Stage as StageName
 from store.acts import ActRefused
 from stream import crash
+
+Stories = Callable[[Engine], Sender]
+"""Makes what the demo's stories send, over the engine."""
 
 DOOR_PREFIXES = (
     "/in/",
@@ -78,7 +83,11 @@ rare here, and hold a few MB at most until then."""
 
 
 def make_app(
-    engine: Engine, settings: Settings, kill: Kill | None = None, part: Part | None = None
+    engine: Engine,
+    settings: Settings,
+    kill: Kill | None = None,
+    part: Part | None = None,
+    stories: Stories | None = None,
 ) -> Starlette:
     """Return the application over an engine, which it starts and stops with itself; `part`: only that of it."""
     routes: list[BaseRoute] = [*_well(engine)]
@@ -95,7 +104,7 @@ def make_app(
     if part in (None, "console"):
         routes.append(Route("/api/operate/{verb}", _operate(engine), methods=["POST"]))
         routes += account_routes(guard, new_secret, engine.files.keys.second_factor_key, settings.public_url)
-        routes += _console(engine, settings, kill)
+        routes += _console(engine, settings, kill, stories)
         routes += FormsPage(desk).routes()
     lifespan = _lifespan(engine, settings, part)
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
@@ -169,7 +178,9 @@ def _doors(engine: Engine) -> list[Route]:
     return [*web.routes(), *counter.routes(), *engine.calls.routes()]
 
 
-def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[BaseRoute]:
+def _console(
+    engine: Engine, settings: Settings, kill: Kill | None, stories: Stories | None
+) -> list[BaseRoute]:
     return list(
         console_routes(
             engine.files.store,
@@ -183,6 +194,8 @@ def _console(engine: Engine, settings: Settings, kill: Kill | None) -> list[Base
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
             mover=ConsoleMoves(engine),
             hand_over=ConsoleHandOver(engine),
+            visits=ConsoleVisits(engine),
+            stories=stories(engine) if stories else None,
         )
     )
 
@@ -216,10 +229,10 @@ async def _smtp(engine: Engine, settings: Settings) -> asyncio.Server | None:
     return await serve_smtp(engine.mail, settings.host, settings.smtp_port, tls)
 
 
-def run_host(settings: Settings, kill: Kill | None = None) -> None:
+def run_host(settings: Settings, kill: Kill | None = None, stories: Stories | None = None) -> None:
     """Run everything on the settings' data folder until told to stop. Raises AlreadyRunning.
 
-    `kill` is the demo's button. Tests choose by the environment where the process dies.
+    `kill` is the demo's button, `stories` makes what its stories send. Tests choose by the environment where the process dies.
     """
     set_up_logs(settings.log_json)
     crash.arm(dict(os.environ))
@@ -233,7 +246,7 @@ def run_host(settings: Settings, kill: Kill | None = None) -> None:
     nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
     _tell_set_up(engine, settings)
-    serve(engine, settings, kill)
+    serve(engine, settings, kill, stories=stories)
     nightly.stop()
     lock.close()
 
@@ -278,9 +291,15 @@ def _tell_set_up(engine: Engine, settings: Settings) -> None:
     print(f"  {link}", flush=True)
 
 
-def serve(engine: Engine, settings: Settings, kill: Kill | None = None, part: Part | None = None) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`: the demo's button."""
-    serve_app(make_app(engine, settings, kill, part), settings.host, settings.http_port)
+def serve(
+    engine: Engine,
+    settings: Settings,
+    kill: Kill | None = None,
+    part: Part | None = None,
+    stories: Stories | None = None,
+) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`, `stories`: the demo's buttons."""
+    serve_app(make_app(engine, settings, kill, part, stories), settings.host, settings.http_port)
 
 
 def serve_app(app: ASGIApp, host: str, port: int) -> None:

@@ -25,6 +25,7 @@ from store.similar import forget
 OF_LEADS = (
     tables.lead,
     tables.lead_identifier,
+    tables.find_key,
     tables.lead_opt_out,
     tables.evidence,
     tables.mail_thread,

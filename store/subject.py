@@ -26,6 +26,7 @@ def subject(connection: Connection, customer_id: str) -> dict[str, Any]:
         ("leads", tables.lead, "lead_id", found.leads),
         ("captures", tables.capture, "capture_id", found.captures),
         ("identifiers", tables.lead_identifier, "lead_id", found.leads),
+        ("found_by", tables.find_key, "lead_id", found.leads),
         ("evidence", tables.evidence, "lead_id", found.leads),
         ("unlisted", tables.unlisted, "lead_id", found.leads),
         ("opted_out", tables.lead_opt_out, "lead_id", found.leads),

@@ -467,6 +467,20 @@ match_key = Table(
     sqlite_with_rowid=False,
 )
 """Under which keys a lead is found by others that may be of the same person; rows of a key lie together."""
+find_key = Table(
+    "find_key",
+    state,
+    Column(
+        "key",
+        # Ranges of keys are read: in the order of their bytes, whatever the database's language is.
+        Text().with_variant(Text(collation="C"), "postgresql"),
+        primary_key=True,
+        comment="what a customer is found by at the front desk, see enrich.findable",
+    ),
+    _id("lead_id", key=True),
+    Index("ix_find_key_lead_id", "lead_id"),
+    sqlite_with_rowid=False,
+)
 match_model = Table(
     "match_model",
     state,

@@ -9,7 +9,9 @@ import threading
 
 from console.kill import Kill
 from leadflow.clock import wall_clock_us
-from leadflow.demo.run import LEDGER, demo_settings
+from leadflow.demo.feed import Doors
+from leadflow.demo.run import CALLS, LEDGER, demo_settings
+from leadflow.demo.stories import DemoStories
 from leadflow.lock import AlreadyRunning
 from leadflow.server import run_host
 from leadflow.settings import Settings
@@ -25,7 +27,14 @@ def main() -> int:
         return ledger.read_text().split() if ledger.exists() else []
 
     try:
-        run_host(settings, Kill(die=_die, acknowledged=acknowledged, started_us=wall_clock_us()))
+        doors = Doors(
+            settings.local_url,
+            0,
+            ("127.0.0.1", settings.smtp_port),
+            settings.data / CALLS,
+        )
+        kill = Kill(die=_die, acknowledged=acknowledged, started_us=wall_clock_us())
+        run_host(settings, kill, lambda engine: DemoStories(doors, engine))
     except AlreadyRunning as running:
         print(running, file=sys.stderr)
         return 2

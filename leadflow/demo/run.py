@@ -23,6 +23,8 @@ from schemas.company import Company
 FOLDER = Path("demo-data")
 """The demo's own data folder: it never mixes with anything real (see seed.NotADemo)."""
 DAYS, CUSTOMERS = 90, 3_000
+CALLS = Path("switchboard") / "Master.csv"
+"""The file of the switchboard's call records, in the demo's folder."""
 LEDGER = "acknowledged.txt"
 """What the feeder was promised, a receipt a line: the sender's own ledger, in the demo's folder."""
 SMTP_PORT = 8025
@@ -43,7 +45,7 @@ def demo_main(
     goes on and remembers what it was promised; killed, it is started again. Raises NotADemo, CompanyError and
     AlreadyRunning.
     """
-    calls = settings.data / "switchboard" / "Master.csv"
+    calls = settings.data / CALLS
     lock = take_lock(settings.data)
     files = open_files(settings.data, settings.wal_limit_bytes)
     try:

@@ -16,6 +16,8 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import select
 
+from leadflow.demo.feed import Doors
+from leadflow.demo.stories import DemoStories
 from leadflow.embedded import Embedded, open_files
 from leadflow.server import make_app
 from leadflow.settings import Settings
@@ -66,15 +68,19 @@ class Live:
 
 
 @contextmanager
-def live_server(folder: Path, company: Company, smtp_port: int = 0) -> Iterator[Live]:
-    """Run doors, stages and console over a data folder, until the end of the block."""
+def live_server(
+    folder: Path, company: Company, smtp_port: int = 0, calls: Path | None = None
+) -> Iterator[Live]:
+    """Run doors, stages and console over a data folder, until the end of the block; with `calls`, the demo's stories, too."""
     files = open_files(folder)
     with files.store.write() as connection:
         put_company(connection, company, time.time_ns() // 1_000)
     engine = Embedded(files)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    app = make_app(engine, Settings(data=folder, smtp_port=smtp_port))
+    doors = Doors(f"http://127.0.0.1:{port}", 0, ("127.0.0.1", smtp_port), calls)
+    stories = (lambda host: DemoStories(doors, host)) if calls is not None else None
+    app = make_app(engine, Settings(data=folder, smtp_port=smtp_port), stories=stories)
     config = uvicorn.Config(
         app,
         log_level="warning",

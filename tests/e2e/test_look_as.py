@@ -44,7 +44,7 @@ def look(client: TestClient, role: str) -> str:
         ("representative", "/day", "/customers", "/needs-repair"),
         ("manager", "/day", "/neglected", "/needs-repair"),
         ("marketing", "/", "/campaigns", "/day"),
-        ("front_desk", "/taken", "/taken", "/customers"),
+        ("front_desk", "/desk", "/desk", "/customers"),
         ("operations", "/", "/needs-repair", "/nothing"),
     ],
 )

@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 from console.kill import Kill
 from console.permits import PERMITS, ROLES, permit_of
 from leadflow.clock import new_id, wall_clock_us
+from leadflow.demo.feed import Doors
+from leadflow.demo.stories import DemoStories
 from leadflow.embedded import Embedded, open_files
 from leadflow.server import DOOR_PREFIXES, make_app
 from leadflow.settings import Settings
@@ -62,7 +64,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def app(engine: Any) -> Any:
-    made = make_app(engine, Settings(data=engine.files.folder), Kill(lambda: None, list, 0))
+    doors = Doors("http://127.0.0.1:9", 0)
+    made = make_app(
+        engine,
+        Settings(data=engine.files.folder),
+        Kill(lambda: None, list, 0),
+        stories=lambda host: DemoStories(doors, host),
+    )
     made.state.stopping.set()  # else an open page is told news for a minute
     return made
 

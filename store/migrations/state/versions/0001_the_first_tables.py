@@ -506,6 +506,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lead_id", "ordinal", name=op.f("pk_evidence")),
     )
     op.create_table(
+        "find_key",
+        sa.Column(
+            "key",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="what a customer is found by at the front desk, see enrich.findable",
+        ),
+        sa.Column("lead_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "lead_id", name=op.f("pk_find_key")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("find_key", schema=None) as batch_op:
+        batch_op.create_index("ix_find_key_lead_id", ["lead_id"], unique=False)
+
+    op.create_table(
         "identifier_status",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
@@ -1606,6 +1621,10 @@ def downgrade() -> None:
     op.drop_table("import_piece")
     op.drop_table("import_mapping")
     op.drop_table("identifier_status")
+    with op.batch_alter_table("find_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_find_key_lead_id")
+
+    op.drop_table("find_key")
     op.drop_table("evidence")
     op.drop_table("erased")
     op.drop_table("door_silence")
