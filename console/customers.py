@@ -21,11 +21,13 @@ from console.texts import page
 from console.view import View
 from sales.segments import CustomerFacts, customers_of, members
 from schemas.segments import Segment, read_segments
+from store import listing
 
 BY = ("province", "city", "territory", "industry", "product_line", "product", "grade", "channel")
 """Facts that a page counts by; the command line counts by any."""
-SHOWN = 200
-"""More is a matter for a list to work off (`leadflow segments NAME`), not for a page."""
+SHOWN = 50
+LOOKED_AT = 1_000
+"""Customers whose facts a page reads, the newest ones. More is a matter for a list to work off (`leadflow segments NAME`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,13 @@ class CustomersPage:
             now_us, who, asked = self.desk.clock(), visitor(request), request.query_params
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                everybody = [
-                    one
-                    for one in customers_of(connection, company, now_us)
-                    if who.sees_all or who.sees(one.facts["holder"])
-                ]
+                newest = listing.newest(connection, LOOKED_AT + 1, None if who.sees_all else who.holders)
+                is_all = len(newest) <= LOOKED_AT
+                everybody = sorted(
+                    customers_of(connection, company, now_us, newest[:LOOKED_AT]),
+                    key=lambda one: one.customer_id,
+                    reverse=True,
+                )
                 segments = {one.row.name: one for one in _segments(company.segments_csv)}
                 by = asked.get("by") if asked.get("by") in BY else BY[0]
                 segment = segments.get(asked.get("segment", ""))
@@ -78,6 +82,7 @@ class CustomersPage:
                 "counts": _counts(within, str(by), value, chosen),
                 "found": shown,
                 "count": len(found),
+                "newest": None if is_all else LOOKED_AT,
                 "leads": {key: lead_id for key, (lead_id, _) in leads.items()},
                 "names": {key: view.who(fields) for key, (_, fields) in leads.items()},
             }

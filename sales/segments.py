@@ -18,6 +18,21 @@ from store.bulk import keys_in
 from store.present import atoms_of, present_ids
 
 _DAY_US = 86_400 * 1_000_000
+_OF_LEAD = (
+    "accepted_us",
+    "campaign_id",
+    "channel",
+    "city",
+    "fields_json",
+    "grade",
+    "industry",
+    "language",
+    "product",
+    "product_line",
+    "province",
+    "region_basis",
+    "score",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,14 @@ def customers_of(
         atoms = atoms_of(connection, only)
         wanted = keys_in(connection, ["membership.customer_id"], [(one,) for one in atoms])
     rows = connection.execute(
-        select(lead, present, customer.c.kind.label("customer_kind"), customer.c.state, holding)
+        select(
+            *(lead.c[name] for name in _OF_LEAD),
+            present,
+            customer.c.kind.label("customer_kind"),
+            customer.c.state,
+            holding.c.holder_kind,
+            holding.c.holder_id,
+        )
         .join(member, (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None))
         .outerjoin(alias, alias.c.old_id == member.c.customer_id)
         .join(customer, customer.c.customer_id == func.coalesce(alias.c.now_id, member.c.customer_id))

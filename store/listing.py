@@ -27,23 +27,28 @@ def customers(
 
     `holders`: only what these have; None: everybody's.
     """
-    customer, holding = tables.customer, tables.holding
+    customer = tables.customer
     asked = _customers().where(
         customer.c.customer_id > after, customer.c.state != "merged", customer.c.purpose != "probe"
     )
     if state is not None:
         asked = asked.where(customer.c.state == state)
     if holders is not None:
-        # By the index of holders, then sorted: what one team has is little, and in order of ids everybody's would be passed over.
-        mine = select(holding.c.customer_id).where(
-            holding.c.holder_kind.in_(_HOLDER_KINDS),
-            holding.c.holder_id.in_(sorted(holders)),
-            holding.c.role == "owner",
-            holding.c.to_us.is_(None),
-        )
-        asked = asked.where(customer.c.customer_id.in_(mine))
+        asked = asked.where(customer.c.customer_id.in_(_had_by(holders)))
     rows = connection.execute(asked.order_by(customer.c.customer_id).limit(limit))
     return [dict(row._mapping) for row in rows]
+
+
+def newest(connection: Connection, limit: int, holders: Collection[str] | None = None) -> list[str]:
+    """Return the ids of the customers that came last, the last one first: an id begins with its moment.
+
+    Merged ones and probes are left out; `holders`: only what these have.
+    """
+    customer = tables.customer
+    asked = select(customer.c.customer_id).where(customer.c.state != "merged", customer.c.purpose != "probe")
+    if holders is not None:
+        asked = asked.where(customer.c.customer_id.in_(_had_by(holders)))
+    return list(connection.execute(asked.order_by(customer.c.customer_id.desc()).limit(limit)).scalars())
 
 
 def customer(connection: Connection, customer_id: str) -> Row | None:
@@ -107,6 +112,17 @@ def dead_letters(
         asked = asked.where(tuple_(dead.c.refused_us, dead.c.dead_id) < tuple_(*before))
     rows = connection.execute(asked.order_by(dead.c.refused_us.desc(), dead.c.dead_id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
+
+
+def _had_by(holders: Collection[str]) -> Select[tuple[str]]:
+    """Return what these have, by the index of holders: what one team has is little beside everybody's."""
+    holding = tables.holding
+    return select(holding.c.customer_id).where(
+        holding.c.holder_kind.in_(_HOLDER_KINDS),
+        holding.c.holder_id.in_(sorted(holders)),
+        holding.c.role == "owner",
+        holding.c.to_us.is_(None),
+    )
 
 
 def _customers() -> Select[Any]:

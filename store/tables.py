@@ -626,12 +626,7 @@ task = Table(
     CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
     Index("ix_task_customer_id", "customer_id"),
     Index("ix_task_holder", "holder_id", "state", "due_us"),
-    Index(
-        "ix_task_done_lead_id",
-        "lead_id",
-        sqlite_where=text("state = 'done'"),
-        postgresql_where=text("state = 'done'"),
-    ),
+    Index("ix_task_lead_id", "lead_id"),
 )
 outcome = Table(
     "outcome",
