@@ -29,6 +29,7 @@ from console.neglected import NeglectedPage
 from console.pages import pages
 from console.pools import PoolsPage
 from console.taken import TakenPage
+from console.team import TeamPage
 from console.timeline import FindCapture, TimelinePage
 from sales.money_files import order_said
 from sales.outcomes import Said, record_outcome
@@ -66,6 +67,7 @@ def console_routes(
         *pages(desk, smtp_port, can_kill=kill is not None).routes(),
         *(KillPage(desk, kill).routes() if kill else ()),
         *NeglectedPage(desk).routes(),
+        *TeamPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),

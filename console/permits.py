@@ -43,6 +43,7 @@ _OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _LEAD = _for("manager", "operations")
+_TEAM = _for("manager", "operations", "auditor")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
@@ -68,6 +69,7 @@ PERMITS: Mapping[str, Permit] = {
     "GET /collisions": _WORK,
     "GET /pools": _WORK,
     "POST /pools/{customer_id}/{verb}": _ACT,
+    "GET /team": _TEAM,
     "GET /move": _LEAD,
     "POST /move/preview": _LEAD,
     "POST /move/apply": _LEAD,
