@@ -343,6 +343,7 @@ REFUSALS = {
     "nothing_to_move": N_("Nothing of it was taken yet."),
     "unknown_task": N_("There is no such task any more."),
     "task_ended": N_("This task has ended already. Nothing was changed."),
+    "not_taken": N_("Nobody has this customer yet: take it first, then record the outcome."),
     "date_missing": N_("“Later” needs the date on which to take it up again."),
     "taken_already": N_("A colleague was faster: somebody has this customer already."),
     "not_yours": N_("Only the owner can return a customer."),
