@@ -30,7 +30,10 @@ from console.pages import pages
 from console.pools import PoolsPage
 from console.taken import TakenPage
 from console.team import TeamPage
+from console.team_calendar import TeamCalendarPage
+from console.team_open import TeamOpenPage
 from console.timeline import FindCapture, TimelinePage
+from console.why_not import WhyNotPage
 from sales.money_files import order_said
 from sales.outcomes import Said, record_outcome
 from schemas.outcomes import OutcomeCode
@@ -68,6 +71,9 @@ def console_routes(
         *(KillPage(desk, kill).routes() if kill else ()),
         *NeglectedPage(desk).routes(),
         *TeamPage(desk).routes(),
+        *TeamCalendarPage(desk).routes(),
+        *TeamOpenPage(desk).routes(),
+        *WhyNotPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),
