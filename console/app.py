@@ -29,7 +29,11 @@ from console.repair import RepairPage
 from console.rules import RulesPage
 from console.stories import Sender, StoriesPage
 from console.taken import TakenPage
+from console.team import TeamPage
+from console.team_calendar import TeamCalendarPage
+from console.team_open import TeamOpenPage
 from console.timeline import FindCapture, TimelinePage
+from console.why_not import WhyNotPage
 from store.acts import Append
 from store.database import Database
 
@@ -65,6 +69,10 @@ def console_routes(
         *(KillPage(desk, kill).routes() if kill else ()),
         *(StoriesPage(desk, stories).routes() if stories else ()),
         *NeglectedPage(desk).routes(),
+        *TeamPage(desk).routes(),
+        *TeamCalendarPage(desk).routes(),
+        *TeamOpenPage(desk).routes(),
+        *WhyNotPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),

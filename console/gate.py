@@ -275,7 +275,7 @@ def home(who: Visitor) -> str:
         return "/"
     if who.roles.isdisjoint({"representative", "manager"}):
         return "/desk"
-    return "/day"
+    return "/team" if "manager" in who.roles else "/day"
 
 
 def visitor(request: HTTPConnection) -> Visitor:

@@ -43,6 +43,7 @@ _OWN = _for("representative", "manager", "operations", clear=True)
 _RUNS = _for("operations", "auditor")
 _OPERATE = _for("operations")
 _LEAD = _for("manager", "operations")
+_TEAM = _for("manager", "operations", "auditor")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
 _JUDGE = _for("manager", "operations")
 _DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
@@ -70,6 +71,11 @@ PERMITS: Mapping[str, Permit] = {
     "GET /collisions": _WORK,
     "GET /pools": _WORK,
     "POST /pools/{customer_id}/{verb}": _ACT,
+    "GET /team": _TEAM,
+    "GET /team/calendar": _TEAM,
+    "POST /team/calendar/{verb}": _LEAD,
+    "GET /team/open": _TEAM,
+    "GET /why-not": _WORK,
     "GET /move": _LEAD,
     "POST /move/preview": _LEAD,
     "POST /move/apply": _LEAD,

@@ -413,6 +413,7 @@ REFUSALS = {
     "nothing_to_move": N_("Nothing of it was taken yet."),
     "unknown_task": N_("There is no such task any more."),
     "task_ended": N_("This task has ended already. Nothing was changed."),
+    "not_taken": N_("Nobody has this customer yet: take it first, then record the outcome."),
     "date_missing": N_("“Later” needs the date on which to take it up again."),
     "taken_already": N_("A colleague was faster: somebody has this customer already."),
     "not_yours": N_("Only the owner can return a customer."),
@@ -774,3 +775,25 @@ HANDOVER_REFUSALS = {
     "undo_too_late": N_("It is too long ago to be taken back; move them by hand."),
 }
 """Why a hand-over, or taking one back, was refused or has stopped."""
+
+
+DAY_STATES = {
+    "works": N_("works"),
+    "off": N_("no working day"),
+    "away": N_("away"),
+    "partly": N_("away for part of the day"),
+}
+
+DAY_SIGNS = {"works": "", "off": "–", "away": N_("A"), "partly": N_("a")}
+"""A day of the calendar in one letter."""
+
+AWAY_REFUSALS = {
+    "unknown_person": N_("Choose somebody below you."),
+    "not_above": N_("Only the person, or a manager above them, can say so."),
+    "dates_reversed": N_("The end must be after the beginning, and after now."),
+    "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),
+    "not_away": N_("They are not away at present."),
+    "bad_date": N_("Write days such as 2026-11-30, the first one first."),
+    "key_reused": N_("This page was used already. Enter it once more."),
+}
+"""Why an absence was not entered."""

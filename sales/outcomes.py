@@ -94,13 +94,17 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
     """Return the plan that ends a task (the command's scope) with an outcome and makes what follows.
 
     The next step is a task of the same holder; without one, a customer with nothing else open is closed, and
-    stays with its holder for when it comes back. Refused: a task that has ended, a missing date or reason, a
-    ladder at its end, and to put aside a customer with whom something else is open.
+    stays with its holder for when it comes back. Refused: a task that has ended, one that nobody has taken yet, a
+    missing date or reason, a ladder at its end, and to put aside a customer with whom something else is open.
     """
     ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         task = open_task(connection, command.scope_id)
+        if task["holder_kind"] != "person":
+            raise ActRefused(
+                "not_taken", "Nobody has this customer yet: take it first, then record the outcome."
+            )
         _check_reason(said, company)
         attempts = _attempts(connection, task) if said.code == "no_answer" else 0
         step = next_step(said, attempts, ladder) if said.code != "nurture" else None

@@ -22,7 +22,7 @@ from store.effects import Effect, Emit, Insert, Update
 from store.ledger import grade_of, period_of, taken
 from store.locks import lock_teams, share_company
 from store.moves import Held, Move, give, held_customer
-from store.pools import claimed_from, claimer, entries, team_of
+from store.pools import claimed_from, claimer, entries, may_claim, team_of
 from store.present import atoms_of, present_ids
 from store.waiting import freed
 
@@ -75,7 +75,8 @@ def claim(due: Due) -> Plan:
 def release(pool_id: str | None = None) -> Plan:
     """Return the plan by which the actor puts a customer of theirs (the command's scope) into a pool, with its open tasks.
 
-    Without a name it is the pool that they claimed it from, else the only one there is. Refused: no reason, not theirs, no pool.
+    Without a name it is the pool that they claimed it from, else the only one there is. Refused: no reason, not theirs, no pool,
+    one that is for other units than theirs (unless it came from there): nobody of its team would see it again.
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -84,12 +85,15 @@ def release(pool_id: str | None = None) -> Plan:
         company, held = _case(connection, command)
         if (held.holder_kind, held.holder_id) != ("person", command.actor):
             raise ActRefused("not_yours", "Only the owner can release a customer; a manager moves it.")
-        target = pool_id or claimed_from(connection, held.decision_id)
+        came_from = claimed_from(connection, held.decision_id)
+        target = pool_id or came_from
         if target is None and len(company.pools) == 1:
             target = next(iter(company.pools))
         if target is None or target not in company.pools:
             known = ", ".join(company.pools) or "none: write pools.csv"
             raise ActRefused("unknown_pool", f"Say into which pool, there are: {known}.")
+        if target != came_from and not may_claim(company, company.pools[target], command.actor, now_us):
+            raise ActRefused("other_pool", _REFUSED["other_pool"])
         move = Move(held, command, max(now_us, held.after_us))
         reason = Reason(code="released", pool_id=target)
         return [

@@ -25,6 +25,7 @@ from store.acts_inbox import RETURN_REST_US, give_back, take
 from store.database import Database
 from store.views import orphans
 from stream.log import Place
+from tests.e2e.test_console_pages import client_of
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 
 NOW = MONDAY_10 + MINUTE
@@ -146,6 +147,27 @@ def test_a_team_s_manager_may_take_without_being_in_it(tmp_path: Path) -> None:
     do(rig, "take", take(), "dora")
     assert holder(rig) == ("person", "dora")
     rig.close()
+
+
+def test_an_outcome_of_what_nobody_has_taken_is_refused(waiting: Rig) -> None:
+    outcome = record_outcome(Said("won"), company_away(), office_of(company_away()).due)
+    with pytest.raises(ActRefused) as refused:
+        do(waiting, "outcome", outcome, "ann")
+    assert refused.value.code == "not_taken"
+    (task,) = waiting.rows("task")
+    assert task["state"] == "open"
+    assert waiting.rows("outcome") == []
+    client = client_of(waiting, MONDAY_10 + HOUR)
+    path = f"{task['task_id']}/outcome"
+    answer = client.post(f"/api/tasks/{path}", json={"actor": "ann", "code": "won"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_taken")
+    page = client.post(
+        f"/inbox/east/{path}", data={"actor": "ann", "code": "won"}, headers={"accept-language": "en"}
+    )
+    assert (page.status_code, "take it first" in page.text) == (409, True)
+    do(waiting, "take", take(), "ann", key="t")
+    do(waiting, "outcome", outcome, "ann", key="o")
+    assert [row["code"] for row in waiting.rows("outcome")] == ["won"]
 
 
 def test_anybody_may_take_from_the_default_queue(tmp_path: Path) -> None:

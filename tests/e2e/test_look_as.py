@@ -42,7 +42,7 @@ def look(client: TestClient, role: str) -> str:
     ("role", "place", "opened", "closed"),
     [
         ("representative", "/day", "/customers", "/needs-repair"),
-        ("manager", "/day", "/neglected", "/needs-repair"),
+        ("manager", "/team", "/neglected", "/needs-repair"),
         ("marketing", "/", "/campaigns", "/day"),
         ("front_desk", "/desk", "/desk", "/customers"),
         ("operations", "/", "/needs-repair", "/nothing"),

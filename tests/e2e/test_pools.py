@@ -23,7 +23,7 @@ from store.acts_move import Give, Moving
 from store.acts_pool import claim, release
 from store.belongings import Belonging, belongings
 from store.certificates import holders
-from store.company import company_version, load_company
+from store.company import company_version, load_company, put_company
 from store.database import Database
 from store.pools import claimer, counts, entries, lying
 from store.views import balance, orphans
@@ -212,6 +212,20 @@ def test_release_needs_a_reason_and_the_owner(rig: Rig) -> None:
     with pytest.raises(ActRefused) as refused:
         act(rig, "release", "ann", customer, release("ocean"), reason="x")
     assert refused.value.code == "unknown_pool"
+
+
+def test_nobody_releases_into_a_pool_of_other_units(rig: Rig) -> None:
+    (customer,) = arrive(rig)
+    here, lake = company(rig), SEA.model_copy(update={"pool_id": "lake", "units": ("west",)})
+    with rig.store.write() as connection:
+        put_company(connection, here.model_copy(update={"pools": {**here.pools, "lake": lake}}), 0)
+    assert claims(rig, "ann", customer) is None
+    with pytest.raises(ActRefused) as refused:
+        act(rig, "release", "ann", customer, release("lake"), reason="x", key="l")
+    assert refused.value.code == "other_pool"
+    assert owner(rig, customer) == ("person", "ann")
+    act(rig, "release", "ann", customer, release("sea"), reason="x", key="s")
+    assert owner(rig, customer) == ("pool", "sea")
 
 
 def test_a_manager_moves_into_the_pool_and_a_pool_with_customers_stays(rig: Rig) -> None:
