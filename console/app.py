@@ -14,12 +14,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from answers.problem import problem
+from console.alarms import AlarmsPage
 from console.api_marketing import MarketingApi
+from console.audit import AuditPage
+from console.backups import Backups, BackupsPage
 from console.campaigns import CampaignsPage
 from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk, is_own_page
+from console.doors_page import DoorsPage
 from console.gate import visitor
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
@@ -53,12 +57,14 @@ def console_routes(
     lists: Lists | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
     operations: Operations | None = None,
+    backups: Backups | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
     `append` puts the events of acts on the store's log; `smtp_port` is where the mail door listens (0: closed),
     for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes; `operations` does what operations asks for.
+    `find_capture` finds the raw bytes; `operations` and `backups` do what
+    operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     api = Api(desk)
@@ -75,7 +81,11 @@ def console_routes(
         *CampaignsPage(desk).routes(),
         *MarketingApi(desk).routes(),
         *RepairPage(desk, find_capture, operations).routes(),
+        *AuditPage(desk).routes(),
+        *AlarmsPage(desk).routes(),
+        *(BackupsPage(desk, backups).routes() if backups else ()),
         *(RulesPage(desk, operations).routes() if operations else ()),
+        *(DoorsPage(desk, operations, find_capture).routes() if operations else ()),
         *(ImportsPage(desk, lists).routes() if lists else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/api/inbox/{holder_id}", api.inbox),
