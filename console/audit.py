@@ -20,7 +20,6 @@ from console.times import parse_local
 from console.view import View
 from sales.tables import write_csv
 from schemas.company import Company
-from store.acts import ITSELF
 from store.audit import Asked, acts, all_acts
 
 SHOWN = 100
@@ -69,7 +68,7 @@ class AuditPage:
             "is_narrowed": bool(kept),
             "file": f"/audit.csv?{urlencode(kept)}",
             "people": list(company.people),
-            "machines": (ITSELF, "operator"),
+            "machines": words.MACHINES,
             "kinds": words.ACTS,
         }
         return page(request, view.language, "audit.html", values)
@@ -83,7 +82,9 @@ class AuditPage:
             rows = [
                 (
                     view.exact(row["recorded_us"]),
-                    view.name(row["actor"]) or row["actor"],
+                    view.word("MACHINES", row["actor"])
+                    if row["actor"] in words.MACHINES
+                    else view.name(row["actor"]),
                     view.word("ACTS", row["verb"]),
                     row["scope_id"] or "",
                     row["reason"] or "",

@@ -16,6 +16,7 @@ from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.operations import Operations, actor_of
+from console.repair_fields import editable
 from console.texts import page
 from console.timeline import FindCapture, as_text
 from console.view import View
@@ -127,8 +128,9 @@ class DoorsPage:
         capture = self.find_capture(capture_id)
         if capture is None:
             return ""
-        text = " ".join(as_text(capture.body[: 4 * EXCERPT_CHARS]).split())
-        return masked(text)[:EXCERPT_CHARS]
+        pairs = editable(capture).pairs
+        text = " · ".join(f"{name}: {value}" for name, value in pairs) if pairs else as_text(capture.body)
+        return masked(" ".join(text[: 4 * EXCERPT_CHARS].split()))[:EXCERPT_CHARS]
 
 
 def state_of(found: Health) -> State:
