@@ -8,13 +8,17 @@ from pathlib import Path
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from console.alarms import AlarmsPage
 from console.api.app import api_app
+from console.audit import AuditPage
+from console.backups import Backups, BackupsPage
 from console.campaigns import CampaignsPage
 from console.collisions import CollisionsPage
 from console.customers import CustomersPage
 from console.day import DayPage
 from console.desk import Desk
 from console.desk_page import DeskPage, Visits
+from console.doors_page import DoorsPage
 from console.handover import HandOver, HandOverPage
 from console.imports import ImportsPage, Lists
 from console.kill import Kill, KillPage
@@ -55,6 +59,7 @@ def console_routes(
     stories: Sender | None = None,
     find_capture: FindCapture = lambda _capture_id: None,
     operations: Operations | None = None,
+    backups: Backups | None = None,
 ) -> list[BaseRoute]:
     """Return the console's routes over a store.
 
@@ -62,6 +67,9 @@ def console_routes(
     for show; `kill` lets the demo's visitors kill the process, `stories` sends what its stories tell of; `lists`
     brings lists in, `mover` moves customers, `hand_over` hands over, `visits` takes in who is entered at the desk,
     `find_capture` finds the raw bytes, `operations` does what operations asks for.
+    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
+    `find_capture` finds the raw bytes; `operations` and `backups` do what
+    operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     return [
@@ -84,7 +92,11 @@ def console_routes(
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),
         *RepairPage(desk, find_capture, operations).routes(),
+        *AuditPage(desk).routes(),
+        *AlarmsPage(desk).routes(),
+        *(BackupsPage(desk, backups).routes() if backups else ()),
         *(RulesPage(desk, operations).routes() if operations else ()),
+        *(DoorsPage(desk, operations, find_capture).routes() if operations else ()),
         *(ImportsPage(desk, lists).routes() if lists else ()),
         *(MovePage(desk, mover).routes() if mover else ()),
         *(HandOverPage(desk, hand_over).routes() if hand_over else ()),

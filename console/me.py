@@ -21,7 +21,7 @@ from console.sign_in import known_of
 from console.texts import page
 from console.tries import Tries
 from console.view import View
-from store.access import Access, end, find_access, list_access
+from store.access import AccessKind, end, find_access, open_access
 from store.accounts import Account, change_password, find_account, set_second_factor
 from store.acts import ActRefused, Command
 
@@ -109,15 +109,15 @@ class MePage:
     def _prove(self, request: Request, account: Account, given: dict[str, str]) -> None:
         """Raise ActRefused unless the present password was typed: a phone left on a table must not be enough."""
         name, address = account.person_id, address_of(request)
-        if self.tries.are_over(name, address):
+        if not self.tries.may_try(name, address):
             raise ActRefused("too_many_tries", "Too many wrong passwords; wait a quarter of an hour.")
         if not self.passwords.fits(given.get("password", "")[:200], account.password_hash):
-            self.tries.wrong(name, address)
             raise ActRefused("wrong_password", "The password is not right.")
+        self.tries.right(name, address)
 
     def _end(self, me: str, access_id: str) -> None:
         with self.desk.store.read() as connection:
-            mine = {one.access_id for one in list_access(connection, me)}
+            mine = {one.access_id for one in open_access(connection, self.desk.clock(), _DEVICES, me)}
         if access_id not in mine:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)
@@ -155,12 +155,12 @@ class MePage:
             company = self.desk.companies.get(connection)
             session = find_access(connection, request.cookies.get(COOKIE, ""))
             account = find_account(connection, who.person_id) if who.person_id else None
-            have = list_access(connection, who.person_id) if who.person_id else []
+            have = open_access(connection, now_us, _DEVICES, who.person_id) if who.person_id else []
         view = View(language_of(request, company.language), company, now_us, who)
         values: dict[str, Any] = {
             "view": view,
             "account": account,
-            "devices": [one for one in have if _is_open(one, now_us)],
+            "devices": have,
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),
@@ -173,5 +173,4 @@ class MePage:
         return page(request, view.language, "me.html", values, status)
 
 
-def _is_open(one: Access, now_us: int) -> bool:
-    return one.kind in ("session", "token") and one.state(now_us) == "valid"
+_DEVICES: tuple[AccessKind, ...] = ("session", "token")

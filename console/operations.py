@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from console.gate import visitor
 from sales.problems import Problem
+from schemas.base import Language
 from schemas.company import Company
 
 
@@ -25,6 +26,16 @@ class Operations(Protocol):
 
     def simulated(self, company: Company, since_us: int, most: int) -> dict[str, Any]:
         """Return what `leadflow rules simulate --json` tells of a company's book and the last `most` leads since a moment."""
+        ...
+
+    def expected(
+        self, source_id: str, company: Company, from_us: int, to_us: int
+    ) -> tuple[float, float] | None:
+        """Return how much a door usually takes in a week, and between two moments; None while that is being learnt."""
+        ...
+
+    def advice(self, section: Mapping[str, Any], language: Language) -> list[str]:
+        """Return what the other side of a source needs, as `leadflow source new` prints it."""
         ...
 
 

@@ -20,7 +20,7 @@ from console.texts import page
 from console.view import View
 from sales.roles import set_roles
 from schemas.company import Role
-from store.access import HOUR_US, end, grant, list_access
+from store.access import HOUR_US, end, grant, open_access, with_open_link
 from store.accounts import with_password
 from store.acts import ActRefused, Command
 
@@ -83,13 +83,15 @@ class AccessPage:
         now_us = self.desk.clock()
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
-            have = [one for one in list_access(connection) if one.state(now_us) == "valid"]
+            have = open_access(connection, now_us, ("session", "token", "invitation"))
+            linked = with_open_link(connection, now_us, list(company.people))
             signs_in = with_password(connection)
         people = [
             {
                 "person": person,
                 "roles": roles_of(company, person.person_id),
                 "signs_in": person.person_id in signs_in,
+                "has_link": person.person_id in linked,
                 "have": [one for one in have if one.person_id == person.person_id],
             }
             for person in company.people.values()

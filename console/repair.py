@@ -62,7 +62,7 @@ class RepairPage:
 
     async def one(self, request: Request) -> Response:
         """One letter: what is wrong, what was received, and the form to correct it."""
-        return await run_in_threadpool(self._one, request, None, {}, 200)
+        return await run_in_threadpool(self._one, request, request.query_params.get("refused"), {}, 200)
 
     async def became(self, request: Request) -> Response:
         """The part of the page that says what became of a repair, asked again until it is known."""

@@ -69,12 +69,16 @@ def sheet(
             row.row_id,
             number,
             dict(zip(grid.columns, row.cells, strict=True)),
-            said.get(number + 1, ""),
-            by_line.get(number + 1, {}),
+            "" if _is_wrong(wrong := by_line.get(number + 1, {})) else said.get(number + 1, ""),
+            wrong,
         )
         for number, row in enumerate(grid.rows[begin : begin + SHOWN], begin + 1)
     ]
     return Sheet(grid.columns, rows, begin, len(grid.rows), general)
+
+
+def _is_wrong(found: Mapping[str, Sequence[Problem]]) -> bool:
+    return any(one.severity == "error" for problems in found.values() for one in problems)
 
 
 def _sentences(text: str, table: str, company: Company, language: Language) -> dict[int, str]:

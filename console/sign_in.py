@@ -77,7 +77,7 @@ class SignIn:
         person, account = await run_in_threadpool(self._account, company, name)
         # By person, not by what was typed: a number can be written in a hundred ways.
         tried = person.person_id if person is not None else name.casefold()
-        if self.tries.are_over(tried, address):
+        if not self.tries.may_try(tried, address):
             page = sign_in_page(request, company, place, what="too_many_tries", status=429, name=name)
             page.headers["retry-after"] = str(PAIR_S)
             return page
@@ -87,8 +87,9 @@ class SignIn:
         if fits and account is not None and person is not None:
             trouble, step = self._second(account, given.get("code", ""))
         if trouble:
-            if trouble != "code_needed":
-                self.tries.wrong(tried, address)
+            if trouble == "code_needed":
+                self.tries.uncount(tried, address)
+            else:
                 log.warning("sign_in_refused", why=trouble, address=address)
                 await self.guard.failed(request)
             return sign_in_page(request, company, place, what=trouble, status=401, name=name)
@@ -182,13 +183,13 @@ class SignIn:
             account = find_account(connection, link.person_id)
         # Counted apart from passwords: whoever guesses those must not shut the way in that is left.
         name, address = f"code of {link.person_id}", address_of(request)
-        if self.tries.are_over(name, address):
+        if not self.tries.may_try(name, address):
             return entrance(request, company, "too_many_tries", 429)
         trouble, step = self._second(account, code) if account is not None else ("", None)
         if trouble:
-            self.tries.wrong(name, address)
             await self.guard.failed(request)
             return await run_in_threadpool(self._asked, request, company, link, "link", "wrong_code")
+        self.tries.right(name, address)
         secret = self.new_secret()
         try:
             if step is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 from cachetools import TTLCache
 
@@ -23,18 +24,32 @@ class Tries:
         self._names: TTLCache[str, int] = TTLCache(_KEPT, NAME_S, timer=clock)
         self._lock = Lock()
 
-    def are_over(self, name: str, address: str) -> bool:
-        """Tell whether a name may not be tried any more for now, from this address or at all."""
-        with self._lock:
-            return self._pairs.get((name, address), 0) >= PAIR_TRIES or self._names.get(name, 0) >= NAME_TRIES
+    def may_try(self, name: str, address: str) -> bool:
+        """Tell whether a name may be tried now from this address, and count the try as a wrong one until it is known better.
 
-    def wrong(self, name: str, address: str) -> None:
-        """Count a wrong password. The time counts from the last one."""
+        Counted before the password is looked at: many requests at once get no more tries than one after the other.
+        """
         with self._lock:
-            self._pairs[name, address] = self._pairs.get((name, address), 0) + 1
-            self._names[name] = self._names.get(name, 0) + 1
+            pair, named = self._pairs.get((name, address), 0), self._names.get(name, 0)
+            if pair >= PAIR_TRIES or named >= NAME_TRIES:
+                return False
+            self._pairs[name, address], self._names[name] = pair + 1, named + 1
+            return True
 
     def right(self, name: str, address: str) -> None:
-        """Forget what was wrong before from this address."""
+        """Forget this try, and what was wrong before from this address."""
         with self._lock:
             self._pairs.pop((name, address), None)
+            self._less(self._names, name)
+
+    def uncount(self, name: str, address: str) -> None:
+        """Forget this try alone: nothing was wrong with it, and it opened nothing."""
+        with self._lock:
+            self._less(self._pairs, (name, address))
+            self._less(self._names, name)
+
+    @staticmethod
+    def _less(counts: TTLCache[Any, int], key: object) -> None:
+        left = counts.pop(key, 0) - 1
+        if left > 0:
+            counts[key] = left

@@ -237,6 +237,10 @@ class View:
         """Return the name of a sink."""
         return sink_name(self.company, sink_id)
 
+    def way(self, way: str) -> str:
+        """Return by which way an alarm was told: mail, webhook, or the name of a group's robot."""
+        return self.sink(way.removeprefix("sinks.")) if way.startswith("sinks.") else self.word("WAYS", way)
+
     def recipient(self, row: Mapping[str, Any]) -> str:
         """Return whom a delivery is for: a person, else the sink's one destination."""
         return self.sink(row["dest"]) if row["dest"] == row["sink_id"] else self.name(row["dest"])

@@ -351,6 +351,8 @@ STEPS = {
 }
 
 REFUSALS = {
+    "backup_running": N_("A backup is being made; wait for it."),
+    "no_breaker": N_("Nothing is held there any more."),
     "cell_changed": N_("Somebody else has changed this meanwhile; nothing of theirs was overwritten."),
     "row_gone": N_("Somebody has taken this rule out meanwhile."),
     "unknown_table": N_("There is no such table any more."),
@@ -667,6 +669,89 @@ DEAD: Mapping[str, tuple[str, str]] = {
 }
 """Message and hint of a dead letter by its code; one that is not here is shown as it was recorded."""
 
+
+ACTS = {
+    "sign_in": N_("signed in"),
+    "set_password": N_("chose a password"),
+    "change_password": N_("changed the password"),
+    "second_factor": N_("changed the second factor"),
+    "end_access": N_("ended sessions or tokens"),
+    "grant": N_("gave access"),
+    "enter": N_("came in by a one-time link"),
+    "set_roles": N_("changed roles"),
+    "reveal": N_("saw masked numbers"),
+    "move": N_("moved customers"),
+    "undo": N_("took an act back"),
+    "undo_scope": N_("took several acts back"),
+    "hand_over": N_("handed customers over"),
+    "hand_over_go": N_("went on with a handover"),
+    "hand_over_stop": N_("stopped a handover"),
+    "hand_back": N_("gave customers back"),
+    "come_back": N_("had customers come back"),
+    "auto_moves": N_("moved by a rule"),
+    "take": N_("took a customer"),
+    "return": N_("returned a customer"),
+    "outcome": N_("recorded an outcome"),
+    "stage": N_("changed a stage"),
+    "claim": N_("claimed from a pool"),
+    "release": N_("released into a pool"),
+    "offer": N_("put into a pool"),
+    "register": N_("registered a claim"),
+    "decide_claim": N_("decided a claim"),
+    "ask_taken": N_("asked whether it is taken"),
+    "away": N_("noted an absence"),
+    "back": N_("noted a return"),
+    "queue_opens": N_("shared out a queue"),
+    "merge": N_("made two customers one"),
+    "unmerge": N_("parted a customer"),
+    "review": N_("answered a match review"),
+    "demote": N_("trusted an identifier less"),
+    "use_model": N_("put a match model in use"),
+    "publish": N_("published the company"),
+    "publish_book": N_("published the rule book"),
+    "roll_back_book": N_("took a rule book back"),
+    "edit_book": N_("changed the draft of the rule book"),
+    "drop_draft": N_("ended the draft of the rule book"),
+    "save_form": N_("changed a web form"),
+    "import_list": N_("brought a list"),
+    "revert_list_begin": N_("began to take a list back"),
+    "revert_list": N_("took a list back"),
+    "take_orders": N_("brought orders"),
+    "assign_order": N_("assigned an order"),
+    "take_spend": N_("entered spend"),
+    "end_spend": N_("took spend out"),
+    "assign_alias": N_("assigned a campaign's alias"),
+    "repair": N_("repaired"),
+    "replay": N_("had it replayed"),
+    "discard": N_("gave it up"),
+    "reset_breaker": N_("reset a breaker"),
+    "backup": N_("made a backup"),
+    "erase": N_("erased a customer"),
+    "opt_out": N_("noted an objection"),
+}
+"""Acts as what somebody did; in the order in which the audit log offers them."""
+
+MACHINES = {"leadflow": N_("Leadflow itself"), "operator": N_("at the machine"), "restore": N_("a restore")}
+"""Actors that are no people."""
+
+WAYS = {"mail": N_("mail"), "webhook": N_("webhook")}
+BACKUP_WHYS = {"nightly": N_("nightly"), "manual": N_("by hand"), "upgrade": N_("before an update")}
+
+DOOR_STATES = {
+    "open": N_("open"),
+    "silent": N_("silent"),
+    "held": N_("held"),
+    "draining": N_("being replayed"),
+    "stopped": N_("stopped"),
+    "off": N_("switched off"),
+}
+
+CAPTURE_RESULTS = {
+    "lead": N_("became a lead"),
+    "ignored": N_("no lead"),
+    "refused": N_("needs repair"),
+    "part": N_("part of a lead"),
+}
 
 RULE_COLUMNS = {
     "rule": N_("name of the rule"),

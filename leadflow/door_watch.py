@@ -59,6 +59,7 @@ class DoorWatch:
 
     def look(self, now_us: int) -> None:
         """Look at every source; have a person told of each that fell silent or speaks again."""
+        learnt_now = False
         with self._store.read() as connection:
             company = self._companies.get(connection)
             known = silences.silent(connection)
@@ -72,9 +73,14 @@ class DoorWatch:
                 learnt = {key: learn(counts.get(key, {}), now_us, zone) for key, zone in zones.items()}
                 self._rhythms = {key: one for key, one in learnt.items() if one is not None}
                 self._learnt_us, self._looked_us = now_us, since_us
+                learnt_now = True
             # Transactions commit a little out of order, so each look goes back over the last minutes.
             self._last |= silences.last_taken(connection, self._looked_us - 5 * 60_000_000)
         self._looked_us = now_us
+        if learnt_now and self._rhythms:
+            with self._store.write() as connection:
+                for source_id, rhythm in self._rhythms.items():
+                    silences.keep_rhythm(connection, source_id, rhythm.hourly, str(rhythm.zone), now_us)
         for source_id, last_us in known.items():
             if source_id not in company.sources:
                 with self._store.write() as connection:

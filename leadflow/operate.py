@@ -50,7 +50,7 @@ from schemas.capture import KEPT_FILE, Capture, capture_of
 from schemas.company import Absence, Company, Role
 from schemas.work import ASKED
 from store.access import HOUR_US, end, find_access, grant
-from store.acts import ActRefused, Command, perform
+from store.acts import ActRefused, Command, is_done, perform
 from store.acts_dead import discard, open_dead_letter, repaired, replay
 from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
 from store.acts_move import owned_by
@@ -82,8 +82,10 @@ _REPAIRING = threading.Lock()
 
 
 def _repair(engine: Engine, payload: Payload) -> dict[str, Any]:
-    dead_id, body = payload["id"], b64decode(payload["body"])
+    dead_id, body, command = payload["id"], b64decode(payload["body"]), command_of(payload, "repair")
     with engine.files.store.read() as connection:
+        if is_done(connection, command):
+            return {"act_id": command.act_id, "repeated": True}
         dead = open_dead_letter(connection, dead_id)
     original = raw_capture(engine, dead["capture_id"])
     child = capture_of(

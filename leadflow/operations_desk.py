@@ -6,21 +6,27 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from leadflow.clock import wall_clock_us
 from leadflow.company import problems_of_book
+from leadflow.door_watch import holidays
 from leadflow.engine import Engine
 from leadflow.operate import VERBS
+from leadflow.rhythm import Rhythm
 from leadflow.rule_problems import problems_in
 from leadflow.simulation.run import Run, simulated, told
 from leadflow.simulation.store import history, received, start
+from leadflow.source_new import advice, wanted_of
 from router.office import office_of
 from sales.problems import Problem
+from schemas.base import Language
 from schemas.company import Company
 from store import tables
 from store.acts import ActRefused
+from store.silences import rhythms
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class OperationsDesk:
     """Operations over an engine."""
 
     engine: Engine
+    url: str
+    """Under which the other side reaches us."""
     _simulating: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, verb: str, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,3 +71,24 @@ class OperationsDesk:
             run.before = received(connection, company.zone, from_us, now_us + 1, credits=False)
             leads = history(connection, company, from_us, now_us + 1)
             return told(simulated(run, leads, start(connection, company, from_us)))
+
+    def expected(
+        self, source_id: str, company: Company, from_us: int, to_us: int
+    ) -> tuple[float, float] | None:
+        """Return how much a door usually takes in a week, and between two moments; None while that is being learnt."""
+        with self.engine.files.store.read() as connection:
+            found = rhythms(connection).get(source_id)
+        if found is None:
+            return None
+        rhythm = Rhythm(found[0], ZoneInfo(found[1]))
+        closed = holidays(company, rhythm.zone, from_us, to_us)
+        return rhythm.weekly, rhythm.expected(max(from_us, to_us - _LONGEST_US), to_us, closed)
+
+    def advice(self, section: Mapping[str, Any], language: Language) -> list[str]:
+        """Return what the other side of a source needs, as `leadflow source new` prints it."""
+        wanted = wanted_of(section)
+        return advice(wanted, section, self.url, language) if wanted is not None else []
+
+
+_LONGEST_US = 28 * 24 * 3_600_000_000
+"""A door that has been silent for longer is not counted hour by hour any further."""

@@ -34,12 +34,14 @@ from ingest.counter.door import CounterDoor
 from ingest.email.door import serve_smtp
 from ingest.local import is_local
 from ingest.web.door import WebDoor
+from leadflow.archive import Kept
 from leadflow.canary import Canary
 from leadflow.clock import new_id, new_secret, wall_clock_us
+from leadflow.console_backups import ConsoleBackups
 from leadflow.desk_handover import ConsoleHandOver
 from leadflow.desk_moves import ConsoleMoves
 from leadflow.doctor import Doorway
-from leadflow.embedded import Embedded, open_files
+from leadflow.embedded import Embedded, Files, open_files
 from leadflow.engine import Engine, Part
 from leadflow.forms_page import FormsPage
 from leadflow.imports.desk import ConsoleLists
@@ -190,7 +192,8 @@ def _console(
             smtp_port=settings.smtp_port,
             kill=kill,
             find_capture=engine.files.capture,
-            operations=OperationsDesk(engine),
+            operations=OperationsDesk(engine, settings.console_url),
+            backups=ConsoleBackups(engine, _kept(engine, settings), settings),
             lists=ConsoleLists(engine, settings.list_upload_mb * 1024**2),
             mover=ConsoleMoves(engine),
             hand_over=ConsoleHandOver(engine),
@@ -198,6 +201,14 @@ def _console(
             stories=stories(engine) if stories else None,
         )
     )
+
+
+def _kept(engine: Engine, settings: Settings) -> Kept:
+    """Return what backups are made of: the two files of the folder, or the cluster's database."""
+    files = engine.files
+    if isinstance(files, Files):
+        return KeptFolder(files.folder, files.doors, files.store, files.journal)
+    return KeptPostgres(files.store, settings.data, settings.key_file, settings.erasures)
 
 
 def _operate(engine: Engine) -> Callable[[Request], Awaitable[JSONResponse]]:
@@ -242,7 +253,7 @@ def run_host(settings: Settings, kill: Kill | None = None, stories: Stories | No
         settings.data, settings.wal_limit_bytes, backups=settings.backups, journal=settings.erasures
     )
     engine = Embedded(files, mark, settings.public_url, settings.breaker, settings.log_keep_us)
-    kept = KeptFolder(files.folder, files.doors, files.store, files.journal)
+    kept = _kept(engine, settings)
     nightly = nightly_backup(kept, settings, engine.metrics)
     nightly.start()
     _tell_set_up(engine, settings)
@@ -264,7 +275,7 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     lock = take_lock(settings.data, settings.local_url, smtp_port=settings.smtp_port)
     cluster = open_cluster(settings, part)
     engine = ClusterEngine(cluster, settings, part, stages)
-    kept = KeptPostgres(cluster.store, settings.data, settings.key_file, settings.erasures)
+    kept = _kept(engine, settings)
     nightly = nightly_backup(kept, settings, engine.metrics) if part == "timers" else None
     if nightly is not None:
         nightly.start()

@@ -92,6 +92,16 @@ def section_of(wanted: Wanted, zone: str, language: Language) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value not in ("", [])}
 
 
+def wanted_of(section: Mapping[str, Any]) -> Wanted | None:
+    """Return what somebody wanted who has this section by now, to say again what the other side needs; None of a list."""
+    kind = next((kind for kind, (_, format_) in _FORMATS.items() if format_ == section["format"]), None)
+    if kind is None:
+        return None
+    if section.get("preset") == "salesforce-web-to-lead":
+        kind = "web-to-lead"
+    return Wanted(kind, section["source_id"], section["name"], {}, "")
+
+
 def variable_of(source_id: str) -> str:
     """Return the name of the variable that holds a source's password."""
     return f"{source_id.upper().replace('-', '_')}_PASSWORD"

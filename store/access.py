@@ -6,12 +6,12 @@ mail that is sent a second time can so carry the same link.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from schemas.company import Role
 from schemas.ids import make_id
@@ -193,13 +193,45 @@ def find_access(connection: Connection, secret: str) -> Access | None:
     return None if row is None else _access(row)
 
 
-def list_access(connection: Connection, person_id: str | None = None) -> list[Access]:
-    """Return every token, link, invitation and session on record, of one person or of all, the newest first."""
+def list_access(connection: Connection) -> list[Access]:
+    """Return every token, link, invitation and session on record, the newest first."""
     table = tables.access
     asked = select(table).order_by(table.c.made_us.desc(), table.c.access_id)
+    return [_access(row) for row in connection.execute(asked).mappings()]
+
+
+def open_access(
+    connection: Connection, now_us: int, kinds: Collection[AccessKind], person_id: str | None = None
+) -> list[Access]:
+    """Return what opens something now, of these kinds, of one person or of all, the newest first.
+
+    Mailed links are many, and most are never opened: what is over is not read.
+    """
+    table = tables.access
+    asked = select(table).where(
+        table.c.kind.in_(kinds),
+        table.c.ended_us.is_(None),
+        table.c.used_us.is_(None),
+        table.c.expires_us > now_us,
+    )
     if person_id is not None:
         asked = asked.where(table.c.person_id == person_id)
-    return [_access(row) for row in connection.execute(asked).mappings()]
+    rows = connection.execute(asked.order_by(table.c.made_us.desc(), table.c.access_id)).mappings()
+    return [_access(row) for row in rows]
+
+
+def with_open_link(connection: Connection, now_us: int, person_ids: Collection[str]) -> set[str]:
+    """Return those of the people who have a one-time link that opens something now."""
+    table, person = tables.access, tables.person
+    has = exists().where(
+        table.c.kind == "link",
+        table.c.person_id == person.c.person_id,
+        table.c.ended_us.is_(None),
+        table.c.used_us.is_(None),
+        table.c.expires_us > now_us,
+    )
+    rows = connection.execute(select(person.c.person_id).where(person.c.person_id.in_(person_ids), has))
+    return set(rows.scalars())
 
 
 def anybody_invited(connection: Connection) -> bool:

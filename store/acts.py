@@ -87,6 +87,15 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int, append: 
     return until_alone(lambda: _perform(store, command, plan, now_us, append))
 
 
+def is_done(connection: Connection, command: Command) -> bool:
+    """Tell whether an act was done before under this key, for this and by this verb."""
+    act = tables.act
+    asked = select(act.c.act_id).where(
+        act.c.idem_key == command.idem_key, act.c.verb == command.verb, act.c.scope_id == command.scope_id
+    )
+    return connection.execute(asked).first() is not None
+
+
 def _perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
     act = tables.act
     with store.write() as connection:

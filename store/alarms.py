@@ -83,3 +83,22 @@ def failed(connection: Connection, alarm_id: str, way: str, code: str, next_us: 
 
 def _mine(alarm_id: str, way: str) -> Any:
     return (_way.c.alarm_id == alarm_id) & (_way.c.way == way)
+
+
+def past(
+    connection: Connection, after: tuple[int, str] | None, limit: int
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Return alarms, the newest first, from a place (moment and alarm) on, each with the ways by which it was told or tried."""
+    asked = select(_alarm).order_by(_alarm.c.at_us.desc(), _alarm.c.alarm_id.desc()).limit(limit)
+    if after is not None:
+        at_us, alarm_id = after
+        same = (_alarm.c.at_us == at_us) & (_alarm.c.alarm_id < alarm_id)
+        asked = asked.where(_alarm.c.at_us <= at_us, (_alarm.c.at_us < at_us) | same)
+    found = [dict(row) for row in connection.execute(asked).mappings()]
+    ids = [row["alarm_id"] for row in found]
+    ways: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
+    for way in connection.execute(
+        select(_way).where(_way.c.alarm_id.in_(ids)).order_by(_way.c.way)
+    ).mappings():
+        ways[way["alarm_id"]].append(dict(way))
+    return [(row, ways[row["alarm_id"]]) for row in found]

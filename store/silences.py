@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
+import orjson
 from sqlalchemy import Connection, delete, func, select
 
 from store import tables
@@ -14,7 +16,7 @@ HOUR_US = 3_600_000_000
 DOOR = "door"
 """Stands for the stage in an alarm about a door."""
 
-_capture, _silence = tables.capture, tables.door_silence
+_capture, _silence, _rhythm = tables.capture, tables.door_silence, tables.door_rhythm
 _COUNTED = (_capture.c.purpose != "probe") & _capture.c.parent_id.is_(None)
 
 
@@ -46,6 +48,22 @@ def silent(connection: Connection) -> dict[str, int]:
     """Return the sources that are known to be silent, with the moment of their last capture."""
     rows = connection.execute(select(_silence.c.source_id, _silence.c.last_us))
     return {row.source_id: row.last_us for row in rows}
+
+
+def keep_rhythm(
+    connection: Connection, source_id: str, hourly: Sequence[float], zone: str, now_us: int
+) -> None:
+    """Write down how a door usually speaks, so that a page can say so."""
+    connection.execute(delete(_rhythm).where(_rhythm.c.source_id == source_id))
+    told = orjson.dumps([round(one, 4) for one in hourly]).decode()
+    row = {"source_id": source_id, "hourly_json": told, "zone": zone, "learnt_us": now_us}
+    insert_ignore(connection, _rhythm, [row])
+
+
+def rhythms(connection: Connection) -> dict[str, tuple[tuple[float, ...], str]]:
+    """Return how each door usually speaks: by the hour of the week, and in which zone."""
+    rows = connection.execute(select(_rhythm.c.source_id, _rhythm.c.hourly_json, _rhythm.c.zone))
+    return {row.source_id: (tuple(orjson.loads(row.hourly_json)), row.zone) for row in rows}
 
 
 def fell_silent(connection: Connection, source_id: str, last_us: int, now_us: int, expected: int) -> bool:

@@ -173,6 +173,14 @@ capture = Table(
     Index("ix_capture_source_id_digest", "source_id", "digest", "accepted_us"),
     Index("ix_capture_trace_id", "trace_id"),
     Index("ix_capture_accepted_us", "accepted_us"),
+    Index("ix_capture_source_id_accepted_us", "source_id", "accepted_us"),
+    Index(
+        "ix_capture_probe",
+        "source_id",
+        "accepted_us",
+        sqlite_where=text("purpose = 'probe'"),
+        postgresql_where=text("purpose = 'probe'"),
+    ),
 )
 lead_capture = Table(
     "lead_capture",
@@ -311,6 +319,7 @@ alarm = Table(
     Column("tried", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
     _id("code", null=True),
+    Index("ix_alarm_at_us", "at_us", "alarm_id"),
 )
 alarm_way = Table(
     "alarm_way",
@@ -342,6 +351,21 @@ door_silence = Table(
     _us("found_us"),
 )
 """The sources that are silent against their rhythm: since which capture, and when a person was told."""
+door_rhythm = Table(
+    "door_rhythm",
+    state,
+    _id("source_id", key=True),
+    Column(
+        "hourly_json",
+        Text,
+        nullable=False,
+        comment="what comes in an hour of the week, Monday 0 o'clock first",
+    ),
+    Column("zone", Text, nullable=False),
+    _us("learnt_us"),
+)
+"""How each door usually speaks, learnt anew every hour by whoever watches the doors."""
+
 door_reader = Table(
     "door_reader",
     state,
@@ -565,6 +589,7 @@ decision = Table(
     UniqueConstraint("stage", "event_id", "subject_id"),
     Index("ix_decision_subject_id", "subject_id"),
     Index("ix_decision_lead_id", "lead_id"),
+    Index("ix_decision_decided_us", "decided_us"),
 )
 ledger = Table(
     "ledger",
@@ -657,7 +682,10 @@ act = Table(
     UniqueConstraint("idem_key"),
     UniqueConstraint("undoes"),
     Index("ix_act_scope_id", "scope_id"),
-    Index("ix_act_actor", "actor", "recorded_us"),
+    Index("ix_act_actor", "actor", "recorded_us", "act_id"),
+    Index("ix_act_actor_verb", "actor", "verb", "recorded_us", "act_id"),
+    Index("ix_act_verb", "verb", "recorded_us", "act_id"),
+    Index("ix_act_recorded_us", "recorded_us", "act_id"),
 )
 act_left = Table(
     "act_left",
@@ -840,6 +868,14 @@ access = Table(
         name="role",
     ),
     Index("ix_access_person_id", "person_id"),
+    Index(
+        "ix_access_open",
+        "kind",
+        "person_id",
+        "expires_us",
+        sqlite_where=text("ended_us IS NULL AND used_us IS NULL"),
+        postgresql_where=text("ended_us IS NULL AND used_us IS NULL"),
+    ),
     Index("ix_access_made_by_act", "made_by_act"),
 )
 account = Table(

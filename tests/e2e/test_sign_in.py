@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -189,16 +190,24 @@ def test_a_second_role_takes_nothing_from_one_s_own_day(house: House) -> None:
 def test_tries_are_counted_by_name_and_address_and_by_name() -> None:
     now = [0.0]
     tries = Tries(lambda: now[0])
-    for _ in range(PAIR_TRIES):
-        tries.wrong("ann", "1.1.1.1")
-    assert tries.are_over("ann", "1.1.1.1")
-    assert not tries.are_over("ann", "2.2.2.2")
-    assert not tries.are_over("bo", "1.1.1.1")
-    now[0] += 15 * 60 + 1
-    assert not tries.are_over("ann", "1.1.1.1")
-    for number in range(NAME_TRIES):
-        tries.wrong("ann", f"10.0.0.{number}")
-    assert tries.are_over("ann", "3.3.3.3")
+    assert all(tries.may_try("ann", "1.1.1.1") for _ in range(PAIR_TRIES))
+    assert not tries.may_try("ann", "1.1.1.1")
+    assert tries.may_try("ann", "2.2.2.2")
+    assert tries.may_try("bo", "1.1.1.1")
+    now[0] += 3_600 + 1
+    assert tries.may_try("ann", "1.1.1.1")
+    tries.right("ann", "1.1.1.1")
+    assert all(tries.may_try("ann", f"10.0.0.{number}") for number in range(NAME_TRIES))
+    assert not tries.may_try("ann", "3.3.3.3")
+    tries.uncount("ann", "10.0.0.1")
+    assert tries.may_try("ann", "3.3.3.3")
+
+
+def test_many_tries_at_once_are_no_more_than_one_after_the_other() -> None:
+    tries = Tries()
+    with ThreadPoolExecutor(16) as pool:
+        let = list(pool.map(lambda _: tries.may_try("ann", "1.1.1.1"), range(200)))
+    assert sum(let) == PAIR_TRIES
 
 
 def test_signing_in_gives_a_new_session_and_ends_the_one_before(house: House) -> None:

@@ -47,6 +47,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("access", schema=None) as batch_op:
         batch_op.create_index("ix_access_made_by_act", ["made_by_act"], unique=False)
+        batch_op.create_index(
+            "ix_access_open",
+            ["kind", "person_id", "expires_us"],
+            unique=False,
+            sqlite_where=sa.text("ended_us IS NULL AND used_us IS NULL"),
+            postgresql_where=sa.text("ended_us IS NULL AND used_us IS NULL"),
+        )
         batch_op.create_index("ix_access_person_id", ["person_id"], unique=False)
 
     op.create_table(
@@ -86,8 +93,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("undoes", name=op.f("uq_act_undoes")),
     )
     with op.batch_alter_table("act", schema=None) as batch_op:
-        batch_op.create_index("ix_act_actor", ["actor", "recorded_us"], unique=False)
+        batch_op.create_index("ix_act_actor", ["actor", "recorded_us", "act_id"], unique=False)
+        batch_op.create_index("ix_act_actor_verb", ["actor", "verb", "recorded_us", "act_id"], unique=False)
+        batch_op.create_index("ix_act_recorded_us", ["recorded_us", "act_id"], unique=False)
         batch_op.create_index("ix_act_scope_id", ["scope_id"], unique=False)
+        batch_op.create_index("ix_act_verb", ["verb", "recorded_us", "act_id"], unique=False)
 
     op.create_table(
         "alarm",
@@ -101,6 +111,9 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("alarm_id", name=op.f("pk_alarm")),
     )
+    with op.batch_alter_table("alarm", schema=None) as batch_op:
+        batch_op.create_index("ix_alarm_at_us", ["at_us", "alarm_id"], unique=False)
+
     op.create_table(
         "alarm_way",
         sa.Column("alarm_id", sa.Text(), nullable=False),
@@ -254,6 +267,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("capture", schema=None) as batch_op:
         batch_op.create_index("ix_capture_accepted_us", ["accepted_us"], unique=False)
+        batch_op.create_index(
+            "ix_capture_probe",
+            ["source_id", "accepted_us"],
+            unique=False,
+            sqlite_where=sa.text("purpose = 'probe'"),
+            postgresql_where=sa.text("purpose = 'probe'"),
+        )
+        batch_op.create_index("ix_capture_source_id_accepted_us", ["source_id", "accepted_us"], unique=False)
         batch_op.create_index(
             "ix_capture_source_id_digest", ["source_id", "digest", "accepted_us"], unique=False
         )
@@ -409,6 +430,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.create_index("ix_decision_decided_us", ["decided_us"], unique=False)
         batch_op.create_index("ix_decision_lead_id", ["lead_id"], unique=False)
         batch_op.create_index("ix_decision_subject_id", ["subject_id"], unique=False)
 
@@ -471,6 +493,19 @@ def upgrade() -> None:
             comment="how far; may lag behind what that process keeps with its captures",
         ),
         sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_reader")),
+    )
+    op.create_table(
+        "door_rhythm",
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column(
+            "hourly_json",
+            sa.Text(),
+            nullable=False,
+            comment="what comes in an hour of the week, Monday 0 o'clock first",
+        ),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("learnt_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_door_rhythm")),
     )
     op.create_table(
         "door_silence",
@@ -1618,6 +1653,7 @@ def downgrade() -> None:
     op.drop_table("evidence")
     op.drop_table("erased")
     op.drop_table("door_silence")
+    op.drop_table("door_rhythm")
     op.drop_table("door_reader")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1631,6 +1667,7 @@ def downgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index("ix_decision_subject_id")
         batch_op.drop_index("ix_decision_lead_id")
+        batch_op.drop_index("ix_decision_decided_us")
 
     op.drop_table("decision")
     with op.batch_alter_table("dead", schema=None) as batch_op:
@@ -1658,6 +1695,12 @@ def downgrade() -> None:
     with op.batch_alter_table("capture", schema=None) as batch_op:
         batch_op.drop_index("ix_capture_trace_id")
         batch_op.drop_index("ix_capture_source_id_digest")
+        batch_op.drop_index("ix_capture_source_id_accepted_us")
+        batch_op.drop_index(
+            "ix_capture_probe",
+            sqlite_where=sa.text("purpose = 'probe'"),
+            postgresql_where=sa.text("purpose = 'probe'"),
+        )
         batch_op.drop_index("ix_capture_accepted_us")
 
     op.drop_table("capture")
@@ -1685,15 +1728,26 @@ def downgrade() -> None:
 
     op.drop_table("alias")
     op.drop_table("alarm_way")
+    with op.batch_alter_table("alarm", schema=None) as batch_op:
+        batch_op.drop_index("ix_alarm_at_us")
+
     op.drop_table("alarm")
     with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.drop_index("ix_act_verb")
         batch_op.drop_index("ix_act_scope_id")
+        batch_op.drop_index("ix_act_recorded_us")
+        batch_op.drop_index("ix_act_actor_verb")
         batch_op.drop_index("ix_act_actor")
 
     op.drop_table("act")
     op.drop_table("account")
     with op.batch_alter_table("access", schema=None) as batch_op:
         batch_op.drop_index("ix_access_person_id")
+        batch_op.drop_index(
+            "ix_access_open",
+            sqlite_where=sa.text("ended_us IS NULL AND used_us IS NULL"),
+            postgresql_where=sa.text("ended_us IS NULL AND used_us IS NULL"),
+        )
         batch_op.drop_index("ix_access_made_by_act")
 
     op.drop_table("access")
