@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from console.counter_answer import back_us, presence, whom_instead
 from console.may import Visitor
 from enrich.findable import words_of
-from enrich.taken import MOST, NOBODY, Taken, look_up, who_has
+from enrich.taken import MOST, NOBODY, Taken, look_up, owned
 from router.office import Office
 from router.route import tie_of
 from schemas.lead import FieldValue
 from schemas.mask import DOT, masked
-from store import tables
 from store.acts import ActRefused
-from store.bulk import OneOf, Prepared, listed
-from store.find import FoundLead, leads_found
+from store.find import FoundLead, fields_of, leads_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,10 @@ def find(connection: Connection, office: Office, asked: str, who: Visitor, now_u
     """Return what a visitor is told of what they typed."""
     words, reader = words_of(asked), _Reader(office, who, now_us)
     leads, many = leads_found(connection, words, MOST)
-    fits = who_has(connection, office.company, {one.customer_id for one in leads}, who.person_id or "")
+    holders = {one.customer_id: (one.customer_id, one.holder_id, one.from_us) for one in leads}
+    fits = owned(
+        office.company, sorted(holders.values(), key=lambda one: (one[2], one[0])), who.person_id or ""
+    )
     if who.person_id is None or "front_desk" in who.roles:
         told = [] if many else fits
         strange = tuple(one.customer_id for one in told if not who.sees(one.holder_id))
@@ -106,7 +106,10 @@ def _hits(
     by_customer: dict[str, list[str]] = {}
     for one in leads:
         by_customer.setdefault(one.customer_id, []).append(one.lead_id)
-    fields = _fields_of(connection, [by_customer[one.customer_id][0] for one in told])
+    shown = fields_of(connection, [by_customer[one.customer_id][0] for one in told])
+    fields = {
+        lead_id: tuple(FieldValue.model_validate(one) for one in many) for lead_id, many in shown.items()
+    }
     return tuple(_hit(one, fields.get(by_customer[one.customer_id][0], ()), reader) for one in told)
 
 
@@ -137,21 +140,6 @@ def _hit(taken: Taken, fields: Sequence[FieldValue], reader: _Reader) -> Hit:
         back_us(office, taken.holder_id, now_us) if present in ("away", "off_shift") else None,
         instead,
     )
-
-
-_FIELDS = Prepared(
-    select(tables.lead.c.lead_id, tables.lead.c.fields_json).where(OneOf(["lead_id"], "of_leads"))
-)
-
-
-def _fields_of(connection: Connection, leads: Sequence[str]) -> dict[str, tuple[FieldValue, ...]]:
-    if not leads:
-        return {}
-    rows = _FIELDS(connection, of_leads=listed((one,) for one in leads))
-    return {
-        row.lead_id: tuple(FieldValue.model_validate(one) for one in orjson.loads(row.fields_json))
-        for row in rows
-    }
 
 
 def _first(fields: Sequence[FieldValue], name: str) -> str:

@@ -99,10 +99,10 @@ def _touches(connection: Connection, leads: set[str]) -> list[Touch]:
     for row in connection.execute(select(evidence).where(of_leads).order_by(evidence.c.ordinal)).mappings():
         proofs.setdefault(row["lead_id"], []).append(dict(row))
     decided: dict[str, Row] = {}
-    for row in connection.execute(
+    for made in connection.execute(
         select(decision.c.lead_id, decision.c.reason_json).where(of_leads).order_by(decision.c.decided_us)
     ):
-        decided.setdefault(row.lead_id, {"reason": orjson.loads(row.reason_json)})
+        decided.setdefault(made.lead_id, {"reason": orjson.loads(made.reason_json)})
     owners = owners_of(connection, set(now.values()))
     return [
         Touch(

@@ -6,7 +6,7 @@ actor, which the owner sees; what was asked for is kept nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -140,13 +140,17 @@ def who_has(connection: Connection, company: Company, customers: Collection[str]
     if not customers:
         return []
     rows = _OWNERS(connection, of_customers=listed((one,) for one in customers))
+    return owned(company, ((row.customer_id, row.holder_id, row.from_us) for row in rows), actor)
+
+
+def owned(company: Company, rows: Iterable[tuple[str, str, int]], actor: str) -> list[Taken]:
+    """Return what there is to tell of customers, given with who has them since when, in this order."""
     found = []
-    for row in rows:
-        units = _units_above(company, row.holder_id)
-        unit_id = department_of(company, row.holder_id) or company.default_queue
-        ask = _manager(company, units, row.holder_id) or company.responsible_id
-        yours = row.holder_id == actor
-        found.append(Taken(row.customer_id, unit_id, row.from_us, ask, yours, row.holder_id))
+    for customer_id, holder_id, from_us in rows:
+        units = _units_above(company, holder_id)
+        unit_id = department_of(company, holder_id) or company.default_queue
+        ask = _manager(company, units, holder_id) or company.responsible_id
+        found.append(Taken(customer_id, unit_id, from_us, ask, holder_id == actor, holder_id))
     return found
 
 

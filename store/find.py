@@ -1,17 +1,20 @@
-"""Finding customers by what somebody typed: the leads under ranges of `find_key`, and whose they are now.
+"""Finding customers by what somebody typed: the leads under ranges of `find_key`, whose they are now, and who has those.
 
-Every step reads a range of an index, and so many rows of it at most: a million customers cost what a thousand do.
+Every step reads a range of an index, and so many rows of it at most: a million customers cost what a thousand do. Each
+statement gives one row: between two rows SQLite's driver lets go of the interpreter, and the stages take it for
+milliseconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+import orjson
+from sqlalchemy import Connection
 
-from store import tables
-from store.bulk import OneOf, Prepared, listed
+from store.bulk import fetched
 
 FEW = 60
 """Leads that are looked at first: enough to see that a name is not to be asked by alone."""
@@ -20,96 +23,122 @@ MANY = 600
 
 Span = tuple[str, str]
 """Keys from one (included) to another (left out)."""
+Word = Sequence[Span]
+"""Any of its spans."""
 
 
 class FoundLead(NamedTuple):
-    """A lead that fits, and the customer whose it is now."""
+    """A lead that fits, the open customer whose it is now, and who has that since when."""
 
     lead_id: str
     customer_id: str
+    holder_id: str
+    from_us: int
 
 
-def leads_found(
-    connection: Connection, words: Sequence[Sequence[Span]], most: int
-) -> tuple[list[FoundLead], bool]:
+def leads_found(connection: Connection, words: Sequence[Word], most: int) -> tuple[list[FoundLead], bool]:
     """Return leads of open customers that fit every word, and whether they are of more customers than `most`.
 
-    Each word is any of its spans. With more customers than that the leads are only some of those that fit.
+    With more customers than that the leads are only some of those that fit.
     """
     if not words:
         return [], False
-    if len(words) == 1:
-        for limit in (FEW, MANY):
-            under = _under(connection, words[0], limit)
-            found = _whose(connection, under)
-            if len({one.customer_id for one in found}) > most:
-                return found, True
-            if len(under) < limit:
-                break
-        return found, False
-    by_word = [_under(connection, word, MANY) for word in words]
-    fewest = min(range(len(words)), key=lambda number: len(by_word[number]))
-    left = by_word[fewest]
-    if len(left) == MANY:
-        return _whose(connection, left[:FEW]), True
-    for number, word in enumerate(words):
-        if number != fewest and left:
-            left = _fitting(connection, left, word)
-    found = _whose(connection, left)
-    return found, len({one.customer_id for one in found}) > most
+    first, others = words[0], words[1:]
+    if others:
+        counts = [_count(connection, word) for word in words]
+        fewest = counts.index(min(counts))
+        if counts[fewest] >= MANY:
+            return [], True
+        first, others = words[fewest], [*words[:fewest], *words[fewest + 1 :]]
+    for limit in (MANY,) if others else (FEW, MANY):
+        under, found = _fitting(connection, first, others, limit)
+        if len({one.customer_id for one in found}) > most:
+            return found, True
+        if under < limit:
+            break
+    return found, False
 
 
-_KEY = tables.find_key
-_UNDER = Prepared(
-    select(_KEY.c.lead_id)
-    .where(_KEY.c.key >= bindparam("start"), _KEY.c.key < bindparam("end"))
-    .order_by(_KEY.c.key, _KEY.c.lead_id)
-    .limit(bindparam("most"))
-)
-_FITTING = Prepared(
-    select(_KEY.c.lead_id).where(
-        OneOf(["lead_id"], "of_leads"), _KEY.c.key >= bindparam("start"), _KEY.c.key < bindparam("end")
-    )
-)
-_WHOSE = Prepared(
-    select(tables.membership.c.lead_id, tables.customer.c.customer_id)
-    .select_from(tables.membership)
-    .outerjoin(tables.alias, tables.alias.c.old_id == tables.membership.c.customer_id)
-    .join(
-        tables.customer,
-        tables.customer.c.customer_id
-        == func.coalesce(tables.alias.c.now_id, tables.membership.c.customer_id),
-    )
-    .where(
-        OneOf(["membership.lead_id"], "of_leads"),
-        tables.membership.c.to_us.is_(None),
-        tables.customer.c.state == "open",
-        tables.customer.c.purpose != "probe",
-    )
-)
-
-
-def _under(connection: Connection, spans: Sequence[Span], limit: int) -> list[str]:
-    """Return leads under some spans, so many at most."""
-    found: dict[str, None] = {}
-    for start, end in spans:
-        rows = _UNDER(connection, start=start, end=end, most=limit)
-        found |= dict.fromkeys(row.lead_id for row in rows)
-    return list(found)[:limit]
-
-
-def _fitting(connection: Connection, leads: Collection[str], spans: Sequence[Span]) -> list[str]:
-    """Return those of some leads that fit a word, too."""
-    wanted = listed((one,) for one in leads)
-    found: dict[str, None] = {}
-    for start, end in spans:
-        rows = _FITTING(connection, of_leads=wanted, start=start, end=end)
-        found |= dict.fromkeys(row.lead_id for row in rows)
-    return list(found)
-
-
-def _whose(connection: Connection, leads: Collection[str]) -> list[FoundLead]:
-    """Return the open customers that leads belong to at present."""
+def fields_of(connection: Connection, leads: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the fields of some leads."""
     if not leads:
-        return []
-    return [FoundLead._make(row) for row in _WHOSE(connection, of_leads=listed((one,) for one in leads))]
+        return {}
+    dialect = connection.dialect.name
+    wanted = orjson.dumps(leads).decode() if dialect == "sqlite" else list(leads)
+    ((found,),) = fetched(connection, _FIELDS[dialect], (wanted,))
+    return {lead_id: orjson.loads(fields) for lead_id, fields in orjson.loads(found or "[]")}
+
+
+def _count(connection: Connection, word: Word) -> int:
+    sql = _counting(connection.dialect.name, len(word))
+    ((count,),) = fetched(connection, sql, _bound(word, MANY))
+    return int(count)
+
+
+def _fitting(
+    connection: Connection, first: Word, others: Sequence[Word], limit: int
+) -> tuple[int, list[FoundLead]]:
+    """Return how many leads there are under the first word, `limit` of each span at most, and those that fit the others."""
+    sql = _finding(connection.dialect.name, len(first), tuple(map(len, others)))
+    values = [*_bound(first, limit), *(text for word in others for span in word for text in span)]
+    ((under, found),) = fetched(connection, sql, values)
+    return int(under), [FoundLead._make(one) for one in orjson.loads(found or "[]")]
+
+
+def _bound(word: Word, limit: int) -> list[str | int]:
+    return [value for span in word for value in (*span, limit)]
+
+
+_UNDER = (
+    "SELECT lead_id FROM (SELECT key, lead_id FROM find_key WHERE key >= ? AND key < ? "
+    "ORDER BY key, lead_id LIMIT ?) AS span"
+)
+_COUNT = "SELECT count(*) FROM ({under}) AS under"
+_FITS = "EXISTS (SELECT 1 FROM find_key WHERE find_key.lead_id = fitting.lead_id AND ({spans}))"
+_FOUND = """
+WITH under AS ({under}), fitting AS (SELECT DISTINCT lead_id FROM under)
+SELECT (SELECT count(*) FROM under), {rows} FROM fitting
+JOIN membership AS member ON member.lead_id = fitting.lead_id AND member.to_us IS NULL
+LEFT JOIN alias ON alias.old_id = member.customer_id
+JOIN customer ON customer.customer_id = coalesce(alias.now_id, member.customer_id)
+    AND customer.state = 'open' AND customer.purpose <> 'probe'
+JOIN holding ON holding.customer_id = customer.customer_id
+    AND holding.role = 'owner' AND holding.to_us IS NULL
+{where}
+"""
+_COLUMNS = "fitting.lead_id, customer.customer_id, holding.holder_id, holding.from_us"
+_ROWS = {
+    "sqlite": f"json_group_array(json_array({_COLUMNS}))",
+    "postgresql": f"CAST(json_agg(json_build_array({_COLUMNS})) AS text)",
+}
+
+
+_FIELDS = {
+    "sqlite": "SELECT json_group_array(json_array(lead_id, fields_json)) FROM lead "
+    "WHERE lead_id IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT CAST(json_agg(json_build_array(lead_id, fields_json)) AS text) FROM lead "
+    "WHERE lead_id = ANY(%s::text[])",
+}
+
+
+@lru_cache(maxsize=64)
+def _counting(dialect: str, spans: int) -> str:
+    return _marked(dialect, _COUNT.format(under=_all(spans)))
+
+
+@lru_cache(maxsize=256)
+def _finding(dialect: str, spans: int, others: tuple[int, ...]) -> str:
+    fits = [
+        _FITS.format(spans=" OR ".join(["find_key.key >= ? AND find_key.key < ?"] * count))
+        for count in others
+    ]
+    where = f"WHERE {' AND '.join(fits)}" if fits else ""
+    return _marked(dialect, _FOUND.format(under=_all(spans), rows=_ROWS[dialect], where=where))
+
+
+def _all(spans: int) -> str:
+    return " UNION ALL ".join([_UNDER] * spans)
+
+
+def _marked(dialect: str, sql: str) -> str:
+    return sql if dialect == "sqlite" else sql.replace("?", "%s")
