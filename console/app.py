@@ -67,9 +67,6 @@ def console_routes(
     for show; `kill` lets the demo's visitors kill the process, `stories` sends what its stories tell of; `lists`
     brings lists in, `mover` moves customers, `hand_over` hands over, `visits` takes in who is entered at the desk,
     `find_capture` finds the raw bytes, `operations` does what operations asks for.
-    for show; `kill` lets the demo's visitors kill the process; `lists` brings lists in,
-    `find_capture` finds the raw bytes; `operations` and `backups` do what
-    operations asks for.
     """
     desk = Desk(store, clock, new_id, append)
     return [
