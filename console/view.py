@@ -12,6 +12,7 @@ from urllib.parse import quote
 from console import times, words
 from console.devices import device_name
 from console.may import AT_THIS_MACHINE, Visitor
+from console.menu import Group, is_at, menu
 from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
 from console.why import Teller, leads
@@ -79,6 +80,20 @@ class View:
     def rule_columns(self) -> Mapping[str, str]:
         """Return the columns of the rule book that are no conditions."""
         return words.RULE_COLUMNS
+
+    @property
+    def menu(self) -> list[Group]:
+        """Return the menu of this visitor."""
+        hidden = set() if self.visitor.person_id else {"/day"}
+        if not self.company.pools:
+            hidden.add("/pools")
+        if self.visitor.roles == {"representative"}:
+            hidden |= {"/neglected", "/collisions"}
+        return menu(self.visitor.opens, frozenset(hidden))
+
+    def is_at(self, path: str, place: str) -> bool:
+        """Tell whether a path is a page of the menu, or lies below it."""
+        return is_at(path, place)
 
     @property
     def is_demo(self) -> bool:
