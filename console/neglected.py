@@ -16,14 +16,17 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk
 from console.gate import visitor
+from console.team import cuts_of
 from console.texts import page
 from console.view import View
 from sales.neglected import DAYS, neglected, too_old
 from store import tables
 from store.bulk import keys_in
+from store.team_now import neglected_by
 from store.touches import owned, waiting
 
 SHOWN = 200
+LOOKED_AT = 1_000
 """More is a matter for a list to work off (`leadflow neglected`), not for a page."""
 
 
@@ -44,15 +47,12 @@ class NeglectedPage:
             now_us = self.desk.clock()
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                rows, lying = owned(connection), waiting(connection)
                 who, office = visitor(request), self.desk.offices.get(company)
-                found = neglected(
-                    [row for row in rows if who.sees(row.person_id)],
-                    office.calendar_of_id,
-                    now_us,
-                )
+                theirs = {one: office.calendar_of_id(one) for one in company.people if who.sees(one)}
+                idle = neglected_by(connection, cuts_of(theirs, now_us), now_us, LOOKED_AT)
+                found = neglected(owned(connection, idle), office.calendar_of_id, now_us)
                 old = too_old(
-                    [row for row in lying if who.sees(row.holder_id)],
+                    [row for row in waiting(connection) if who.sees(row.holder_id)],
                     office.calendar_of_holder,
                     now_us,
                     (DAYS, company.pools),
@@ -65,6 +65,7 @@ class NeglectedPage:
                 "view": view,
                 "found": found[:SHOWN],
                 "count": len(found),
+                "is_all": len(idle) < LOOKED_AT,
                 "old": old[:SHOWN],
                 "old_count": len(old),
                 "leads": {key: lead_id for key, (lead_id, _) in leads.items()},

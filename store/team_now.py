@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, select
 
 from store import tables
 from store.customer_list import untouched_since
@@ -98,17 +98,37 @@ def _tasks(holders: Collection[str], now_us: int, soon_us: int) -> Select[Any]:
     )
 
 
+def neglected_by(
+    connection: Connection, cuts: Mapping[int, Collection[str]], now_us: int, limit: int
+) -> list[str]:
+    """Return customers whom these people neglect, so many at most; `cuts` as for `loads`. It stops where it has enough."""
+    holding, found = tables.holding, list[str]()
+    for cut_us, people in cuts.items():
+        asked = select(holding.c.customer_id).select_from(_held())
+        rows = connection.execute(asked.where(*_idle(people, cut_us, now_us)).limit(limit - len(found)))
+        found += rows.scalars()
+        if len(found) >= limit:
+            break
+    return found
+
+
 def _neglected(people: Collection[str], cut_us: int, now_us: int) -> Select[Any]:
-    holding, customer, task = tables.holding, tables.customer, tables.task
+    holding = tables.holding
+    counted = select(holding.c.holder_id, func.count().label("number")).select_from(_held())
+    return counted.where(*_idle(people, cut_us, now_us)).group_by(holding.c.holder_id)
+
+
+def _held() -> FromClause:
+    holding, customer = tables.holding, tables.customer
+    return holding.join(customer, customer.c.customer_id == holding.c.customer_id)
+
+
+def _idle(people: Collection[str], cut_us: int, now_us: int) -> tuple[ColumnElement[bool], ...]:
+    customer, task = tables.customer, tables.task
     ahead = exists().where(
         task.c.customer_id == customer.c.customer_id, task.c.state == "open", task.c.due_us > now_us
     )
-    return (
-        select(holding.c.holder_id, func.count().label("number"))
-        .join(customer, customer.c.customer_id == holding.c.customer_id)
-        .where(*_theirs(("person",), people), untouched_since(cut_us), ~ahead.correlate(customer))
-        .group_by(holding.c.holder_id)
-    )
+    return (*_theirs(("person",), people), untouched_since(cut_us), ~ahead.correlate(customer))
 
 
 @dataclass(frozen=True, slots=True)
