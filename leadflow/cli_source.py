@@ -18,7 +18,7 @@ def new(
     *,
     kind: Annotated[
         str,
-        typer.Option(help="form, webhook, web-to-lead, mailbox, calls, queue, call-table or counter"),
+        typer.Option(help="form, webhook, web-to-lead, mailbox, calls, queue, call-table, counter or list"),
     ] = "",
     source_id: Annotated[
         str, typer.Option("--id", help="Small letters, digits and -; part of addresses")

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from schemas.base import Language
 
-Kind = Literal["form", "webhook", "web-to-lead", "mailbox", "calls", "queue", "call-table", "counter"]
+Kind = Literal["form", "webhook", "web-to-lead", "mailbox", "calls", "queue", "call-table", "counter", "list"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _FORMATS: Mapping[Kind, tuple[str, str]] = {
@@ -20,6 +20,7 @@ _FORMATS: Mapping[Kind, tuple[str, str]] = {
     "queue": ("cti", "cti.queue_log"),
     "call-table": ("cti", "cti.cdr_table"),
     "counter": ("counter", "counter.visit"),
+    "list": ("list", "list.row"),
 }
 ASKED: Mapping[Kind, tuple[str, ...]] = {
     "webhook": ("preset",),
@@ -157,5 +158,9 @@ def advice(wanted: Wanted, section: Mapping[str, Any], url: str, language: Langu
             f"{'密码写入' if zh else 'The password goes into'} /etc/leadflow.env: {variable}=…",
         ],
         "counter": [f"{'前台页面' if zh else 'The desk'}: {url}/counter/{key}"],
+        "list": [
+            f"{'上传页面' if zh else 'To be brought on'}: {url}/import",
+            f"  leadflow import preview FILE --source {key}",
+        ],
     }  # fmt: skip
     return texts[wanted.kind]

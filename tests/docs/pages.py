@@ -12,7 +12,7 @@ PAGES = sorted(
 )
 
 _BLOCK = re.compile(
-    r"<!-- (?P<marker>(?:run|file|line)\b[^>]*?) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```\n"
+    r"<!-- (?P<marker>(?:run|file|line|monday)\b[^>]*?) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```\n"
     r"(?:```text\n(?P<output>.*?)^```$)?",
     re.DOTALL | re.MULTILINE,
 )
