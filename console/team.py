@@ -18,7 +18,7 @@ from console.view import View
 from router.office import Office
 from sales.neglected import DAYS
 from schemas.company import Absence, Company
-from store.team_now import Load, covered, loads
+from store.team_now import MOST_NEGLECTED, Load, covered, loads
 from worktime import Calendar, working_days_between
 
 SOON_US = 10 * 60 * 1_000_000
@@ -76,6 +76,7 @@ class TeamPage:
             "rows": rows,
             "queue": found.get(unit_id) if unit_id else None,
             "covers": covers,
+            "most_neglected": MOST_NEGLECTED,
         }
         return page(request, view.language, "team.html", values)
 

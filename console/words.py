@@ -869,7 +869,7 @@ DAY_STATES = {
     "partly": N_("away for part of the day"),
 }
 
-DAY_SIGNS = {"works": "", "off": "–", "away": N_("A"), "partly": N_("a")}
+DAY_SIGNS = {"works": "·", "off": "–", "away": N_("A"), "partly": N_("a")}
 """A day of the calendar in one letter."""
 
 AWAY_REFUSALS = {

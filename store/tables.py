@@ -233,6 +233,7 @@ lead = Table(
     Column("fields_json", Text, nullable=False),
     Column("more_json", Text, nullable=False),
     Index("ix_lead_accepted_us", "accepted_us"),
+    Index("ix_lead_campaign_id", "campaign_id"),
     Index("ix_lead_resolved_us", "resolved_us"),
     Index("ix_lead_trace_id", "trace_id"),
 )

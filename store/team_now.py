@@ -6,13 +6,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
 
 from store import tables
 from store.customer_list import untouched_since
 
 FIRST = ("first_response", "call_back")
 """Origins of tasks by which somebody is answered for the first time."""
+
+MOST_NEGLECTED = 200
+"""So many neglected customers of a person are counted: more says no more, and takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,10 @@ def loads(
         more = {"tasks": row.tasks, "overdue": row.overdue, "at_risk": row.at_risk, "missed": row.missed}
         found[row.holder_id] = replace(found[row.holder_id], **more)
     for cut_us, people in cuts.items():
-        for row in connection.execute(_neglected(people, cut_us, moments[0])):
-            found[row.holder_id] = replace(found[row.holder_id], neglected=row.number)
+        for one in people:
+            some = _idle([one], cut_us, moments[0], MOST_NEGLECTED).subquery()
+            count = connection.execute(select(func.count()).select_from(some)).scalar_one()
+            found[one] = replace(found[one], neglected=int(count))
     return found
 
 
@@ -102,33 +107,25 @@ def neglected_by(
     connection: Connection, cuts: Mapping[int, Collection[str]], now_us: int, limit: int
 ) -> list[str]:
     """Return customers whom these people neglect, so many at most; `cuts` as for `loads`. It stops where it has enough."""
-    holding, found = tables.holding, list[str]()
+    found = list[str]()
     for cut_us, people in cuts.items():
-        asked = select(holding.c.customer_id).select_from(_held())
-        rows = connection.execute(asked.where(*_idle(people, cut_us, now_us)).limit(limit - len(found)))
-        found += rows.scalars()
+        found += connection.execute(_idle(people, cut_us, now_us, limit - len(found))).scalars()
         if len(found) >= limit:
             break
     return found
 
 
-def _neglected(people: Collection[str], cut_us: int, now_us: int) -> Select[Any]:
-    holding = tables.holding
-    counted = select(holding.c.holder_id, func.count().label("number")).select_from(_held())
-    return counted.where(*_idle(people, cut_us, now_us)).group_by(holding.c.holder_id)
-
-
-def _held() -> FromClause:
-    holding, customer = tables.holding, tables.customer
-    return holding.join(customer, customer.c.customer_id == holding.c.customer_id)
-
-
-def _idle(people: Collection[str], cut_us: int, now_us: int) -> tuple[ColumnElement[bool], ...]:
-    customer, task = tables.customer, tables.task
+def _idle(people: Collection[str], cut_us: int, now_us: int, limit: int) -> Select[tuple[str]]:
+    holding, customer, task = tables.holding, tables.customer, tables.task
     ahead = exists().where(
         task.c.customer_id == customer.c.customer_id, task.c.state == "open", task.c.due_us > now_us
     )
-    return (*_theirs(("person",), people), untouched_since(cut_us), ~ahead.correlate(customer))
+    return (
+        select(holding.c.customer_id)
+        .join(customer, customer.c.customer_id == holding.c.customer_id)
+        .where(*_theirs(("person",), people), ~ahead.correlate(customer), untouched_since(cut_us))
+        .limit(limit)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from console.may import AT_THIS_MACHINE, Visitor
 from console.move_filter import Filter, find
+from enrich.acts_merge import merge_with
 from leadflow.desk_moves import ConsoleMoves
+from store import tables
 from store.acted import counted, rows_of
-from store.acts import Command
+from store.acts import Command, perform
 from store.company import CompanyCache, company_version, load_company
 from tests.e2e.test_access import House
 from tests.e2e.test_console_pages import text_of
@@ -51,6 +54,39 @@ def test_a_filter_takes_what_it_says_and_only_what_the_visitor_sees(rig: Rig) ->
     assert len(found(rig, silent="1", now_us=LATER + DAY + 2)) == 11, (
         "who got it yesterday has only just got it"
     )
+
+
+def test_by_campaign_also_those_that_became_one_and_by_segment_page_by_page(rig: Rig) -> None:
+    first, second, third, *_ = sorted(owners(rig))
+    leads = {row["customer_id"]: row["lead_id"] for row in rig.rows("membership")}
+    with rig.store.write() as connection:
+        came = tables.lead.c.lead_id.in_([leads[second], leads[third]])
+        connection.execute(update(tables.lead).where(came).values(campaign_id="fair"))
+    assert set(found(rig, campaign="fair")) == {second, third}
+    assert found(rig, campaign="fair", holder="zoe") == []
+    command = Command("merge", "operator", "m", first)
+    perform(rig.store, command, merge_with(second), LATER, rig.files.store_log.append)
+    (now,) = set(owners(rig)) & {first, second}
+    assert set(found(rig, campaign="fair")) == {now, third}
+    assert len(found(rig, campaign="fair", limit=1)) == 1
+    with rig.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        csv = "segment,name_zh,name_en,province\njs,江苏,Jiangsu,江苏*\n"
+        company = company.model_copy(update={"segments_csv": csv})
+        seen, place, got = (company, AT_THIS_MACHINE, LATER), None, list[str]()
+        while True:
+            page = find(connection, seen, Filter(segment="js"), place, 2)
+            got += [one.customer_id for one in page.rows]
+            if page.is_all:
+                break
+            place = page.rows[-1].place
+    of_js = {row["customer_id"] for row in rig.rows("membership") if _province(rig, row["lead_id"]) == "江苏"}
+    assert set(got) == {now if one in (first, second) else one for one in of_js}
+    assert len(got) == len(set(got))
+
+
+def _province(rig: Rig, lead_id: str) -> str:
+    return next(str(row["province"]) for row in rig.rows("lead") if row["lead_id"] == lead_id)
 
 
 def test_pages_follow_each_other_without_a_gap(rig: Rig) -> None:

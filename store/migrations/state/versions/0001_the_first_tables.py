@@ -774,6 +774,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.create_index("ix_lead_accepted_us", ["accepted_us"], unique=False)
+        batch_op.create_index("ix_lead_campaign_id", ["campaign_id"], unique=False)
         batch_op.create_index("ix_lead_resolved_us", ["resolved_us"], unique=False)
         batch_op.create_index("ix_lead_trace_id", ["trace_id"], unique=False)
 
@@ -1614,6 +1615,7 @@ def downgrade() -> None:
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.drop_index("ix_lead_trace_id")
         batch_op.drop_index("ix_lead_resolved_us")
+        batch_op.drop_index("ix_lead_campaign_id")
         batch_op.drop_index("ix_lead_accepted_us")
 
     op.drop_table("lead")
