@@ -114,7 +114,7 @@ def dead_letters(
     return [dict(row._mapping) for row in rows]
 
 
-def _had_by(holders: Collection[str]) -> Select[tuple[str]]:
+def _had_by(holders: Collection[str]) -> Select[Any]:
     """Return what these have, by the index of holders: what one team has is little beside everybody's."""
     holding = tables.holding
     return select(holding.c.customer_id).where(

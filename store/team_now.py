@@ -115,7 +115,7 @@ def neglected_by(
     return found
 
 
-def _idle(people: Collection[str], cut_us: int, now_us: int, limit: int) -> Select[tuple[str]]:
+def _idle(people: Collection[str], cut_us: int, now_us: int, limit: int) -> Select[Any]:
     holding, customer, task = tables.holding, tables.customer, tables.task
     ahead = exists().where(
         task.c.customer_id == customer.c.customer_id, task.c.state == "open", task.c.due_us > now_us

@@ -15,13 +15,11 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import browser
 from tests.docs.pages import ROOT, Block, blocks
 from tests.docs.test_commands import Terminal
 from tests.support.mailserver import PASSWORD, USER, MailServer, enquiry, mail_server
 from tools.servers import free_port
 
-__all__ = ["browser"]
 PHONE = {"width": 390, "height": 844}
 NEW_PASSWORD = "four stacked pallets hum"
 
