@@ -738,7 +738,7 @@ WAYS = {"mail": N_("mail"), "webhook": N_("webhook")}
 BACKUP_WHYS = {"nightly": N_("nightly"), "manual": N_("by hand"), "upgrade": N_("before an update")}
 
 DOOR_STATES = {
-    "open": N_("open"),
+    "open": N_("takes leads"),
     "silent": N_("silent"),
     "held": N_("held"),
     "draining": N_("being replayed"),

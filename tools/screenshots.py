@@ -176,6 +176,25 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "pools", "/pools?by=wang"
     yield "campaigns", "/campaigns"
     yield "forms", "/forms"
+    customer = live.rows("customer")[0]["customer_id"]
+    yield "customers", "/customers"
+    yield "timeline", f"/customer/{customer}"
+    yield "original", f"/original/{first}"
+    yield "collisions", "/collisions"
+    yield "taken", "/taken"
+    yield "desk", "/desk?asked=5678"
+    yield "pop", "/pop?phone=13812345678"
+    yield "matches", "/matches"
+    yield "parting", f"/parting/{customer}"
+    yield "import", "/import"
+    yield "doors", "/doors"
+    yield "door", "/doors/site"
+    yield "repair", f"/needs-repair/{dead}"
+    yield "rules", "/rules"
+    yield "alarms", "/alarms"
+    yield "backups", "/backups"
+    yield "audit", "/audit"
+    yield "people", "/access"
     yield "unknown", "/story/nothing"
     yield "form", "/f/site"
     yield "snippet", "/f/site/html"
@@ -284,6 +303,9 @@ def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterato
     yield taken("access-link")
     tab.click("button")
     yield taken("access-inbox")
+    for name in ("day", "me"):
+        tab.goto(f"{live.from_elsewhere}/{name}")
+        yield taken(f"own-{name}")
     tab.goto(live.from_elsewhere + "/inbox/wang")
     yield taken("access-not-allowed")
     tab.goto(live.from_elsewhere + "/inbox/zhou")
