@@ -82,6 +82,7 @@ def test_a_manager_sees_who_is_neglected(browser: Browser, live: Live) -> None:
     with tab(browser, "zh-CN", viewport=PHONE) as page:
         page.goto(link_for(live, "ann", "manager"))
         page.get_by_role("button", name="打开我的待办").click()
+        page.get_by_role("navigation").get_by_text("团队", exact=True).click()
         page.get_by_role("link", name="被搁置的客户").click()
         expect(page.get_by_text("没有被搁置的客户。")).to_be_visible()
         expect(page.get_by_role("link", name="总览")).to_have_count(0)
