@@ -177,7 +177,7 @@ def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(
     live.post(f"/api/tasks/{task_id}/take", b'{"actor": "ann"}', json)  # refused where somebody has it
     note = orjson.dumps({"actor": "ann", "code": "interested", "note": f"{NAME} {PHONE}"})
     assert live.post(f"/api/tasks/{task_id}/outcome", note, json)[0] == 200
-    until(lambda: live.query("SELECT count(*) FROM delivery WHERE attempt > 0 OR state = 'sent'") == [(3,)])
+    until(lambda: live.query("SELECT count(*) FROM delivery WHERE attempt > 0 OR state = 'sent'") >= [(3,)])
     live.stop()
     assert holding(live.folder), "the number is there before, or this test proves nothing"
     backup = tmp_path / "restored"
@@ -188,8 +188,8 @@ def test_after_an_erasure_no_file_and_no_restored_copy_holds_the_number(
     assert holding(live.folder) == []
     assert live.query("SELECT count(*) FROM task WHERE state = 'open'") == [(1,)], "nobody else is touched"
     assert "0 without owner" in leadflow(live.folder, "orphans")
-    unsent = f"SELECT state FROM delivery WHERE customer_id = '{customer}' ORDER BY sink_id"
-    assert live.query(unsent) == [("sent",), ("dropped",)]
+    unsent = f"SELECT DISTINCT state FROM delivery WHERE customer_id = '{customer}' ORDER BY state"
+    assert live.query(unsent) == [("dropped",), ("sent",)]
     live.stop()
     assert holding(live.folder) == []
 
