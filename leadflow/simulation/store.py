@@ -41,12 +41,20 @@ def history(
 
 
 def start(connection: Connection, company: Company, since_us: int) -> Start:
-    """Return how things stood at a moment: the ledger of its month so far, and how many customers people had open."""
+    """Return how things stood at a moment: the ledger of its month so far, and how many customers people had open.
+
+    The latter reads what everybody has, and only where something asks for it: a cap, or who has least.
+    """
     zone = zone_of(company.zone)
     first = wall_clock(since_us, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Start(
-        received(connection, company.zone, moment(first, zone), since_us), _open(connection, since_us)
-    )
+    loads = _open(connection, since_us) if _asks_for_loads(company) else {}
+    return Start(received(connection, company.zone, moment(first, zone), since_us), loads)
+
+
+def _asks_for_loads(company: Company) -> bool:
+    tables_of_book = (company.book_csv or "", *company.book_tables.values())
+    has_caps = any(person.open_cap is not None for person in company.people.values())
+    return has_caps or any("least_loaded" in text for text in tables_of_book)
 
 
 def received(connection: Connection, zone: str, from_us: int, to_us: int, *, credits: bool = True) -> Books:

@@ -33,7 +33,10 @@ def test_history_start_and_ledger_are_read_alike(rig: Rig) -> None:
     with rig.store.read() as connection:
         told = list(history(connection, company, 0, until_us))
         late = list(history(connection, company, TUESDAY_10, until_us))
-        began = start(connection, company, TUESDAY_10)
+        ann = company.people["ann"].model_copy(update={"open_cap": 50})
+        capped = company.model_copy(update={"people": {**company.people, "ann": ann}})
+        began = start(connection, capped, TUESDAY_10)
+        assert start(connection, company, TUESDAY_10).open == {}, "nobody asks, nobody counts"
         books = received(connection, company.zone, 0, until_us, credits=False)
     came = [one for one in told if isinstance(one, Came)]
     assert [one.at_us for one in told] == sorted(one.at_us for one in told)
