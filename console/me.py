@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from console.sign_in import known_of
 from console.texts import page
 from console.tries import Tries
 from console.view import View
-from store.access import Access, end, find_access, list_access
+from store.access import CALENDAR_US, Access, end, find_access, grant, list_access
 from store.accounts import Account, change_password, find_account, set_second_factor
 from store.acts import ActRefused, Command
 
@@ -34,6 +35,8 @@ class MePage:
     factors: SecondFactors
     passwords: Passwords
     tries: Tries
+    new_secret: Callable[[], str]
+    address: Callable[[Request], str]
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
@@ -67,6 +70,8 @@ class MePage:
                     self._set_factor(request, account, given)
                 case "no-factor":
                     self._drop_factor(request, account, given)
+                case "calendar":
+                    return self._page(request, None, 200, calendar=self._new_calendar(request, me))
                 case "end":
                     self._end(me, given.get("id", ""))
                 case _:
@@ -122,6 +127,12 @@ class MePage:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)
 
+    def _new_calendar(self, request: Request, me: str) -> str:
+        """Make a secret address for somebody's calendar, which ends the one before; return it."""
+        secret = self.new_secret()
+        self._do("grant", me, grant("calendar", secret, CALENDAR_US))
+        return f"{self.address(request)}/calendar/{secret}.ics"
+
     def _is_by_session(self, request: Request, me: str) -> bool:
         """Tell whether a person signed in: the token of a program changes nobody's account."""
         with self.desk.store.read() as connection:
@@ -148,7 +159,12 @@ class MePage:
         return self.factors.open(sealed, me) if sealed else None
 
     def _page(
-        self, request: Request, refused: str | None, status: int, secret: str | None = None
+        self,
+        request: Request,
+        refused: str | None,
+        status: int,
+        secret: str | None = None,
+        calendar: str | None = None,
     ) -> Response:
         who, now_us = visitor(request), self.desk.clock()
         with self.desk.store.read() as connection:
@@ -161,6 +177,8 @@ class MePage:
             "view": view,
             "account": account,
             "devices": [one for one in have if _is_open(one, now_us)],
+            "calendars": [one for one in have if one.kind == "calendar" and one.state(now_us) == "valid"],
+            "calendar": calendar,
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),

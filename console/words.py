@@ -42,6 +42,7 @@ ACCESS_KINDS = {
     "link": N_("One-time link"),
     "invitation": N_("Invitation"),
     "session": N_("Signed in"),
+    "calendar": N_("Calendar"),
 }
 ORIGINS = {
     "first_response": N_("First response"),

@@ -68,6 +68,7 @@ DOOR_PREFIXES = (
     "/counter/",
     "/api/counter/",
     "/enter/",
+    "/calendar/",
     "/sign-in",
     "/static/",
 )

@@ -830,7 +830,7 @@ access = Table(
     Column("device", Text, nullable=True, comment="what a session's browser says of itself"),
     _id("made_by_act"),
     UniqueConstraint("token_hash"),
-    CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name="kind"),
+    CheckConstraint("kind IN ('token', 'link', 'invitation', 'session', 'calendar')", name="kind"),
     CheckConstraint(
         "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
         name="role",

@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("seen_us", sa.BigInteger(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True, comment="what a session's browser says of itself"),
         sa.Column("made_by_act", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name=op.f("ck_access_kind")),
+        sa.CheckConstraint(
+            "kind IN ('token', 'link', 'invitation', 'session', 'calendar')", name=op.f("ck_access_kind")
+        ),
         sa.CheckConstraint(
             "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
             name=op.f("ck_access_role"),
