@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 import segno
@@ -25,6 +26,7 @@ from console.view import View
 from store.access import CALENDAR_US, Access, end, find_access, grant, list_access
 from store.accounts import Account, change_password, find_account, set_second_factor
 from store.acts import ActRefused, Command
+from store.notices import DEFAULT, SET_NOTICE, Notice, notices_of, set_notice
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class MePage:
                     self._drop_factor(request, account, given)
                 case "calendar":
                     return self._page(request, None, 200, calendar=self._new_calendar(request, me))
+                case "notices":
+                    self._do(SET_NOTICE, me, set_notice(_notice(given)))
                 case "end":
                     self._end(me, given.get("id", ""))
                 case _:
@@ -172,6 +176,7 @@ class MePage:
             session = find_access(connection, request.cookies.get(COOKIE, ""))
             account = find_account(connection, who.person_id) if who.person_id else None
             have = list_access(connection, who.person_id) if who.person_id else []
+            notice = notices_of(connection, [who.person_id or ""]).get(who.person_id or "", DEFAULT)
         view = View(language_of(request, company.language), company, now_us, who)
         values: dict[str, Any] = {
             "view": view,
@@ -179,6 +184,8 @@ class MePage:
             "devices": [one for one in have if _is_open(one, now_us)],
             "calendars": [one for one in have if one.kind == "calendar" and one.state(now_us) == "valid"],
             "calendar": calendar,
+            "notice": notice,
+            "zone": company.zone,
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),
@@ -189,6 +196,21 @@ class MePage:
             picture = segno.make(address, error="m").svg_data_uri(scale=4, light="#fff")
             values |= {"secret": secret, "picture": picture, "factor": self._sealed(who.person_id, secret)}
         return page(request, view.language, "me.html", values, status)
+
+
+def _notice(given: dict[str, str]) -> Notice:
+    """Return what was chosen. Raises ActRefused for quiet hours of which only one end, or no time, is said."""
+    start, end = (given.get(name, "").strip() for name in ("quiet_from", "quiet_to"))
+    if not start and not end:
+        return Notice(given.get("mail") == "yes")
+    try:
+        moments = [time.fromisoformat(one) for one in (start, end)]
+    except ValueError:
+        raise ActRefused(
+            "quiet_hours", "Quiet hours have a beginning and an end, such as 22:00 and 07:00."
+        ) from None
+    quiet_from, quiet_to = (one.hour * 60 + one.minute for one in moments)
+    return Notice(given.get("mail") == "yes", (quiet_from, quiet_to))
 
 
 def _is_open(one: Access, now_us: int) -> bool:

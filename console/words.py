@@ -352,6 +352,7 @@ STEPS = {
 }
 
 REFUSALS = {
+    "quiet_hours": N_("Quiet hours have a beginning and an end, such as 22:00 and 07:00."),
     "unknown_review": N_("This is not on your list any more."),
     "answered_already": N_("Somebody has answered this already."),
     "one_already": N_("They are one already."),
