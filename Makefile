@@ -9,10 +9,14 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --quiet $(if $(LEADFLOW_WHEELS),--no-index --find-links $(LEADFLOW_WHEELS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run cluster demo-cluster test chaos lint format lock screenshots system clean
+.PHONY: run demo-large cluster demo-cluster test chaos lint format lock screenshots system clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/leadflow demo
+
+# The same company with 200 people, in a folder of its own.
+demo-large: $(VENV)/run.stamp
+	LEADFLOW_DATA=$${LEADFLOW_DATA:-demo-large-data} $(BIN)/leadflow demo --people 200
 
 # Real Kafka and PostgreSQL, and every part of Leadflow as a process; in another terminal: make demo-cluster
 cluster: system $(VENV)/dev.stamp

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from console.calendar_feed import CalendarFeed
 from console.gate import Guard
 from console.look import Look
 from console.me import MePage
@@ -28,7 +29,8 @@ def account_routes(
 
     return [
         *sign_in.routes(),
-        *MePage(guard.desk, factors, sign_in.passwords, sign_in.tries).routes(),
+        *MePage(guard.desk, factors, sign_in.passwords, sign_in.tries, new_secret, address).routes(),
+        *CalendarFeed(guard, public_url).routes(),
         *AccessPage(guard.desk, new_secret, address).routes(),
         *Reveal(guard.desk).routes(),
         *Look(guard).routes(),

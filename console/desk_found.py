@@ -18,7 +18,7 @@ from enrich.taken import MOST, NOBODY, Taken, look_up, owned
 from router.office import Office
 from router.route import tie_of
 from schemas.lead import FieldValue
-from schemas.mask import DOT, masked
+from schemas.mask import first_sign, masked
 from store.acts import ActRefused
 from store.find import FoundLead, fields_of, leads_found
 
@@ -129,7 +129,7 @@ def _hit(taken: Taken, fields: Sequence[FieldValue], reader: _Reader) -> Hit:
     phones = [(one.received, one.value) for one in fields if one.name == "phone"]
     return Hit(
         taken,
-        name if seen else _hidden(name or company),
+        name if seen else first_sign(name or company),
         company if seen else "",
         tuple(
             (received, f"tel:{value}" if value else None) if clear else (masked(received), None)
@@ -144,7 +144,3 @@ def _hit(taken: Taken, fields: Sequence[FieldValue], reader: _Reader) -> Hit:
 
 def _first(fields: Sequence[FieldValue], name: str) -> str:
     return next((one.value or one.received for one in fields if one.name == name), "")
-
-
-def _hidden(name: str) -> str:
-    return f"{name.strip()[:1]}{DOT}{DOT}" if name.strip() else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 import segno
@@ -21,9 +23,10 @@ from console.sign_in import known_of
 from console.texts import page
 from console.tries import Tries
 from console.view import View
-from store.access import AccessKind, end, find_access, open_access
+from store.access import CALENDAR_US, AccessKind, end, find_access, grant, open_access
 from store.accounts import Account, change_password, find_account, set_second_factor
 from store.acts import ActRefused, Command
+from store.notices import DEFAULT, SET_NOTICE, Notice, notices_of, set_notice
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class MePage:
     factors: SecondFactors
     passwords: Passwords
     tries: Tries
+    new_secret: Callable[[], str]
+    address: Callable[[Request], str]
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
@@ -67,6 +72,10 @@ class MePage:
                     self._set_factor(request, account, given)
                 case "no-factor":
                     self._drop_factor(request, account, given)
+                case "calendar":
+                    return self._page(request, None, 200, calendar=self._new_calendar(request, me))
+                case "notices":
+                    self._do(SET_NOTICE, me, set_notice(_notice(given)))
                 case "end":
                     self._end(me, given.get("id", ""))
                 case _:
@@ -122,6 +131,12 @@ class MePage:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)
 
+    def _new_calendar(self, request: Request, me: str) -> str:
+        """Make a secret address for somebody's calendar, which ends the one before; return it."""
+        secret = self.new_secret()
+        self._do("grant", me, grant("calendar", secret, CALENDAR_US))
+        return f"{self.address(request)}/calendar/{secret}.ics"
+
     def _is_by_session(self, request: Request, me: str) -> bool:
         """Tell whether a person signed in: the token of a program changes nobody's account."""
         with self.desk.store.read() as connection:
@@ -148,7 +163,12 @@ class MePage:
         return self.factors.open(sealed, me) if sealed else None
 
     def _page(
-        self, request: Request, refused: str | None, status: int, secret: str | None = None
+        self,
+        request: Request,
+        refused: str | None,
+        status: int,
+        secret: str | None = None,
+        calendar: str | None = None,
     ) -> Response:
         who, now_us = visitor(request), self.desk.clock()
         with self.desk.store.read() as connection:
@@ -156,11 +176,17 @@ class MePage:
             session = find_access(connection, request.cookies.get(COOKIE, ""))
             account = find_account(connection, who.person_id) if who.person_id else None
             have = open_access(connection, now_us, _DEVICES, who.person_id) if who.person_id else []
+            calendars = open_access(connection, now_us, ("calendar",), who.person_id) if who.person_id else []
+            notice = notices_of(connection, [who.person_id or ""]).get(who.person_id or "", DEFAULT)
         view = View(language_of(request, company.language), company, now_us, who)
         values: dict[str, Any] = {
             "view": view,
             "account": account,
             "devices": have,
+            "calendars": calendars,
+            "calendar": calendar,
+            "notice": notice,
+            "zone": company.zone,
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),
@@ -174,3 +200,18 @@ class MePage:
 
 
 _DEVICES: tuple[AccessKind, ...] = ("session", "token")
+
+
+def _notice(given: dict[str, str]) -> Notice:
+    """Return what was chosen. Raises ActRefused for quiet hours of which only one end, or no time, is said."""
+    start, end = (given.get(name, "").strip() for name in ("quiet_from", "quiet_to"))
+    if not start and not end:
+        return Notice(given.get("mail") == "yes")
+    try:
+        moments = [time.fromisoformat(one) for one in (start, end)]
+    except ValueError:
+        raise ActRefused(
+            "quiet_hours", "Quiet hours have a beginning and an end, such as 22:00 and 07:00."
+        ) from None
+    quiet_from, quiet_to = (one.hour * 60 + one.minute for one in moments)
+    return Notice(given.get("mail") == "yes", (quiet_from, quiet_to))

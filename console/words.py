@@ -42,6 +42,7 @@ ACCESS_KINDS = {
     "link": N_("One-time link"),
     "invitation": N_("Invitation"),
     "session": N_("Signed in"),
+    "calendar": N_("Calendar"),
 }
 ORIGINS = {
     "first_response": N_("First response"),
@@ -379,6 +380,7 @@ REFUSALS = {
     ),
     "discard_reason_missing": N_("Say why it is given up; it is kept with your name."),
     "numbers_masked": N_("Numbers are masked; have it shown in full first, and correct it then."),
+    "quiet_hours": N_("Quiet hours have a beginning and an end, such as 22:00 and 07:00."),
     "unknown_review": N_("This is not on your list any more."),
     "answered_already": N_("Somebody has answered this already."),
     "one_already": N_("They are one already."),

@@ -122,7 +122,9 @@ def run() -> None:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    people: Annotated[int, typer.Option(help="So many people work there; fewer than 24 changes nothing")] = 0,
+) -> None:
     """Run the demo company on its own data folder: 90 days of history, then live leads."""
     from leadflow.demo.run import FOLDER, demo_main, demo_settings
     from leadflow.demo.seed import NotADemo
@@ -133,7 +135,7 @@ def demo() -> None:
     here = demo_settings(settings())
     set_up_logs(here.log_json)
     try:
-        code = demo_main(here)
+        code = demo_main(here, people)
     except (AlreadyRunning, NotADemo) as refused:
         fail(str(refused))
     raise typer.Exit(code)

@@ -74,6 +74,7 @@ DOOR_PREFIXES = (
     "/counter/",
     "/api/counter/",
     "/enter/",
+    "/calendar/",
     "/sign-in",
     "/static/",
 )

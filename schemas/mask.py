@@ -22,6 +22,11 @@ def masked(text: str) -> str:
     return _NUMBER.sub(_hidden, text)
 
 
+def first_sign(name: str) -> str:
+    """Return a name of which only the first sign is left: 张••, L••."""
+    return f"{name.strip()[:1]}{DOT}{DOT}" if name.strip() else ""
+
+
 def _hidden(match: re.Match[str]) -> str:
     text = match[0]
     if match["ours"]:

@@ -17,11 +17,13 @@ from schemas.sinks import SinkSettings
 from schemas.work import Assignment
 from sinks.choose import also_told, may_take, recipient_of, wants
 from sinks.port import AnyKind
+from sinks.quiet import not_before
 from sinks.registry import BadSink, sinks_of
 from store import tables
 from store.bulk import keys_in
 from store.company import CompanyCache
 from store.effects import Effect, Insert
+from store.notices import Notice, notices_of
 from stream.host import Step
 from stream.log import Logged
 
@@ -40,6 +42,8 @@ class DeliverFacts:
     """By lead."""
     leads: dict[str, str] = field(default_factory=dict)
     """By decision: the lead of an assignment that names none, such as one out of a waiting queue."""
+    notices: dict[str, Notice] = field(default_factory=dict)
+    """What the holders of these assignments chose to be told by mail."""
 
 
 class DeliverStage:
@@ -81,6 +85,8 @@ class DeliverStage:
             facts.leads = _leads_of_tasks(connection, [one for one in assignments if one.lead_id is None])
             wanted = {one.lead_id for one in assignments if one.lead_id} | set(facts.leads.values())
             facts.channels = _channels(connection, wanted)
+            holders = {one.holder_id for one in assignments if one.holder_kind == "person"}
+            facts.notices = notices_of(connection, holders)
         return facts
 
     def decide(self, logged: Logged, facts: DeliverFacts, at_us: int) -> Step:
@@ -108,10 +114,28 @@ class DeliverStage:
                 dests = _people(assignment, facts.company)
                 if not dests:
                     refused = _nobody(settings)
-            effects += [
-                _delivery(event, assignment, (settings.sink_id, dest), lead_id, at_us) for dest in dests
-            ]
+            for dest in dests:
+                from_us = _from_us(assignment, dest, facts, at_us) if kind.abilities.to_people else at_us
+                if from_us is not None:
+                    to = (settings.sink_id, dest)
+                    effects.append(_delivery(event, assignment, to, lead_id, (at_us, from_us)))
         return Step(tuple(effects), refused)
+
+
+def _from_us(assignment: Assignment, dest: str, facts: DeliverFacts, at_us: int) -> int | None:
+    """Return from when somebody is told; None if they chose not to be.
+
+    The choice is the holder's, about what is given to them. Whoever is told because somebody else does nothing, or may
+    take what is urgent, is told at once.
+    """
+    is_own = dest == assignment.holder_id and assignment.reason.code != "call_now"
+    if not is_own or (notice := facts.notices.get(dest)) is None:
+        return at_us
+    if not notice.mail:
+        return None
+    person = facts.company.people.get(dest)
+    calendar = facts.company.calendars.get((person.calendar_id if person else None) or "", {})
+    return not_before(notice.quiet, calendar.get("zone") or facts.company.zone, at_us)
 
 
 def _people(assignment: Assignment, company: Company) -> list[str]:
@@ -126,14 +150,16 @@ def _read(events: Sequence[Logged]) -> dict[str, Assignment]:
 
 
 def _delivery(
-    event: Event, assignment: Assignment, to: tuple[str, str], lead_id: str | None, at_us: int
+    event: Event, assignment: Assignment, to: tuple[str, str], lead_id: str | None, when: tuple[int, int]
 ) -> Insert:
-    sink_id, dest = to
+    """Return the delivery; `when`: decided at this moment, and sent from that one on."""
+    (sink_id, dest), (at_us, from_us) = to, when
     row = {
         "delivery_id": child_id("dlv", event.id, sink_id, dest),
         "sink_id": sink_id,
         "dest": dest,
-        "lane": f"{sink_id}/{dest}",
+        # What waits for the end of quiet hours must not hold up what is told at once.
+        "lane": f"{sink_id}/{dest}" + ("/quiet" if from_us > at_us else ""),
         "event_id": event.id,
         "decision_id": assignment.decision_id,
         "customer_id": assignment.customer_id,
@@ -146,8 +172,8 @@ def _delivery(
         "state": "waiting",
         "attempt": 0,
         "replays": 0,
-        "since_us": at_us,
-        "next_us": at_us,
+        "since_us": max(at_us, from_us),
+        "next_us": from_us,
     }
     return Insert("delivery", row)
 

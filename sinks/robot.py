@@ -24,7 +24,7 @@ import orjson
 from pydantic import Field, field_validator
 
 from schemas.base import Language
-from schemas.mask import DOT, masked
+from schemas.mask import first_sign, masked
 from schemas.outward import Assigned
 from schemas.sinks import SinkSettings
 from sinks.net import is_loopback
@@ -119,7 +119,7 @@ def note_of(sink: Robot, message: Message) -> Note:
         fields = assigned.lead.fields
         lines.append(words[assigned.lead.channel])
         city, product = fields.get("city", ""), fields.get("product", "")
-        shown = (_name(fields.get("full_name", "")), masked(fields.get("phone", "")), city, product)
+        shown = (first_sign(fields.get("full_name", "")), masked(fields.get("phone", "")), city, product)
         lines += [_plain(masked(_ADDRESS.sub("", one)))[:FIELD_CHARS] for one in shown if one]
     if assigned.task is not None:
         due = assigned.task.due.astimezone(ZoneInfo(message.zone))
@@ -202,11 +202,6 @@ def _link(assigned: Assigned) -> str | None:
         return None
     root = assigned.link.partition("/inbox/")[0]
     return f"{root}/day" if assigned.holder.kind == "person" else assigned.link
-
-
-def _name(name: str) -> str:
-    """Return a name of which only the first sign is left: 张••, L••."""
-    return f"{name.strip()[:1]}{DOT}{DOT}" if name.strip() else ""
 
 
 def _plain(text: str) -> str:

@@ -20,14 +20,17 @@ from store.acts import ActRefused, Command, Plan
 from store.database import Database
 from store.effects import Effect, Insert, Update
 
-AccessKind = Literal["token", "link", "invitation", "session"]
+AccessKind = Literal["token", "link", "invitation", "session", "calendar"]
 AccessState = Literal["valid", "used", "expired", "ended"]
 
 DEVICE_CHARS = 200
+_ONE_AT_A_TIME = ("invitation", "calendar")
 HOUR_US = 3_600 * 1_000_000
 SESSION_US = 30 * 24 * HOUR_US
 """How long a phone stays in after a link: shorter, and salespeople ask for links all the time; longer, and a
 lost phone that nobody reports stays in."""
+CALENDAR_US = 5 * 365 * 24 * HOUR_US
+"""A calendar's address is typed once a phone, opens nothing else, and can be taken back at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,16 @@ class Access:
 
 
 def grant(
-    kind: Literal["token", "link", "invitation"], secret: str, lasts_us: int, role: Role | None = None
+    kind: Literal["token", "link", "invitation", "calendar"],
+    secret: str,
+    lasts_us: int,
+    role: Role | None = None,
 ) -> Plan:
-    """Return the plan that gives the person who is the command's scope a token, a one-time link or an invitation.
+    """Return the plan that gives the person who is the command's scope a token, a one-time link, an invitation, or the
+    address of their calendar.
 
     `role`: only what that role may; without it what their roles are at each request. An invitation is for a
-    person to choose a password, and takes the place of the ones before. Refused for nobody who works here. The
+    person to choose a password; it takes the place of the ones before, as a calendar's address does. Refused for nobody who works here. The
     access's id is `access_id_of(command)`.
     """
 
@@ -71,7 +78,7 @@ def grant(
         check_works_here(connection, command.scope_id)
         until_us = now_us + lasts_us
         made = Access(access_id_of(command), command.scope_id, kind, role, now_us, until_us)
-        before = ended(connection, command.scope_id, now_us, "invitation") if kind == "invitation" else ()
+        before = ended(connection, command.scope_id, now_us, kind) if kind in _ONE_AT_A_TIME else ()
         return [*before, new_access(made, secret, command)]
 
     return plan
@@ -142,8 +149,8 @@ def ended(
 
 
 def seen(store: Database, access: Access, now_us: int) -> None:
-    """Note that a session is used; at most once an hour, so that reading a page seldom writes."""
-    if access.kind != "session" or now_us - (access.seen_us or 0) < HOUR_US:
+    """Note that a session or a calendar is used; at most once an hour, so that reading a page seldom writes."""
+    if access.kind not in ("session", "calendar") or now_us - (access.seen_us or 0) < HOUR_US:
         return
     table = tables.access
     with store.write() as connection:

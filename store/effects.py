@@ -23,7 +23,7 @@ from store.contention import Conflict
 INSERT_ORDER: tuple[str, ...] = (
     "capture", "lead_capture", "part", "mail_thread", "lead", "lead_identifier", "match_record", "match_key", "find_key", "unlisted", "contact", "customer", "alias", "binding",
     "membership", "contact_customer", "evidence", "joined", "parted", "review", "identifier_status", "decision", "holding", "ledger", "task",
-    "outcome", "act", "act_left", "stage", "sale_order", "spend", "claim", "job", "job_item", "certificate", "access", "account", "erased", "key_to_erase", "opt_out", "lead_opt_out", "timer", "delivery", "dead",
+    "outcome", "act", "act_left", "stage", "sale_order", "spend", "claim", "job", "job_item", "certificate", "access", "account", "notice", "erased", "key_to_erase", "opt_out", "lead_opt_out", "timer", "delivery", "dead",
     "import_run", "import_piece", "import_row", "import_mapping", "book_draft",
 )  # fmt: skip
 """Tables in an order that satisfies the foreign keys; always the same, so that locks are too."""

@@ -863,7 +863,7 @@ access = Table(
     Column("device", Text, nullable=True, comment="what a session's browser says of itself"),
     _id("made_by_act"),
     UniqueConstraint("token_hash"),
-    CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name="kind"),
+    CheckConstraint("kind IN ('token', 'link', 'invitation', 'session', 'calendar')", name="kind"),
     CheckConstraint(
         "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
         name="role",
@@ -897,6 +897,18 @@ account = Table(
     _id("made_by_act"),
 )
 """Who signs in with a password; see store.accounts."""
+notice = Table(
+    "notice",
+    state,
+    _id("person_id", key=True),
+    Column("mail", Boolean, nullable=False, comment="whether they are told of their own by mail at all"),
+    Column("quiet_from", Integer, nullable=True, comment="minute of their local day; none: no quiet hours"),
+    Column("quiet_to", Integer, nullable=True),
+    _us("set_us"),
+    CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL)", name="quiet"),
+    CheckConstraint("quiet_from BETWEEN 0 AND 1439 AND quiet_to BETWEEN 0 AND 1439", name="minutes"),
+)
+"""What each person chose to be told, and when not; see store.notices."""
 erased = Table(
     "erased",
     state,

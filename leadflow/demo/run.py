@@ -14,6 +14,7 @@ from pathlib import Path
 from leadflow.clock import wall_clock_us
 from leadflow.company import read_company
 from leadflow.demo.feed import Doors, feed
+from leadflow.demo.large import enlarged
 from leadflow.demo.seed import seed
 from leadflow.embedded import open_files
 from leadflow.lock import take_lock
@@ -37,9 +38,14 @@ _BANNER = (
 
 
 def demo_main(
-    settings: Settings, *, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+    settings: Settings,
+    people: int = 0,
+    *,
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
 ) -> int:
     """Fill the folder if it is new, then feed and watch over a host until stopped; return its exit code.
+
+    `people`: so many work there, if it is more than the demo's own.
 
     The host is a process of its own, so that it can be killed in front of everybody's eyes while the sender
     goes on and remembers what it was promised; killed, it is started again. Raises NotADemo, CompanyError and
@@ -51,7 +57,7 @@ def demo_main(
     try:
         seed(
             files,
-            with_calls(demo_company(), calls),
+            with_calls(enlarged(demo_company(), people), calls),
             wall_clock_us(),
             days=DAYS,
             customers=CUSTOMERS,

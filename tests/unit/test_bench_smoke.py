@@ -53,6 +53,11 @@ ACCEPT = {
             "--rows 400",
             {"csv_ratio_to_reader", "xlsx_ratio_to_reader", "csv_peak_mb", "xlsx_peak_mb", "csv_rows_per_s"},
         ),
+        (
+            "lookup.py",
+            "--customers 300 --asked 40 --rate 20",
+            {"lookup_p99_ms", "primary_key_p99_ms", "ratio_to_primary_key", "found_pct"},
+        ),
         ("handover.py", "--customers 600", {"dry_run_s", "apply_s", "verified_s", "undo_s", "apply_peak_mb"}),
     ],
 )

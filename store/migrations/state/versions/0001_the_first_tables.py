@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("seen_us", sa.BigInteger(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True, comment="what a session's browser says of itself"),
         sa.Column("made_by_act", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind IN ('token', 'link', 'invitation', 'session')", name=op.f("ck_access_kind")),
+        sa.CheckConstraint(
+            "kind IN ('token', 'link', 'invitation', 'session', 'calendar')", name=op.f("ck_access_kind")
+        ),
         sa.CheckConstraint(
             "role IN ('representative', 'manager', 'marketing', 'front_desk', 'operations', 'auditor')",
             name=op.f("ck_access_role"),
@@ -946,6 +948,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "notice",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column(
+            "mail", sa.Boolean(), nullable=False, comment="whether they are told of their own by mail at all"
+        ),
+        sa.Column(
+            "quiet_from",
+            sa.Integer(),
+            nullable=True,
+            comment="minute of their local day; none: no quiet hours",
+        ),
+        sa.Column("quiet_to", sa.Integer(), nullable=True),
+        sa.Column("set_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL)", name=op.f("ck_notice_quiet")),
+        sa.CheckConstraint(
+            "quiet_from BETWEEN 0 AND 1439 AND quiet_to BETWEEN 0 AND 1439", name=op.f("ck_notice_minutes")
+        ),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_notice")),
+    )
+    op.create_table(
         "opt_out",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("keyed_hash", sa.Text(), nullable=False, comment="HMAC of an identifier (store.marks)"),
@@ -1582,6 +1604,7 @@ def downgrade() -> None:
 
     op.drop_table("outcome")
     op.drop_table("opt_out")
+    op.drop_table("notice")
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_member_open", sqlite_where=sa.text("to_us IS NULL"), postgresql_where=sa.text("to_us IS NULL")

@@ -1,0 +1,77 @@
+"""Who may answer a pair: a manager of both holders, and nobody by a forged address."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from console.app import console_routes
+from console.may import Visitor
+from tests.support.rig import MINUTE, MONDAY_10, Rig, post, small_company
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path, company=small_company())
+    made.feed(
+        [post(made="a", name="李娜", email="lina.daheng@gmail.com", company="北京大恒信息技术有限公司")]
+    )
+    made.run()
+    made.feed(
+        [
+            post(
+                at_us=MONDAY_10 + MINUTE,
+                made="b",
+                name="Na Li",
+                email="lina.daheng@gmial.com",
+                company="大恒信息",
+            )
+        ]
+    )
+    made.run()
+    yield made
+    made.close()
+
+
+def client_of(rig: Rig, who: Visitor) -> TestClient:
+    ids = (f"{number:032x}" for number in itertools.count(1))
+    append = rig.files.store_log.append
+    app = Starlette(
+        routes=console_routes(rig.store, lambda: MONDAY_10 + 2 * MINUTE, lambda: next(ids), append)
+    )
+
+    async def seen(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["visitor"] = who
+        await app(scope, receive, send)
+
+    return TestClient(seen, follow_redirects=False)
+
+
+def manager(*holders: str) -> Visitor:
+    return Visitor("boss", frozenset({"manager"}), frozenset({"boss", *holders}))
+
+
+def test_a_manager_of_one_side_alone_sees_and_answers_nothing(rig: Rig) -> None:
+    (review,) = rig.rows("review")
+    holders = {row["holder_id"] for row in rig.rows("holding") if row["to_us"] is None}
+    stranger = client_of(rig, manager())
+    assert review["review_id"] not in stranger.get("/matches").text
+    for verb in ("same", "apart", "skip", "join"):
+        answer = stranger.post(f"/matches/{review['review_id']}/{verb}", data={"reason": "mine"})
+        assert answer.status_code == 409, verb
+    assert rig.rows("review")[0]["state"] == "open"
+    theirs = client_of(rig, manager(*holders))
+    assert review["review_id"] in theirs.get("/matches").text
+    key = {"key": "k1", "reason": "same voice"}
+    assert theirs.post(f"/matches/{review['review_id']}/same", data=key).status_code == 303
+    assert theirs.post(f"/matches/{review['review_id']}/same", data=key).status_code == 303, "a double click"
+    assert rig.rows("review")[0]["state"] == "same"
+    late = theirs.post(f"/matches/{review['review_id']}/apart", data={"key": "k2"})
+    assert late.status_code == 409, "a stale tab"
+    assert "已有人判断过" in late.text
