@@ -176,7 +176,7 @@ class MePage:
             session = find_access(connection, request.cookies.get(COOKIE, ""))
             account = find_account(connection, who.person_id) if who.person_id else None
             have = open_access(connection, now_us, _DEVICES, who.person_id) if who.person_id else []
-            calendars = open_access(connection, now_us, ("calendar",), who.person_id) if who.person_id else []
+            calendars = open_access(connection, now_us, _CALENDARS, who.person_id) if who.person_id else []
             notice = notices_of(connection, [who.person_id or ""]).get(who.person_id or "", DEFAULT)
         view = View(language_of(request, company.language), company, now_us, who)
         values: dict[str, Any] = {
@@ -200,6 +200,7 @@ class MePage:
 
 
 _DEVICES: tuple[AccessKind, ...] = ("session", "token")
+_CALENDARS: tuple[AccessKind, ...] = ("calendar",)
 
 
 def _notice(given: dict[str, str]) -> Notice:
