@@ -12,6 +12,7 @@ from console.alarms import AlarmsPage
 from console.api.app import api_app
 from console.audit import AuditPage
 from console.backups import Backups, BackupsPage
+from console.calls import CallsPage
 from console.campaigns import CampaignsPage
 from console.collisions import CollisionsPage
 from console.customers import CustomersPage
@@ -85,6 +86,7 @@ def console_routes(
         *TakenPage(desk).routes(),
         *(DeskPage(desk, visits).routes() if visits else ()),
         *PopPage(desk).routes(),
+        *CallsPage(desk).routes(),
         *MatchesPage(desk).routes(),
         *PoolsPage(desk).routes(),
         *CampaignsPage(desk).routes(),

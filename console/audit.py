@@ -78,7 +78,7 @@ class AuditPage:
             company = self.desk.companies.get(connection)
             view = View(language_of(request, company.language), company, self.desk.clock(), visitor(request))
             _ = view.gettext
-            header = [_("Time"), _("Who"), _("Did"), _("To"), _("Why"), _("Act")]
+            header = [_("Time"), _("Who"), _("Did"), _("What it was done to"), _("Reason"), _("Act")]
             rows = [
                 (
                     view.exact(row["recorded_us"]),

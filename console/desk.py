@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -42,10 +43,17 @@ def is_own_page(request: Request) -> bool:
     return True
 
 
+_KEY = re.compile(r"[0-9A-Za-z-]{1,64}")
+"""What a form's own key looks like; Leadflow's are longer or have a colon, and nobody is to use one up for it."""
+
+
 async def entered_in(request: Request, most: int) -> dict[str, str]:
     """Return the texts of a posted form by name, of `most` fields at most; a file in it is none of them.
 
     Raises HTTPException (400) for more fields, or any file.
     """
     async with request.form(max_files=0, max_fields=most) as posted:
-        return {key: value for key, value in posted.items() if isinstance(value, str)}
+        entered = {key: value.replace("\0", "") for key, value in posted.items() if isinstance(value, str)}
+    if not _KEY.fullmatch(entered.get("key", "")):
+        entered.pop("key", None)
+    return entered

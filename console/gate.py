@@ -139,7 +139,10 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        answer = await self._answer(request)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            answer: Response | None = problem(400, "bad_parameter", "An address holds no NUL.")
+        else:
+            answer = await self._answer(request)
         if answer is None:
             clear = getattr(request.state, "clear", True)
             await self._app(scope, receive, send if clear else Masking(send))

@@ -26,8 +26,8 @@ from console.texts import page
 from console.times import parse_local
 from console.view import View
 from store.acted import Meanwhile, job_rows, jobs_lately, meanwhile
-from store.acts import ActRefused
-from store.acts_job import Job, counts, read_job
+from store.acts import ActRefused, Command
+from store.acts_job import Job, counts, job_id_of, read_job
 from store.acts_move import Judged
 from store.belongings import KINDS, MENTIONS, Belonging
 from store.certificates import Certificate, read_certificate
@@ -145,7 +145,7 @@ class HandOverPage:
     ) -> Response:
         who = visitor(request)
         with self.desk.store.read() as connection:
-            jobs = jobs_lately(connection, None if who.sees_all else who.holders, RESULTS)
+            jobs = jobs_lately(connection, None if who.sees_all else who.holders, who.person_id, RESULTS)
         values = {"jobs": jobs, "entered": entered, "refused": refused}
         return self._answer(request, "handover.html", values, status)
 
@@ -192,6 +192,13 @@ class HandOverPage:
             self._seen(who, person_id)
             job_id = self.host.begin(person_id, self._asked(entered), about)
         except ActRefused as refused:
+            begun = job_id_of(Command("hand_over_begin", about["actor"], about["key"], person_id))
+            with self.desk.store.read() as connection:
+                is_begun = any(
+                    one["job_id"] == begun for one in jobs_lately(connection, (), who.person_id, 20)
+                )
+            if is_begun:  # and stopped on its way: its page says how far it came
+                return RedirectResponse(f"/handover/{quote(begun)}", status_code=303)
             return self._plan(request, entered, refused.code, 409)
         return RedirectResponse(f"/handover/{quote(job_id)}", status_code=303)
 

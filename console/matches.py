@@ -143,7 +143,9 @@ class MatchesPage:
             owners = owners_of(connection, [now])
             side = side_of(connection, now, owners[now]) if now in owners else None
             if act_id := asked.get("done"):
-                parted = _parted_by(connection, act_id)
+                parted = [
+                    one for one in _parted_by(connection, act_id) if who.sees_all or who.sees(one.holder_id)
+                ]
             elif side is not None:
                 try:
                     parting = plan_parting(connection, _wish(now, asked), now_us)

@@ -126,7 +126,10 @@ class MePage:
 
     def _end(self, me: str, access_id: str) -> None:
         with self.desk.store.read() as connection:
-            mine = {one.access_id for one in open_access(connection, self.desk.clock(), _DEVICES, me)}
+            mine = {
+                one.access_id
+                for one in open_access(connection, self.desk.clock(), (*_DEVICES, *_CALENDARS), me)
+            }
         if access_id not in mine:
             raise ActRefused("unknown_access", "This is none of your devices.")
         self._do("end_access", me, end(), scope=access_id)

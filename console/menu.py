@@ -17,10 +17,12 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("/day", N_("My day")),
             ("/inbox", N_("Tasks")),
+            ("/calls", N_("Missed calls")),
             ("/customers", N_("Customers")),
             ("/pools", N_("Open pool")),
             ("/desk", N_("Find or add")),
             ("/taken", N_("Is it taken?")),
+            ("/why-not", N_("Why not me?")),
         ),
     ),
     (

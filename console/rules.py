@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -150,7 +151,9 @@ class RulesPage:
             "publish_book", {**payload, "key": entered.get("key") or self.desk.new_id()}
         )
         drop = drop_draft(text.version, self.desk.companies.get)
-        self.desk.perform(self._command(DROP, request, entered, "published"), drop)
+        # Whoever typed meanwhile keeps the draft; the book is in force all the same.
+        with suppress(ActRefused):
+            self.desk.perform(self._command(DROP, request, entered, "published"), drop)
         return RedirectResponse(f"/rules?done=publish&number={done['number']}", status_code=303)
 
     def _roll_back(self, request: Request, entered: Mapping[str, str]) -> Response:

@@ -107,6 +107,7 @@ AGREED: Mapping[str, str] = {"contact": N_("being contacted")}
 DROPPED = {
     "erased": N_("The customer was erased."),
     "sink_gone": N_("The sink was taken out of the company."),
+    "moved_on": N_("Somebody else had the customer by the end of the quiet hours."),
 }
 """Why something is not sent at all; why it could not be sent stands among the dead letters."""
 
@@ -675,7 +676,6 @@ DEAD: Mapping[str, tuple[str, str]] = {
 ACTS = {
     "sign_in": N_("signed in"),
     "set_password": N_("chose a password"),
-    "change_password": N_("changed the password"),
     "second_factor": N_("changed the second factor"),
     "end_access": N_("ended sessions or tokens"),
     "grant": N_("gave access"),
@@ -689,8 +689,8 @@ ACTS = {
     "hand_over_go": N_("went on with a handover"),
     "hand_over_stop": N_("stopped a handover"),
     "hand_back": N_("gave customers back"),
-    "come_back": N_("had customers come back"),
-    "auto_moves": N_("moved by a rule"),
+    "come_back": N_("took a leaver back"),
+    "auto_move": N_("moved by a rule"),
     "take": N_("took a customer"),
     "return": N_("returned a customer"),
     "outcome": N_("recorded an outcome"),
@@ -703,7 +703,6 @@ ACTS = {
     "ask_taken": N_("asked whether it is taken"),
     "away": N_("noted an absence"),
     "back": N_("noted a return"),
-    "queue_opens": N_("shared out a queue"),
     "merge": N_("made two customers one"),
     "unmerge": N_("parted a customer"),
     "review": N_("answered a match review"),
@@ -730,6 +729,14 @@ ACTS = {
     "backup": N_("made a backup"),
     "erase": N_("erased a customer"),
     "opt_out": N_("noted an objection"),
+    "hand_over_begin": N_("began a hand-over"),
+    "hand_over_more": N_("took what came meanwhile into a hand-over"),
+    "cover": N_("gave customers to stand-ins"),
+    "leave": N_("marked somebody as left"),
+    "certify": N_("made a certificate"),
+    "give_back": N_("gave customers back, taking a scope back"),
+    "end_undo": N_("ended taking a scope back"),
+    "set_notice": N_("chose what to be told by mail"),
 }
 """Acts as what somebody did; in the order in which the audit log offers them."""
 

@@ -83,7 +83,7 @@ def come_back() -> Plan:
 
 def may_say(company: Company, actor: str, person_id: str) -> bool:
     """Tell whether somebody may say that a person is away: they themselves, a manager above, or who operates this."""
-    if actor == person_id or actor not in company.people:
+    if actor == person_id or actor not in company.people or "operations" in company.people[actor].roles:
         return True
     return any(
         actor in managers_above(company, one.unit_id) for one in company.members if one.person_id == person_id

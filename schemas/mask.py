@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
-_OURS = r"\b[a-z]{2,8}_[0-9a-z]{8,}\b|\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b"
+from schemas.ids import Kind
+
+KINDS = get_args(Kind)
+
+_OURS = rf"\b(?:{'|'.join(KINDS)})_[0-9a-z]{{8,}}\b|\b[0-9a-f]{{32}}(?:[0-9a-f]{{32}})?\b"
 """Typed ids, traces and digests: digits that are no number."""
 _BETWEEN = r"[\s\u00a0\u200b-\u200f\u2060()./_·－–-]{0,3}"
 _NUMBER = re.compile(rf"(?P<ours>{_OURS})|(?<!\d)[+＋]?\(?\d(?:{_BETWEEN}\d){{6,}}(?!\d)")

@@ -25,6 +25,7 @@ from sinks.claims import claim, release
 from sinks.hold import held, hold, is_to_be_held
 from sinks.ladder import STEP_ASIDE_AFTER, dice_of, next_attempt
 from sinks.port import Answer, Later, Message, Never, Outside, Taken
+from sinks.quiet import QUIET
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, said
 from store import tables
@@ -264,6 +265,8 @@ class Dispatcher:
             kind, settings = read_sink(company.sinks[row["sink_id"]])
         except BadSink:
             return Later("bad_sink")
+        if row["lane"].endswith(QUIET) and job.facts.owners.get(row["customer_id"]) != row["dest"]:
+            return Dropped("moved_on")
         assigned = read.tell(row, job.facts, company, self._public_url)
         if assigned is None:
             return Dropped("erased")

@@ -17,7 +17,7 @@ from schemas.sinks import SinkSettings
 from schemas.work import Assignment
 from sinks.choose import also_told, may_take, recipient_of, wants
 from sinks.port import AnyKind
-from sinks.quiet import not_before
+from sinks.quiet import QUIET, not_before
 from sinks.registry import BadSink, sinks_of
 from store import tables
 from store.bulk import keys_in
@@ -159,7 +159,7 @@ def _delivery(
         "sink_id": sink_id,
         "dest": dest,
         # What waits for the end of quiet hours must not hold up what is told at once.
-        "lane": f"{sink_id}/{dest}" + ("/quiet" if from_us > at_us else ""),
+        "lane": f"{sink_id}/{dest}" + (QUIET if from_us > at_us else ""),
         "event_id": event.id,
         "decision_id": assignment.decision_id,
         "customer_id": assignment.customer_id,

@@ -6,6 +6,8 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _DAY_MIN = 24 * 60
+QUIET = "/quiet"
+"""How the lane of what waits for the end of quiet hours ends."""
 
 
 def not_before(quiet: tuple[int, int] | None, zone: str, at_us: int) -> int:

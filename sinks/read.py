@@ -16,8 +16,9 @@ from schemas.work import HolderKind
 from sinks.net import utc
 from sinks.port import Recipient
 from store import tables
+from store.acts_job import holders_of
 from store.bulk import keys_in
-from store.present import atoms_of
+from store.present import atoms_of, present_ids
 
 Row = Mapping[str, Any]
 
@@ -58,6 +59,8 @@ class Facts:
     tasks: Mapping[str, list[Row]]
     gaps: Mapping[str, tuple[FieldName, ...]]
     """By customer: what is still to be asked."""
+    owners: Mapping[str, str]
+    """By customer as a delivery names it: who has it now."""
     together: Mapping[str, int]
     """By decision, of those that gave a set at once: how many customers the same act gave to the same holder."""
 
@@ -75,8 +78,15 @@ def gather(connection: Connection, company: Company, rows: Sequence[Row], gaps: 
         customers=_by(connection, tables.customer, "customer_id", customers),
         tasks=_tasks(connection, customers),
         gaps=gaps(connection, company, customers),
+        owners=_owners(connection, customers),
         together=_together(connection, rows),
     )
+
+
+def _owners(connection: Connection, customers: Collection[str]) -> dict[str, str]:
+    now = present_ids(connection, customers)
+    held = holders_of(connection, set(now.values()))
+    return {one: held[now[one]] for one in customers if now[one] in held}
 
 
 def tell(row: Row, facts: Facts, company: Company, public_url: str | None) -> Assigned | None:

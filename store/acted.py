@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from store import tables
 from store.acts import ActRefused
@@ -137,12 +137,17 @@ def job_rows(connection: Connection, job_id: str, after: int, limit: int) -> lis
     return [JobRow(*row) for row in rows]
 
 
-def jobs_lately(connection: Connection, people: Collection[str] | None, limit: int) -> list[dict[str, Any]]:
-    """Return the last hand-overs of some people (None: of all), the newest first."""
+def jobs_lately(
+    connection: Connection, people: Collection[str] | None, actor: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return the last hand-overs of some people (None: of all), and those that the actor began, the newest first.
+
+    Whoever has left is below nobody any more; who handed over for them still finds it.
+    """
     job = tables.job
     query = select(job).where(job.c.kind == "hand_over").order_by(job.c.made_us.desc(), job.c.job_id)
     if people is not None:
-        query = query.where(job.c.person_id.in_(sorted(people)))
+        query = query.where(or_(job.c.person_id.in_(sorted(people)), job.c.actor == actor))
     return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
 
 

@@ -133,6 +133,10 @@ class Undo:
         act_id = str(command.undoes)
         found = plan_undo(connection, act_id, self.may_give, now_us, in_time=self.in_time, lock=True)
         self.undoing = found
+        if found.left and not found.back and all(why == "not_below" for _, why in found.left):
+            raise ActRefused(
+                "not_below", "None of it is below you; who is above both sides can take it back."
+            )
         given = [one.held.decision_id for one in found.back if one.held.decision_id is not None]
         credits = taken_back(connection, given, (now_us, found.zone), command.act_id)
         left = [customer_id for customer_id, _ in found.left]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from store import tables
+from store.present import present
 
 _dead, _capture = tables.dead, tables.capture
 Place = tuple[int, str]
@@ -84,12 +85,19 @@ def became(connection: Connection, dead: dict[str, Any]) -> dict[str, Any]:
     capture_id = repaired or (dead["capture_id"] if dead["state"] == "replayed" else None)
     if capture_id is None:
         return {"holders": [], "result": None, "again": None}
-    origin, member, holding = tables.lead_capture, tables.membership, tables.holding
+    origin, member, holding, alias = tables.lead_capture, tables.membership, tables.holding, tables.alias
     holders = connection.execute(
         select(holding.c.holder_kind, holding.c.holder_id, holding.c.customer_id)
         .select_from(
-            origin.join(member, and_(member.c.lead_id == origin.c.lead_id, member.c.to_us.is_(None))).join(
-                holding, and_(holding.c.customer_id == member.c.customer_id, holding.c.to_us.is_(None))
+            origin.join(member, and_(member.c.lead_id == origin.c.lead_id, member.c.to_us.is_(None)))
+            .outerjoin(alias, alias.c.old_id == member.c.customer_id)
+            .join(
+                holding,
+                and_(
+                    holding.c.customer_id == present(member.c.customer_id),
+                    holding.c.role == "owner",
+                    holding.c.to_us.is_(None),
+                ),
             )
         )
         .where(origin.c.capture_id == capture_id)

@@ -653,6 +653,12 @@ task = Table(
     Index("ix_task_customer_id", "customer_id"),
     Index("ix_task_holder", "holder_id", "state", "due_us"),
     Index("ix_task_lead_id", "lead_id"),
+    Index(
+        "ix_task_call_back",
+        "due_us",
+        sqlite_where=text("origin = 'call_back' AND state = 'open'"),
+        postgresql_where=text("origin = 'call_back' AND state = 'open'"),
+    ),
 )
 outcome = Table(
     "outcome",

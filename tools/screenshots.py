@@ -186,6 +186,7 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "pop", "/pop?phone=13812345678"
     yield "matches", "/matches"
     yield "parting", f"/parting/{customer}"
+    yield "calls", "/calls"
     yield "import", "/import"
     yield "doors", "/doors"
     yield "door", "/doors/site"

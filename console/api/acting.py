@@ -32,7 +32,9 @@ def command_for(
     actor = visitor(request).person_id or body.actor
     if actor is None:
         raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
-    return Command(verb, actor, key or desk.new_id(), scope, (reason or "").strip() or None)
+    # Under a name of its own: a key of somebody's choice must not be one that Leadflow itself will use.
+    own = f"api:{actor}:{key}" if key else desk.new_id()
+    return Command(verb, actor, own, scope, (reason or "").strip() or None)
 
 
 def done(desk: Desk, command: Command, plan: Plan) -> Done:

@@ -20,6 +20,7 @@ from sales.campaigns import asked_period, campaigns_table
 from sales.campaigns_shown import as_json
 from sales.money_files import ORDER_COLUMNS, WrongCell, order_of
 from schemas.orders import HAND
+from schemas.text import storable
 
 Day = Annotated[str, Query(max_length=10, description="A day such as 2026-11-30")]
 
@@ -76,4 +77,7 @@ def _cells(one: dict[str, Any], number: int) -> dict[str, str]:
     if any(not isinstance(value, str | int | float | None) for value in one.values()):
         field = f"orders[{number}]"
         raise Refused(422, "bad_order", f"{field} holds more than text and numbers.", field)
+    if any(isinstance(value, str) and value != storable(value) for value in one.values()):
+        field = f"orders[{number}]"
+        raise Refused(422, "bad_order", f"{field} holds signs that no text has.", field)
     return {name: str(value).strip() for name, value in one.items() if value is not None}

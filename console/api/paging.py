@@ -36,6 +36,6 @@ def place_of(cursor: str, *kinds: type) -> list[str | int] | None:
     except (ValueError, binascii.Error):
         raise CursorError from None
     fits = isinstance(place, list) and [type(one) for one in place] == list(kinds)
-    if not fits or any(isinstance(one, int) and not 0 <= one < 2**63 for one in place):
+    if not fits or any("\0" in one if isinstance(one, str) else not 0 <= one < 2**63 for one in place):
         raise CursorError
     return list(place)

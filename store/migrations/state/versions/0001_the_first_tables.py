@@ -1486,6 +1486,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("decision_id", "ordinal", name=op.f("uq_task_decision_id_ordinal")),
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_task_call_back",
+            ["due_us"],
+            unique=False,
+            sqlite_where=sa.text("origin = 'call_back' AND state = 'open'"),
+            postgresql_where=sa.text("origin = 'call_back' AND state = 'open'"),
+        )
         batch_op.create_index("ix_task_customer_id", ["customer_id"], unique=False)
         batch_op.create_index("ix_task_holder", ["holder_id", "state", "due_us"], unique=False)
         batch_op.create_index("ix_task_lead_id", ["lead_id"], unique=False)
@@ -1499,6 +1506,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_task_lead_id")
         batch_op.drop_index("ix_task_holder")
         batch_op.drop_index("ix_task_customer_id")
+        batch_op.drop_index(
+            "ix_task_call_back",
+            sqlite_where=sa.text("origin = 'call_back' AND state = 'open'"),
+            postgresql_where=sa.text("origin = 'call_back' AND state = 'open'"),
+        )
 
     op.drop_table("task")
     with op.batch_alter_table("membership", schema=None) as batch_op:

@@ -1,6 +1,6 @@
 """How fast the console's pages are on a million customers, while 200 people work and leads come in.
 
-    python bench/console.py [--customers N] [--touches N] [--people N] [--rate N] [--seconds N] [--json]
+    python bench/pages.py [--customers N] [--touches N] [--people N] [--rate N] [--seconds N] [--json]
 
 One process is the product as `leadflow run` starts it, on a data folder that was filled before. 200 people ask it for
 something every five seconds: their day, an inbox, a customer, a story, an outcome; managers and others their pages. Beside
@@ -28,8 +28,8 @@ from urllib.parse import urlencode
 import httpx2
 from sqlalchemy import select
 
-from bench.console_house import company, fill
 from bench.measure import in_process, percentile, report, rounded
+from bench.pages_house import company, fill
 from bench.served import Server, served
 from console.may import roles_of
 from leadflow.clock import new_id, new_secret, wall_clock_us

@@ -1,0 +1,44 @@
+"""Missed calls that are still open: for each visitor those of whom they see, with who has them and how late it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from answers.language import language_of
+from console.desk import Desk
+from console.gate import visitor
+from console.texts import page
+from console.view import View
+from store.missed import missed_calls
+
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class CallsPage:
+    """One page, for whoever works with customers."""
+
+    desk: Desk
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's route."""
+        return [Route("/calls", self.show)]
+
+    async def show(self, request: Request) -> Response:
+        """List them, who waits longest first."""
+
+        def answer() -> Response:
+            who, now_us = visitor(request), self.desk.clock()
+            with self.desk.store.read() as connection:
+                company = self.desk.companies.get(connection)
+                calls = missed_calls(connection, None if who.sees_all else who.holders, SHOWN + 1)
+            view = View(language_of(request, company.language), company, now_us, who)
+            values = {"view": view, "calls": calls[:SHOWN], "is_all": len(calls) <= SHOWN}
+            return page(request, view.language, "calls.html", values)
+
+        return await run_in_threadpool(answer)
