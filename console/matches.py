@@ -122,10 +122,17 @@ class MatchesPage:
 
     def _part(self, request: Request, entered: Mapping[str, str]) -> Response:
         customer_id = request.path_params["customer_id"]
-        actor = visitor(request).person_id or "operator"
+        who = visitor(request)
+        actor = who.person_id or "operator"
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
         command = Command("unmerge", actor, entered.get("key") or self.desk.new_id(), customer_id, reason)
         try:
+            with self.desk.store.read() as connection:
+                now = present_ids(connection, [customer_id])[customer_id]
+                if not is_theirs(
+                    who, owners_of(connection, [now]), [now]
+                ):  # who works on it beside is not enough
+                    raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
             self.desk.perform(command, part(_wish(customer_id, entered)))
         except ActRefused as refused:
             return self._parting(request, refused.code, 409)

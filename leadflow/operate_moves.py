@@ -86,6 +86,11 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     if not under_way:
         return {**_went_on(engine, _begun(engine, payload)), "resumed": False}
     job = under_way[0]
+    with store.read() as connection:
+        company = load_company(connection, company_version(connection))
+    may = may_give_as(payload["actor"])(company, wall_clock_us())
+    if not may(job.person_id) and payload["actor"] != job.actor:
+        raise ActRefused("not_below", f"{job.person_id} is not below {payload['actor']}; ask their manager.")
     if job.state == "stopped":
         going = Command("hand_over_go", payload["actor"], new_id(), job.job_id)
         perform(store, going, to_state("running"), wall_clock_us(), append)
