@@ -43,8 +43,8 @@ def is_own_page(request: Request) -> bool:
     return True
 
 
-_KEY = re.compile(r"[0-9A-Za-z-]{1,64}")
-"""What a form's own key looks like; Leadflow's are longer or have a colon, and nobody is to use one up for it."""
+_KEY = re.compile(r"[^:\x00-\x1f]{1,64}")
+"""A form's own key has no colon: Leadflow's own acts have one in theirs, and nobody is to use such a key up."""
 
 
 async def entered_in(request: Request, most: int) -> dict[str, str]:

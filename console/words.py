@@ -353,6 +353,7 @@ STEPS = {
 }
 
 REFUSALS = {
+    "not_below": N_("Who has them is not below you; ask their manager."),
     "backup_running": N_("A backup is being made; wait for it."),
     "no_breaker": N_("Nothing is held there any more."),
     "cell_changed": N_("Somebody else has changed this meanwhile; nothing of theirs was overwritten."),

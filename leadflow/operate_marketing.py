@@ -48,6 +48,8 @@ def do_assign_order(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def do_take_spend(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take in what campaigns cost, as one act; without a source, as one entry more by hand."""
+    if not payload["entries"] or not all(map(_is_entry, payload["entries"])):
+        raise ValueError("entries is a list of one entry or more")
     entries = [
         spend.Spending(
             **{
@@ -64,6 +66,12 @@ def do_take_spend(engine: Engine, payload: Payload) -> dict[str, Any]:
         return _done(engine, payload, spend.VERB, spend.add_spend(entries[0], company))
     done = _done(engine, payload, spend.VERB, spend.take_spend(source, entries, company, told))
     return {**done, "counts": dict(Counter(told))}
+
+
+def _is_entry(one: Any) -> bool:
+    return isinstance(one, dict) and all(
+        isinstance(value, str | None) or (type(value) is int and abs(value) < 2**53) for value in one.values()
+    )
 
 
 def do_end_spend(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _TEXTS = frozenset(
     "actor answer asked csv digest examples for_id id key kind line lost model name order_no other owner pool "
     "reason role source stage stand_in type".split()
 )
-_WHOLE = frozenset("entries from_us hours number seen to_us until_us".split())
+_WHOLE = frozenset("from_us hours number seen to_us until_us".split())
 
 
 def payload_of(body: bytes) -> dict[str, Any]:
