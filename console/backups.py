@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.operations import actor_of
 from console.texts import page
 from console.view import View
 from store.acts import ActRefused
@@ -94,7 +93,7 @@ class BackupsPage:
         entered = await entered_in(request, 5)
         key = entered.get("key") or self.desk.new_id()
         try:
-            await run_in_threadpool(self.backups.begin, actor_of(request), key)
+            await run_in_threadpool(self.backups.begin, visitor(request).actor, key)
         except ActRefused as refused:
             return await run_in_threadpool(self._page, request, refused.code, 409)
         return RedirectResponse("/backups", status_code=303)

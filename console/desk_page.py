@@ -143,5 +143,5 @@ def ask(desk: Desk, who: Visitor, asked: str) -> Answer:
         office = desk.offices.get(desk.companies.get(connection))
         found = find(connection, office, asked, who, now_us)
     for customer_id in found.questions:
-        desk.perform(Command(ASKED, who.person_id or "operator", desk.new_id(), customer_id), asking())
+        desk.perform(Command(ASKED, who.actor, desk.new_id(), customer_id), asking())
     return found

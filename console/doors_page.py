@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.operations import Operations, actor_of
+from console.operations import Operations
 from console.repair_fields import editable
 from console.texts import page
 from console.timeline import FindCapture, as_text
@@ -63,7 +63,7 @@ class DoorsPage:
 
     def _reset(self, request: Request, entered: Mapping[str, str]) -> Response:
         reason = entered.get("reason", "").strip()[:500]
-        payload = {"id": entered.get("source", ""), "actor": actor_of(request), "reason": reason or None}
+        payload = {"id": entered.get("source", ""), "actor": visitor(request).actor, "reason": reason or None}
         try:
             self.operations.do("reset_breaker", {**payload, "key": entered.get("key") or self.desk.new_id()})
         except ActRefused as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -19,7 +20,7 @@ from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.may import Visitor
-from console.move import OPERATOR, REASON_CHARS
+from console.move import REASON_CHARS
 from console.move_filter import offered
 from console.neglected import first_leads
 from console.texts import page
@@ -156,7 +157,7 @@ class HandOverPage:
         try:
             self._seen(who, person_id)
             asked = self._asked(entered)
-            found = self.host.plan(person_id, asked, who.person_id or OPERATOR)
+            found = self.host.plan(person_id, asked, who.actor)
         except ActRefused as why:
             return self._all(request, entered, refused or why.code, 422 if status == 200 else status)
         moves = [one for one in found.judged if one.refused is None]
@@ -184,7 +185,7 @@ class HandOverPage:
     def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, person_id = visitor(request), entered.get("person", "")
         about = {
-            "actor": who.person_id or OPERATOR,
+            "actor": who.actor,
             "reason": entered.get("reason", "").strip()[:REASON_CHARS],
             "key": entered.get("key") or self.desk.new_id(),
         }
@@ -193,11 +194,10 @@ class HandOverPage:
             job_id = self.host.begin(person_id, self._asked(entered), about)
         except ActRefused as refused:
             begun = job_id_of(Command("hand_over_begin", about["actor"], about["key"], person_id))
-            with self.desk.store.read() as connection:
-                is_begun = any(
-                    one["job_id"] == begun for one in jobs_lately(connection, (), who.person_id, 20)
-                )
-            if is_begun:  # and stopped on its way: its page says how far it came
+            with self.desk.store.read() as connection, suppress(ActRefused):
+                read_job(
+                    connection, begun
+                )  # it was begun, and stopped on its way: its page says how far it came
                 return RedirectResponse(f"/handover/{quote(begun)}", status_code=303)
             return self._plan(request, entered, refused.code, 409)
         return RedirectResponse(f"/handover/{quote(job_id)}", status_code=303)
@@ -299,7 +299,7 @@ class HandOverPage:
             with self.desk.store.read() as connection:
                 job = self._read(connection, who, request)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            self.host.undo(job.job_id, who.person_id or OPERATOR, reason)
+            self.host.undo(job.job_id, who.actor, reason)
         except ActRefused as refused:
             return self._job(request, "handover_job.html", refused.code, 409)
         return RedirectResponse(f"/handover/{quote(job.job_id)}", status_code=303)

@@ -70,7 +70,7 @@ class MatchesPage:
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
         review_id, verb = request.path_params["review_id"], request.path_params["verb"]
         who = visitor(request)
-        actor, key = who.person_id or "operator", entered.get("key") or self.desk.new_id()
+        actor, key = who.actor, entered.get("key") or self.desk.new_id()
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
         try:
             with self.desk.store.read() as connection:
@@ -123,7 +123,7 @@ class MatchesPage:
     def _part(self, request: Request, entered: Mapping[str, str]) -> Response:
         customer_id = request.path_params["customer_id"]
         who = visitor(request)
-        actor = who.person_id or "operator"
+        actor = who.actor
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
         command = Command("unmerge", actor, entered.get("key") or self.desk.new_id(), customer_id, reason)
         try:

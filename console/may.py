@@ -26,6 +26,11 @@ class Visitor:
     """Of their roles those that let them have what they ask for now: the others widen nothing on that page."""
 
     @property
+    def actor(self) -> str:
+        """Return who does what they do: the person, else whoever operates this machine, as at the command line."""
+        return self.person_id or "operator"
+
+    @property
     def sees_all(self) -> bool:
         """Tell whether lists are not narrowed to a part of the organisation for them."""
         return not _SEE_ALL.isdisjoint(self.roles if self.acting is None else self.acting)

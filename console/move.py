@@ -37,8 +37,6 @@ RESULTS = 200
 FIELDS = 2 * SHOWN + 30
 """Of a form: a row and a box for each customer of the page, and what else there is."""
 REASON_CHARS = 500
-OPERATOR = "operator"
-"""Who acts at this machine where nobody is signed in, as at the command line."""
 
 
 class Mover(Protocol):
@@ -126,7 +124,7 @@ class MovePage:
                 found if found.is_all and after is None else find(connection, seen, asked, None, MOST)
             )
             leads = first_leads(connection, [one.customer_id for one in found.rows])
-            before = lately(connection, who.person_id or OPERATOR, 5)
+            before = lately(connection, who.actor, 5)
         following = str(found.rows[-1].place) if found.rows and not found.is_all else ""
         values = {
             "filter": asked,
@@ -147,7 +145,7 @@ class MovePage:
             customers = self._chosen(who, asked, entered)
             if not entered.get("reason", "").strip():
                 raise ActRefused("reason_missing", "Say why they are moved; both sides will ask.")
-            judged = self.mover.preview(customers, entered.get("to", ""), who.person_id or OPERATOR)
+            judged = self.mover.preview(customers, entered.get("to", ""), who.actor)
         except ActRefused as refused:
             return self._list(request, asked, refused.code, 422, entered)
         return self._judged(request, (judged, asked, entered), None, 200)
@@ -186,7 +184,7 @@ class MovePage:
 
     def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, asked = visitor(request), Filter.read(entered)
-        actor, to = who.person_id or OPERATOR, entered.get("to", "")
+        actor, to = who.actor, entered.get("to", "")
         key = entered.get("key") or self.desk.new_id()
         done = make_id("act", key)
         with self.desk.store.read() as connection:
@@ -242,7 +240,7 @@ class MovePage:
             leads = first_leads(connection, [one.customer_id for one in rows[:RESULTS] if _theirs(who, one)])
         undoing, cannot = None, None
         try:
-            undoing = self.mover.undoing(act_id, who.person_id or OPERATOR)
+            undoing = self.mover.undoing(act_id, who.actor)
         except ActRefused as why:
             cannot = why.code
         values = {
@@ -264,7 +262,7 @@ class MovePage:
     def _read(self, connection: Connection, who: Visitor, act_id: str) -> dict[str, Any]:
         """Return an act: one's own, or of somebody whose work one sees."""
         act = read_act(connection, act_id)
-        if act["actor"] != (who.person_id or OPERATOR) and not who.sees(act["actor"]):
+        if act["actor"] != who.actor and not who.sees(act["actor"]):
             raise ActRefused("unknown_act", f"There is no move {act_id}.")
         return act
 
@@ -274,7 +272,7 @@ class MovePage:
             with self.desk.store.read() as connection:
                 self._read(connection, who, act_id)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            undone_by = self.mover.undo(act_id, who.person_id or OPERATOR, reason)
+            undone_by = self.mover.undo(act_id, who.actor, reason)
         except ActRefused as refused:
             return self._act(request, refused.code, 409)
         return RedirectResponse(f"/move/{quote(undone_by)}", status_code=303)

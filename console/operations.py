@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from starlette.requests import Request
-
-from console.gate import visitor
 from sales.problems import Problem
 from schemas.base import Language
 from schemas.company import Company
@@ -37,8 +34,3 @@ class Operations(Protocol):
     def advice(self, section: Mapping[str, Any], language: Language) -> list[str]:
         """Return what the other side of a source needs, as `leadflow source new` prints it."""
         ...
-
-
-def actor_of(request: Request) -> str:
-    """Return who does it: the person who is signed in, else whoever operates this machine."""
-    return visitor(request).person_id or "operator"

@@ -58,7 +58,7 @@ class AccessPage:
 
     def _act(self, request: Request, roles: list[str]) -> Response:
         person_id, verb = request.path_params["person_id"], request.path_params["verb"]
-        actor = visitor(request).person_id or "operator"
+        actor = visitor(request).actor
         try:
             match verb:
                 case "invite":

@@ -45,7 +45,6 @@ _OPERATE = _for("operations")
 _LEAD = _for("manager", "operations")
 _TEAM = _for("manager", "operations", "auditor")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
-_JUDGE = _for("manager", "operations")
 _DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
@@ -97,10 +96,10 @@ PERMITS: Mapping[str, Permit] = {
     "POST /desk/visit": _DESK,
     "GET /desk/answer": _DESK,
     "GET /pop": Permit(_DESK.roles),
-    "GET /matches": Permit(frozenset({"manager", "operations", "auditor"})),
-    "POST /matches/{review_id}/{verb}": _JUDGE,
-    "GET /parting/{customer_id}": Permit(frozenset({"manager", "operations", "auditor"}), ("customer",)),
-    "POST /parting/{customer_id}": Permit(_JUDGE.roles, ("customer",)),
+    "GET /matches": _TEAM,
+    "POST /matches/{review_id}/{verb}": _LEAD,
+    "GET /parting/{customer_id}": Permit(_TEAM.roles, ("customer",)),
+    "POST /parting/{customer_id}": Permit(_LEAD.roles, ("customer",)),
     "GET /campaigns": _COUNTS,
     "GET /campaigns.csv": _COUNTS,
     "GET /campaigns.xlsx": _COUNTS,

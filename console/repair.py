@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.operations import Operations, actor_of
+from console.operations import Operations
 from console.repair_fields import MOST_FIELDS, Corrected, corrected, editable
 from console.texts import page
 from console.timeline import FindCapture, as_text
@@ -137,7 +137,9 @@ class RepairPage:
         failed = 0
         for dead_id in ids:
             try:
-                self._do("replay", {"id": dead_id, "actor": actor_of(request), "key": f"{key}:{dead_id}"})
+                self._do(
+                    "replay", {"id": dead_id, "actor": visitor(request).actor, "key": f"{key}:{dead_id}"}
+                )
             except ActRefused:
                 failed += 1  # somebody settled it meanwhile: its own page says who
         said = {"source": wanted.source_id, "stage": wanted.stage, "code": wanted.code}
@@ -148,7 +150,7 @@ class RepairPage:
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
         dead_id, verb = request.path_params["any_id"], request.path_params["verb"]
         reason = entered.get("reason", "").strip()[:REASON_CHARS]
-        payload: dict[str, Any] = {"id": dead_id, "actor": actor_of(request), "reason": reason or None}
+        payload: dict[str, Any] = {"id": dead_id, "actor": visitor(request).actor, "reason": reason or None}
         payload["key"] = entered.get("key") or self.desk.new_id()
         try:
             if verb == "repair":

@@ -36,7 +36,7 @@ class Reveal:
             reason = str(posted.get("reason", "")).strip()[:REASON_CHARS]
             back = str(posted.get("back", ""))
         any_id = request.path_params["any_id"]
-        actor = visitor(request).person_id or "operator"
+        actor = visitor(request).actor
         command = Command(REVEAL, actor, self.desk.new_id(), any_id, reason or None)
         place = f"/{'needs-repair' if back == 'needs-repair' else 'story'}/{quote(any_id, safe='')}"
         try:

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.operations import Operations, actor_of
+from console.operations import Operations
 from console.rules_view import SHOWN, sheet
 from console.texts import page
 from console.view import View
@@ -132,7 +132,7 @@ class RulesPage:
         if verb == DROP and key:
             key = f"{key}:drop"  # publishing has an act of its own under it
         scope_id = entered.get("table") or "rules"
-        return Command(verb, actor_of(request), key or self.desk.new_id(), scope_id, reason)
+        return Command(verb, visitor(request).actor, key or self.desk.new_id(), scope_id, reason)
 
     def _publish(self, request: Request, entered: Mapping[str, str]) -> Response:
         reason = entered.get("reason", "").strip()[:REASON_CHARS]
@@ -146,7 +146,7 @@ class RulesPage:
             raise ActRefused("draft_changed", "Somebody has changed the draft since you looked at it.")
         if draft.base != number and entered.get("over") != str(number):
             raise ActRefused("book_replaced", "Another rule book was published meanwhile.")
-        payload = {"id": "book", "actor": actor_of(request), "reason": reason, **_payload(text)}
+        payload = {"id": "book", "actor": visitor(request).actor, "reason": reason, **_payload(text)}
         done = self.operations.do(
             "publish_book", {**payload, "key": entered.get("key") or self.desk.new_id()}
         )
@@ -162,7 +162,7 @@ class RulesPage:
             raise ActRefused("unknown_book", "There is no such version.")
         if not reason:
             return self._history(request, "publish_reason_missing", 409)
-        payload = {"id": "book", "actor": actor_of(request), "reason": reason, "number": int(number)}
+        payload = {"id": "book", "actor": visitor(request).actor, "reason": reason, "number": int(number)}
         try:
             done = self.operations.do(
                 "roll_back_book", {**payload, "key": entered.get("key") or self.desk.new_id()}

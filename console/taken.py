@@ -45,7 +45,7 @@ class TakenPage:
         return await run_in_threadpool(self._answer, request, asked)
 
     def _answer(self, request: Request, asked: str) -> Response:
-        actor = visitor(request).person_id or "operator"
+        actor = visitor(request).actor
         try:
             with self.desk.store.read() as connection:
                 found = look_up(connection, self.desk.companies.get(connection), asked, actor)

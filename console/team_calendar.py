@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.move import OPERATOR
 from console.move_filter import offered
 from console.team import chosen_unit, members_of, units_of
 from console.texts import page
@@ -99,7 +98,7 @@ class TeamCalendarPage:
             else:
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
             key = entered.get("key") or self.desk.new_id()
-            self.desk.perform(Command(verb, who.person_id or OPERATOR, key, person_id), plan)
+            self.desk.perform(Command(verb, who.actor, key, person_id), plan)
         except ActRefused as refused:
             return self._page(request, entered, refused.code, 409)
         asked = {"unit": entered.get("unit", ""), "done": verb}
