@@ -25,8 +25,17 @@ cluster: system $(VENV)/dev.stamp
 demo-cluster:
 	$(BIN)/python -m tools.cluster demo
 
+# What starts brokers, kills processes or waits by the clock has the machine to itself; the rest shares it.
+WORKERS ?= 2
+ALONE := tests/chaos tests/cluster
+SHARED := $(filter-out $(ALONE) tests/support tests/conftest.py,$(wildcard tests/[a-z]*))
 test: system lint
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n $(WORKERS) $(SHARED)
+	$(BIN)/python -m pytest $(ALONE)
+endif
 
 # The storm, the poison and the brokers' absence (in seconds) of the suite at full size, from another beginning each
 # time; SEED=N repeats one. Ends with 1 if a lead is lost, done twice, without owner or out of order.
