@@ -63,6 +63,8 @@ class Came:
     """Who had its customer when it came."""
     is_new: bool = True
     """It is to be answered: an enquiry or a missed call, and no addition to one."""
+    placed: bool = False
+    """By the list it came with, whatever a rule says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,13 @@ class Simulation:
                 self._closed.discard(customer_id)
                 self._open[kept.holder.holder_id] += 1
             yield came, self._stayed(came, kept)
+            return
+        if came.placed:
+            if came.was.holder.kind != "queue":
+                self._owners[customer_id] = came.was.holder
+            if came.was.holder.kind == "person":
+                self._open[came.was.holder.holder_id] += 1
+            yield came, came.was
             return
         found, needs = office.book.first(came.facts), needs_of(came.facts)
         rule = found[0] if found else None

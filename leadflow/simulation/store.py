@@ -130,7 +130,8 @@ def _came_of(row: Any, held: Sequence[Any], company: Company) -> Came:
     )
     facts = facts_of_row(row, company, is_new=row.born_lead == row.lead_id)
     had = Holder(before[-1].holder_kind, before[-1].holder_id) if before else None
-    return Came(at_us, row.lead_id, row.subject_id, row.decision_id, facts, was, had, row.due_us is not None)
+    is_new, placed = row.due_us is not None, row.code == "imported"
+    return Came(at_us, row.lead_id, row.subject_id, row.decision_id, facts, was, had, is_new, placed)
 
 
 def _holdings(connection: Connection, customers: Iterable[str]) -> dict[str, list[Any]]:

@@ -18,7 +18,10 @@ from leadflow.imports.errors import error_rows
 from leadflow.imports.local import preview_of
 from leadflow.operate import do_erase
 from leadflow.operate_imports import do_import_revert
+from leadflow.simulation.run import Run, simulated, told
+from leadflow.simulation.store import history
 from leadflow.tables_out import as_csv
+from router.office import office_of
 from schemas.pools import Pool
 from schemas.work import Reason
 from store.acts import ActRefused
@@ -76,6 +79,17 @@ def test_an_old_customer_wakes_with_the_owner_whom_the_list_names(host: Bringing
     host.engine.door.append([post(key="again", name="王芳", phone="13900000002")]).result()
     host.engine.work_off()
     assert host.holders()["王芳"] == ("open", "person", "ann")
+
+
+def test_a_simulation_leaves_what_a_list_placed_where_it_is(host: Bringing) -> None:
+    host.take(CUSTOMERS, "customers", horizon_days=365, route=False, notify=False)
+    host.engine.door.append([post(key="new", name="新人", phone="13900000099")]).result()
+    host.engine.work_off()
+    company, now_us = company_of_lists(), wall_clock_us()
+    with host.engine.files.store.read() as connection:
+        came = history(connection, company, 0, now_us)
+        found = told(simulated(Run(office_of(company), 0, now_us, ""), came))
+    assert (found["leads"], found["stay"], found["changed"], found["orphans"]) == (5, 4, 0, 0)
 
 
 def test_leads_are_routed_as_any_other_and_whoever_has_a_customer_keeps_it(host: Bringing) -> None:
