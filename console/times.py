@@ -35,7 +35,7 @@ def exact(us: int, zone: str) -> str:
 
 
 def unit(count: int, name: str, language: Language) -> str:
-    """Return a number of `second`, `minute` or `hour`, such as `5 min` and `5分钟`."""
+    """Return a number of `second`, `minute`, `hour` or `day`, such as `5 min` and `5分钟`."""
     return format_unit(count, name, "short", locale=_locale(language))
 
 

@@ -112,6 +112,10 @@ class View:
         parts = ((whole, "hour"), (minutes, "minute"))
         return " ".join(times.unit(count, name, self.language) for count, name in parts if count)
 
+    def days(self, count: int) -> str:
+        """Return a number of days in words."""
+        return times.unit(count, "day", self.language)
+
     def junk(self, junk: Mapping[str, Any]) -> str:
         """Return how much a lead looks like junk and by what, from its row's `more`."""
         _ = self.gettext

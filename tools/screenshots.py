@@ -30,6 +30,7 @@ from schemas.company import Campaign, Company, Member, Person, Unit, book_versio
 from schemas.pools import Pool
 from store import tables
 from tests.browser.live import Live, chromium, find_chromium, live_server
+from tools.screenshot_acts import acts, demo
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 700}}
 LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
@@ -316,6 +317,22 @@ def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterato
     yield taken("access-used")
 
 
+def shoot_acts(browser: Browser, folder: Path) -> Iterator[Path]:
+    """Yield the file of each screenshot of what comes of doing something."""
+    with TemporaryDirectory() as data, demo(Path(data)) as live:
+        tabs = {
+            f"{size}-{language}": browser.new_context(viewport=viewport, locale=locale).new_page()  # type: ignore[arg-type]
+            for (size, viewport), (language, locale) in itertools.product(SIZES.items(), LANGUAGES.items())
+        }
+        for name, path in acts(browser, live, Path(data)):
+            for suffix, tab in tabs.items():
+                tab.goto(live.url + path)
+                tab.screenshot(path=folder / f"{name}-{suffix}.png", full_page=True)
+                yield folder / f"{name}-{suffix}.png"
+        for tab in tabs.values():
+            tab.context.close()
+
+
 def main() -> None:
     """Take them."""
     executable = find_chromium()
@@ -335,6 +352,8 @@ def main() -> None:
             print(f"{file}  {size / 1000:.0f} kB")
             if not every and size > MAX_BYTES:
                 raise SystemExit(f"{file} is over {MAX_BYTES / 1000:.0f} kB: too much for the repository")
+        for file in shoot_acts(browser, folder) if every else ():
+            print(f"{file}  {file.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
