@@ -189,15 +189,20 @@ def _read(connection: Connection, capture_id: str) -> dict[str, Any] | None:
         select(lead.c.lead_id, lead.c.joined_lead_id, decision.c.decision_id, decision.c.reason_json)
         .join(lead, lead.c.lead_id == origin.c.lead_id)
         .join(decision, decision.c.lead_id == lead.c.lead_id)
-        .where(origin.c.capture_id == capture_id, origin.c.role == "origin")
+        .where(origin.c.capture_id == capture_id, origin.c.role == "origin", decision.c.stage == "route")
+        .order_by(decision.c.decided_us)
     ).first()
     if own is None:
         return None
     leads = [one for one in (own.lead_id, own.joined_lead_id) if one is not None]
     # What a correction joins was decided first; that decision says why, the correction's only "still the owner".
-    first = connection.execute(
-        select(decision.c.decision_id, decision.c.reason_json).where(decision.c.lead_id == own.joined_lead_id)
-    ).first()
+    first = None
+    if own.joined_lead_id is not None:
+        first = connection.execute(
+            select(decision.c.decision_id, decision.c.reason_json)
+            .where(decision.c.lead_id == own.joined_lead_id, decision.c.stage == "route")
+            .order_by(decision.c.decided_us)
+        ).first()
     told: Any = own if first is None else first
     atom = connection.execute(
         select(member.c.customer_id).where(member.c.lead_id == own.lead_id, member.c.to_us.is_(None))

@@ -15,7 +15,10 @@ from starlette.testclient import TestClient
 from console.counter_answer import CounterAnswers, counter_staff
 from ingest.counter import door as door_module
 from ingest.counter.door import CounterDoor
+from leadflow.above import may_give_as
 from schemas.company import Absence, Company, Member, Person
+from store.acts import Command, perform
+from store.acts_move import Give, Moving
 from store.company import CompanyCache, put_company
 from stream.door_log import DoorLog
 from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, small_company
@@ -227,6 +230,17 @@ def test_a_known_customer_goes_to_the_owner_they_have(desk: Desk) -> None:
         assert answer["known"] is True
         assert answer["owner"]["extension"] == {"ann": "8001", "bo": "8002"}[owner]
     assert len(desk.rig.rows("customer")) == 1
+
+
+def test_the_reason_is_that_of_the_visit_whatever_was_done_about_others(desk: Desk) -> None:
+    desk.enter(visit_no="visit-0001", name="李娜", phone="13800000001")
+    (other,) = desk.rig.rows("customer")
+    receipt = desk.enter(visit_no="visit-0002", name="王芳", phone="13912345678")
+    why = desk.answer(receipt)["why"]
+    moving = Moving([Give(other["customer_id"], "queue", "east")], may_give_as("operator"))
+    command = Command("move", "operator", "m", other["customer_id"], reason="nobody's yet")
+    perform(desk.rig.store, command, moving, MONDAY_10, desk.rig.files.store_log.append)
+    assert desk.answer(receipt)["why"] == why
 
 
 def test_while_the_owner_is_away_the_stand_in_is_named(open_desk: Callable[..., Desk]) -> None:
