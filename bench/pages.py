@@ -100,12 +100,14 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--rate", type=float, default=100, help="leads a second that come in meanwhile")
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--folder", type=Path, help="a data folder that was filled before, to be used again")
+    parser.add_argument(
+        "--folder", type=Path, help="a data folder to be filled, and used again the next time"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with TemporaryDirectory(prefix="leadflow-bench-") as place:
         full, empty = args.folder or Path(place) / "full", Path(place) / "empty"
-        if not args.folder:
+        if not full.exists():
             in_process(fill, full, args.customers, args.touches, wall_clock_us())
         in_process(fill, empty, 0, 0, wall_clock_us())
         seen = {name: measured(folder, args) for name, folder in (("empty", empty), ("full", full))}
@@ -192,7 +194,11 @@ async def _works(client: httpx2.AsyncClient, person: Person, random: Random, see
         due += EVERY_S
         name, ask = _request(person, next(turns), random, tasks)
         began = time.perf_counter()
-        answer = await ask(client)
+        try:
+            answer = await ask(client)
+        except httpx2.TransportError as error:
+            seen.wrong[f"{name} {type(error).__name__}"] += 1
+            continue
         seen.took[name].append(time.perf_counter() - began)
         seen.bytes[name] = max(seen.bytes.get(name, 0), len(answer.content))
         if answer.status_code not in (200, 303):
@@ -239,7 +245,11 @@ async def _leads(client: httpx2.AsyncClient, rate: float, ends: float, seen: See
         )
         kind = {"content-type": "application/x-www-form-urlencoded"}
         began = time.perf_counter()
-        answer = await client.post("/in/web/site", content=body, headers=kind)
+        try:
+            answer = await client.post("/in/web/site", content=body, headers=kind)
+        except httpx2.TransportError as error:
+            seen.wrong[f"lead in {type(error).__name__}"] += 1
+            return
         seen.took["lead in"].append(time.perf_counter() - began)
         if answer.status_code != 202:
             seen.wrong[f"lead in {answer.status_code}"] += 1

@@ -21,7 +21,7 @@ from sales.aliases import assign_alias
 from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
 from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency
-from sales.money import grouped, plain, shown
+from sales.money import grouped, shown
 from sales.money_files import WrongCell, spending_of
 from sales.orders import ASSIGN, assign_order, open_orders
 from sales.spend import VERB as SPEND
@@ -126,7 +126,6 @@ class CampaignsPage:
             "names": names,
             "nobodys": nobodys,
             "spent": spent,
-            "plain": plain,
             "campaigns": [(one.campaign_id, view.named(one)) for one in company.campaigns.values()],
             "actors": []
             if who.person_id

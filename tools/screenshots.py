@@ -159,6 +159,7 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     """Yield (name, path) of every page."""
     leads = {row["fields_json"]: row["lead_id"] for row in live.rows("lead")}
     first = next(lead_id for fields, lead_id in leads.items() if "大恒" in fields)
+    capture = next(row["capture_id"] for row in live.rows("lead") if row["lead_id"] == first)
     dead = live.rows("dead")[0]["dead_id"]
     yield "first", "/"
     yield "inboxes", "/inbox"
@@ -180,10 +181,10 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     customer = live.rows("customer")[0]["customer_id"]
     yield "customers", "/customers"
     yield "timeline", f"/customer/{customer}"
-    yield "original", f"/original/{first}"
+    yield "original", f"/original/{capture}"
     yield "collisions", "/collisions"
     yield "taken", "/taken"
-    yield "desk", "/desk?asked=5678"
+    yield "desk", "/desk"
     yield "pop", "/pop?phone=13812345678"
     yield "matches", "/matches"
     yield "parting", f"/parting/{customer}"
@@ -275,9 +276,15 @@ def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
     tab.screenshot(path=folder / f"form-wrong-{suffix}.png", full_page=True)
     yield folder / f"form-wrong-{suffix}.png"
     tab.goto(live.url + "/inbox/zhou")
-    tab.locator("details summary").first.click()
+    tab.locator("main details summary").first.click()
     tab.screenshot(path=folder / f"inbox-outcome-{suffix}.png")
     yield folder / f"inbox-outcome-{suffix}.png"
+    tab.goto(live.url + "/desk")
+    tab.fill("[name=asked]", "5678")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("张伟").first.wait_for()
+    tab.screenshot(path=folder / f"desk-found-{suffix}.png", full_page=True)
+    yield folder / f"desk-found-{suffix}.png"
     tab.goto(live.url + "/counter/desk")
     tab.screenshot(path=folder / f"counter-{suffix}.png", full_page=True)
     yield folder / f"counter-{suffix}.png"

@@ -7,7 +7,9 @@ import time
 
 import pytest
 from playwright.sync_api import Browser, expect
+from sqlalchemy import update
 
+from store import tables
 from store.breakers import Opening, put_breaker
 from store.silences import fell_silent, keep_rhythm
 from tests.browser.live import Live
@@ -73,6 +75,11 @@ def test_a_backup_is_made_from_the_page_and_stands_in_the_audit_log(browser: Bro
     with tab(browser, "en") as page:
         page.goto(f"{live.url}/backups")
         expect(page.locator("main")).to_contain_text("There is none yet")
+        expect(page.locator("main")).not_to_contain_text("There is no backup of the last night")
+        with live.engine.files.store.write() as connection:
+            connection.execute(update(tables.capture).values(accepted_us=now_us() - 48 * HOUR))
+        page.reload()
+        expect(page.locator("main")).to_contain_text("There is no backup of the last night")
         page.get_by_role("button", name="Make one now").click()
         expect(page.locator("article.task")).to_contain_text("restored and compared", timeout=20_000)
         expect(page.locator("article.task")).to_contain_text("1 leads")
