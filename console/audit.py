@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +26,6 @@ from store.audit import Asked, acts, all_acts
 SHOWN = 100
 MOST_IN_FILE = 20_000
 """Of the newest; whoever needs more narrows the time."""
-DAY_US = 24 * 3_600_000_000
 _NAMES = ("person", "kind", "from", "to")
 
 
@@ -98,13 +98,13 @@ class AuditPage:
 
 def asked_of(given: Mapping[str, str], company: Company) -> Asked:
     """Return what an address asks for; what cannot be read narrows nothing."""
-    to_us = _day(given.get("to", ""), company)
+    to_us = _day(given.get("to", ""), company, later=1)
     at, _, act_id = given.get("after", "").partition(".")
     return Asked(
         given.get("person", ""),
         given.get("kind", ""),
         _day(given.get("from", ""), company),
-        to_us + DAY_US if to_us is not None else None,
+        to_us,
         (int(at), act_id) if at.isdecimal() and len(at) < 19 and act_id else None,
     )
 
@@ -119,8 +119,10 @@ def place_of(scope_id: str | None) -> str | None:
     )
 
 
-def _day(text: str, company: Company) -> int | None:
+def _day(text: str, company: Company, later: int = 0) -> int | None:
+    """Return when a day begins, or one some days later: where clocks are set, a day has no 24 hours."""
     try:
-        return parse_local(text, company.zone) if text else None
+        day = date.fromisoformat(text) + timedelta(days=later)
+        return parse_local(day.isoformat(), company.zone)
     except (ValueError, OverflowError):
         return None

@@ -20,7 +20,7 @@ from console.gate import visitor
 from console.may import Visitor
 from console.texts import page
 from console.view import View
-from enrich.taken import asking
+from enrich.taken import AN_HOUR, FRONT_DESK_AN_HOUR, asking
 from schemas.base import Language
 from schemas.work import ASKED
 from store.acts import ActRefused, Command
@@ -119,6 +119,7 @@ class DeskPage:
         values = {
             "view": view,
             "asked": asked,
+            "an_hour": an_hour(visitor(request)),
             "found": found,
             "refused": refused,
             "sources": [
@@ -136,6 +137,11 @@ class DeskPage:
         return page(request, view.language, template, values, status)
 
 
+def an_hour(who: Visitor) -> int:
+    """Return about how many customers of others a visitor may ask in an hour."""
+    return FRONT_DESK_AN_HOUR if "front_desk" in who.roles else AN_HOUR
+
+
 def ask(desk: Desk, who: Visitor, asked: str) -> Answer:
     """Return what a visitor is told, after writing down what they asked about. Raises ActRefused beyond the limit."""
     now_us = desk.clock()
@@ -143,5 +149,5 @@ def ask(desk: Desk, who: Visitor, asked: str) -> Answer:
         office = desk.offices.get(desk.companies.get(connection))
         found = find(connection, office, asked, who, now_us)
     for customer_id in found.questions:
-        desk.perform(Command(ASKED, who.actor, desk.new_id(), customer_id), asking())
+        desk.perform(Command(ASKED, who.actor, desk.new_id(), customer_id), asking(an_hour(who)))
     return found

@@ -147,9 +147,8 @@ class RulesPage:
         if draft.base != number and entered.get("over") != str(number):
             raise ActRefused("book_replaced", "Another rule book was published meanwhile.")
         payload = {"id": "book", "actor": visitor(request).actor, "reason": reason, **_payload(text)}
-        done = self.operations.do(
-            "publish_book", {**payload, "key": entered.get("key") or self.desk.new_id()}
-        )
+        key = entered.get("key") or self.desk.new_id()
+        done = self.operations.do("publish_book", {**payload, "over": number, "key": key})
         drop = drop_draft(text.version, self.desk.companies.get)
         # Whoever typed meanwhile keeps the draft; the book is in force all the same.
         with suppress(ActRefused):

@@ -32,7 +32,9 @@ from store.similar import leads_under, records_of
 NOBODY = "nobody"
 """The scope of a question whose answer was no."""
 AN_HOUR = 30
-"""Questions an hour: more than anybody has customers in front of them, and too few to go through a list."""
+"""Customers asked about in an hour: more than anybody has in front of them, and too few to go through a list."""
+FRONT_DESK_AN_HOUR = 120
+"""Of whoever takes the calls of a whole house: two a minute."""
 MOST = 5
 """Customers told of: a name that fits more is not a name to ask about."""
 _HOUR_US = 3_600 * 1_000_000
@@ -184,20 +186,25 @@ def scopes_of(found: Sequence[Taken]) -> list[str]:
     return [one.customer_id for one in found] or [NOBODY]
 
 
-def asking() -> Plan:
-    """Return the plan that keeps who asked about a customer (the command's scope). Refused beyond `AN_HOUR`."""
+def asking(an_hour: int = AN_HOUR) -> Plan:
+    """Return the plan that keeps who asked about a customer (the command's scope). Refused beyond so many an hour.
+
+    Who asks about the same customer again learns nothing new: it is kept, and does not count.
+    """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         lock_act(connection, f"{ASKED} {command.actor}")  # two questions at once count as two
         act = tables.act
-        count = connection.execute(
-            select(func.count()).where(
-                act.c.actor == command.actor, act.c.verb == ASKED, act.c.recorded_us > now_us - _HOUR_US
-            )
-        ).scalar_one()
-        if count >= AN_HOUR:
+        asked = connection.execute(
+            select(act.c.scope_id, func.count())
+            .where(act.c.actor == command.actor, act.c.verb == ASKED, act.c.recorded_us > now_us - _HOUR_US)
+            .group_by(act.c.scope_id)
+        ).all()
+        counts = {row[0]: row[1] if row[0] == NOBODY else 1 for row in asked}
+        is_again = command.scope_id != NOBODY and command.scope_id in counts
+        if not is_again and sum(counts.values()) >= an_hour:
             raise ActRefused(
-                "asked_too_often", f"You asked {AN_HOUR} times within an hour; ask your manager."
+                "asked_too_often", f"You asked {an_hour} times within an hour; ask your manager."
             )
         return []
 

@@ -185,7 +185,11 @@ def do_publish_book(engine: Engine, payload: Payload) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in (first, *tables.values())):
         raise ValueError("csv and tables hold the text of each table")
     book = BookText(first, tables, payload.get("examples"))
-    return _numbered(engine, _act(engine, payload, "publish_book", publish_book(book, problems_of_book)))
+    over = payload.get("over")
+    if over is not None and not isinstance(over, int):
+        raise ValueError("over is the number of the version that it takes the place of")
+    plan = publish_book(book, problems_of_book, over)
+    return _numbered(engine, _act(engine, payload, "publish_book", plan))
 
 
 def do_roll_back_book(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -56,9 +56,18 @@ def publish(new: Company, judge: Judge | None = None) -> Plan:
     return _put(lambda _connection, _old: new, judge)
 
 
-def publish_book(book: BookText, judge: Judge | None = None) -> Plan:
-    """Return the plan of the act that puts a rule book in force, and leaves everything else as it is; see `publish`."""
-    return _put(lambda _connection, old: old.model_copy(update=book.fields()), judge)
+def publish_book(book: BookText, judge: Judge | None = None, over: int | None = None) -> Plan:
+    """Return the plan of the act that puts a rule book in force, and leaves everything else as it is; see `publish`.
+
+    Refused if `over` is given, and another version than this one is in force by then.
+    """
+
+    def made(connection: Connection, old: Company) -> Company:
+        if over is not None and last_book_number(connection) != over:
+            raise ActRefused("book_replaced", "Another rule book was published meanwhile; load it again.")
+        return old.model_copy(update=book.fields())
+
+    return _put(made, judge)
 
 
 def roll_back(number: int | None, judge: Judge | None = None) -> Plan:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from enrich.taken import AN_HOUR, Taken, asking, look_up, questions_about
+from enrich.taken import AN_HOUR, NOBODY, Taken, asking, look_up, questions_about
 from schemas.company import Unit
 from schemas.work import ASKED
 from store.acts import ActRefused, Command, perform
@@ -115,14 +115,16 @@ def test_a_name_that_many_have_lists_nobody(rig: Rig) -> None:
 def test_each_question_is_kept_and_an_hour_has_room_for_so_many(rig: Rig) -> None:
     (one,) = asked(rig, "13812345678")
 
-    def ask(number: int, at_us: int, actor: str = "bo") -> None:
-        command = Command(ASKED, actor, f"k{number}", one.customer_id)
+    def ask(number: int, at_us: int, actor: str = "bo", about: str = one.customer_id) -> None:
+        command = Command(ASKED, actor, f"k{number}", about)
         perform(rig.store, command, asking(), at_us, rig.files.store_log.append)
 
     for number in range(AN_HOUR):
         ask(number, MONDAY_10 + number)
+        ask(number + 200, MONDAY_10 + number, about=NOBODY if number else one.customer_id)
     with pytest.raises(ActRefused, match="30 times"):
-        ask(100, MONDAY_10 + MINUTE)
+        ask(100, MONDAY_10 + MINUTE, about=NOBODY)
+    ask(103, MONDAY_10 + MINUTE)  # about the same again
     ask(101, MONDAY_10 + MINUTE, "ann")
     ask(102, MONDAY_10 + HOUR + MINUTE)
     with rig.store.read() as connection:
