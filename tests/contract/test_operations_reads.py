@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from console.audit import asked_of
 from sales.book_draft import EDIT, Draft, add_row, drop_draft, edit_draft, find_draft, set_cells
 from store.access import access_id_of, grant, open_access, with_open_link
 from store.acts import ActRefused, Command, Plan, perform
@@ -18,7 +19,7 @@ from store.company import CompanyCache
 from store.door_health import captures, health
 from store.repairs import Wanted, became, codes, letter, letters, oldest
 from store.silences import keep_rhythm, rhythms
-from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post
+from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -161,3 +162,12 @@ def test_two_who_edit_the_draft_meet_at_a_cell_and_lose_nothing(both: Rig) -> No
     seen = draft.text(None).version
     do(both, Command("drop_draft", "bo", "8", "rules"), drop_draft(seen, company_of))
     assert now() == ("everything", "", "east", "30")
+
+
+def test_the_last_day_of_an_audit_ends_when_the_day_does_where_clocks_are_set() -> None:
+    company = small_company(zone="America/New_York")
+    for day, hours in (("2026-03-07", 24), ("2026-03-08", 23), ("2026-11-01", 25)):
+        asked = asked_of({"from": day, "to": day}, company)
+        assert asked.from_us is not None
+        assert asked.to_us == asked.from_us + hours * HOUR, day
+    assert asked_of({"from": "nonsense", "to": "9999-12-31"}, company) == Asked()

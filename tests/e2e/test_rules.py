@@ -132,6 +132,8 @@ def test_publishing_refuses_what_is_judged_wrong_and_a_version_that_there_is_not
         act("b", publish_book(BookText(BOOK.format("all", "west")), problems_of_book))
     with pytest.raises(ActRefused, match="no such version"):
         act("c", roll_back(7))
+    with pytest.raises(ActRefused, match="published meanwhile"):
+        act("c2", publish_book(BookText(BOOK.format("all", "east")), problems_of_book, over=0))
     before = rig.rows("book")
     act("d", publish_book(BookText(BOOK.format("all", "east")), problems_of_book))
     act("e", roll_back(None))
