@@ -18,6 +18,7 @@ from store.effects import Effect, Insert
 from store.ledger import moved_away
 from store.locks import share_company
 from store.moves import Held, Move, give, held_of
+from store.nurture import put_aside_by
 from store.present import present_ids
 from store.waiting import freed
 
@@ -83,11 +84,13 @@ def judge(
     company, may = seen
     names = present_ids(connection, (one.customer_id for one in gives))
     held = held_of(connection, names.values(), lock=lock)
+    aside = put_aside_by(connection, [key for key, has in held.items() if has.holder_kind == "nurture"])
     found, taken = [], set[str]()
     for one in gives:
         name = names[one.customer_id]
         has = held.get(name)
-        why = _refused(one, has, company, may)
+        whose = aside.get(name) if has is None or has.holder_kind == "nurture" else has.holder_id
+        why = _refused(one, has, whose, company, may)
         if why is None and (name in taken or (owner is not None and has and not _has(has, owner))):
             why = "moved_on" if owner is not None and name not in taken else "there_already"
         if why is None:
@@ -100,22 +103,29 @@ def _has(held: Held, owner: str) -> bool:
     return (held.holder_kind, held.holder_id) == ("person", owner)
 
 
-def _refused(one: Give, held: Held | None, company: Company, may: Callable[[str], bool]) -> RowRefused | None:
+def _refused(
+    one: Give,
+    held: Held | None,
+    whose: str | None,
+    company: Company,
+    may: Callable[[str], bool],
+) -> RowRefused | None:
+    """Return why a row is refused; `whose` it is to give away: its holder's, or who had it before it was put aside."""
     if held is None:
         return "unknown_customer"
     if held.holder_id in (INTAKE, PROBE) and held.holder_kind == "queue":
         return "in_intake"
+    if not may(whose or ""):  # before all that would tell who has what is not below
+        return "not_below"
     if not is_there(company, one.kind, one.holder_id):
         return "holder_gone"
     if (held.holder_kind, held.holder_id) == (one.kind, one.holder_id):
         return "there_already"
-    if not may_have(may, held.holder_kind, held.holder_id):
-        return "not_below"
     return None if may(one.holder_id) else "target_not_below"
 
 
 def may_have(may: Callable[[str], bool], kind: str, holder_id: str) -> bool:
-    """Tell whether what a holder has may be given away, or given to it: what is put aside is nobody's, so everybody's."""
+    """Tell whether something may go back to a holder: what was put aside before was nobody's, so any manager may."""
     return kind == "nurture" or may(holder_id)
 
 

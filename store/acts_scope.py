@@ -63,12 +63,12 @@ def judge_returns(
             return "moved_on"
         if given.first_us < oldest_us:
             return "too_old"
+        both = ((has.holder_kind, has.holder_id), (to.kind, to.holder_id))
+        if not all(may_have(may, *one) for one in both):
+            return "not_below"
         if not is_there(company, to.kind, to.holder_id):
             return "holder_gone"
-        if (has.holder_kind, has.holder_id) == (to.kind, to.holder_id):
-            return "there_already"
-        both = ((has.holder_kind, has.holder_id), (to.kind, to.holder_id))
-        return None if all(may_have(may, *one) for one in both) else "not_below"
+        return "there_already" if both[0] == both[1] else None
 
     return [Return(given, to, why(given, to)) for given, to in rows]
 

@@ -31,3 +31,15 @@ def last_dates(connection: Connection, customers: Iterable[str]) -> dict[str, in
     )
     dates = {row.subject_id: Reason.model_validate_json(row.reason_json).wakes_us for row in rows}
     return {key: date for key, date in dates.items() if date is not None}
+
+
+def put_aside_by(connection: Connection, customers: Iterable[str]) -> dict[str, str]:
+    """Return the person, unit or pool that had each of these customers last, before it was put aside; none had what a list put there."""
+    holding = tables.holding
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(set(customers))])
+    rows = connection.execute(
+        select(holding.c.customer_id, holding.c.holder_id)
+        .where(wanted, holding.c.role == "owner", holding.c.holder_kind != "nurture")
+        .order_by(holding.c.from_us)
+    )
+    return {row.customer_id: row.holder_id for row in rows}

@@ -15,7 +15,7 @@ from sales.segments import gaps_for
 from schemas.company import Member, Person, Unit
 from sinks.read import gather, tell
 from store.acts import ActRefused, Command, perform
-from store.acts_move import Give, Moving, owned_by
+from store.acts_move import Give, Moving, judge, owned_by
 from store.acts_undo import Undo, plan_undo
 from store.company import company_version, load_company, put_company
 from store.database import Database
@@ -212,6 +212,16 @@ def test_only_who_is_above_both_sides_may(rig: Rig) -> None:
         move(rig, to("ann", mine), reason=" ")
     move(rig, to("wei", mine), actor="operator")
     assert of(rig, "wei") == mine
+
+
+def test_a_refusal_tells_nobody_who_has_what_is_not_below_them(rig: Rig) -> None:
+    """Who guesses the owner of a customer of another team is answered as who guesses wrong."""
+    mine = of(rig, "bo")
+    with rig.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        seen = (company, may_give_as("zoe")(company, LATER))
+        for target in ("bo", "ann", "wei", "nobody"):
+            assert {one.refused for one in judge(connection, to(target, mine), seen)} == {"not_below"}
 
 
 def test_to_a_queue_it_is_drained_at_once(rig: Rig) -> None:

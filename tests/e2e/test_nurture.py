@@ -14,6 +14,7 @@ from leadflow.above import may_give_as
 from router.office import office_of
 from sales.nurture import put_aside_now, step_days
 from sales.outcomes import Said, record_outcome
+from schemas.company import Person
 from store import tables
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_move import Give, Moving, may_have
@@ -148,6 +149,27 @@ def test_a_move_takes_it_out_and_undone_it_wakes_on_the_same_date(rig: Rig) -> N
 def test_what_is_put_aside_may_be_given_back_by_any_manager() -> None:
     assert may_have(lambda _holder: False, "nurture", "no_plan")
     assert not may_have(lambda _holder: False, "person", "ann")
+
+
+def test_what_is_put_aside_is_moved_by_who_is_above_its_last_owner_and_nobody_beside(rig: Rig) -> None:
+    owner = aside(rig)
+    company = small_company()
+    east = company.units["east"]
+    west = east.model_copy(update={"unit_id": "west", "manager_id": "zoe", "name_en": "West"})
+    units = {**company.units, "east": east.model_copy(update={"manager_id": "mia"}), "west": west}
+    people = {**company.people, **{key: Person(person_id=key, name=key) for key in ("mia", "zoe")}}
+    with rig.store.write() as connection:
+        changed = company.model_copy(update={"units": units, "people": people, "version": 1})
+        put_company(connection, changed, NOW)
+    (customer,) = rig.rows("customer")
+    to_them = [Give(customer["customer_id"], "person", "zoe")]
+    beside = Moving(to_them, may_give_as("zoe"))
+    with pytest.raises(ActRefused, match="not_below"):
+        do(rig, beside, Command("move", "zoe", "z", "", reason="I want it"), NOW + HOUR)
+    assert holder(rig)[0] == "nurture"
+    above = Moving([Give(customer["customer_id"], "person", owner)], may_give_as("mia"))
+    do(rig, above, Command("move", "mia", "m", "", reason="earlier"), NOW + HOUR)
+    assert holder(rig) == ("person", owner)
 
 
 def test_without_its_timer_it_is_an_orphan(rig: Rig) -> None:
