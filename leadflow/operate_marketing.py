@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
+
+import orjson
 
 from enrich.given import identifiers_given
 from leadflow.clock import new_id, wall_clock_us
@@ -14,7 +16,7 @@ from leadflow.payload import Payload, command_of
 from sales import aliases, orders, spend, stages
 from schemas.company import Company
 from schemas.orders import OrderRow
-from store.acts import Plan, perform
+from store.acts import Plan, digest_of, perform
 from store.company import company_version, load_company
 
 
@@ -33,8 +35,15 @@ def do_take_orders(engine: Engine, payload: Payload) -> dict[str, Any]:
     still_open: list[dict[str, Any]] = []
     for start in range(0, len(named), orders.AT_ONCE):
         told: list[orders.Taken] = []
-        plan = orders.take_orders(source, named[start : start + orders.AT_ONCE], told)
-        _done(engine, {**payload, "key": f"{key}:{start}", "id": source}, orders.VERB, plan)
+        some = named[start : start + orders.AT_ONCE]
+        plan = orders.take_orders(source, some, told)
+        asked = digest_of(orjson.dumps(payload["orders"][start : start + orders.AT_ONCE]))
+        done = _done(
+            engine, {**payload, "key": f"{key}:{start}", "id": source}, orders.VERB, plan, asked=asked
+        )
+        if done["repeated"]:
+            with engine.files.store.read() as connection:
+                told = orders.told_again(connection, done["act_id"], some)
         counts.update(one.became for one in told)
         still_open += [asdict(one) for one in told if one.why_open]
     return {"counts": dict(counts), "open": still_open}
@@ -91,7 +100,9 @@ def _company(engine: Engine) -> Company:
         return load_company(connection, company_version(connection))
 
 
-def _done(engine: Engine, payload: Payload, verb: str, plan: Plan) -> dict[str, Any]:
-    command, files = command_of(payload, verb), engine.files
+def _done(
+    engine: Engine, payload: Payload, verb: str, plan: Plan, *, asked: str | None = None
+) -> dict[str, Any]:
+    command, files = replace(command_of(payload, verb), asked=asked), engine.files
     done = perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
     return {"act_id": command.act_id, "repeated": not done}

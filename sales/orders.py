@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from schemas.ids import make_id
 from schemas.orders import HAND, OrderRow, WhyOpen
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Command, Plan, tells, told_before
 from store.anchor import anchor, leads_of
 from store.bulk import keys_in
 from store.effects import Close, Effect, Insert, Update
@@ -54,6 +54,7 @@ def take_orders(source: str, named: Sequence[Named], told: list[Taken]) -> Plan:
     Whom an order belongs to is said by the ids it names, else by what recognises its buyer; one that fits nobody, or
     several, is kept open with the reason, and tried again whenever it is sent again. A correction stays with the
     customer of the version before, unless it names another id. An order typed in by hand gives way to one of the same number.
+    What became of each is kept with the act (`told_again`).
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -65,9 +66,16 @@ def take_orders(source: str, named: Sequence[Named], told: list[Taken]) -> Plan:
             one, some = _took(source, (row, identifiers), before, matches, (command.act_id, now_us))
             told.append(one)
             effects += some
-        return effects
+        kept = [(one.became, one.customer_id, one.why_open) for one in told]
+        return [*effects, tells(command, kept)]
 
     return plan
+
+
+def told_again(connection: Connection, act_id: str, named: Sequence[Named]) -> list[Taken]:
+    """Return what became of these orders when this act took them in, for who sends them again under its key."""
+    kept = told_before(connection, act_id) or []
+    return [Taken(row.order_no, *one) for (row, _), one in zip(named, kept, strict=False)]
 
 
 def assign_order(order_no: str, source: str | None) -> Plan:

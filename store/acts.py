@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, select
 
 from schemas.events import Event
-from schemas.ids import make_id
+from schemas.ids import body_digest, make_id
 from store import tables
 from store.contention import until_alone
 from store.database import Database
-from store.effects import Effect, Insert, Writes
+from store.effects import Effect, Insert, Update, Writes
 from store.locks import lock_act, lock_customers
 
 
@@ -44,11 +45,36 @@ class Command:
     reason: str | None = None
     undoes: str | None = None
     """The act that this one takes back: once at most."""
+    asked: str | None = None
+    """Digest of all that was sent with the key (`digest_of`), if that was more than verb, scope and reason."""
 
     @property
     def act_id(self) -> str:
         """The id of the act this command leads to."""
         return make_id("act", self.idem_key)
+
+
+_DIGITS = 6
+"""Of a digest: another body under the same key passes once in 16 million times, and what somebody's number was in a body of
+somebody who is erased since can not be found by trying numbers: thousands fit."""
+
+
+def digest_of(body: bytes) -> str:
+    """Return the digest of what was sent with a key, by which another body under the same key is told."""
+    return body_digest(body)[:_DIGITS]
+
+
+def tells(command: Command, answer: Any) -> Update:
+    """Return the effect that keeps what an act is answered with (plain data), for who asks again under its key."""
+    return Update("act", {"act_id": command.act_id}, {"told_json": orjson.dumps(answer).decode()})
+
+
+def told_before(connection: Connection, act_id: str) -> Any:
+    """Return what an act that was done before was answered with; None if nothing is kept of it."""
+    act = tables.act
+    asked = select(act.c.told_json).where(act.c.act_id == act_id)
+    kept = connection.execute(asked).scalar_one_or_none()
+    return None if kept is None else orjson.loads(kept)
 
 
 Plan = Callable[[Connection, Command, int], Sequence[Effect]]
@@ -101,11 +127,15 @@ def _perform(store: Database, command: Command, plan: Plan, now_us: int, append:
     with store.write() as connection:
         lock_act(connection, command.idem_key)
         known = connection.execute(
-            select(act.c.verb, act.c.scope_id).where(act.c.idem_key == command.idem_key)
+            select(act.c.verb, act.c.scope_id, act.c.asked).where(act.c.idem_key == command.idem_key)
         ).one_or_none()
         if known is not None:
             if (known.verb, known.scope_id) != (command.verb, command.scope_id):
                 raise ActRefused("key_reused", "This key was used for another act; send a new one.")
+            if None not in (known.asked, command.asked) and known.asked != command.asked:
+                raise ActRefused(
+                    "key_reused", "This key was used with another body; send that again, or a new key."
+                )
             return False
         writes = Writes()
         writes.add(plan(connection, command, now_us))
@@ -117,6 +147,7 @@ def _perform(store: Database, command: Command, plan: Plan, now_us: int, append:
             "reason": command.reason,
             "scope_id": command.scope_id,
             "undoes": command.undoes,
+            "asked": command.asked,
             "recorded_us": now_us,
         }
         writes.add([Insert("act", row)])

@@ -685,6 +685,8 @@ act = Table(
     Column("reason", Text, nullable=True),
     _id("scope_id", null=True),
     _id("undoes", null=True),
+    Column("asked", Text, nullable=True, comment="Digest of what was sent with the key"),
+    Column("told_json", Text, nullable=True, comment="What it was answered with, for who asks again"),
     _us("recorded_us"),
     UniqueConstraint("idem_key"),
     UniqueConstraint("undoes"),

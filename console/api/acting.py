@@ -12,7 +12,7 @@ from console.api.refusals import Refused
 from console.desk import Desk
 from console.gate import visitor
 from schemas.company import Company
-from store.acts import Command, Plan
+from store.acts import Command, Plan, digest_of
 
 Key = Annotated[
     str,
@@ -20,7 +20,8 @@ Key = Annotated[
         alias="Idempotency-Key",
         max_length=200,
         pattern=r"^[\x21-\x7e]*$",
-        description="Makes a repetition harmless: the same key again changes nothing and answers the same",
+        description="Makes a repetition harmless: the same key and body again change nothing and are answered the "
+        "same; the same key with another body is refused (`key_reused`)",
     ),
 ]
 
@@ -34,7 +35,8 @@ def command_for(
         raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
     # Under a name of its own: a key of somebody's choice must not be one that Leadflow itself will use.
     own = f"api:{actor}:{key}" if key else desk.new_id()
-    return Command(verb, actor, own, scope, (reason or "").strip() or None)
+    asked = digest_of(body.model_dump_json(exclude={"actor"}).encode()) if key else None
+    return Command(verb, actor, own, scope, (reason or "").strip() or None, asked=asked)
 
 
 def done(desk: Desk, command: Command, plan: Plan) -> Done:

@@ -63,6 +63,9 @@ def money_routes(desk: Desk) -> APIRouter:
         told: list[sold.Taken] = []
         command = command_for(desk, request, body, sold.VERB, key, scope=body.source)
         did = desk.perform(command, sold.take_orders(body.source, named, told))
+        if not did:
+            with desk.store.read() as connection:
+                told = sold.told_again(connection, command.act_id, named)
         return OrdersDone(act_id=command.act_id, repeated=not did, orders=[asdict(one) for one in told])
 
     return router

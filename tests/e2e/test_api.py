@@ -204,3 +204,21 @@ def test_numbers_go_out_masked_to_whoever_does_not_call_them(house: House) -> No
     assert "138 ••••" in text
     assert "138 0000" not in text
     assert "+86138" not in text
+
+
+def test_a_key_with_another_body_is_refused_and_not_taken_for_a_repetition(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, company=small_company())
+    try:
+        rig.feed([post(made="1", name="客户1", phone="138 0000 0001")])
+        rig.run()
+        (task,) = rig.rows("task")
+        client, place = _client(House(rig), person=task["holder_id"]), f"/api/tasks/{task['task_id']}/outcome"
+        said, key = {"code": "no_answer", "next_us": MONDAY_10 + DAY}, {"idempotency-key": "k"}
+        first = client.post(place, json=said, headers=key)
+        again = client.post(place, json=said, headers=key)
+        other = client.post(place, json={**said, "code": "no_need"}, headers=key)
+        assert (first.status_code, again.json()) == (200, {**first.json(), "repeated": True})
+        assert (other.status_code, other.json()["code"]) == (409, "key_reused")
+        assert [row["code"] for row in rig.rows("outcome")] == ["no_answer"]
+    finally:
+        rig.close()

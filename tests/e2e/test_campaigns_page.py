@@ -140,7 +140,13 @@ def test_orders_come_in_by_the_api_once(rig: Rig) -> None:
         ("new", None),
         ("new", "no_reference"),
     ]
-    assert orders(rig, ORDER).json()["repeated"], "under the same key it is done once"
+    again = orders(rig, ORDER, {**ORDER, "order_no": "E-2", "phone": ""}).json()
+    assert again == {**first.json(), "repeated": True}, (
+        "under the same key it is done once, and told the same"
+    )
+    other = orders(rig, ORDER)
+    assert (other.status_code, other.json()["code"]) == (409, "key_reused"), "another body needs another key"
+    assert len(rig.rows("sale_order")) == 2
     assert orders(rig, ORDER, key="other").json()["orders"][0]["became"] == "known"
     table = client_of(rig, LATER).get("/api/campaigns?from=2026-11-01&to=2026-11-30").json()
     assert table["total"]["amount"] == {"CNY": 100_000}

@@ -89,6 +89,10 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("scope_id", sa.Text(), nullable=True),
         sa.Column("undoes", sa.Text(), nullable=True),
+        sa.Column("asked", sa.Text(), nullable=True, comment="Digest of what was sent with the key"),
+        sa.Column(
+            "told_json", sa.Text(), nullable=True, comment="What it was answered with, for who asks again"
+        ),
         sa.Column("recorded_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("act_id", name=op.f("pk_act")),
         sa.UniqueConstraint("idem_key", name=op.f("uq_act_idem_key")),
