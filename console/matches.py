@@ -19,12 +19,12 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in
 from console.gate import visitor
-from console.matches_read import answered, cases, is_theirs, owners_of, side_of
+from console.matches_read import answered, is_theirs, open_cases, owners_of, side_of
 from console.texts import page
 from console.view import View
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part, plan_parting
-from enrich.review import Answer, answer
+from enrich.review import Answer, Place, answer
 from store import tables
 from store.acts import ActRefused, Command
 from store.present import present_ids
@@ -106,12 +106,17 @@ class MatchesPage:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             view = View(language_of(request, company.language), company, self.desk.clock(), who)
-            found = cases(connection, who, view.language) if shows == "open" else []
+            found, following = (
+                open_cases(connection, who, view.language, _place(asked.get("after", "")))
+                if shows == "open"
+                else ([], None)
+            )
             done = answered(connection, who) if shows == "answered" else []
         values = {
             "view": view,
             "shows": shows,
             "cases": found,
+            "following": ".".join(map(str, following)) if following else "",
             "answered": done,
             "refused": refused,
             "done": asked.get("done"),
@@ -173,6 +178,13 @@ class MatchesPage:
             "new_key": self.desk.new_id,
         }
         return page(request, view.language, "parting.html", values, status)
+
+
+def _place(text: str) -> Place | None:
+    parts = text.split(".", 2)
+    if len(parts) < 3 or not all(one.isdecimal() and len(one) < 19 for one in parts[:2]):
+        return None
+    return int(parts[0]), int(parts[1]), parts[2]
 
 
 def _asked(request: Request) -> dict[str, str]:

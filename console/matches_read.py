@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select, tuple_
 
 from console.may import Visitor
 from enrich.live import live
@@ -16,7 +16,7 @@ from enrich.match.pack import unpack
 from enrich.match.record import Record
 from enrich.match.story import Story, story_of
 from enrich.match.story_texts import COMPARISON_TEXTS, LEVEL_TEXTS
-from enrich.review import open_reviews
+from enrich.review import Place, open_reviews, place_of
 from schemas.base import Language
 from store import tables
 from store.bulk import keys_in
@@ -26,6 +26,8 @@ from store.similar import records_of
 SHOWN = 20
 """Pairs on a page, the likeliest first: each is read and weighed."""
 ANSWERED = 50
+_BATCH = 500
+"""Answered reviews that are read at once, until there are enough of those that somebody sees."""
 LEADS = 8
 """Leads of a side that are shown and compared, the latest: as many as a second look weighs."""
 
@@ -86,37 +88,55 @@ class Case:
     question: Level | None
 
 
-def cases(connection: Connection, who: Visitor, language: Language) -> list[Case]:
-    """Return what is open and somebody may answer, the likeliest first."""
-    model, found = live(connection).model, []
-    for row in open_reviews(connection):
-        if row["kind"] == "pair" and not row["a"].startswith("cus_"):
-            continue
-        ids = [one for one in (row["a"], row["b"]) if one]
-        owners = owners_of(connection, ids)
-        if not is_theirs(who, owners, ids):
-            continue
-        sides = tuple(side_of(connection, one, owners[one]) for one in ids)
+def open_cases(
+    connection: Connection, who: Visitor, language: Language, after: Place | None, limit: int = SHOWN
+) -> tuple[list[Case], Place | None]:
+    """Return so many of what is open and somebody may answer, the likeliest first, from behind a place on; and where the next begin."""
+    model = live(connection).model
+
+    def theirs(rows: list[Row]) -> list[Row]:
+        pairs = [row for row in rows if row["kind"] != "pair" or row["a"].startswith("cus_")]
+        owners = owners_of(connection, {one for row in pairs for one in _ids(row)})
+        return [row for row in pairs if is_theirs(who, owners, _ids(row))]
+
+    rows = open_reviews(connection, limit + 1, after=after, narrow=theirs)
+    found = []
+    for row in rows[:limit]:
+        owners = owners_of(connection, _ids(row))
+        sides = tuple(side_of(connection, one, owners[one]) for one in _ids(row))
         story = _story(connection, model, row, sides) if len(sides) > 1 else None
         bars = bars_of(story, language) if story else ()
-        found.append(
-            Case(
-                row,
-                sides,
-                bars,
-                story.probability if story else None,
-                story.question if story else None,
-            )
-        )
-        if len(found) == SHOWN:
-            break
-    return found
+        probability, question = (story.probability, story.question) if story else (None, None)
+        found.append(Case(row, sides, bars, probability, question))
+    return found, place_of(rows[limit - 1]) if len(rows) > limit else None
+
+
+def _ids(row: Row) -> list[str]:
+    return list(dict.fromkeys(one for one in (row["a"], row["b"]) if one))
 
 
 def answered(connection: Connection, who: Visitor) -> list[Row]:
     """Return what was answered last that concerns customers somebody sees: review, act, and the present ids."""
+    found: list[Row] = []
+    before: tuple[int, str] | None = None
+    while batch := _answered(connection, before):
+        before = (batch[-1]["answered_us"], batch[-1]["review_id"])
+        owners = owners_of(connection, {one for row in batch for one in _ids(row)})
+        for row in batch:
+            if not is_theirs(who, owners, _ids(row)):
+                continue
+            row["sides"] = [side_of(connection, one, owners[one]) for one in sorted(_ids(row))]
+            row["is_one"] = len(_ids(row)) == 1
+            found.append(row)
+            if len(found) == ANSWERED:
+                return found
+    return found
+
+
+def _answered(connection: Connection, before: tuple[int, str] | None) -> list[Row]:
+    """Return some answered reviews, the latest first, under the present ids."""
     review, act = tables.review, tables.act
-    rows = connection.execute(
+    query = (
         select(
             review.c.review_id,
             review.c.kind,
@@ -129,22 +149,18 @@ def answered(connection: Connection, who: Visitor) -> list[Row]:
             act.c.reason,
         )
         .join(act, act.c.act_id == review.c.act_id)
-        .where(review.c.state != "open")
-        .order_by(review.c.answered_us.desc())
-        .limit(ANSWERED)
-    ).mappings()
-    found = []
-    for row in map(dict, rows):
-        now = present_ids(connection, [one for one in (row["a"], row["b"]) if one])
+        .where(review.c.state != "open", review.c.answered_us.is_not(None))
+        .order_by(review.c.answered_us.desc(), review.c.review_id.desc())
+        .limit(_BATCH)
+    )
+    if before is not None:
+        place = (review.c.answered_us, review.c.review_id)
+        query = query.where(tuple_(*place) < tuple_(*map(literal, before)))
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    now = present_ids(connection, {one for row in rows for one in _ids(row)})
+    for row in rows:
         row |= {"a": now[row["a"]], "b": now[row["b"]] if row["b"] else None}
-        ids = sorted({one for one in (row["a"], row["b"]) if one})
-        owners = owners_of(connection, ids)
-        if not is_theirs(who, owners, ids):
-            continue
-        row["sides"] = [side_of(connection, one, owners[one]) for one in ids]
-        row["is_one"] = len(ids) == 1
-        found.append(row)
-    return found
+    return rows
 
 
 def owners_of(connection: Connection, ids: Collection[str]) -> dict[str, tuple[str, int]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, func, literal, select, tuple_
 
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
@@ -90,29 +90,61 @@ def _row(
     return Insert("review", row)
 
 
-def open_reviews(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
-    """Return what is to be reviewed, strongest and oldest first, under the present ids.
+Place = tuple[int, int, str]
+"""Where a review stands in the list: how far it is from sure, when it was offered, and its id."""
+Narrow = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+"""Returns those of some reviews, under the present ids, that a reader may see."""
 
-    What has settled itself is left out: pairs that were merged or parted since, leads that have gone elsewhere.
+_SUREST = 2**40
+"""More thousandths of a bit than any sum has, so that what is left of it is a positive number."""
+_BATCH = 500
+
+
+def open_reviews(
+    connection: Connection, limit: int = 100, *, after: Place | None = None, narrow: Narrow | None = None
+) -> list[dict[str, Any]]:
+    """Return so many of what is to be reviewed, strongest and oldest first, under the present ids, from behind a place on.
+
+    What has settled itself is left out: pairs that were merged or parted since, leads that have gone elsewhere. `narrow` is asked
+    before anything is counted: whoever sees one in a thousand has theirs in the list all the same.
     """
+    found: list[dict[str, Any]] = []
+    while batch := _batch(connection, after):
+        after = place_of(batch[-1])
+        for row in narrow(batch) if narrow is not None else batch:
+            if len(found) == limit:
+                return found
+            if row["a"] != row["b"] and (
+                _not_parted(connection, row) if row["kind"] == "pair" else _still_there(connection, row)
+            ):
+                found.append(row)
+        if len(batch) < _BATCH:
+            break
+    return found
+
+
+def place_of(row: Mapping[str, Any]) -> Place:
+    """Return where a review stands in the list."""
+    return _SUREST - (row["millibits"] or 0), row["made_us"], row["review_id"]
+
+
+def _batch(connection: Connection, after: Place | None) -> list[dict[str, Any]]:
     review = tables.review
-    rows = connection.execute(
-        select(review)
-        .where(review.c.state == "open")
-        .order_by(func.coalesce(review.c.millibits, 0).desc(), review.c.made_us, review.c.review_id)
-        .limit(limit)
+    order = (
+        literal(_SUREST, BigInteger) - func.coalesce(review.c.millibits, 0),
+        review.c.made_us,
+        review.c.review_id,
     )
-    found = []
-    for row in [dict(one) for one in rows.mappings()]:
-        now = present_ids(connection, [one for one in (row["a"], row["b"]) if one])
+    query = select(review).where(review.c.state == "open").order_by(*order).limit(_BATCH)
+    if after is not None:
+        query = query.where(tuple_(*order) > tuple_(*map(literal, after)))
+    rows = [dict(one) for one in connection.execute(query).mappings()]
+    now = present_ids(connection, {one for row in rows for one in (row["a"], row["b"]) if one})
+    for row in rows:
         row |= {"a": now[row["a"]], "b": now[row["b"]] if row["b"] else None}
         row["leads"] = orjson.loads(row.pop("leads_json"))
         row["evidence"] = orjson.loads(row.pop("evidence_json"))
-        if row["a"] != row["b"] and (
-            _not_parted(connection, row) if row["kind"] == "pair" else _still_there(connection, row)
-        ):
-            found.append(row)
-    return found
+    return rows
 
 
 def _not_parted(connection: Connection, row: dict[str, Any]) -> bool:

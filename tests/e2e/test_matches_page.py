@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, update
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from console.app import console_routes
 from console.may import Visitor
+from store import tables
 from tests.support.rig import MINUTE, MONDAY_10, Rig, post, small_company
 
 
@@ -75,3 +77,24 @@ def test_a_manager_of_one_side_alone_sees_and_answers_nothing(rig: Rig) -> None:
     late = theirs.post(f"/matches/{review['review_id']}/apart", data={"key": "k2"})
     assert late.status_code == 409, "a stale tab"
     assert "已有人判断过" in late.text
+
+
+def test_theirs_show_however_many_of_others_are_likelier_or_were_answered_since(rig: Rig) -> None:
+    (mine,) = rig.rows("review")
+    holders = {row["holder_id"] for row in rig.rows("holding") if row["to_us"] is None}
+    theirs = client_of(rig, manager(*holders))
+    with rig.store.write() as connection:
+        rows = [
+            {**mine, "review_id": f"rev_{n:04}", "a": f"cus_a{n}", "b": f"cus_b{n}", "millibits": 90_000}
+            for n in range(1_100)
+        ]
+        connection.execute(insert(tables.review), rows)
+    assert mine["review_id"] in theirs.get("/matches").text
+    assert rows[0]["review_id"] not in theirs.get("/matches").text
+    reason = {"key": "k1", "reason": "two people"}
+    assert theirs.post(f"/matches/{mine['review_id']}/apart", data=reason).status_code == 303
+    (done,) = [row for row in rig.rows("review") if row["state"] == "apart"]
+    later = {"state": "apart", "act_id": done["act_id"], "answered_us": done["answered_us"] + 1}
+    with rig.store.write() as connection:
+        connection.execute(update(tables.review).where(tables.review.c.state == "open").values(**later))
+    assert "two people" in theirs.get("/matches?view=answered").text
