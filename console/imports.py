@@ -233,6 +233,12 @@ class ImportsPage:
         return page(request, view.language, template, {**shared, **values}, status)
 
 
+def _number(text: str, most: int) -> int:
+    """Return a number from 1 to `most`; 0 for anything else."""
+    number = int(text) if text.isdecimal() and len(text) < 9 else 0
+    return number if number <= most else 0
+
+
 def asked_of(entered: Mapping[str, str]) -> dict[str, Any]:
     """Return what was entered as what is asked for; columns are `map:NAME`."""
     said = {key[4:]: value for key, value in entered.items() if key.startswith("map:") and value}
@@ -242,8 +248,8 @@ def asked_of(entered: Mapping[str, str]) -> dict[str, Any]:
         "route": "no_route" not in entered,
         "notify": "no_notify" not in entered,
         "heap": entered.get("heap") or None,
-        "horizon_days": int(horizon) if horizon.isdecimal() and 0 < int(horizon) < 100_000 else None,
-        "per_day": int(per_day) if per_day.isdecimal() and 0 < int(per_day) <= 1_000 else 10,
+        "horizon_days": _number(horizon, 99_999) or None,
+        "per_day": _number(per_day, 1_000) or 10,
         "columns": said,
     }
 

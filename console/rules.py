@@ -209,7 +209,7 @@ class RulesPage:
                 draft = stored  # what is typed meets somebody else's: saving says so
         table = entered.get("table", "") if entered.get("table", "") in draft.grids else ""
         values = self._sheet(view, draft, table, entered.get("from", ""))
-        row_id = int(entered["row"]) if entered.get("row", "").isdecimal() else 0
+        row_id = _row_of(entered)
         theirs = next((one for one in stored.grids[table].rows if one.row_id == row_id), None)
         values |= {
             "row_id": row_id,
@@ -293,10 +293,16 @@ class RulesPage:
         return page(request, view.language, "rules_simulate.html", values, 409 if refused else 200)
 
 
+def _row_of(entered: Mapping[str, str]) -> int:
+    """Return the number of a form's row; 0, which no row has, for what is none."""
+    row = entered.get("row", "")
+    return int(row) if row.isdecimal() and len(row) < 9 else 0
+
+
 def _edit_of(verb: str, entered: Mapping[str, str]) -> Edit:
     """Return what a form asks for. A row's cells come as `cell:COLUMN`, as they were before as `was:COLUMN`."""
     table = entered.get("table", "")
-    row_id = int(entered["row"]) if entered.get("row", "").isdecimal() and len(entered["row"]) < 9 else 0
+    row_id = _row_of(entered)
     cells = {name[5:]: value for name, value in entered.items() if name.startswith("cell:")}
     was = {name[4:]: value for name, value in entered.items() if name.startswith("was:")}
     write = set_cells(table, row_id, was, cells, entered.get("tab", ""))

@@ -159,7 +159,10 @@ def do_hand_back(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def _went_on(engine: Engine, job_id: str) -> dict[str, Any]:
     store, append = engine.files.store, engine.files.store_log.append
-    more = run(store, append, job_id, wall_clock_us, STEP_S)
+    try:
+        more = run(store, append, job_id, wall_clock_us, STEP_S)
+    except ChoiceError as error:  # whoever was to get it left, or a segment ended, since it was planned
+        raise ActRefused("choice", str(error)) from None
     with store.read() as connection:
         job = read_job(connection, job_id)
         found = counts(connection, job_id)

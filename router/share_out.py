@@ -21,6 +21,9 @@ BY_RULES = "by-rules"
 
 _ONE = re.compile(r"^\s*([^:,\s]+)\s*(?::\s*(\d+)\s*)?$")
 
+_WEIGHT_DIGITS = 6
+"""Of weights only the ratio counts."""
+
 
 class TargetError(ValueError):
     """A target names nobody; the message says what could stand there."""
@@ -66,12 +69,17 @@ def read_target(text: str, company: Company) -> Target:
         person = company.people.get(match[1]) if match else None
         if match is None or person is None or person.state != "active":
             raise TargetError(
-                f"{part.strip()!r} is nobody who works here and no unit; write a person, several with weights "
+                f"{part.strip()[:60]!r} is nobody who works here and no unit; write a person, several with weights "
                 f"(ann:2,bo:1), a unit, pool:ID, or {BY_RULES}"
             )
-        if match[2] == "0":
-            raise TargetError(f"{part.strip()!r} has weight 0 and would get nothing; leave it out")
-        people.append((match[1], int(match[2] or 1)))
+        weight = match[2] or "1"
+        if not weight.strip("0"):
+            raise TargetError(f"{match[1]!r} has weight 0 and would get nothing; leave it out")
+        if len(weight) > _WEIGHT_DIGITS:
+            raise TargetError(
+                f"{match[1]!r} has a weight of {len(weight)} digits; write at most {_WEIGHT_DIGITS}"
+            )
+        people.append((match[1], int(weight)))
     return Target(people=tuple(people))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from leadflow.above import may_give_as
 from leadflow.choosing import Part, chosen_of, read_filter, read_part, read_plan, share_out
-from router.share_out import read_target
+from router.share_out import TargetError, read_target
 from sales.segments import gaps_for
 from schemas.company import Member, Person, Unit
 from sinks.read import gather, tell
@@ -311,8 +311,8 @@ def test_filters_and_targets_are_read_as_a_person_writes_them(rig: Rig) -> None:
         assert {one.rule_id for one in gives} == {None, "everything"}
         named = read_plan(f"customer,to\n{mine[0]},chen\n", company)
         assert share_out(connection, company, mine, named, LATER) == (to("chen", mine[:1]), mine[1:])
-        for wrong in ("nobody", "ann:0", "east,ann"):
-            with pytest.raises(ValueError, match=r"nobody who works|weight 0"):
+        for wrong in ("nobody", "ann:0", "ann:00", "east,ann", f"ann:{'9' * 5_000}"):
+            with pytest.raises(TargetError, match=r"nobody who works|weight 0|5000 digits"):
                 read_target(wrong, company)
         for wrong in ("colour=red", "segment=none", "score=>= x"):
             with pytest.raises(ValueError, match=r"no filter|no segment|x"):
