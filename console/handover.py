@@ -19,16 +19,15 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.may import Visitor
+from console.handover_seen import above_of, asked_for, of_theirs, seen_job
 from console.move import REASON_CHARS
 from console.move_filter import offered
 from console.neglected import first_leads
 from console.texts import page
-from console.times import parse_local
 from console.view import View
 from store.acted import Meanwhile, job_rows, jobs_lately, meanwhile
 from store.acts import ActRefused, Command
-from store.acts_job import Job, counts, job_id_of, read_job
+from store.acts_job import GOING, Job, counts, job_id_of, jobs, read_job
 from store.acts_move import Judged
 from store.belongings import KINDS, MENTIONS, Belonging
 from store.certificates import Certificate, read_certificate
@@ -40,8 +39,14 @@ CERTIFIED = 2_000
 """Objects of a certificate on the page that is printed: some forty sheets. The file has them all."""
 PARTS = 3
 """Parts that the form has room for; more are for a file: `leadflow handover plan --plan`."""
-WHY = ("leaving", "transfer", "until")
-"""They leave; part or all of it goes for good; somebody stands in until a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A hand-over that was begun, or (`resumed`) the one of the same person that was under way and goes on as it was planned."""
+
+    job_id: str
+    resumed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,8 @@ class HandOver(Protocol):
         """Return exactly who would get what; changes nothing."""
         ...
 
-    def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> str:
-        """Begin a hand-over; `about`: actor, reason, key. Returns its job."""
+    def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> Begun:
+        """Begin a hand-over, or go on with the one that is under way; `about`: actor, reason, key."""
         ...
 
     def undoing(self, job_id: str) -> Undone:
@@ -146,8 +151,9 @@ class HandOverPage:
     ) -> Response:
         who = visitor(request)
         with self.desk.store.read() as connection:
-            jobs = jobs_lately(connection, None if who.sees_all else who.holders, who.person_id, RESULTS)
-        values = {"jobs": jobs, "entered": entered, "refused": refused}
+            above = above_of(self.desk.companies.get(connection), who)
+            found = jobs_lately(connection, above, RESULTS)
+        values = {"jobs": found, "entered": entered, "refused": refused}
         return self._answer(request, "handover.html", values, status)
 
     def _plan(
@@ -155,7 +161,7 @@ class HandOverPage:
     ) -> Response:
         who, person_id = visitor(request), entered.get("person", "")
         try:
-            self._seen(who, person_id)
+            of_theirs(who, person_id)
             asked = self._asked(entered)
             found = self.host.plan(person_id, asked, who.actor)
         except ActRefused as why:
@@ -165,6 +171,7 @@ class HandOverPage:
         besides = Counter(one.kind for one in found.had if one.kind not in ("customer", "task", "pool_claim"))
         with self.desk.store.read() as connection:
             leads = first_leads(connection, [one.held.customer_id for one in moves[:SHOWN] if one.held])
+            under_way = jobs(connection, person_id, GOING)
         values = {
             "entered": entered,
             "person": person_id,
@@ -175,6 +182,7 @@ class HandOverPage:
             "stays": stays.most_common(),
             "left": found.left,
             "besides": [(kind, number) for kind, number in besides.items() if kind not in MENTIONS],
+            "under_way": under_way[0].job_id if under_way else None,
             "mentions": [one for one in found.had if one.kind in MENTIONS],
             "moves": moves[:SHOWN],
             "key": entered.get("key") or self.desk.new_id(),
@@ -190,8 +198,8 @@ class HandOverPage:
             "key": entered.get("key") or self.desk.new_id(),
         }
         try:
-            self._seen(who, person_id)
-            job_id = self.host.begin(person_id, self._asked(entered), about)
+            of_theirs(who, person_id)
+            done = self.host.begin(person_id, self._asked(entered), about)
         except ActRefused as refused:
             begun = job_id_of(Command("hand_over_begin", about["actor"], about["key"], person_id))
             with self.desk.store.read() as connection, suppress(ActRefused):
@@ -200,38 +208,28 @@ class HandOverPage:
                 )  # it was begun, and stopped on its way: its page says how far it came
                 return RedirectResponse(f"/handover/{quote(begun)}", status_code=303)
             return self._plan(request, entered, refused.code, 409)
-        return RedirectResponse(f"/handover/{quote(job_id)}", status_code=303)
+        said = "?resumed=1" if done.resumed else ""
+        return RedirectResponse(f"/handover/{quote(done.job_id)}{said}", status_code=303)
 
     def _asked(self, entered: Mapping[str, str]) -> dict[str, Any]:
         """Return what was entered as what is asked for. Raises ActRefused."""
-        why = entered.get("why")
         parts = [
-            f"{filter_} => {to}"
+            (filter_, to)
             for n in range(1, PARTS + 1)
             if (filter_ := entered.get(f"filter{n}", "").strip()) and (to := entered.get(f"to{n}", ""))
         ]
         if rest := entered.get("to", ""):
-            parts.append(f"=> {rest}")
-        if why not in WHY or not parts:
-            raise ActRefused("choice", "Say why, and who gets them.")
-        until_us = None
-        if why == "until":
-            with self.desk.store.read() as connection:
-                zone = self.desk.companies.get(connection).zone
-            try:
-                until_us = parse_local(f"{entered['until']}T00:00", zone)
-            except (KeyError, ValueError, OverflowError):
-                raise ActRefused("bad_date", "The date cannot be read.") from None
-            if until_us <= self.desk.clock():
-                raise ActRefused("past_date", "The date lies in the past.")
-        leaving = why == "leaving"
-        return {
-            "parts": parts,
-            "plan_csv": None,
-            "leaving": leaving,
-            "duties_to": (entered.get("duties_to") or None) if leaving else None,
-            "until_us": until_us,
-        }
+            parts.append(("", rest))
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        return asked_for(
+            entered.get("why"),
+            parts,
+            company,
+            self.desk.clock(),
+            until=entered.get("until", ""),
+            duties_to=entered.get("duties_to"),
+        )
 
     def _job(self, request: Request, template: str, refused: str | None, status: int) -> Response:
         who = visitor(request)
@@ -239,7 +237,7 @@ class HandOverPage:
         number = int(after) if after.isdecimal() and len(after) < 10 else -1
         with self.desk.store.read() as connection:
             try:
-                job = self._read(connection, who, request)
+                job = self._read(connection, request)
             except ActRefused as unknown:
                 return self._all(request, {}, unknown.code, 404)
             tally = counts(connection, job.job_id)
@@ -268,6 +266,7 @@ class HandOverPage:
             "meanwhile": done,
             "has_certificate": has_certificate,
             "undoing": undoing,
+            "resumed": "resumed" in request.query_params,
             "undo_left": Counter(undoing.left).most_common() if undoing else [],
             "refused": refused,
         }
@@ -276,7 +275,7 @@ class HandOverPage:
     def _certificate(self, request: Request, as_file: bool) -> Response:
         with self.desk.store.read() as connection:
             try:
-                job = self._read(connection, visitor(request), request)
+                job = self._read(connection, request)
                 found = read_certificate(connection, job.job_id)
             except ActRefused as unknown:
                 return self._all(request, {}, unknown.code, 404)
@@ -297,24 +296,17 @@ class HandOverPage:
         who = visitor(request)
         try:
             with self.desk.store.read() as connection:
-                job = self._read(connection, who, request)
+                job = self._read(connection, request)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
             self.host.undo(job.job_id, who.actor, reason)
         except ActRefused as refused:
             return self._job(request, "handover_job.html", refused.code, 409)
         return RedirectResponse(f"/handover/{quote(job.job_id)}", status_code=303)
 
-    def _read(self, connection: Connection, who: Visitor, request: Request) -> Job:
-        """Return the hand-over of an address, if it is of somebody whom the visitor sees, or they began it."""
-        job = read_job(connection, request.path_params["job_id"])
-        if job.kind != "hand_over" or not (who.sees(job.person_id) or job.actor == who.person_id):
-            raise ActRefused("unknown_job", "There is no such hand-over.")
-        return job
-
-    @staticmethod
-    def _seen(who: Visitor, person_id: str) -> None:
-        if not person_id or not who.sees(person_id):
-            raise ActRefused("unknown_person", "Nobody of yours has this code.")
+    def _read(self, connection: Connection, request: Request) -> Job:
+        """Return the hand-over of an address, if the visitor sees it. Raises ActRefused."""
+        company = self.desk.companies.get(connection)
+        return seen_job(connection, company, visitor(request), request.path_params["job_id"])
 
     def _answer(self, request: Request, template: str, values: Mapping[str, Any], status: int) -> Response:
         who = visitor(request)

@@ -102,7 +102,7 @@ def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int)
     if not roles.isdisjoint(_WORKS):
         holders |= teams_of(company, person_id, now_us)
     if "manager" in roles:
-        units = set(_managed(company, person_id))
+        units = managed_units(company, person_id)
         holders |= units
         holders |= {
             one.person_id for one in company.members if one.unit_id in units and _is_open(one, now_us)
@@ -133,10 +133,14 @@ def _up(company: Company, unit_id: str) -> Iterator[str]:
         above = company.units.get(above.parent_id) if above.parent_id else None
 
 
-def _managed(company: Company, person_id: str) -> Iterator[str]:
-    for unit_id in company.units:
-        if any(company.units[above].manager_id == person_id for above in _up(company, unit_id)):
-            yield unit_id
+def managed_units(company: Company, person_id: str | None) -> set[str]:
+    """Return the units that a person manages, and all below them."""
+    return {
+        unit_id
+        for unit_id in company.units
+        if person_id is not None
+        and any(company.units[above].manager_id == person_id for above in _up(company, unit_id))
+    }
 
 
 def _is_open(member: Member, now_us: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.handover import Planned, Undone
+from console.handover import Begun, Planned, Undone
 from leadflow.above import may_give_as
 from leadflow.choosing import ChoiceError
 from leadflow.clock import wall_clock_us
@@ -43,9 +43,10 @@ class ConsoleHandOver:
             judged = judge(connection, gives, (company, may), owner=person_id)
             return Planned(judged, len(left), belongings(connection, company, person_id, now_us))
 
-    def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> str:
+    def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> Begun:
         """Begin a hand-over, and go on with it for some seconds; the engine's own thread does the rest."""
-        return str(do_hand_over(self.engine, {**asked, **about, "id": person_id})["job_id"])
+        done = do_hand_over(self.engine, {**asked, **about, "id": person_id})
+        return Begun(str(done["job_id"]), bool(done["resumed"]))
 
     def undoing(self, job_id: str) -> Undone:
         """Return what undoing a hand-over would do."""

@@ -17,7 +17,7 @@ from leadflow.payload import Payload, command_of
 from leadflow.undo_scope import plan_scope, scope_of
 from schemas.work import Condition
 from store.acts import ActRefused, Command, perform
-from store.acts_job import OPEN, Begin, counts, job_id_of, jobs, read_job, to_state
+from store.acts_job import GOING, OPEN, Begin, counts, job_id_of, jobs, read_job, to_state
 from store.acts_move import Give, Moving, judge
 from store.acts_scope import BeginReturn
 from store.acts_undo import Undo, Undoing
@@ -82,7 +82,7 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Begin the hand-over of a person, or take up the one that is under way; go on with it for some seconds."""
     store, append = engine.files.store, engine.files.store_log.append
     with store.read() as connection:
-        under_way = [one for one in jobs(connection, payload["id"], OPEN) if one.state in _GOING]
+        under_way = jobs(connection, payload["id"], GOING)
     if not under_way:
         return {**_went_on(engine, _begun(engine, payload)), "resumed": False}
     job = under_way[0]
@@ -94,7 +94,8 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     if job.state == "stopped":
         going = Command("hand_over_go", payload["actor"], new_id(), job.job_id)
         perform(store, going, to_state("running"), wall_clock_us(), append)
-    return {**_went_on(engine, job.job_id), "resumed": True}
+    own = job_id_of(command_of(payload, "hand_over_begin"))
+    return {**_went_on(engine, job.job_id), "resumed": job.job_id != own}
 
 
 def _begun(engine: Engine, payload: Payload) -> str:
@@ -122,9 +123,6 @@ def _begun(engine: Engine, payload: Payload) -> str:
     begin = Begin(judged, spec, payload.get("until_us"), may_give_as(payload["actor"]))
     perform(store, command, begin, now_us, engine.files.store_log.append)
     return job_id_of(command)
-
-
-_GOING = ("running", "stopped")
 
 
 def do_undo_scope(engine: Engine, payload: Payload) -> dict[str, Any]:

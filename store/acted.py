@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+import orjson
+from sqlalchemy import Connection, and_, func, literal, or_, select, tuple_
 
 from store import tables
 from store.acts import ActRefused
@@ -137,17 +138,36 @@ def job_rows(connection: Connection, job_id: str, after: int, limit: int) -> lis
     return [JobRow(*row) for row in rows]
 
 
-def jobs_lately(
-    connection: Connection, people: Collection[str] | None, actor: str | None, limit: int
-) -> list[dict[str, Any]]:
-    """Return the last hand-overs of some people (None: of all), and those that the actor began, the newest first.
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Whose hand-overs somebody sees: those of people below them, of who was in these units then, and their own."""
 
-    Whoever has left is below nobody any more; who handed over for them still finds it.
+    people: Collection[str]
+    units: Collection[str]
+    actor: str | None
+
+
+def jobs_lately(
+    connection: Connection, above: Above | None, limit: int, after: tuple[int, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return so many hand-overs that somebody sees (None: all), the newest first, from behind a moment and a job on.
+
+    Whoever has left is below nobody any more; who was above them, and who handed over for them, still finds it.
     """
     job = tables.job
-    query = select(job).where(job.c.kind == "hand_over").order_by(job.c.made_us.desc(), job.c.job_id)
-    if people is not None:
-        query = query.where(or_(job.c.person_id.in_(sorted(people)), job.c.actor == actor))
+    columns = [one for one in job.c if one is not job.c.spec_json]  # of a leaver it has a line for each task
+    query = (
+        select(*columns).where(job.c.kind == "hand_over").order_by(job.c.made_us.desc(), job.c.job_id.desc())
+    )
+    if above is not None:
+        # As store.acts_job writes it: what a person typed stands there with its quotes escaped, and is no such text.
+        places = (orjson.dumps({"unit_id": one}).decode().strip("{}") for one in sorted(above.units))
+        was_there = (job.c.spec_json.contains(text + ",", autoescape=True) for text in places)
+        query = query.where(
+            or_(job.c.person_id.in_(sorted(above.people)), job.c.actor == above.actor, *was_there)
+        )
+    if after is not None:
+        query = query.where(tuple_(job.c.made_us, job.c.job_id) < tuple_(*map(literal, after)))
     return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
 
 

@@ -35,6 +35,8 @@ CHUNKS = ("hand_over", "give_back")
 
 OPEN = ("running", "covering", "returning", "undoing", "stopped")
 """States of a job that is not over."""
+GOING = ("running", "stopped")
+"""States in which a job goes on when somebody asks for another one of the same person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Job:
     def leaving(self) -> bool:
         """Tell whether the person leaves, so that everything of theirs goes."""
         return bool(self.spec["leaving"])
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The units that the person belonged to when it was begun."""
+        return frozenset(one["unit_id"] for one in self.spec.get("places", ()))
 
 
 def read_job(connection: Connection, job_id: str) -> Job:
