@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from console.alarms import AlarmsPage
 from console.api.app import api_app
+from console.api.ports import Ports
 from console.audit import AuditPage
 from console.backups import Backups, BackupsPage
 from console.calls import CallsPage
@@ -100,5 +101,5 @@ def console_routes(
         *(MovePage(desk, mover).routes() if mover else ()),
         *(HandOverPage(desk, hand_over).routes() if hand_over else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
-        Mount("/api", api_app(desk)),
+        Mount("/api", api_app(desk, Ports(mover, hand_over, operations, find_capture))),
     ]

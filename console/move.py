@@ -18,7 +18,7 @@ from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.may import Visitor
-from console.move_filter import MOST, Filter, Found, find, offered, segments_of
+from console.move_filter import MOST, Filter, find, offered, segments_of
 from console.neglected import first_leads
 from console.texts import page
 from console.view import View
@@ -206,25 +206,15 @@ class MovePage:
         """Return the customers that a form names: some, those of its page, or all of its filter, of which it says how many."""
         which = _which(entered)
         if which == "all":
-            with self.desk.store.read() as connection:
-                seen = (self.desk.companies.get(connection), who, self.desk.clock())
-                found = find(connection, seen, asked, None, MOST)
-            if not found.is_all:
-                raise ActRefused("too_many", f"More than {MOST} match; narrow the filter.")
-            if _number(entered.get("typed", "")) != len(found.rows):
-                raise ActRefused("count_differs", f"{len(found.rows)} match; type this number.")
-            return self._some(found)
+            found = all_that_match(self.desk, who, asked)
+            if _number(entered.get("typed", "")) != len(found):
+                raise ActRefused("count_differs", f"{len(found)} match; type this number.")
+            return found
         sign = "row:" if which == "page" else "c:"
         customers = [key.removeprefix(sign) for key in entered if key.startswith(sign)]
         if not customers:
             raise ActRefused("nothing_chosen", "Choose customers first.")
         return customers
-
-    @staticmethod
-    def _some(found: Found) -> list[str]:
-        if not found.rows:
-            raise ActRefused("nothing_chosen", "Choose customers first.")
-        return [one.customer_id for one in found.rows]
 
     def _act(self, request: Request, refused: str | None, status: int) -> Response:
         who, act_id = visitor(request), request.path_params["act_id"]
@@ -232,7 +222,7 @@ class MovePage:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             try:
-                act = self._read(connection, who, act_id)
+                act = seen_act(connection, who, act_id)
             except ActRefused as unknown:
                 return self._list(request, Filter(), unknown.code, 404)
             rows = rows_of(connection, act_id, after, RESULTS + 1)
@@ -259,18 +249,11 @@ class MovePage:
         }
         return self._answer(request, (company, leads), "move_act.html", values, status)
 
-    def _read(self, connection: Connection, who: Visitor, act_id: str) -> dict[str, Any]:
-        """Return an act: one's own, or of somebody whose work one sees."""
-        act = read_act(connection, act_id)
-        if act["actor"] != who.actor and not who.sees(act["actor"]):
-            raise ActRefused("unknown_act", f"There is no move {act_id}.")
-        return act
-
     def _undo(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, act_id = visitor(request), request.path_params["act_id"]
         try:
             with self.desk.store.read() as connection:
-                self._read(connection, who, act_id)
+                seen_act(connection, who, act_id)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
             undone_by = self.mover.undo(act_id, who.actor, reason)
         except ActRefused as refused:
@@ -295,6 +278,26 @@ class MovePage:
             "names": {key: view.who(fields) for key, (_, fields) in leads.items()},
         }
         return page(request, view.language, template, {**shared, **values}, status)
+
+
+def all_that_match(desk: Desk, who: Visitor, asked: Filter) -> list[str]:
+    """Return all customers of a filter that a visitor sees. Raises ActRefused for none, and for more than one act moves."""
+    with desk.store.read() as connection:
+        seen = (desk.companies.get(connection), who, desk.clock())
+        found = find(connection, seen, asked, None, MOST)
+    if not found.is_all:
+        raise ActRefused("too_many", f"More than {MOST} match; narrow the filter.")
+    if not found.rows:
+        raise ActRefused("nothing_chosen", "Nobody matches; choose customers first.")
+    return [one.customer_id for one in found.rows]
+
+
+def seen_act(connection: Connection, who: Visitor, act_id: str) -> dict[str, Any]:
+    """Return a move or an undo: one's own, or of somebody whose work one sees. Raises ActRefused."""
+    act = read_act(connection, act_id)
+    if act["actor"] != who.actor and not who.sees(act["actor"]):
+        raise ActRefused("unknown_act", f"There is no move {act_id}.")
+    return act
 
 
 def _which(entered: Mapping[str, str]) -> str:

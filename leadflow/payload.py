@@ -13,7 +13,7 @@ from store.acts import Command
 Payload = Mapping[str, Any]
 
 _TEXTS = frozenset(
-    "actor answer asked csv digest examples for_id id key kind line lost model name order_no other owner pool "
+    "actor answer asked body_digest csv digest examples for_id id key kind line lost model name order_no other owner pool "
     "reason role source stage stand_in type".split()
 )
 _WHOLE = frozenset("from_us hours number seen to_us until_us".split())
@@ -40,4 +40,5 @@ def payload_of(body: bytes) -> dict[str, Any]:
 def command_of(payload: Payload, verb: str, undoes: str | None = None) -> Command:
     """Return who wants what, under the key that was given, or a new one."""
     key = payload.get("key") or new_id()
-    return Command(verb, payload["actor"], key, payload["id"], payload.get("reason"), undoes)
+    asked = payload.get("body_digest")
+    return Command(verb, payload["actor"], key, payload["id"], payload.get("reason"), undoes, asked)

@@ -113,29 +113,28 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int, append: 
     return until_alone(lambda: _perform(store, command, plan, now_us, append))
 
 
-def is_done(connection: Connection, command: Command) -> bool:
-    """Tell whether an act was done before under this key, for this and by this verb."""
+def is_done(connection: Connection, command: Command, *, whatever_to: bool = False) -> bool:
+    """Tell whether an act was done before under this key; `whatever_to`: its scope follows from how things stood then.
+
+    Raises ActRefused for a key that belongs to another act, or came with another body.
+    """
     act = tables.act
-    asked = select(act.c.act_id).where(
-        act.c.idem_key == command.idem_key, act.c.verb == command.verb, act.c.scope_id == command.scope_id
-    )
-    return connection.execute(asked).first() is not None
+    known = connection.execute(
+        select(act.c.verb, act.c.scope_id, act.c.asked).where(act.c.idem_key == command.idem_key)
+    ).one_or_none()
+    if known is None:
+        return False
+    if known.verb != command.verb or (known.scope_id != command.scope_id and not whatever_to):
+        raise ActRefused("key_reused", "This key was used for another act; send a new one.")
+    if None not in (known.asked, command.asked) and known.asked != command.asked:
+        raise ActRefused("key_reused", "This key was used with another body; send that again, or a new key.")
+    return True
 
 
 def _perform(store: Database, command: Command, plan: Plan, now_us: int, append: Append) -> bool:
-    act = tables.act
     with store.write() as connection:
         lock_act(connection, command.idem_key)
-        known = connection.execute(
-            select(act.c.verb, act.c.scope_id, act.c.asked).where(act.c.idem_key == command.idem_key)
-        ).one_or_none()
-        if known is not None:
-            if (known.verb, known.scope_id) != (command.verb, command.scope_id):
-                raise ActRefused("key_reused", "This key was used for another act; send a new one.")
-            if None not in (known.asked, command.asked) and known.asked != command.asked:
-                raise ActRefused(
-                    "key_reused", "This key was used with another body; send that again, or a new key."
-                )
+        if is_done(connection, command):
             return False
         writes = Writes()
         writes.add(plan(connection, command, now_us))

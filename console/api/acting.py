@@ -12,7 +12,7 @@ from console.api.refusals import Refused
 from console.desk import Desk
 from console.gate import visitor
 from schemas.company import Company
-from store.acts import Command, Plan, digest_of
+from store.acts import Command, Plan, digest_of, is_done
 
 Key = Annotated[
     str,
@@ -43,6 +43,18 @@ def done(desk: Desk, command: Command, plan: Plan) -> Done:
     """Do an act. Raises ActRefused."""
     did = desk.perform(command, plan)
     return Done(act_id=command.act_id, repeated=not did)
+
+
+def is_repeated(desk: Desk, command: Command) -> bool:
+    """Tell whether an act was done before under its key, to whatever it was. Raises ActRefused for another act's key."""
+    with desk.store.read() as connection:
+        return is_done(connection, command, whatever_to=True)
+
+
+def about(command: Command) -> dict[str, str]:
+    """Return who does an act, why, and under which key, as the host is told."""
+    said = {"actor": command.actor, "reason": command.reason or "", "key": command.idem_key}
+    return said | ({"body_digest": command.asked} if command.asked else {})
 
 
 def company_of(desk: Desk) -> Company:

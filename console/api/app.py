@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from console.api.customers import customer_routes
 from console.api.house import house_routes
 from console.api.money import money_routes
+from console.api.moves import move_routes
+from console.api.ports import Ports
 from console.api.refusals import handle_refusals
 from console.api.work import work_routes
 from console.desk import Desk
@@ -18,8 +20,8 @@ ABOUT = (
 )
 
 
-def api_app(desk: Desk) -> FastAPI:
-    """Return the API over a desk."""
+def api_app(desk: Desk, ports: Ports) -> FastAPI:
+    """Return the API over a desk, with what its host does."""
     app = FastAPI(
         title="Leadflow",
         version="1",
@@ -29,8 +31,13 @@ def api_app(desk: Desk) -> FastAPI:
         separate_input_output_schemas=False,
     )
     handle_refusals(app)
-    for routes in (work_routes, customer_routes, money_routes, house_routes):
-        app.router.routes += routes(
-            desk
-        ).routes  # as they are: each with the path that the table of permits has
+    routers = [
+        work_routes(desk),
+        customer_routes(desk),
+        *([move_routes(desk, ports.mover)] if ports.mover else ()),
+        money_routes(desk),
+        house_routes(desk),
+    ]
+    for router in routers:
+        app.router.routes += router.routes  # as they are: each with the path that the table of permits has
     return app

@@ -17,7 +17,20 @@ from console.api.paging import CursorError
 from store.acts import ActRefused
 
 _WRONG = frozenset(
-    {"reason_missing", "date_missing", "outcome_reason_missing", "order_number_missing", "amount_form"}
+    {
+        "reason_missing",
+        "date_missing",
+        "outcome_reason_missing",
+        "order_number_missing",
+        "amount_form",
+        "choice",
+        "bad_date",
+        "past_date",
+        "until_past",
+        "discard_reason_missing",
+        "not_a_number",
+        "not_a_name",
+    }
 )
 """Refusals that are about the body alone; the others are about how things stand, and may pass later."""
 _HTTP = {404: "unknown_route", 405: "unknown_method"}
@@ -52,8 +65,9 @@ def handle_refusals(app: FastAPI) -> None:
         return problem(why.status, why.code, str(why), field=why.field)
 
     @app.exception_handler(ActRefused)
-    async def act_refused(_request: Request, why: ActRefused) -> Response:
-        return problem(422 if why.code in _WRONG else 409, why.code, str(why))
+    async def act_refused(request: Request, why: ActRefused) -> Response:
+        is_missing = request.method == "GET" and why.code.startswith("unknown_")
+        return problem(404 if is_missing else 422 if why.code in _WRONG else 409, why.code, str(why))
 
     @app.exception_handler(CursorError)
     async def no_cursor(_request: Request, _why: CursorError) -> Response:

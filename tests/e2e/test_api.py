@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 
 from console.permits import PERMITS, ROLES
 from schemas.company import Role
-from tests.e2e.test_access import House
+from tests.e2e.test_access import HERE, House
+from tests.support.host import host_of
 from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
 from tools import export_api
 
@@ -30,7 +31,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     rig = Rig(tmp_path_factory.mktemp("api"), company=small_company())
     rig.feed([post(made=f"{n}", name=f"客户{n}", phone=f"138 0000 {n:04}") for n in range(1, LEADS + 1)])
     rig.run()
-    made = House(rig)
+    made = House(rig, host=host_of(rig))
+    anns = next(row["customer_id"] for row in rig.rows("holding") if row["holder_id"] == "ann")
+    said = {"customers": [anns], "to": "bo", "expected": 1, "reason": "workload", "actor": "operator"}
+    assert made.client(host=HERE).post("/api/moves", json=said).status_code == 200
     yield made
     rig.close()
 
@@ -127,6 +131,7 @@ def _known_ids(house: House) -> dict[str, str]:
         "any_id": row["lead_id"],
         "holder_id": row["holder_id"],
         "person_id": "bo",
+        "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }
 
 
