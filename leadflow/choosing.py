@@ -77,7 +77,7 @@ _HEADER = "segment,name_zh,name_en\n"
 
 def read_part(text: str, company: Company) -> Part:
     """Read `FILTER => TARGET`. Raises ChoiceError."""
-    said, arrow, target = text.partition("=>")
+    said, arrow, target = text.rpartition("=>")  # a test such as `days_silent=>= 60` holds one, too
     if not arrow:
         raise ChoiceError(f"{text!r} has no target; write FILTER => TARGET, such as 'grade=A => wu-ting'")
     return Part(_target(target, company), read_filter(said, company))

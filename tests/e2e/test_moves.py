@@ -314,6 +314,11 @@ def test_filters_and_targets_are_read_as_a_person_writes_them(rig: Rig) -> None:
         for wrong in ("nobody", "ann:0", "ann:00", "east,ann", f"ann:{'9' * 5_000}"):
             with pytest.raises(TargetError, match=r"nobody who works|weight 0|5000 digits"):
                 read_target(wrong, company)
+        late = read_part("days_silent=>= 60 => ann", company)
+        assert (late.target.people, late.segment) == (
+            (("ann", 1),),
+            read_filter("days_silent=>= 60", company),
+        )
         for wrong in ("colour=red", "segment=none", "score=>= x"):
             with pytest.raises(ValueError, match=r"no filter|no segment|x"):
                 read_filter(wrong, company)
