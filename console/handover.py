@@ -247,7 +247,7 @@ class HandOverPage:
                 done = meanwhile(
                     connection, job.job_id, (job.made_us, job.ended_us or self.desk.clock()), SHOWN
                 )
-            has_certificate = _has_certificate(connection, job.job_id)
+            certified = has_certificate(connection, job.job_id)
             told = [row.customer_id for row in rows[:RESULTS] if who.sees(row.holder_id)]
             leads = first_leads(connection, [*told, *(one.customer_id for one in done)])
         undoing = None
@@ -264,7 +264,7 @@ class HandOverPage:
             "rows": rows[:RESULTS],
             "following": rows[RESULTS - 1].number if len(rows) > RESULTS else None,
             "meanwhile": done,
-            "has_certificate": has_certificate,
+            "has_certificate": certified,
             "undoing": undoing,
             "resumed": "resumed" in request.query_params,
             "undo_left": Counter(undoing.left).most_common() if undoing else [],
@@ -326,7 +326,8 @@ class HandOverPage:
         return page(request, view.language, template, {**shared, **values}, status)
 
 
-def _has_certificate(connection: Connection, job_id: str) -> bool:
+def has_certificate(connection: Connection, job_id: str) -> bool:
+    """Tell whether a hand-over has its certificate already."""
     try:
         return bool(read_certificate(connection, job_id))
     except ActRefused:

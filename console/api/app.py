@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from console.api.customers import customer_routes
+from console.api.handovers import handover_routes
 from console.api.house import house_routes
 from console.api.money import money_routes
 from console.api.moves import move_routes
@@ -35,6 +36,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         work_routes(desk),
         customer_routes(desk),
         *([move_routes(desk, ports.mover)] if ports.mover else ()),
+        *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
         house_routes(desk),
     ]

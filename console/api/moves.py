@@ -77,7 +77,7 @@ def move_routes(desk: Desk, mover: Mover) -> APIRouter:
             open_tasks=sum(len(one.held.open_tasks) for one in moves if one.held),
             receivers=holder_counts(Counter(one.give.holder_id for one in moves).most_common()),
             stays=code_counts(Counter(str(one.refused) for one in stays).most_common()),
-            rows=[_row(who, one) for one in [*moves, *stays][:ROWS]],
+            rows=[row_of(who, one) for one in [*moves, *stays][:ROWS]],
             confirm=confirm_of(judged),
         )
 
@@ -149,7 +149,8 @@ def confirm_of(judged: Sequence[Judged]) -> str:
     return body_digest(orjson.dumps(sorted(rows, key=lambda row: row[0])))[:_CONFIRM_DIGITS]
 
 
-def _row(who: Visitor, one: Judged) -> MoveRow:
+def row_of(who: Visitor, one: Judged) -> MoveRow:
+    """Return what would become of a customer, as a visitor may see it."""
     is_seen = one.held is not None and who.sees(one.held.holder_id)
     return MoveRow(
         customer_id=one.give.customer_id,

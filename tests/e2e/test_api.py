@@ -34,7 +34,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made = House(rig, host=host_of(rig))
     anns = next(row["customer_id"] for row in rig.rows("holding") if row["holder_id"] == "ann")
     said = {"customers": [anns], "to": "bo", "expected": 1, "reason": "workload", "actor": "operator"}
-    assert made.client(host=HERE).post("/api/moves", json=said).status_code == 200
+    here = made.client(host=HERE)
+    assert here.post("/api/moves", json=said).status_code == 200
+    over = {"person": "bo", "why": "until", "until": "2027-12-24", "to": "ann", "reason": "away"}
+    assert here.post("/api/handovers", json={**over, "actor": "operator"}).status_code == 200
+    job_id = rig.rows("job")[0]["job_id"]
+    back = {"reason": "stays", "actor": "operator"}
+    assert here.post(f"/api/handovers/{job_id}/undo", json=back).status_code == 200
     yield made
     rig.close()
 
@@ -131,6 +137,7 @@ def _known_ids(house: House) -> dict[str, str]:
         "any_id": row["lead_id"],
         "holder_id": row["holder_id"],
         "person_id": "bo",
+        "job_id": house.rig.rows("job")[0]["job_id"],
         "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }
 
