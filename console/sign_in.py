@@ -17,7 +17,7 @@ from console.gate import COOKIE, Guard, address_of, home
 from console.may import visitor_of
 from console.passwords import Passwords, SecondFactors, weakness
 from console.tries import PAIR_S, Tries
-from schemas.company import Company, Person
+from schemas.company import Company, Person, Role
 from store.access import SESSION_US, Access, end, find_access, redeem, redemption
 from store.accounts import Account, accept, acceptance, find_account, sign_in, spend_step
 from store.acts import ActRefused, Command
@@ -201,7 +201,7 @@ class SignIn:
             return entrance(request, company, refused.code, _STATUS[refused.code])
         if not done:
             return entrance(request, company, "link_used", _STATUS["link_used"])
-        return self._let_in(company, link.person_id, secret, "/")
+        return self._let_in(company, link.person_id, secret, "/", link.role)
 
     def _accept(self, request: Request, company: Company, link: Access, password: str) -> Response:
         person = company.people.get(link.person_id)
@@ -219,8 +219,10 @@ class SignIn:
             return entrance(request, company, "link_used", _STATUS["link_used"])
         return self._let_in(company, link.person_id, secret, "/")
 
-    def _let_in(self, company: Company, person_id: str, secret: str, place: str) -> Response:
-        who = visitor_of(company, person_id, None, self.guard.desk.clock())
+    def _let_in(
+        self, company: Company, person_id: str, secret: str, place: str, role: Role | None = None
+    ) -> Response:
+        who = visitor_of(company, person_id, role, self.guard.desk.clock())
         answer = RedirectResponse(home(who) if place == "/" and who is not None else place, status_code=303)
         answer.set_cookie(
             COOKIE,

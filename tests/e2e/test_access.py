@@ -306,6 +306,14 @@ def test_a_link_lets_one_device_in_once(house: House) -> None:
     assert phone.get("/inbox/ann").status_code == 401
 
 
+def test_a_link_for_one_role_leads_to_what_that_role_begins_with(house: House) -> None:
+    for role, place in (("front_desk", "/desk"), ("operations", "/")):
+        answer = house.client().post(
+            f"/enter/{house.grant('ann', 'link', role)}", headers={"origin": f"http://{AWAY}"}
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+
+
 def test_of_two_who_press_the_button_at_once_one_gets_in(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
