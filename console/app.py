@@ -11,7 +11,9 @@ from starlette.staticfiles import StaticFiles
 from console.alarms import AlarmsPage
 from console.api.app import api_app
 from console.api.ports import Ports
+from console.ask import AskPage
 from console.audit import AuditPage
+from console.away import AwayPage
 from console.backups import Backups, BackupsPage
 from console.calls import CallsPage
 from console.campaigns import CampaignsPage
@@ -80,6 +82,8 @@ def console_routes(
         *TeamCalendarPage(desk).routes(),
         *TeamOpenPage(desk).routes(),
         *WhyNotPage(desk).routes(),
+        *AwayPage(desk).routes(),
+        *AskPage(desk).routes(),
         *CollisionsPage(desk).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),

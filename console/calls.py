@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
+from console.day import midnight
 from console.desk import Desk
 from console.gate import visitor
 from console.texts import page
@@ -21,7 +22,7 @@ SHOWN = 200
 
 @dataclass(frozen=True)
 class CallsPage:
-    """One page, for whoever works with customers."""
+    """One page, for whoever works with customers; of today's calls alone where the address says so."""
 
     desk: Desk
 
@@ -34,11 +35,18 @@ class CallsPage:
 
         def answer() -> Response:
             who, now_us = visitor(request), self.desk.clock()
+            of_today = request.query_params.get("of") == "today"
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                calls = missed_calls(connection, None if who.sees_all else who.holders, SHOWN + 1)
+                since_us = midnight(now_us, company.zone, 0) if of_today else 0
+                calls = missed_calls(connection, None if who.sees_all else who.holders, SHOWN + 1, since_us)
             view = View(language_of(request, company.language), company, now_us, who)
-            values = {"view": view, "calls": calls[:SHOWN], "is_all": len(calls) <= SHOWN}
+            values = {
+                "view": view,
+                "calls": calls[:SHOWN],
+                "is_all": len(calls) <= SHOWN,
+                "of_today": of_today,
+            }
             return page(request, view.language, "calls.html", values)
 
         return await run_in_threadpool(answer)

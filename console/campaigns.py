@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -15,12 +16,13 @@ from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.texts import page
+from console.times import local
 from console.view import View
 from sales.aliases import VERB as ALIAS
 from sales.aliases import assign_alias
 from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
-from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency
+from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency, without_money
 from sales.money import grouped, shown
 from sales.money_files import WrongCell, spending_of
 from sales.orders import ASSIGN, assign_order, open_orders
@@ -48,7 +50,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class CampaignsPage:
-    """For whoever sees all: what marketing asks, and what it enters."""
+    """The table for managers and for whoever sees all, its counts for representatives; what is entered, for marketing."""
 
     desk: Desk
 
@@ -108,10 +110,17 @@ class CampaignsPage:
             period, was_wrong = _period(asked, company, now_us)
             by = _by(asked)
             rows = campaigns_table(connection, period, by)
-            names = [one for one in unlisted(connection, company) if one.kind in ALIAS_KINDS][:SHOWN]
-            nobodys = open_orders(connection, SHOWN)
-            spent = entries(connection, period.first, period.last, SHOWN)
+            # Names that senders gave, buyers, and who entered what: for whom the house is open.
+            names = (
+                [one for one in unlisted(connection, company) if one.kind in ALIAS_KINDS]
+                if who.sees_all
+                else []
+            )
+            nobodys = open_orders(connection, SHOWN) if who.sees_all else []
+            spent = entries(connection, period.first, period.last, SHOWN) if who.sees_all else []
         view = View(language_of(request, company.language), company, now_us, who)
+        has_money = who.opens("/campaigns.csv")
+        kept = list if has_money else without_money
         days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
         values = {
             "view": view,
@@ -119,11 +128,22 @@ class CampaignsPage:
             "bys": [(one, f"?{urlencode({**days, 'by': one})}") for one in BYS],
             "days": days,
             "files": {kind: f"/campaigns.{kind}?{urlencode({**days, 'by': by})}" for kind in ("csv", "xlsx")},
-            "heading": heading(by, view.language),
+            "periods": _periods(period, company, now_us, by),
+            "heading": kept(heading(by, view.language)),
+            "leads_at": 2 if has_money else 1,
+            "brought": [
+                f"/customers?{urlencode({'campaign': row.key})}" if row.key in company.campaigns else ""
+                for row in (rows if by == "campaign" else ())
+            ],
+            "has_money": has_money,
+            "enters": who.acts("/campaigns/spend"),
             "currency": (currency := only_currency(rows)),
-            "table": lines(rows, by, company, view.language, shown=grouped if currency else shown),
+            "table": [
+                kept(one)
+                for one in lines(rows, by, company, view.language, shown=grouped if currency else shown)
+            ],
             "bars": bars(rows, by, company, view),
-            "names": names,
+            "names": names[:SHOWN],
             "nobodys": nobodys,
             "spent": spent,
             "campaigns": [(one.campaign_id, view.named(one)) for one in company.campaigns.values()],
@@ -218,6 +238,31 @@ def _period(asked: Mapping[str, str], company: Company, now_us: int) -> tuple[Pe
         return asked_period(asked.get("from", ""), asked.get("to", ""), company.zone, now_us), False
     except (ValueError, OverflowError):
         return asked_period("", "", company.zone, now_us), True
+
+
+def quick_choices(today: date) -> list[tuple[str, date, date]]:
+    """Return periods that people often ask for: a code of `words.PERIODS`, the first and the last day."""
+    month = today.replace(day=1)
+    quarter = today.replace(month=today.month - (today.month - 1) % 3, day=1)
+    before = month - timedelta(days=1)
+    return [
+        ("this_month", month, today),
+        ("last_month", before.replace(day=1), before),
+        ("this_quarter", quarter, today),
+        ("this_year", today.replace(month=1, day=1), today),
+    ]
+
+
+def _periods(period: Period, company: Company, now_us: int, by: By) -> list[tuple[str, str, bool]]:
+    """Return the quick choices: code, address, and whether it is the one that is shown."""
+    return [
+        (
+            code,
+            f"?{urlencode({'from': first, 'to': last, 'by': by})}",
+            (first, last) == (period.first, period.last),
+        )
+        for code, first, last in quick_choices(local(now_us, company.zone).date())
+    ]
 
 
 def _by(asked: Mapping[str, str]) -> By:

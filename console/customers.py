@@ -23,7 +23,7 @@ from sales.segments import CustomerFacts, customers_of, members
 from schemas.segments import Segment, read_segments
 from store import listing
 
-BY = ("province", "city", "territory", "industry", "product_line", "product", "grade", "channel")
+BY = ("province", "city", "territory", "industry", "product_line", "product", "grade", "channel", "campaign")
 """Facts that a page counts by; the command line counts by any."""
 SHOWN = 50
 LOOKED_AT = 1_000
@@ -51,13 +51,15 @@ class CustomersPage:
         return [Route("/customers", self.show)]
 
     async def show(self, request: Request) -> Response:
-        """Count by one fact within one segment, and list those of one value."""
+        """Count by one fact within one segment, or of whom came by one campaign, and list those of one value."""
 
         def answer() -> Response:
             now_us, who, asked = self.desk.clock(), visitor(request), request.query_params
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                newest = listing.newest(connection, LOOKED_AT + 1, None if who.sees_all else who.holders)
+                campaign = asked.get("campaign", "") if asked.get("campaign") in company.campaigns else None
+                holders = None if who.sees_all else who.holders
+                newest = listing.newest(connection, LOOKED_AT + 1, holders, campaign)
                 is_all = len(newest) <= LOOKED_AT
                 everybody = sorted(
                     customers_of(connection, company, now_us, newest[:LOOKED_AT]),
@@ -74,11 +76,13 @@ class CustomersPage:
                 leads = first_leads(connection, [one.customer_id for one in shown])
             view = View(language_of(request, company.language), company, now_us, who)
             chosen = {"segment": segment.row.name} if segment else {}
+            chosen |= {"campaign": campaign} if campaign else {}
             values = {
                 "view": view,
                 "by": by,
                 "facts": [(one, f"?{urlencode({**chosen, 'by': one})}") for one in BY],
-                "segments": _choices(everybody, segments.values(), str(by), segment, view),
+                "segments": _choices(everybody, segments.values(), {**chosen, "by": str(by)}, view),
+                "campaign": campaign,
                 "counts": _counts(within, str(by), value, chosen),
                 "found": shown,
                 "count": len(found),
@@ -104,14 +108,14 @@ def _counts(within: list[CustomerFacts], by: str, value: str | None, chosen: dic
 
 
 def _choices(
-    everybody: list[CustomerFacts], segments: Iterable[Segment], by: str, chosen: Segment | None, view: View
+    everybody: list[CustomerFacts], segments: Iterable[Segment], asked: dict[str, str], view: View
 ) -> list[Choice]:
     return [
         Choice(
             one.name_zh if view.language == "zh" else one.name_en,
             len(list(members(everybody, one))),
-            f"?{urlencode({'segment': one.row.name, 'by': by})}",
-            one is chosen,
+            f"?{urlencode({**asked, 'segment': one.row.name})}",
+            one.row.name == asked.get("segment"),
         )
         for one in segments
     ]

@@ -16,10 +16,11 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
+from console.away import gone, works_with
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.known import at_a_glance
-from console.may import teams_of
+from console.may import Visitor, teams_of
 from console.texts import page
 from console.times import local, parse_local
 from console.view import View
@@ -28,7 +29,7 @@ from router.strategies import offered_until
 from sales.away import come_back, go_away
 from sales.outcomes import reasons_for
 from sales.segments import customers_of
-from schemas.company import Company
+from schemas.company import Absence, Company
 from schemas.work import Reason
 from store import tables, views
 from store.acts import ActRefused, Command
@@ -185,6 +186,7 @@ class DayPage:
             "day": buckets(mine, now_us, midnight(now_us, company.zone)),
             "queues": [(one, rows) for one, rows in queues if rows],
             "away": away,
+            "gone": [one for one in _gone(company, who, now_us) if one.person_id != me],
             "colleagues": _colleagues(company, me, now_us),
             "counter": next(
                 (key for key, one in company.sources.items() if one.get("channel") == "counter"), None
@@ -198,6 +200,10 @@ class DayPage:
             "done": request.query_params.get("done"),
         }
         return page(request, view.language, template, values, status)
+
+
+def _gone(company: Company, who: Visitor, now_us: int) -> list[Absence]:
+    return gone(company, works_with(company, who, now_us), now_us).now
 
 
 def _span(entered: Mapping[str, str], now_us: int, zone: str) -> tuple[int, int]:

@@ -1,4 +1,5 @@
-"""The menu: pages by whose work they are, and of each visitor those that one of their roles opens. Pure."""
+"""The menu: pages by whose work they are, and of each visitor those that one of their roles opens; and where what they
+want to know stands. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +8,11 @@ from dataclasses import dataclass
 
 from console.words import N_
 
-FLAT = 8
+FLAT = 9
 """Links that stand beside each other on a desktop; of more, each group opens by itself."""
 
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("", (("/", N_("Overview")),)),
+    ("", (("/", N_("Overview")), ("/ask", N_("I want to know")))),
     (
         N_("Work"),
         (
@@ -55,6 +56,55 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+_QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "/day",
+        N_("Why did I get this lead?"),
+        N_("Each task on your day says it under “Why?”; the whole story has the rule and everybody's turn."),
+    ),
+    (
+        "/customers",
+        N_("Why did somebody get a lead?"),
+        N_("Open the customer: the sentence after “Why?” says by which rule, and whose turn it was."),
+    ),
+    (
+        "/why-not",
+        N_("Why did I not get that one, or somebody else not?"),
+        N_("Choose one of the last leads; the answer is one sentence."),
+    ),
+    (
+        "/away",
+        N_("Who has whose customers while somebody is away?"),
+        N_("Who is away now or will be, until when, and who stands in."),
+    ),
+    (
+        "/campaigns",
+        N_("What did a campaign bring?"),
+        N_("Enquiries, and what became of them, by campaign and period."),
+    ),
+    (
+        "/calls?of=today",
+        N_("Which calls of today were missed and are still open?"),
+        N_("Who called, who has to call back, and how late it is."),
+    ),
+    (
+        "/desk",
+        N_("Who has this customer?"),
+        N_("Four digits of the telephone, a name or its initials are enough."),
+    ),
+)
+"""What people want to know, with where it stands and how it is found there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that people want to know."""
+
+    place: str
+    text: str
+    hint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Some links under one name; without a name they stand by themselves."""
@@ -79,6 +129,13 @@ def menu(opens: Callable[[str], bool], hidden: frozenset[str] = frozenset()) -> 
     found = [one for one in groups if one.links]
     flat = tuple(link for one in found for link in one.links)
     return [Group("", flat)] if len(flat) <= FLAT else found
+
+
+def questions(opens: Callable[[str], bool], *, has_a_day: bool) -> list[Question]:
+    """Return what a visitor may ask. Why they got a lead stands on their day, if they have one; else it is told of others."""
+    told = (Question(*one) for one in _QUESTIONS)
+    no_place = "/customers" if has_a_day else "/day"
+    return [one for one in told if one.place != no_place and opens(one.place.partition("?")[0])]
 
 
 def _open(

@@ -45,6 +45,8 @@ _OPERATE = _for("operations")
 _LEAD = _for("manager", "operations")
 _TEAM = _for("manager", "operations", "auditor")
 _COUNTS = _for("marketing", "operations", "auditor", clear=True)
+_BROUGHT = _for("representative", "manager", "marketing", "operations", "auditor", clear=True)
+_TABLE = _for("manager", "marketing", "operations", "auditor", clear=True)
 _DESK = _for("representative", "manager", "front_desk", "operations", clear=True)
 _CAMPAIGNS = _for("marketing", "operations", clear=True)
 _LIST = _for("marketing", "operations", of=("list",))
@@ -76,6 +78,8 @@ PERMITS: Mapping[str, Permit] = {
     "POST /team/calendar/{verb}": _LEAD,
     "GET /team/open": _TEAM,
     "GET /why-not": _WORK,
+    "GET /ask": _EVERYBODY,
+    "GET /away": _EVERYBODY,
     "GET /move": _LEAD,
     "POST /move/preview": _LEAD,
     "POST /move/apply": _LEAD,
@@ -100,9 +104,9 @@ PERMITS: Mapping[str, Permit] = {
     "POST /matches/{review_id}/{verb}": _LEAD,
     "GET /parting/{customer_id}": Permit(_TEAM.roles, ("customer",)),
     "POST /parting/{customer_id}": Permit(_LEAD.roles, ("customer",)),
-    "GET /campaigns": _COUNTS,
-    "GET /campaigns.csv": _COUNTS,
-    "GET /campaigns.xlsx": _COUNTS,
+    "GET /campaigns": _BROUGHT,
+    "GET /campaigns.csv": _TABLE,
+    "GET /campaigns.xlsx": _TABLE,
     "POST /campaigns/{what}": _CAMPAIGNS,
     "GET /forms": _COUNTS,
     "GET /forms/{source_id}/preview": _COUNTS,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from console import times, words
 from console.devices import device_name
 from console.may import AT_THIS_MACHINE, Visitor
-from console.menu import Group, is_at, menu
+from console.menu import Group, Question, is_at, menu, questions
 from console.names import holder_name, sink_name, source_name
 from console.texts import WORDING
 from console.why import Teller, leads
@@ -88,8 +88,14 @@ class View:
         if not self.company.pools:
             hidden.add("/pools")
         if self.visitor.roles == {"representative"}:
-            hidden |= {"/neglected", "/collisions"}
+            hidden |= {"/neglected", "/collisions", "/campaigns"}
         return menu(self.visitor.opens, frozenset(hidden))
+
+    @property
+    def questions(self) -> list[Question]:
+        """Return what this visitor may ask, each with where the answer stands."""
+        who = self.visitor
+        return questions(who.opens, has_a_day=who.person_id is not None and "representative" in who.roles)
 
     def is_at(self, path: str, place: str) -> bool:
         """Tell whether a path is a page of the menu, or lies below it."""
@@ -154,6 +160,8 @@ class View:
                 term = company.products.get(value)
             case "product_line":
                 term = company.lines.get(value)
+            case "campaign":
+                term = company.campaigns.get(value)
             case "territory":
                 term = company.territories.get(value)
             case "channel":

@@ -25,6 +25,8 @@ from store import views
 from store.decided_lately import decided_lately
 
 SHOWN = 30
+FEW = 30
+"""People offered by a click; of more, the others are in the form's list."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class WhyNotPage:
         values = {
             "view": view,
             "people": people,
+            "few": FEW,
             "person": person_id if person_id in people else "",
             "lead": lead_id,
             "sentence": self._sentence(view, found, person_id) if person_id in people else None,

@@ -53,6 +53,12 @@ ORIGINS = {
     "care": N_("Customer care"),
 }
 
+PERIODS = {
+    "this_month": N_("This month"),
+    "last_month": N_("Last month"),
+    "this_quarter": N_("This quarter"),
+    "this_year": N_("This year"),
+}
 STORIES = {
     "four_doors": N_("One customer by four doors"),
     "two_departments": N_("Two departments at once"),

@@ -25,6 +25,8 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("cost_opportunity", "per opportunity", "每商机"),
     ("cost_order", "per order", "每订单"),
 )
+MONEY = ("spend", "amount", "cost_lead", "cost_valid", "cost_opportunity", "cost_order")
+"""Columns that are amounts: not for whoever is told counts alone."""
 _BY_ZH = {"campaign": "市场活动", "channel": "渠道", "source": "来源"}
 
 
@@ -32,6 +34,14 @@ def heading(by: By, language: Language) -> list[str]:
     """Return the headings."""
     first = by if language == "en" else _BY_ZH[by]
     return [first, *(en if language == "en" else zh for _, en, zh in COLUMNS)]
+
+
+def without_money(line: Sequence[str]) -> list[str]:
+    """Return a row of the table, or its heading, without the columns of amounts."""
+    return [
+        line[0],
+        *(cell for cell, (name, _, _) in zip(line[1:], COLUMNS, strict=True) if name not in MONEY),
+    ]
 
 
 def cells(row: Line, shown: Callable[[Amounts], str] = shown) -> list[str]:

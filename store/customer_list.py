@@ -85,7 +85,7 @@ def listed(connection: Connection, wanted: Wanted, after: Place | None, limit: i
     if wanted.state is not None:
         conditions.append(customer.c.state == wanted.state)
     if wanted.campaign_id is not None:
-        conditions.append(_came_by(wanted.campaign_id))
+        conditions.append(came_by(wanted.campaign_id))
     if wanted.untouched_since_us is not None:
         conditions.append(untouched_since(wanted.untouched_since_us))
     if after is not None:
@@ -123,7 +123,7 @@ def untouched_since(since_us: int | ColumnElement[int]) -> ColumnElement[bool]:
     )
 
 
-def _came_by(campaign_id: str) -> ColumnElement[bool]:
+def came_by(campaign_id: str) -> ColumnElement[bool]:
     """Return the condition that a lead of a customer, or of one that is part of it, came by a campaign."""
     alias, member, lead = tables.alias, tables.membership, tables.lead
     present = func.coalesce(alias.c.now_id, member.c.customer_id)

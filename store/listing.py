@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tuple_
 
 from store import tables
+from store.customer_list import came_by
 from store.present import present
 
 Row = dict[str, Any]
@@ -39,16 +40,26 @@ def customers(
     return [dict(row._mapping) for row in rows]
 
 
-def newest(connection: Connection, limit: int, holders: Collection[str] | None = None) -> list[str]:
+def newest(
+    connection: Connection,
+    limit: int,
+    holders: Collection[str] | None = None,
+    campaign_id: str | None = None,
+) -> list[str]:
     """Return the ids of the customers that came last, the last one first: an id begins with its moment.
 
-    Merged ones and probes are left out; `holders`: only what these have.
+    Merged ones and probes are left out; `holders`: only what these have; `campaign_id`: only of whom a lead came by it.
     """
     customer = tables.customer
+    order: ColumnElement[str] = customer.c.customer_id
     asked = select(customer.c.customer_id).where(customer.c.state != "merged", customer.c.purpose != "probe")
     if holders is not None:
         asked = asked.where(customer.c.customer_id.in_(_had_by(holders)))
-    return list(connection.execute(asked.order_by(customer.c.customer_id.desc()).limit(limit)).scalars())
+    if campaign_id is not None:
+        # As in `customer_list`: a campaign has few customers of many, and is not to be looked for among all in order.
+        order = func.coalesce(order, order)
+        asked = asked.where(came_by(campaign_id))
+    return list(connection.execute(asked.order_by(order.desc()).limit(limit)).scalars())
 
 
 def customer(connection: Connection, customer_id: str) -> Row | None:

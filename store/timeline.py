@@ -15,7 +15,7 @@ LONGEST = 300
 """Entries of one kind. Whoever has more is a switchboard, not a customer."""
 
 Entry = dict[str, Any]
-"""`kind` (touch, outcome, owner, order), `at_us`, and the row of that kind."""
+"""`kind` (touch, outcome, owner, order), `at_us`, and the row of that kind; of an owner also the decision's `reason`."""
 
 
 def timeline(connection: Connection, customer_id: str) -> tuple[str, list[Entry]] | None:
@@ -71,9 +71,10 @@ def _outcomes(connection: Connection, now: str, known_as: Any) -> list[Entry]:
 
 
 def _owners(connection: Connection, now: str, known_as: Any) -> list[Entry]:
-    holding = tables.holding
+    holding, decision = tables.holding, tables.decision
     rows = connection.execute(
-        select(holding, holding.c.from_us.label("at_us"))
+        select(holding, holding.c.from_us.label("at_us"), decision.c.reason_json)
+        .outerjoin(decision, decision.c.decision_id == holding.c.decision_id)
         .where(
             holding.c.role == "owner",
             or_(holding.c.customer_id == now, holding.c.customer_id.in_(known_as)),
@@ -81,7 +82,7 @@ def _owners(connection: Connection, now: str, known_as: Any) -> list[Entry]:
         .order_by(holding.c.from_us.desc())
         .limit(LONGEST)
     ).mappings()
-    return [{**row, "kind": "owner"} for row in rows]
+    return [{**row, "kind": "owner", "reason": orjson.loads(row["reason_json"] or "{}")} for row in rows]
 
 
 def _orders(connection: Connection, leads: list[str]) -> list[Entry]:

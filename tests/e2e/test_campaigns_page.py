@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
 
+from console import words
+from console.campaigns import quick_choices
 from schemas.company import Campaign
 from tests.e2e.test_access import House
 from tests.e2e.test_console_pages import client_of, text_of
@@ -80,17 +83,85 @@ def test_what_cannot_be_entered_is_told_and_what_was_typed_stays(
     assert rig.rows("spend") == []
 
 
-def test_no_other_site_can_enter_anything_and_representatives_cannot_see_it(rig: Rig) -> None:
-    client = client_of(rig, LATER)
-    assert (
-        client.post("/campaigns/spend", data=SPEND, headers={"sec-fetch-site": "cross-site"}).status_code
-        == 403
+def test_no_other_site_can_enter_anything(rig: Rig) -> None:
+    other = client_of(rig, LATER).post(
+        "/campaigns/spend", data=SPEND, headers={"sec-fetch-site": "cross-site"}
     )
-    house = House(rig)
-    house.now_us = LATER
-    ann = house.client(house.grant("ann"))
-    for path in ("/campaigns", "/campaigns.csv", "/api/campaigns"):
-        assert ann.get(path).status_code == 403
+    assert other.status_code == 403
+
+
+@pytest.fixture
+def house(rig: Rig) -> House:
+    assert enter(rig, "spend", **SPEND).status_code == 303
+    made = House(rig)
+    made.now_us = LATER
+    return made
+
+
+def test_representatives_see_what_a_campaign_brought_in_counts_and_no_money(house: House) -> None:
+    ann = house.client(house.grant("ann", role="representative"))
+    page = ann.get("/campaigns").text
+    assert "campaign leads valid contacted opportunities won orders Baidu 1 1 0 0 0 0" in text_of(page)
+    assert "900" not in page
+    assert "<b>xhs" not in page
+    assert "xhs" not in page, "what senders gave is for marketing"
+    for path in ("/campaigns.csv", "/campaigns.xlsx", "/api/campaigns"):
+        assert ann.get(path).status_code == 403, path
+    assert ann.post("/campaigns/spend", data=SPEND).status_code == 403
+
+
+def test_managers_see_the_whole_table_and_enter_nothing(house: House) -> None:
+    manager = house.client(house.grant("ann", role="manager"))
+    page = manager.get("/campaigns?from=2026-11-01&to=2026-11-30").text
+    assert "Baidu 900.50 1 1 0 0 0 0 – 900.50" in text_of(page)
+    assert manager.get("/campaigns.csv").status_code == 200
+    assert '<form method="post" action="/campaigns' not in page
+    assert "Names on no list" not in page
+    assert manager.post("/campaigns/spend", data=SPEND).status_code == 403
+
+
+def test_an_auditor_sees_what_was_entered_and_is_offered_no_form(house: House) -> None:
+    page = house.client(house.grant("ann", role="auditor")).get("/campaigns").text
+    assert "What counts in this period: 1 entries" in page
+    assert "Names on no list" in page
+    assert '<form method="post" action="/campaigns' not in page
+
+
+def test_a_campaign_s_count_leads_to_the_customers_it_brought_that_one_may_see(house: House) -> None:
+    rows = {row["customer_id"]: row for row in house.rig.rows("holding") if row["to_us"] is None}
+    (lead_id,) = [row["lead_id"] for row in house.rig.rows("lead") if row["campaign_id"] == "baidu"]
+    (baidu,) = [row["customer_id"] for row in house.rig.rows("membership") if row["lead_id"] == lead_id]
+    owner = rows[baidu]["holder_id"]
+    assert (
+        '<a href="/customers?campaign=baidu">1</a>' in house.client(house.grant(owner)).get("/campaigns").text
+    )
+    for who, seen in ((owner, True), (next(one for one in ("ann", "bo") if one != owner), False)):
+        page = house.client(house.grant(who, role="representative")).get("/customers?campaign=baidu").text
+        assert (baidu in page) == seen
+        assert "Campaign" in page
+    whole = (
+        house.client(house.grant("ann", role="marketing")).get("/customers?campaign=baidu&by=channel").text
+    )
+    assert baidu in whole
+    assert whole.count("<article") == 1, "the other one came by nothing known"
+    assert "?campaign=baidu&amp;by=province" in whole, "what is chosen stays chosen"
+
+
+def test_periods_are_a_click_away(rig: Rig) -> None:
+    page = client_of(rig, LATER).get("/campaigns?by=channel", headers=EN).text
+    assert (
+        '<a href="?from=2026-11-01&amp;to=2026-11-24&amp;by=channel" aria-current="true">This month</a>'
+        in page
+    )
+    for day, expected in (
+        (date(2026, 1, 31), ["2026-01-01", "2025-12-01 2025-12-31", "2026-01-01", "2026-01-01"]),
+        (date(2024, 3, 1), ["2024-03-01", "2024-02-01 2024-02-29", "2024-01-01", "2024-01-01"]),
+        (date(2026, 12, 31), ["2026-12-01", "2026-11-01 2026-11-30", "2026-10-01", "2026-01-01"]),
+    ):
+        found = {code: f"{first} {last}" for code, first, last in quick_choices(day)}
+        assert list(found) == list(words.PERIODS)
+        wanted = [one if " " in one else f"{one} {day}" for one in expected]
+        assert list(found.values()) == wanted
 
 
 def test_names_on_no_list_are_assigned_and_count_backwards(rig: Rig) -> None:
