@@ -182,7 +182,7 @@ class RulesPage:
             "number": number,
             "meanwhile": meanwhile,
             "columns_left": [one for one in COLUMNS if one not in draft.grids[table].columns],
-            "known": _known(view.company, draft),
+            "known": _known(view, draft),
             "changes": _changes(view.company, draft),
             "has_book": book is not None,
             "acts": "operations" in view.visitor.roles,
@@ -363,20 +363,21 @@ def _book(connection: Connection, number: int) -> BookText | None:
     return BookText(found["csv"], found["tables"], found["examples"]) if found is not None else None
 
 
-def _known(company: Company, draft: Draft) -> dict[str, list[tuple[str, str]]]:
+def _known(view: View, draft: Draft) -> dict[str, list[tuple[str, str]]]:
     """Return what may stand in a column, where that is known: value, and what it is called."""
-    teams = [(key, one.name_zh) for key, one in company.units.items() if one.kind == "team"]
+    company, named = view.company, view.named
+    teams = [(key, named(one)) for key, one in company.units.items() if one.kind == "team"]
     return {
-        "channel": [(one, "") for one in ("web", "email", "cti", "counter", "list")],
+        "channel": [(one, view.word("CHANNELS", one)) for one in ("web", "email", "cti", "counter", "list")],
         "source": [(key, str(one["name"])) for key, one in company.sources.items()],
-        "campaign": [(key, one.name_zh) for key, one in company.campaigns.items()],
-        "product_line": [(key, one.name_zh) for key, one in company.lines.items()],
-        "product": [(key, one.name_zh) for key, one in company.products.items()],
-        "territory": [(key, one.name_zh) for key, one in company.territories.items()],
+        "campaign": [(key, named(one)) for key, one in company.campaigns.items()],
+        "product_line": [(key, named(one)) for key, one in company.lines.items()],
+        "product": [(key, named(one)) for key, one in company.products.items()],
+        "territory": [(key, named(one)) for key, one in company.territories.items()],
         "then_team": teams,
-        "then_pool": [(key, one.name_zh) for key, one in company.pools.items()],
+        "then_pool": [(key, named(one)) for key, one in company.pools.items()],
         "then_table": [(name, "") for name in draft.grids if name],
-        "then_priority": [(one, "") for one in ("high", "normal", "low")],
+        "then_priority": [(one, view.word("PRIORITIES", one)) for one in ("high", "normal", "low")],
     }
 
 

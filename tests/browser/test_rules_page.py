@@ -39,6 +39,7 @@ def test_a_rule_is_changed_checked_simulated_published_and_taken_back(office: Li
     with tab(browser, "en") as page:
         page.goto(f"{office.url}/rules")
         expect(page.locator("#state")).to_contain_text("Nothing is wrong with it")
+        assert page.locator("#known-then_team option[value=west]").text_content() == "West"
         rule(page, 1).get_by_role("button", name="Add below").click()
         expect(rule(page, 2)).to_contain_text("write a team, a pool, or a table")
         rule(page, 2).get_by_label("goes to team").fill("west")
