@@ -116,6 +116,8 @@ class DeskPage:
         view = View(language_of(request, company.language), company, self.desk.clock(), visitor(request))
         source_id, receipt = (request.query_params.get(one, "") for one in ("source", "receipt"))
         answers = CounterAnswers(self.desk.store, self.desk.companies, self.desk.clock)
+        # What came by another door is told on that customer's pages, to whom they are open.
+        is_visit = company.sources.get(source_id, {}).get("format") == "counter.visit"
         values = {
             "view": view,
             "asked": asked,
@@ -132,7 +134,7 @@ class DeskPage:
             "visit_no": typed.get("visit_no") or self.desk.new_id(),
             "source_id": source_id,
             "receipt": receipt,
-            "answer": answers(source_id, receipt, view.language) if receipt else None,
+            "answer": answers(source_id, receipt, view.language) if receipt and is_visit else None,
         }
         return page(request, view.language, template, values, status)
 
