@@ -188,8 +188,9 @@ class DayPage:
             "away": away,
             "gone": [one for one in _gone(company, who, now_us) if one.person_id != me],
             "colleagues": _colleagues(company, me, now_us),
-            "counter": next(
-                (key for key, one in company.sources.items() if one.get("channel") == "counter"), None
+            "has_counter": any(
+                one["format"] == "counter.visit" and one.get("enabled", True)
+                for one in company.sources.values()
             ),
             "reasons": [code for code, _choices in reasons_for(company)],
             "new_key": self.desk.new_id,

@@ -557,14 +557,14 @@ BREAKERS: Mapping[str, tuple[str, str]] = {
         N_("%(source)s is held: of %(tried)s that came lately, %(refused)s could not be handled"),
         N_(
             "What comes in is kept and acknowledged, and waits. Put the cause right: see below what was refused; correct "
-            "the source, or have the sender correct it. Then run:"
+            "the source, or have the sender correct it."
         ),
     ),
     "destination": (
         N_("%(source)s takes nothing any more: %(refused)s deliveries in a row were refused"),
         N_(
             "What goes there waits, and nothing is lost. Correct the sink, or have the destination corrected: leadflow doctor "
-            "looks at it. Then run:"
+            "looks at it."
         ),
     ),
     "draining": (
@@ -575,7 +575,7 @@ BREAKERS: Mapping[str, tuple[str, str]] = {
         N_("Stopped: %(refused)s of %(tried)s sources fail at once (%(stage)s)"),
         N_(
             "That is no sender's doing. The doors stay open, nothing is skipped. Put the cause right (the company's files, "
-            "an update, this machine), then run:"
+            "an update, this machine)."
         ),
     ),
 }

@@ -43,6 +43,7 @@ def test_a_door_says_how_it_is_what_came_and_what_the_other_side_needs(browser: 
         page.goto(f"{live.url}/doors")
         expect(page.locator("article.task")).to_contain_text("168 a week")
         expect(page.locator("article.task")).to_contain_text("held")
+        expect(page.locator("article.breaker")).not_to_contain_text("leadflow breaker reset")
         page.get_by_label("What was put right?").fill("field names mapped")
         page.get_by_role("button", name="Reset").click()
         expect(page.get_by_role("status")).to_contain_text("what was held is tried now")
