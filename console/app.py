@@ -84,7 +84,7 @@ def console_routes(
         *WhyNotPage(desk).routes(),
         *AwayPage(desk).routes(),
         *AskPage(desk).routes(),
-        *CollisionsPage(desk).routes(),
+        *CollisionsPage(desk, operations).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),
         *TimelinePage(desk, find_capture).routes(),

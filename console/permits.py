@@ -70,6 +70,7 @@ PERMITS: Mapping[str, Permit] = {
     "GET /original/{any_id}/bytes": Permit(_WORK.roles | _SEES.roles, ("story",)),
     "GET /neglected": _WORK,
     "GET /collisions": _WORK,
+    "POST /collisions/{customer_id}": _LEAD,
     "GET /calls": _WORK,
     "GET /pools": _WORK,
     "POST /pools/{customer_id}/{verb}": _ACT,

@@ -836,6 +836,17 @@ MOVE_REFUSALS = {
 """Why a move, or taking one back, was refused."""
 
 
+COLLISION_REFUSALS = {
+    "reason_missing": N_("Say why; both sides will ask."),
+    "no_claim": N_("It is decided already, or the claim is over."),
+    "unknown_claimant": N_("Choose somebody who works here."),
+    "not_below": N_("One side is not below you: whoever manages both decides."),
+    "unknown_customer": N_("There is no such customer any more."),
+    "in_intake": N_("it is still on its way through the stages; try again in a moment"),
+    "key_reused": N_("This page was used already. Choose once more."),
+}
+"""Why a claim could not be decided."""
+
 HANDOVER_WHY = {
     "leaving": N_("they leave: everything of theirs goes"),
     "transfer": N_("for good: what is chosen goes, all else stays"),

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from leadflow.above import may_give_as
+from leadflow.operations_desk import OperationsDesk
+from schemas.company import Person
 from schemas.units import department_of, is_of, manager_of, people_beside
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_claim import Decide, Register
 from store.acts_undo import Undo
 from store.belongings import belongings
 from store.claims import collisions
+from store.company import CompanyCache, company_version, load_company, put_company, raise_version
 from store.database import Database
 from store.protection import protected_until
 from store.views import balance, orphans
+from tests.e2e.test_access import House
 from tests.e2e.test_moves import owners
 from tests.e2e.test_rule_outputs import BOOK, arrive, beside, company, rig_with, store
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig
@@ -188,3 +194,48 @@ def test_units_know_their_department_and_manager() -> None:
     assert is_of(seen, "wei", "agv")
     assert not is_of(seen, "ann", "agv")
     assert people_beside(["west", "zoe", "nobody"], seen) == ("zoe",)
+
+
+@pytest.fixture
+def house(rig: Rig) -> House:
+    """Boss manages both sides."""
+    with rig.store.write() as connection:
+        known = load_company(connection, company_version(connection))
+        people = {**known.people, "boss": Person(person_id="boss", name="boss")}
+        top = known.units["company"].model_copy(update={"manager_id": "boss"})
+        put_company(
+            connection,
+            known.model_copy(update={"people": people, "units": {**known.units, "company": top}}),
+            0,
+        )
+        raise_version(connection)
+    engine: Any = SimpleNamespace(files=rig.files, companies=CompanyCache())
+    return House(rig, now_us=LATER, host={"operations": OperationsDesk(engine, "")})
+
+
+def test_whoever_manages_both_sides_decides_on_the_page_and_nobody_else(rig: Rig, house: House) -> None:
+    ((customer_id, owner),) = owners(rig).items()
+    register(rig, "wei")
+    place, form = f"/collisions/{customer_id}", {"owner": "wei", "beside": "yes", "reason": "knows them"}
+    for person, role, status in (
+        ("ann", "representative", 403),
+        ("mia", "manager", 409),
+        ("zoe", "manager", 409),
+    ):
+        client = house.client(house.grant(person, role=role))
+        assert f'action="{place}"' not in client.get("/collisions").text, person
+        assert client.post(place, data=form).status_code == status, person
+    boss = house.client(house.grant("boss"))
+    assert f'action="{place}"' in boss.get("/collisions").text
+    refused = boss.post(place, data={**form, "reason": " "})
+    assert (refused.status_code, "both sides will ask" in refused.text) == (409, True)
+    assert '<option value="wei" selected>' in refused.text, "what was chosen stays"
+    assert list(owners(rig).values()) == [owner]
+    for _ in range(2):
+        decided = boss.post(place, data={**form, "key": "k"})
+        assert (decided.status_code, decided.headers["location"]) == (303, "/collisions?done=decided")
+    assert list(owners(rig).values()) == ["wei"]
+    assert beside(rig) == [owner], "the other side"
+    (act_row,) = [row for row in rig.rows("act") if row["verb"] == "decide_claim"]
+    assert (act_row["actor"], act_row["reason"]) == ("boss", "knows them")
+    assert "Nothing is to be decided." in boss.get("/collisions").text
