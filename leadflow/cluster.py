@@ -342,7 +342,7 @@ class ClusterEngine:
                 public_url=settings.public_url,
                 gaps=gaps_for,
                 link_for=mailed_links(cluster, settings.public_url),
-                crash_point=lambda: crash_point("sent, unrecorded"),
+                crash_point=crash_point,
             )
         self._reader = OneReader(cluster.store, f"{part}-{member}-{os.getpid()}", wall_clock_us)
         self._tell_trouble = partial(tell_trouble, cluster.store)

@@ -243,7 +243,7 @@ class Embedded:
             public_url=public_url,
             gaps=gaps_for,
             link_for=mailed_links(files, public_url),
-            crash_point=lambda: crash_point("sent, unrecorded"),
+            crash_point=crash_point,
         )
         self.imports = Imports(self, is_live=True)
         self._forgetting = Forgetting(files.store, policy or Policy())

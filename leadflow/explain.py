@@ -90,6 +90,7 @@ def _lines(view: View, office: Office, step: Step) -> Iterator[str]:
                 f"→ {view.recipient(row)}"
                 + (f" · ×{tried}" if tried else "")
                 + (f" · {answers}" if answers else "")
+                + (f" · {row['told_in']}" if row["told_in"] not in (None, row["delivery_id"]) else "")
             )
         case _:
             yield f"{view.choice('outcome', row['code'])} · {view.name(row['person_id'])} · {row['note'] or ''}"

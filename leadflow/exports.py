@@ -167,6 +167,7 @@ def deliveries(connection: Connection) -> Iterator[dict[str, Any]]:
             "state": row.state,
             "code": row.code,
             "answer": row.answer,
+            "told_in": row.told_in,
             "failed": row.attempt,
             "next": moment(row.next_us) if row.state == "waiting" else None,
             "answered": moment(row.answered_us),

@@ -340,6 +340,9 @@ def _sinks(company: Company, kinds: SinkKinds | None) -> Iterator[Problem]:
             for team in teams if isinstance(teams, (list, tuple)) else ():
                 if team not in company.units:
                     yield _unknown(_FILE, f"{key}.teams", "", str(team), (company.units, _UNIT))
+            person = settings.get("person")
+            if person is not None and person not in company.people:
+                yield _unknown(_FILE, f"{key}.person", "", str(person), (company.people, _PERSON))
 
 
 def _model_of(settings: Mapping[str, Any], formats: Formats | None) -> type[SourceSettings] | None:

@@ -23,6 +23,7 @@ Kind = Literal[
     "dead",
     "acc",
     "dlv",
+    "msg",
     "alm",
     "join",
     "rev",

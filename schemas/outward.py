@@ -76,6 +76,29 @@ class Assigned(Frozen):
     together: int = Field(1, description="How many customers the same act gave to the same holder")
 
 
+NO_LEAD = (
+    "merged",
+    "parted",
+    "moved",
+    "moved_back",
+    "handed_over",
+    "reminded",
+    "copied",
+    "offered",
+    "reclaimed",
+    "registered",
+    "claim_decided",
+    "auto_moved",
+)
+"""Reasons for which a customer has another owner although nobody asked anything anew."""
+
+
+def is_new_lead(assigned: Assigned) -> bool:
+    """Tell whether somebody asked something anew, and not only a customer changed hands or got in touch. Pure."""
+    is_enquiry = assigned.lead is None or assigned.lead.kind == "enquiry"
+    return is_enquiry and assigned.why not in NO_LEAD
+
+
 AlarmKind = Literal[
     "source_held",
     "destination_held",

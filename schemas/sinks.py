@@ -30,3 +30,15 @@ class SinkSettings(Frozen):
     secret: str | None = Field(
         None, description="What only the destination and we know: signing secret, or password", repr=False
     )
+
+
+class ReadSettings(SinkSettings):
+    """A sink whose messages people read: the first is told at once, what comes soon after it in one message."""
+
+    gather_s: int = Field(
+        120,
+        ge=0,
+        le=3_600,
+        description="Seconds after a message in which what comes for the same holder is gathered into the next one; "
+        "0: each customer alone",
+    )

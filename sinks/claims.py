@@ -1,16 +1,22 @@
-"""Who sends what is first in a lane: a claim that ends with its result, or by itself when its process is gone."""
+"""Who sends what is first in a lane: a claim that ends with its result, or by itself when its process is gone.
+
+A lane that gathers is claimed by nobody until its time is up: every process leaves it alone, also after a restart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, text
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, select, text, update
 
 from store import tables
 
 LEASE_US = 120 * 1_000_000
 """How long a claim holds without a word. Longer than a mail relay that answers each of a dozen commands just in time;
 shorter, and a slow send is done twice; longer, and what a dead process had at hand waits for nothing."""
+
+GATHERING = "(gathering)"
+"""Stands in a claim for the process, while a lane gathers what comes after a message."""
 
 _CLAIM = text(
     """
@@ -41,3 +47,26 @@ def release(connection: Connection, lanes: Iterable[str], worker: str) -> None:
     table = tables.lane_claim
     for lane in sorted(lanes):
         connection.execute(delete(table).where(table.c.lane == lane, table.c.claimed_by == worker))
+
+
+def leave_to_gather(connection: Connection, lane: str, worker: str, until_us: int) -> None:
+    """Turn a process's claim on a lane into one that nobody has: what comes until then is gathered."""
+    table = tables.lane_claim
+    connection.execute(
+        update(table)
+        .where(table.c.lane == lane, table.c.claimed_by == worker)
+        .values(claimed_by=GATHERING, until_us=until_us)
+    )
+
+
+def forget_gathered(connection: Connection, now_us: int) -> None:
+    """Drop what says that lanes gather whose time is up."""
+    table = tables.lane_claim
+    connection.execute(delete(table).where(table.c.claimed_by == GATHERING, table.c.until_us <= now_us))
+
+
+def taken(connection: Connection, worker: str, now_us: int) -> set[str]:
+    """Return the lanes that a process can not claim now: another one has them, or they gather."""
+    table = tables.lane_claim
+    asked = select(table.c.lane).where(table.c.until_us > now_us, table.c.claimed_by != worker)
+    return set(connection.execute(asked).scalars())

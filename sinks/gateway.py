@@ -13,12 +13,13 @@ from schemas.events import Event
 from schemas.ids import child_id
 from schemas.results import Refused
 from schemas.results import Stage as StageName
-from schemas.sinks import SinkSettings
+from schemas.sinks import ReadSettings, SinkSettings
 from schemas.work import Assignment
 from sinks.choose import also_told, may_take, recipient_of, wants
 from sinks.port import AnyKind
-from sinks.quiet import QUIET, not_before
+from sinks.quiet import AT_ONCE, QUIET, hours_of, not_before
 from sinks.registry import BadSink, sinks_of
+from sinks.robot import Robot
 from store import tables
 from store.bulk import keys_in
 from store.company import CompanyCache
@@ -43,7 +44,7 @@ class DeliverFacts:
     leads: dict[str, str] = field(default_factory=dict)
     """By decision: the lead of an assignment that names none, such as one out of a waiting queue."""
     notices: dict[str, Notice] = field(default_factory=dict)
-    """What the holders of these assignments chose to be told by mail."""
+    """What the holders of these assignments chose to be told."""
 
 
 class DeliverStage:
@@ -107,35 +108,76 @@ class DeliverStage:
             kind, settings = sink
             if not wants(settings, assignment, facts.company, lead):
                 continue
-            dests = [settings.sink_id]
-            if kind.abilities.to_people:
-                if assignment.reason.code == "claimed" or assignment.told_with is not None:
-                    continue  # whoever took it knows; of a set, one message tells
-                dests = _people(assignment, facts.company)
-                if not dests:
-                    refused = _nobody(settings)
+            if isinstance(settings, ReadSettings) and assignment.told_with is not None:
+                continue  # of a set, one message tells
+            dests = _dests(kind, settings, assignment, facts.company)
+            if not dests and kind.abilities.to_people and assignment.reason.code != "claimed":
+                refused = _nobody(settings)
             for dest in dests:
-                from_us = _from_us(assignment, dest, facts, at_us) if kind.abilities.to_people else at_us
+                from_us = _from_us(settings, assignment, dest, facts, at_us)
                 if from_us is not None:
-                    to = (settings.sink_id, dest)
+                    lane = _lane(settings, assignment, dest, is_late=from_us > at_us)
+                    to = (settings.sink_id, dest, lane)
                     effects.append(_delivery(event, assignment, to, lead_id, (at_us, from_us)))
         return Step(tuple(effects), refused)
 
 
-def _from_us(assignment: Assignment, dest: str, facts: DeliverFacts, at_us: int) -> int | None:
+def _dests(kind: AnyKind, settings: SinkSettings, assignment: Assignment, company: Company) -> list[str]:
+    """Return to whom it goes: to people, to the one person whose robot it is, or to the sink's one destination."""
+    person = settings.person if isinstance(settings, Robot) else None
+    if person is None and not kind.abilities.to_people:
+        return [settings.sink_id]
+    if assignment.reason.code == "claimed":
+        return []  # whoever took it knows
+    if person is None:
+        return _people(assignment, company)
+    return [person] if (assignment.holder_kind, assignment.holder_id) == ("person", person) else []
+
+
+def _from_us(
+    settings: SinkSettings, assignment: Assignment, dest: str, facts: DeliverFacts, at_us: int
+) -> int | None:
     """Return from when somebody is told; None if they chose not to be.
 
-    The choice is the holder's, about what is given to them. Whoever is told because somebody else does nothing, or may
-    take what is urgent, is told at once.
+    A group has hours of its own. Elsewhere the choice is the holder's, about what is given to them: whoever is told because
+    somebody else does nothing, or may take what is urgent, is told at once.
     """
+    company = facts.company
+    if isinstance(settings, Robot) and settings.quiet is not None:
+        return not_before(hours_of(settings.quiet), _zone_of(settings, company), at_us)
     is_own = dest == assignment.holder_id and assignment.reason.code != "call_now"
     if not is_own or (notice := facts.notices.get(dest)) is None:
         return at_us
-    if not notice.mail:
+    if not (notice.robot if isinstance(settings, Robot) else notice.mail):
         return None
-    person = facts.company.people.get(dest)
-    calendar = facts.company.calendars.get((person.calendar_id if person else None) or "", {})
-    return not_before(notice.quiet, calendar.get("zone") or facts.company.zone, at_us)
+    person = company.people.get(dest)
+    calendar = company.calendars.get((person.calendar_id if person else None) or "", {})
+    return not_before(notice.quiet, calendar.get("zone") or company.zone, at_us)
+
+
+def _zone_of(settings: Robot, company: Company) -> str:
+    """Return in which zone a group reads the clock: that of its first team's calendar, else the company's."""
+    unit_id = settings.teams[0] if settings.teams else None
+    while unit_id is not None and (unit := company.units.get(unit_id)) is not None:
+        if unit.calendar_id is not None:
+            return str(company.calendars.get(unit.calendar_id, {}).get("zone") or company.zone)
+        unit_id = unit.parent_id
+    return company.zone
+
+
+def _lane(settings: SinkSettings, assignment: Assignment, dest: str, *, is_late: bool) -> str:
+    """Return in which order it goes out, and with what it may be gathered.
+
+    People are told by holder, so that what one of them waits for does not hold up another's. What waits for the end of
+    quiet hours must not hold up what is told at once; nor may anything what is urgent.
+    """
+    lane = f"{settings.sink_id}/{dest}"
+    if is_late:
+        return lane + QUIET
+    if isinstance(settings, ReadSettings) and assignment.holder_id != dest:
+        lane += f":{assignment.holder_id}"
+        return lane + AT_ONCE if assignment.reason.code == "call_now" else lane
+    return lane
 
 
 def _people(assignment: Assignment, company: Company) -> list[str]:
@@ -150,16 +192,15 @@ def _read(events: Sequence[Logged]) -> dict[str, Assignment]:
 
 
 def _delivery(
-    event: Event, assignment: Assignment, to: tuple[str, str], lead_id: str | None, when: tuple[int, int]
+    event: Event, assignment: Assignment, to: tuple[str, str, str], lead_id: str | None, when: tuple[int, int]
 ) -> Insert:
-    """Return the delivery; `when`: decided at this moment, and sent from that one on."""
-    (sink_id, dest), (at_us, from_us) = to, when
+    """Return the delivery. `to`: sink, destination, lane; `when`: decided at this moment, and sent from that one on."""
+    (sink_id, dest, lane), (at_us, from_us) = to, when
     row = {
         "delivery_id": child_id("dlv", event.id, sink_id, dest),
         "sink_id": sink_id,
         "dest": dest,
-        # What waits for the end of quiet hours must not hold up what is told at once.
-        "lane": f"{sink_id}/{dest}" + (QUIET if from_us > at_us else ""),
+        "lane": lane,
         "event_id": event.id,
         "decision_id": assignment.decision_id,
         "customer_id": assignment.customer_id,

@@ -22,17 +22,19 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from schemas.base import Language, Priority
-from schemas.outward import Assigned
-from schemas.sinks import HeldBy, SinkSettings
+from schemas.outward import Assigned, is_new_lead
+from schemas.sinks import HeldBy, ReadSettings
 from sinks.net import is_loopback, utc
 from sinks.port import Abilities, Answer, Kind, Later, Message, Never, Outside, Recipient, Taken
 
 TIMEOUT_S = 15.0
 """For each step of the dialogue: a relay that greylists or looks up names takes some seconds."""
 _SUBJECT_CHARS, _FIELD_CHARS = 60, 2_000
+LISTED = 100
+"""How many customers one mail lists, each with a link; of more it says how many."""
 
 
-class Mail(SinkSettings):
+class Mail(ReadSettings):
     """A relay (smart host) and the address we write from."""
 
     relay: str = Field(description="Host of the mail server that passes our mail on")
@@ -73,19 +75,57 @@ def render(sink: Mail, message: Message) -> Letter | None:
         return None
     words = _WORDS[person.language]
     lines = _lines(message, person.language)
-    is_new = assigned.lead is None or assigned.lead.kind == "enquiry"
-    is_new = is_new and assigned.why not in _NO_LEAD
-    kind = "many" if assigned.together > 1 else "subject" if is_new else "news"
-    subject = words[kind].format(
-        who=_who(assigned) or words["nobody"], company=message.company, count=assigned.together
+    count = sum(one.together for one in message.told)
+    mail = addressed(
+        sink,
+        message.company,
+        person,
+        words[_kind(message)].format(who=_who(assigned) or words["nobody"], count=count),
+        (message.delivery_id, utc(message.at_us)),
     )
-    mail = addressed(sink, message.company, person, subject, (message.delivery_id, utc(message.at_us)))
+    items = [_item(one, message, person.language) for one in message.told[:LISTED]] if message.more else []
+    link = message.link or assigned.link
     text = "\n".join([*(f"{name}{words['colon']}{value}" for name, value in lines), ""])
-    if assigned.link:
-        text += f"\n{words['open']}{words['colon']}{assigned.link}\n"
+    text += "".join(f"\n{number}. {line}\n{to or ''}\n" for number, (line, to) in enumerate(items, 1))
+    more = words["more"].format(count=len(message.told) - LISTED) if len(message.told) > LISTED else ""
+    text += f"\n{more}\n" if more else ""
+    if link:
+        text += f"\n{words['open']}{words['colon']}{link}\n"
     mail.set_content(text, cte="base64")
-    mail.add_alternative(_html(lines, assigned.link, words, person.language), subtype="html", cte="base64")
+    listed = _html_list(items, more)
+    mail.add_alternative(_html(lines, listed, link, words, person.language), subtype="html", cte="base64")
     return Letter(person.email, mail)
+
+
+def _kind(message: Message) -> str:
+    """Return the wording of the subject: of a lead, of news of a customer, of many."""
+    if not message.more:
+        if message.assigned.together > 1:
+            return "many"
+        return "subject" if is_new_lead(message.assigned) else "news"
+    if all(is_new_lead(one) and one.together == 1 for one in message.told):
+        return "leads"
+    return "mixed"
+
+
+def _item(assigned: Assigned, message: Message, language: Language) -> tuple[str, str | None]:
+    """Return a customer of a list in one line, and where they are opened. No text of theirs at length: one that a relay
+    takes for spam would have it refuse the others."""
+    words, zone = _WORDS[language], ZoneInfo(message.zone)
+    if assigned.together > 1:
+        parts = [words["many"].format(count=assigned.together)]
+    else:
+        parts = [_who(assigned) or words["nobody"]]
+        if assigned.lead is not None:
+            fields = assigned.lead.fields
+            shown = (fields.get(name, "") for name in ("phone", "city", "product"))
+            parts += [_CHANNELS[language][assigned.lead.channel]]
+            parts += [_one_line(one)[:_SUBJECT_CHARS] for one in shown if one]
+    if not is_new_lead(assigned):
+        parts.append(_WHY[language].get(assigned.why, assigned.why))
+    if assigned.task is not None:
+        parts.append(f"{words['due']} {_clock(assigned.task.due, zone)}")
+    return " · ".join(parts), assigned.link
 
 
 def addressed(
@@ -120,6 +160,8 @@ def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
     zone = ZoneInfo(message.zone)
     holder = assigned.holder.name_en if language == "en" else assigned.holder.name
     lines = [(words["holder"], holder)]
+    if message.more:
+        return lines if len({one.holder.id for one in message.told}) == 1 else []
     if assigned.together > 1:  # of many, none alone: the inbox has them all
         return [
             *lines,
@@ -156,7 +198,17 @@ def _lines(message: Message, language: Language) -> list[tuple[str, str]]:
     return lines
 
 
-def _html(lines: list[tuple[str, str]], link: str | None, words: dict[str, str], language: str) -> str:
+def _html_list(items: list[tuple[str, str | None]], more: str) -> str:
+    if not items:
+        return ""
+    shown = (f'<a href="{escape(to)}">{escape(line)}</a>' if to else escape(line) for line, to in items)
+    rest = f"<p>{escape(more)}</p>" if more else ""
+    return "<ol>" + "".join(f"<li>{one}</li>" for one in shown) + f"</ol>{rest}"
+
+
+def _html(
+    lines: list[tuple[str, str]], listed: str, link: str | None, words: dict[str, str], language: str
+) -> str:
     rows = "".join(
         f'<tr><th align="left" valign="top">{escape(name)}</th>'
         f"<td>{escape(value).replace(chr(10), '<br>')}</td></tr>"
@@ -165,7 +217,7 @@ def _html(lines: list[tuple[str, str]], link: str | None, words: dict[str, str],
     button = f'<p><a href="{escape(link)}">{escape(words["open"])}</a></p>' if link else ""
     return (
         f'<!doctype html><html lang="{language}"><body>'
-        f'<table cellpadding="4">{rows}</table>{button}</body></html>\n'
+        f'<table cellpadding="4">{rows}</table>{listed}{button}</body></html>\n'
     )
 
 
@@ -247,26 +299,14 @@ def probe(sink: Mail, _outside: Outside) -> str:
     return f"{sink.relay}:{sink.port} answers"
 
 
-_NO_LEAD = (
-    "merged",
-    "parted",
-    "moved",
-    "moved_back",
-    "handed_over",
-    "reminded",
-    "copied",
-    "offered",
-    "reclaimed",
-    "registered",
-    "claim_decided",
-    "auto_moved",
-)
-"""Reasons for which a customer has another owner although nobody asked anything anew."""
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
         "subject": "新线索：{who}",
         "news": "客户动态：{who}",
         "many": "{count} 个客户变更了负责人",
+        "leads": "{count} 条新线索",
+        "mixed": "{count} 个客户有新动态",
+        "more": "另有 {count} 个，请在待办中查看。",
         "count": "客户数",
         "nobody": "未留姓名",
         "holder": "负责人",
@@ -289,6 +329,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "subject": "New lead: {who}",
         "news": "From your customer: {who}",
         "many": "{count} customers have another owner",
+        "leads": "{count} new leads",
+        "mixed": "News of {count} customers",
+        "more": "{count} more are in the inbox.",
         "count": "Customers",
         "nobody": "no name given",
         "holder": "Owner",
@@ -449,7 +492,7 @@ _MORE_FIELDS: dict[Language, dict[str, str]] = {
 
 MAIL = Kind(
     settings=Mail,
-    abilities=Abilities(to_people=True, side_by_side=4),
+    abilities=Abilities(to_people=True, side_by_side=4, lists=LISTED),
     render=render,
     send=send,
     probe=probe,

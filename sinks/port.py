@@ -22,6 +22,8 @@ class Abilities:
     """Each person is a destination of their own; else the sink is the one destination."""
     side_by_side: int
     """How many sends of one sink may run at once, over all its destinations."""
+    lists: int = 0
+    """How many of the customers of one message it shows with a link each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,15 @@ class Message:
     company: str
     assigned: Assigned
     recipient: Recipient | None = None
+    more: tuple[Assigned, ...] = ()
+    """What is told in the same message, after `assigned`."""
+    link: str | None = None
+    """One-time link of the person it is for: to the task, of many to their day. None where others read along."""
+
+    @property
+    def told(self) -> tuple[Assigned, ...]:
+        """All that it tells, in the order of their decisions."""
+        return (self.assigned, *self.more)
 
 
 @dataclass(frozen=True, slots=True)

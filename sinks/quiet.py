@@ -8,10 +8,18 @@ from zoneinfo import ZoneInfo
 _DAY_MIN = 24 * 60
 QUIET = "/quiet"
 """How the lane of what waits for the end of quiet hours ends."""
+AT_ONCE = "/now"
+"""How the lane of what is urgent ends: told alone, whatever else is gathered."""
+
+
+def hours_of(text: str) -> tuple[int, int]:
+    """Return quiet hours such as `22:00-07:30` as minutes of the local day, from and until. Raises ValueError."""
+    start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    return start.hour * 60 + start.minute, end.hour * 60 + end.minute
 
 
 def not_before(quiet: tuple[int, int] | None, zone: str, at_us: int) -> int:
-    """Return the moment from which a mail may go: `at_us`, or the end of the quiet hours that it falls into (µs).
+    """Return the moment from which a message may go: `at_us`, or the end of the quiet hours that it falls into (µs).
 
     `quiet` are minutes of the local day, from and until; over midnight where the first is greater.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 
 from schemas.company import Company
 from schemas.lead import FieldName
@@ -47,6 +47,33 @@ destination with a hundred thousand waiting costs as little as one with a single
 def due(connection: Connection, now_us: int) -> list[Row]:
     """Return the deliveries that may be sent now: of each lane its first one, once its time has come."""
     return [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
+
+
+def gathered(
+    connection: Connection, head: Row, now_us: int, most: int, begun: Callable[[Sequence[Row]], str]
+) -> list[Row]:
+    """Return what is told in one message with the first of a lane, and keep on record which message that is.
+
+    What was begun before comes again as it was, under the same id: the destination may have it. Otherwise it is what is
+    due in the lane, `most` at once, under the id that `begun` gives it. Failed tries count for the message.
+    """
+    delivery = tables.delivery
+    waiting = (delivery.c.lane == head["lane"]) & (delivery.c.state == "waiting")
+    line = select(delivery).where(waiting).order_by(delivery.c.decided_us, delivery.c.delivery_id)
+    first = connection.execute(line.where(delivery.c.told_in.is_not(None)).limit(1)).mappings().first()
+    if first is not None:
+        wanted = line.where(delivery.c.told_in == first["told_in"])
+    else:
+        wanted = line.where(delivery.c.next_us <= now_us).limit(most)
+    rows = [dict(row) for row in connection.execute(wanted).mappings()]
+    if not rows:
+        return []
+    told_in = first["told_in"] if first is not None else begun(rows)
+    if first is None:
+        keys = keys_in(connection, ["delivery_id"], [(row["delivery_id"],) for row in rows])
+        connection.execute(update(delivery).where(keys, waiting).values(told_in=told_in))
+    failed = max(row["attempt"] for row in rows)
+    return [{**row, "told_in": told_in, "attempt": failed} for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Group robots of WeCom, DingTalk and Feishu (Lark): who got a lead, in the group, with the customer masked.
 
 Everybody in a group reads along, so a message names nobody in full and carries no one-time link: its link leads to the
-owner's day, which opens where they are signed in. All three answer 200 whatever happened and say in the body what did.
+task on the owner's day, which opens where they are signed in. A robot may be one person's own, in a group that only they
+read: then it tells what is given to them, and its link lets them in. All three vendors answer 200 whatever happened and
+say in the body what did.
 
 Formats: developer.work.weixin.qq.com (message push), open.dingtalk.com (custom robot access), open.feishu.cn (custom bots).
 """
@@ -13,7 +15,7 @@ import re
 import threading
 import time
 from base64 import b64encode
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,26 +23,29 @@ from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.base import Language
 from schemas.mask import first_sign, masked
-from schemas.outward import Assigned
-from schemas.sinks import SinkSettings
+from schemas.outward import is_new_lead
+from schemas.sinks import ReadSettings
 from sinks.net import is_loopback
 from sinks.port import Abilities, Answer, Kind, Later, Message, Never, Outside, Taken
+from sinks.quiet import hours_of
 from sinks.webhook import Post, connect, post_to
 
 MINUTE_S = 60.0
 FIELD_CHARS, TEXT_CHARS = 60, 1_200
 """WeCom takes 4,096 bytes, three a Chinese character; the others take more."""
+HOLDERS = 10
+"""How many of those who got something a message of many names."""
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S*", re.IGNORECASE)
 """Vendors make links of them by themselves."""
 _MARKS = str.maketrans(dict.fromkeys("`*_[]()<>#|~\\", " "))
 """What would be markup in the vendors' Markdown: a customer's name must not become a link."""
 
 
-class Robot(SinkSettings):
+class Robot(ReadSettings):
     """A robot in one group. `secret` is what stands in its address, and after a space its signing secret, if it has one."""
 
     HOSTS: ClassVar[tuple[str, ...]] = ()
@@ -50,6 +55,15 @@ class Robot(SinkSettings):
     language: Language = Field("zh", description="What the group reads")
     alarms: bool = Field(
         False, description="Also tell what needs a person: a source that is held, a stage that stopped"
+    )
+    quiet: str | None = Field(
+        None,
+        description="Hours in which the group is told nothing but alarms, such as `22:00-07:30`; what comes meanwhile is "
+        "told in one message when they are over",
+    )
+    person: str | None = Field(
+        None,
+        description="The only person who reads this group: told what is given to them, with their one-time link",
     )
 
     @field_validator("url")
@@ -62,6 +76,23 @@ class Robot(SinkSettings):
         if parts.query or parts.fragment or parts.username or parts.password:
             raise ValueError("write the address alone; what is secret in it belongs into `secret`")
         return url
+
+    @field_validator("quiet")
+    @classmethod
+    def _are_hours(cls, quiet: str | None) -> str | None:
+        try:
+            hours = hours_of(quiet) if quiet is not None else (0, 1)
+        except ValueError:
+            raise ValueError("write from and until, such as 22:00-07:30") from None
+        if hours[0] == hours[1]:
+            raise ValueError("quiet hours end at another time than they begin, such as 22:00-07:30")
+        return quiet
+
+    @model_validator(mode="after")
+    def _is_quiet_once(self) -> Robot:
+        if self.person is not None and self.quiet is not None:
+            raise ValueError("whose robot it is chooses quiet hours on /me; leave `quiet` out")
+        return self
 
     @property
     def token(self) -> str:
@@ -109,10 +140,12 @@ class Note:
 def note_of(sink: Robot, message: Message) -> Note:
     """Return what is told of an assignment, with whoever the customer is masked. Pure."""
     words, assigned = _WORDS[sink.language], message.assigned
+    if message.more:
+        return _note_of_many(sink, message)
     holder = assigned.holder.name_en if sink.language == "en" else assigned.holder.name
     if assigned.together > 1:  # of many, none alone
         title = words["many"].format(count=assigned.together, holder=holder)
-        return Note(_plain(title), (), _link(assigned), words["open"])
+        return Note(_plain(title), (), _link(message), words["open"])
     is_waiting = assigned.holder.kind != "person"
     lines = []
     if assigned.lead is not None:
@@ -125,7 +158,29 @@ def note_of(sink: Robot, message: Message) -> Note:
         due = assigned.task.due.astimezone(ZoneInfo(message.zone))
         lines.append(words["due"].format(due=f"{due:%m-%d %H:%M}"))
     title = words["waits" if is_waiting else "new"].format(holder=holder)
-    return Note(_plain(title), tuple(lines), _link(assigned), words["open"])
+    return Note(_plain(title), tuple(lines), _link(message), words["open"])
+
+
+def _note_of_many(sink: Robot, message: Message) -> Note:
+    """Return what is told of several assignments at once: how many, who has them, and until when the first is due."""
+    words = _WORDS[sink.language]
+    by_holder: Counter[str] = Counter()
+    for one in message.told:
+        by_holder[one.holder.name_en if sink.language == "en" else one.holder.name] += one.together
+    what = "leads" if all(is_new_lead(one) and one.together == 1 for one in message.told) else "customers"
+    title, lines = words[what].format(count=by_holder.total()), []
+    if len(by_holder) == 1:
+        title += f" → {next(iter(by_holder))}"
+    else:
+        most = by_holder.most_common()
+        lines = [f"{count} → {holder}" for holder, count in most[:HOLDERS]]
+        lines += ["…"] if len(most) > HOLDERS else []
+    if dues := [one.task.due for one in message.told if one.task is not None]:
+        due = min(dues).astimezone(ZoneInfo(message.zone))
+        lines.append(words["first_due"].format(due=f"{due:%m-%d %H:%M}"))
+    return Note(
+        _plain(title), tuple(_plain(one)[:FIELD_CHARS] for one in lines), _link(message), words["open"]
+    )
 
 
 def render(sink: Any, message: Message) -> Post | None:
@@ -196,12 +251,16 @@ def _markdown(note: Note) -> str:
     return f"**{note.title}**{body}"[:TEXT_CHARS] + link
 
 
-def _link(assigned: Assigned) -> str | None:
-    """Return where the owner's own page is; who is not signed in is asked to, and led on to it."""
-    if assigned.link is None:
-        return None
-    root = assigned.link.partition("/inbox/")[0]
-    return f"{root}/day" if assigned.holder.kind == "person" else assigned.link
+def _link(message: Message) -> str | None:
+    """Return what lets its one reader in; in a group where the owner finds it, who is asked to sign in and led on to it."""
+    assigned = message.assigned
+    if message.link is not None or assigned.link is None:
+        return message.link
+    if assigned.holder.kind == "pool":
+        return assigned.link
+    day = f"{assigned.link.partition('/inbox/')[0]}/day"
+    alone = assigned.task if not message.more and assigned.together == 1 else None
+    return day if alone is None else f"{day}?task={alone.task_id}"
 
 
 def _plain(text: str) -> str:
@@ -283,6 +342,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "new": "新线索 → {holder}",
         "waits": "有线索待接单：{holder}",
         "many": "{count} 个客户变更负责人 → {holder}",
+        "leads": "{count} 条新线索",
+        "customers": "{count} 个客户有新动态",
+        "first_due": "最早的首次响应时限 {due}",
         "due": "首次响应时限 {due}",
         "open": "打开待办",
         "web": "渠道：网页",
@@ -295,6 +357,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "new": "New lead → {holder}",
         "waits": "A lead waits to be taken: {holder}",
         "many": "{count} customers have another owner → {holder}",
+        "leads": "{count} new leads",
+        "customers": "News of {count} customers",
+        "first_due": "the first response is due {due}",
         "due": "first response due {due}",
         "open": "Open my day",
         "web": "by web",

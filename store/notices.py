@@ -1,4 +1,4 @@
-"""What a person wants to be told by mail, and when not: their own choice, as a plan of an act."""
+"""How a person wants to be told of what is given to them, and when not: their own choice, as a plan of an act."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ class Notice:
 
     mail: bool = True
     quiet: tuple[int, int] | None = None
-    """Minutes of the local day from which and until which no mail comes; over midnight where the first is greater."""
+    """Minutes of the local day from which and until which nothing comes; over midnight where the first is greater."""
+    robot: bool = True
+    """By a robot in a group that only they read."""
 
 
 DEFAULT = Notice()
-"""Of who never chose: each mail at once."""
+"""Of who never chose: everything at once."""
 
 
 def notices_of(connection: Connection, people: Collection[str]) -> dict[str, Notice]:
@@ -37,7 +39,9 @@ def notices_of(connection: Connection, people: Collection[str]) -> dict[str, Not
     wanted = keys_in(connection, ["person_id"], [(one,) for one in people])
     return {
         row.person_id: Notice(
-            bool(row.mail), None if row.quiet_from is None else (row.quiet_from, row.quiet_to)
+            bool(row.mail),
+            None if row.quiet_from is None else (row.quiet_from, row.quiet_to),
+            bool(row.robot),
         )
         for row in connection.execute(select(table).where(wanted))
     }
@@ -49,7 +53,13 @@ def set_notice(chosen: Notice) -> Plan:
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         check_works_here(connection, command.scope_id)
         quiet_from, quiet_to = chosen.quiet or (None, None)
-        values = {"mail": chosen.mail, "quiet_from": quiet_from, "quiet_to": quiet_to, "set_us": now_us}
+        values = {
+            "mail": chosen.mail,
+            "robot": chosen.robot,
+            "quiet_from": quiet_from,
+            "quiet_to": quiet_to,
+            "set_us": now_us,
+        }
         table = tables.notice
         known = connection.execute(
             select(table.c.person_id).where(table.c.person_id == command.scope_id).with_for_update()

@@ -910,6 +910,7 @@ notice = Table(
     state,
     _id("person_id", key=True),
     Column("mail", Boolean, nullable=False, comment="whether they are told of their own by mail at all"),
+    Column("robot", Boolean, nullable=False, comment="the same, by a robot of their own"),
     Column("quiet_from", Integer, nullable=True, comment="minute of their local day; none: no quiet hours"),
     Column("quiet_to", Integer, nullable=True),
     _us("set_us"),
@@ -1064,6 +1065,12 @@ delivery = Table(
     _us("answered_us", null=True),
     _id("code", null=True),
     Column("answer", Text, nullable=True, comment="the destination's status, never its words"),
+    Column(
+        "told_in",
+        Text,
+        nullable=True,
+        comment="the message that tells it, its own or one of many, from its first try on; none: surely not taken yet",
+    ),
     UniqueConstraint("sink_id", "dest", "event_id"),
     CheckConstraint("state IN ('waiting', 'sent', 'failed', 'dropped')", name="state"),
     Index(
@@ -1081,7 +1088,12 @@ lane_claim = Table(
     "lane_claim",
     state,
     _id("lane", key=True),
-    Column("claimed_by", Text, nullable=False, comment="the process that sends what is first in this lane"),
+    Column(
+        "claimed_by",
+        Text,
+        nullable=False,
+        comment="the process that sends what is first in this lane; or that it gathers, see sinks.claims",
+    ),
     _us("until_us"),
 )
 

@@ -333,9 +333,11 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
     return found
 
 
-def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict[str, Any]]:
+def inbox(
+    connection: Connection, holder_id: str, limit: int = 100, task_id: str | None = None
+) -> list[dict[str, Any]]:
     """Return the open tasks of a person or queue, most urgent first, each with its lead, the reason, and the
-    customer's newest outcome (`last`)."""
+    customer's newest outcome (`last`). With a `task_id`: that one, if it is theirs and open."""
     task, lead, holding = tables.task, tables.lead, tables.holding
     rows = connection.execute(
         select(
@@ -357,7 +359,11 @@ def inbox(connection: Connection, holder_id: str, limit: int = 100) -> list[dict
                 ),
             )
         )
-        .where(task.c.holder_id == holder_id, task.c.state == "open")
+        .where(
+            task.c.holder_id == holder_id,
+            task.c.state == "open",
+            *([task.c.task_id == task_id] if task_id is not None else []),
+        )
         .order_by(task.c.due_us, task.c.task_id)
         .limit(limit)
     )

@@ -22,6 +22,7 @@ CrashPoint = Literal[
     "committed",
     "WAL checkpoint",
     "timer fired",
+    "gathered, unsent",
     "sent, unrecorded",
     "forwarded, unrecorded",
 ]

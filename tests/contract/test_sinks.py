@@ -7,9 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
+from sinks.mail import LISTED
 from sinks.port import Later, Never, Outside, Taken, outside
 from sinks.registry import SINKS, BadSink, read_sink
 from sinks.trouble import HINTS, MEANINGS
@@ -81,6 +83,25 @@ def test_whatever_a_lead_holds_can_be_rendered(name: str, fields: dict[str, str]
     assert kind.render(settings, message(fields)) is not None
 
 
+@pytest.mark.parametrize("name", ["mail", "wecom", "dingtalk", "feishu"])
+@pytest.mark.parametrize("fields", [HOSTILE, {}], ids=["hostile", "nothing"])
+def test_many_are_told_in_one_of_bounded_length(name: str, fields: dict[str, str]) -> None:
+    kind, settings = read_sink(settings_of(name))
+    one = message({**fields, "message": "只在自己的消息里"}).assigned
+    holders = [one.holder.model_copy(update={"id": f"p{n}", "name": "长" * 100 + str(n)}) for n in range(500)]
+    many = message(more=tuple(one.model_copy(update={"holder": holder}) for holder in holders))
+    rendered = kind.render(settings, many)
+    if name == "mail":
+        text = rendered.mail.get_body(("plain",)).get_content()
+        assert text.count("/inbox/ann") == LISTED + 1
+        assert "另有 401 个" in text
+        assert "只在自己的消息里" not in text, "what one of them wrote must not have a relay refuse them all"
+    else:
+        said = orjson.loads(rendered.body)
+        assert len(said.get("markdown", {}).get("content", "").encode()) <= 4_096, "what WeCom takes"
+        assert "501 条新线索" in orjson.dumps(said).decode()
+
+
 @pytest.mark.parametrize("name", SINKS)
 def test_nobody_there_is_an_answer_and_comes_again(name: str, world: Outside) -> None:
     kind, settings = read_sink(settings_of(name))
@@ -119,6 +140,12 @@ def test_every_trouble_has_a_meaning_and_a_hint() -> None:
         ("dingtalk", {"url": "https://169.254.169.254/latest"}),
         ("feishu", {"url": "http://open.feishu.cn/hook"}),
         ("feishu", {"url": "https://open.feishu.cn/hook?token=1"}),
+        ("wecom", {"quiet": "22:00"}),
+        ("wecom", {"quiet": "22-25"}),
+        ("wecom", {"quiet": "07:00-07:00"}),
+        ("dingtalk", {"quiet": "22:00-07:00", "person": "ann"}),
+        ("mail", {"gather_s": 86_400}),
+        ("webhook", {"gather_s": 60}),
         ("mail", {"sender": "nobody"}),
         ("mail", {"sender": "a b@haichuan.example"}),
         ("mail", {"relay": "mail.example", "user": "us"}),

@@ -20,7 +20,7 @@ ANN, BO = "ann@haichuan.example", "bo@haichuan.example"
 
 
 def with_mail(postbox: Postbox, emails: dict[str, str], **sink: Any) -> Company:
-    company = small_company(sinks={"mail": postbox.sink(**sink)}, responsible_id="chen")
+    company = small_company(sinks={"mail": postbox.sink(**{"gather_s": 0, **sink})}, responsible_id="chen")
     people = {
         key: person.model_copy(update={"email": emails.get(key), "language": "en" if key == "bo" else "zh"})
         for key, person in company.people.items()

@@ -99,5 +99,5 @@ def test_a_manager_is_told_of_what_waits_for_their_team_at_any_hour(rig: Rig) ->
         row for row in rig.rows("delivery") if row["delivery_id"] not in before and row["dest"] == "ann"
     ]
     assert told["holder_kind"] == "queue"
-    assert told["lane"] == "mail/ann"
+    assert told["lane"] == "mail/ann:east", "not behind what waits for them"
     assert told["next_us"] < MONDAY_10 + 8 * HOUR

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sales.segments import gaps_for
 from sinks.dispatch import Dispatcher
@@ -24,11 +25,10 @@ class Clock:
 
 
 @contextmanager
-def dispatching(rig: Rig, clock: Clock, public_url: str | None = None) -> Iterator[Dispatcher]:
+def dispatching(rig: Rig, clock: Clock, public_url: str | None = None, **more: Any) -> Iterator[Dispatcher]:
     """Yield a dispatcher over a rig's store that is not started: `send_all` runs it."""
-    made = Dispatcher(
-        rig.store, CompanyCache(), outside(rig.files.folder), clock, public_url=public_url, gaps=gaps_for
-    )
+    world = outside(rig.files.folder)
+    made = Dispatcher(rig.store, CompanyCache(), world, clock, public_url=public_url, gaps=gaps_for, **more)
     try:
         yield made
     finally:

@@ -164,6 +164,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("company.toml", 'kind = "faulty"\n', "", "company.toml, line 67: the key kind is missing"),
     ("company.toml", "fails = 0.04", "fails = 4", "company.toml, line 71: fails: Input should be less than or equal to 1"),
     ("company.toml", 'purposes = ["demo"]', 'purposes = ["demo"]\nteams = ["hotlin"]', "company.toml, line 71: there is no unit hotlin; write one of: hotline"),
+    ("company.toml", 'kind = "faulty"\n', 'kind = "wecom"\nperson = "wu-tin"\n', "there is no person wu-tin; write one of: wu-ting"),
     ("company.toml", "[sinks.crm]", "[sinks]\ncrm = 3\n[sources.x]", "company.toml, line 68: 3 does not fit; write [sinks.crm]"),
     ("company.toml", 'purpose = "demo"', 'purpose = "demo"\ncampaign = "cemat"', "company.toml, line 18: there is no campaign cemat; write one of: "),
 ]  # fmt: skip

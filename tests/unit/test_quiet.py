@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sinks.quiet import not_before
+from sinks.quiet import hours_of, not_before
 
 NIGHT = (22 * 60, 7 * 60)
 NOON = (12 * 60, 13 * 60 + 30)
@@ -35,3 +35,11 @@ def test_told_when_the_quiet_hours_are_over(
     quiet: tuple[int, int] | None, zone: str, at: str, until: str
 ) -> None:
     assert not_before(quiet, zone, us(at, zone)) == us(until, zone)
+
+
+def test_hours_are_read_as_minutes_of_the_day() -> None:
+    assert hours_of("22:00-07:30") == (22 * 60, 7 * 60 + 30)
+    assert hours_of(" 12:00 - 13:30 ") == NOON
+    for wrong in ("", "22:00", "22:00-24:30", "22:00-07:00-08:00", "ten-noon"):
+        with pytest.raises(ValueError, match=r"."):
+            hours_of(wrong)

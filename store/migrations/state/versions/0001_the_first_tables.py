@@ -463,6 +463,12 @@ def upgrade() -> None:
         sa.Column("answered_us", sa.BigInteger(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True, comment="the destination's status, never its words"),
+        sa.Column(
+            "told_in",
+            sa.Text(),
+            nullable=True,
+            comment="the message that tells it, its own or one of many, from its first try on; none: surely not taken yet",
+        ),
         sa.CheckConstraint(
             "state IN ('waiting', 'sent', 'failed', 'dropped')", name=op.f("ck_delivery_state")
         ),
@@ -746,7 +752,7 @@ def upgrade() -> None:
             "claimed_by",
             sa.Text(),
             nullable=False,
-            comment="the process that sends what is first in this lane",
+            comment="the process that sends what is first in this lane; or that it gathers, see sinks.claims",
         ),
         sa.Column("until_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("lane", name=op.f("pk_lane_claim")),
@@ -957,6 +963,7 @@ def upgrade() -> None:
         sa.Column(
             "mail", sa.Boolean(), nullable=False, comment="whether they are told of their own by mail at all"
         ),
+        sa.Column("robot", sa.Boolean(), nullable=False, comment="the same, by a robot of their own"),
         sa.Column(
             "quiet_from",
             sa.Integer(),
