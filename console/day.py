@@ -160,19 +160,19 @@ class DayPage:
 
     def _page(self, request: Request, template: str, refused: str | None, status: int) -> Response:
         who, now_us = visitor(request), self.desk.clock()
-        me = who.person_id
+        me, asked_for = who.person_id, request.query_params.get("task", "")[:100]
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
-            mine = views.inbox(connection, me) if me else []
-            queues = [
-                (one, views.inbox(connection, one, QUEUE_SHOWN))
-                for one in sorted(teams_of(company, me, now_us))
-            ]
-            shown = [*mine, *(row for _, rows in queues for row in rows)]
+            teams = sorted(teams_of(company, me, now_us))
+            first = _task_of(connection, [me, *teams] if me else [], asked_for)
+            mine = _without(first, views.inbox(connection, me) if me else [])
+            queues = [(one, _without(first, views.inbox(connection, one, QUEUE_SHOWN))) for one in teams]
+            shown = [*first, *mine, *(row for _, rows in queues for row in rows)]
             customers = {row["customer_id"] for row in shown}
             found = at_a_glance(connection, customers_of(connection, company, now_us, customers))
             known = {one.customer_id: one for one in found}
-            passes = _passes(connection, {row["customer_id"] for row in mine}, now_us)
+            own = {row["customer_id"] for row in shown if row["holder_id"] == me}
+            passes = _passes(connection, own, now_us)
         view = View(language_of(request, company.language), company, now_us, who)
         office = self.desk.offices.get(company)
         for row in shown:
@@ -185,6 +185,8 @@ class DayPage:
             "me": me,
             "day": buckets(mine, now_us, midnight(now_us, company.zone)),
             "queues": [(one, rows) for one, rows in queues if rows],
+            "asked_for": asked_for,
+            "first": first,
             "away": away,
             "gone": [one for one in _gone(company, who, now_us) if one.person_id != me],
             "colleagues": _colleagues(company, me, now_us),
@@ -205,6 +207,18 @@ class DayPage:
 
 def _gone(company: Company, who: Visitor, now_us: int) -> list[Absence]:
     return gone(company, works_with(company, who, now_us), now_us).now
+
+
+def _task_of(connection: Connection, holders: Sequence[str], task_id: str) -> list[Row]:
+    """Return the open task that a message leads to, if one of these has it."""
+    if not task_id:
+        return []
+    return [row for one in holders for row in views.inbox(connection, one, 1, task_id)]
+
+
+def _without(first: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    shown = {row["task_id"] for row in first}
+    return [row for row in rows if row["task_id"] not in shown]
 
 
 def _span(entered: Mapping[str, str], now_us: int, zone: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from typing import Any
 
@@ -189,6 +189,7 @@ class MePage:
             "calendars": calendars,
             "calendar": calendar,
             "notice": notice,
+            "robot": who.person_id in {one["person"] for one in company.sinks.values() if one.get("person")},
             "zone": company.zone,
             "this": session.access_id if session is not None else None,
             "refused": refused,
@@ -209,8 +210,9 @@ _CALENDARS: tuple[AccessKind, ...] = ("calendar",)
 def _notice(given: dict[str, str]) -> Notice:
     """Return what was chosen. Raises ActRefused for quiet hours of which only one end, or no time, is said."""
     start, end = (given.get(name, "").strip() for name in ("quiet_from", "quiet_to"))
+    chosen = Notice(mail=given.get("mail") == "yes", robot=given.get("robot") == "yes")
     if not start and not end:
-        return Notice(given.get("mail") == "yes")
+        return chosen
     try:
         moments = [time.fromisoformat(one) for one in (start, end)]
     except ValueError:
@@ -218,4 +220,4 @@ def _notice(given: dict[str, str]) -> Notice:
             "quiet_hours", "Quiet hours have a beginning and an end, such as 22:00 and 07:00."
         ) from None
     quiet_from, quiet_to = (one.hour * 60 + one.minute for one in moments)
-    return Notice(given.get("mail") == "yes", (quiet_from, quiet_to))
+    return replace(chosen, quiet=(quiet_from, quiet_to))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -114,11 +115,11 @@ class SignIn:
         elif (session := request.cookies.get(COOKIE)) is not None and link.kind == "link":
             who = await run_in_threadpool(self.guard.visitor, session, "session")
             if who is not None and who.person_id == link.person_id:
-                return RedirectResponse(home(who), status_code=303)
+                return RedirectResponse(_place(request) or home(who), status_code=303)
         return await run_in_threadpool(self._asked, request, company, link, what)
 
     async def enter(self, request: Request) -> Response:
-        """POST: use the link up, set the session's cookie and show the person's page."""
+        """POST: use the link up, set the session's cookie and show the task that the link is for, else the person's page."""
         code = request.path_params["code"]
         company, link, what = await run_in_threadpool(self._look_up, code)
         if not is_own_page(request):
@@ -201,7 +202,7 @@ class SignIn:
             return entrance(request, company, refused.code, _STATUS[refused.code])
         if not done:
             return entrance(request, company, "link_used", _STATUS["link_used"])
-        return self._let_in(company, link.person_id, secret, "/", link.role)
+        return self._let_in(company, link.person_id, secret, _place(request) or "/", link.role)
 
     def _accept(self, request: Request, company: Company, link: Access, password: str) -> Response:
         person = company.people.get(link.person_id)
@@ -257,6 +258,13 @@ class SignIn:
         return self.guard.company()
 
 
+def _place(request: Request) -> str | None:
+    """Return where the task is that a one-time link names, if it names one."""
+    task = request.query_params.get("task", "")
+    return f"/day?task={task}" if _TASK.fullmatch(task) else None
+
+
+_TASK = re.compile(r"task_[0-9a-z]{1,64}")
 _WEAK = ("too_short", "too_long", "too_easy")
 
 

@@ -113,7 +113,7 @@ AGREED: Mapping[str, str] = {"contact": N_("being contacted")}
 DROPPED = {
     "erased": N_("The customer was erased."),
     "sink_gone": N_("The sink was taken out of the company."),
-    "moved_on": N_("Somebody else had the customer by the end of the quiet hours."),
+    "moved_on": N_("Somebody else had the customer by the time it was to be told."),
 }
 """Why something is not sent at all; why it could not be sent stands among the dead letters."""
 
@@ -743,7 +743,7 @@ ACTS = {
     "certify": N_("made a certificate"),
     "give_back": N_("gave customers back, taking a scope back"),
     "end_undo": N_("ended taking a scope back"),
-    "set_notice": N_("chose what to be told by mail"),
+    "set_notice": N_("chose how to be told"),
 }
 """Acts as what somebody did; in the order in which the audit log offers them."""
 

@@ -25,7 +25,7 @@ from leadflow.set_up import set_up_link
 from schemas.company import Person
 from store.access import grant
 from store.acts import Command, perform
-from store.company import load_company
+from store.company import load_company, put_company
 from tests.e2e.test_access import AWAY, HERE, PAGE, House, _is_local
 from tests.support.rig import DAY, MINUTE, MONDAY_10, Rig, post, small_company
 
@@ -260,6 +260,8 @@ def test_whoever_is_not_in_gets_the_form_and_comes_back_to_where_they_wanted(hou
     answer = house.client().get("/story/lead_1?x=1", headers=PAGE)
     assert answer.status_code == 401
     assert 'name="next" value="/story/lead_1?x=1"' in answer.text
+    from_a_group = house.client().get("/day?task=task_1", headers=PAGE)
+    assert 'name="next" value="/day?task=task_1"' in from_a_group.text
 
 
 def test_at_this_machine_all_is_open_until_somebody_signs_in(house: House) -> None:
@@ -471,3 +473,21 @@ def test_accounts_work_on_postgresql(on_postgres: object) -> None:
     assert found.password_hash == "hash"
     assert third is not None
     assert third.state(11) == "valid"
+
+
+def test_each_chooses_how_they_are_told_and_a_robot_only_who_has_one(house: House) -> None:
+    client = account(house, "ann")
+    assert "my own robot" not in client.get("/me").text
+    kept = client.post("/me/notices", data={"mail": "yes", "robot": "yes"}, headers=OWN)
+    assert kept.status_code == 303, kept.text
+    with house.rig.store.write() as connection:
+        company = load_company(connection, 1)
+        sink = {"sink_id": "anns", "kind": "wecom", "name": "a", "secret": "k", "person": "ann"}
+        put_company(connection, company.model_copy(update={"sinks": {"anns": sink}}), house.now_us)
+    page = client.get("/me").text
+    assert re.search(r'name="robot" value="yes" checked> A message of my own robot', page)
+    chosen = {"mail": "yes", "quiet_from": "22:00", "quiet_to": "07:30"}
+    assert client.post("/me/notices", data=chosen, headers=OWN).status_code == 303
+    (row,) = house.rig.rows("notice")
+    assert (row["mail"], row["robot"]) == (True, False)
+    assert (row["quiet_from"], row["quiet_to"]) == (22 * 60, 7 * 60 + 30)
