@@ -214,6 +214,9 @@ def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> 
     assert owners
     assert mine.count('class="one"') <= sum(one in ("ann", "east") for one in held.values())
     assert alls.count('class="one"') == len(held) > mine.count('class="one"')
+    assert alls.count("being worked on") == len(held), "where each stands"
+    assert "With 安" in alls
+    assert "With West" in alls
 
 
 def test_the_actor_is_who_the_token_belongs_to_whatever_the_body_says(house: House) -> None:
