@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import cast, get_args
 from urllib.parse import quote
 
 from sqlalchemy import Connection, select
@@ -19,14 +19,15 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in
 from console.gate import visitor
-from console.matches_read import answered, is_theirs, open_cases, owners_of, side_of
+from console.matches_read import Side, answered, is_theirs, open_cases, owners_of, side_of
+from console.may import Visitor
 from console.texts import page
 from console.view import View
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part, plan_parting
 from enrich.review import Answer, Place, answer
 from store import tables
-from store.acts import ActRefused, Command
+from store.acts import ActRefused, Command, Plan
 from store.present import present_ids
 
 REASON_CHARS = 500
@@ -74,31 +75,11 @@ class MatchesPage:
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
         try:
             with self.desk.store.read() as connection:
-                a, b = self._sides(connection, review_id)
-                ids = [one for one in (a, b) if one]
-                if not is_theirs(who, owners_of(connection, ids), ids):
-                    raise ActRefused("unknown_review", f"There is no review {review_id}.")
-            if verb in get_args(Answer):
-                said: Any = verb
-                self.desk.perform(Command("review", actor, key, review_id, reason), answer(said))
-            elif verb == ALTHOUGH and b:
-                self.desk.perform(Command("merge", actor, key, a, reason), merge_with(b, although=True))
-            else:
-                raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
+                kind, scope, plan = wanted_answer(connection, who, review_id, verb)
+            self.desk.perform(Command(kind, actor, key, scope, reason), plan)
         except ActRefused as refused:
             return self._page(request, refused.code, 409)
         return RedirectResponse(f"/matches?view=answered&done={verb}", status_code=303)
-
-    def _sides(self, connection: Connection, review_id: str) -> tuple[str, str | None]:
-        """Return the present ids of those a review is about. Raises ActRefused for an unknown one."""
-        review = tables.review
-        row = connection.execute(
-            select(review.c.a, review.c.b).where(review.c.review_id == review_id)
-        ).one_or_none()
-        if row is None:
-            raise ActRefused("unknown_review", f"There is no review {review_id}.")
-        now = present_ids(connection, [one for one in row if one])
-        return now[row.a], now[row.b] if row.b else None
 
     def _page(self, request: Request, refused: str | None, status: int) -> Response:
         who, asked = visitor(request), request.query_params
@@ -133,11 +114,7 @@ class MatchesPage:
         command = Command("unmerge", actor, entered.get("key") or self.desk.new_id(), customer_id, reason)
         try:
             with self.desk.store.read() as connection:
-                now = present_ids(connection, [customer_id])[customer_id]
-                if not is_theirs(
-                    who, owners_of(connection, [now]), [now]
-                ):  # who works on it beside is not enough
-                    raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
+                parts(connection, who, customer_id)
             self.desk.perform(command, part(_wish(customer_id, entered)))
         except ActRefused as refused:
             return self._parting(request, refused.code, 409)
@@ -155,9 +132,7 @@ class MatchesPage:
             owners = owners_of(connection, [now])
             side = side_of(connection, now, owners[now]) if now in owners else None
             if act_id := asked.get("done"):
-                parted = [
-                    one for one in _parted_by(connection, act_id) if who.sees_all or who.sees(one.holder_id)
-                ]
+                parted = [one for one in parted_by(connection, act_id) if who.sees(one.holder_id)]
             elif side is not None:
                 try:
                     parting = plan_parting(connection, _wish(now, asked), now_us)
@@ -178,6 +153,30 @@ class MatchesPage:
             "new_key": self.desk.new_id,
         }
         return page(request, view.language, "parting.html", values, status)
+
+
+def wanted_answer(connection: Connection, who: Visitor, review_id: str, said: str) -> tuple[str, str, Plan]:
+    """Return verb, scope and plan of an answer to a review, or of joining after all. Raises ActRefused for one that is not theirs."""
+    review = tables.review
+    row = connection.execute(
+        select(review.c.a, review.c.b).where(review.c.review_id == review_id)
+    ).one_or_none()
+    ids = [one for one in (row.a, row.b) if one] if row is not None else []
+    now = present_ids(connection, ids)
+    if not ids or not is_theirs(who, owners_of(connection, now.values()), list(now.values())):
+        raise ActRefused("unknown_review", f"There is no review {review_id}.")
+    if said in get_args(Answer):
+        return "review", review_id, answer(cast("Answer", said))
+    if said == ALTHOUGH and len(ids) > 1:
+        return "merge", now[ids[0]], merge_with(now[ids[1]], although=True)
+    raise ActRefused("unknown_verb", f"There is no act {said!r}.")
+
+
+def parts(connection: Connection, who: Visitor, customer_id: str) -> None:
+    """Raise ActRefused unless a visitor may part a customer: is above its owner; who works on it beside is not enough."""
+    now = present_ids(connection, [customer_id])[customer_id]
+    if not is_theirs(who, owners_of(connection, [now]), [now]):
+        raise ActRefused("not_below", "Its owner is not below you; ask their manager.")
 
 
 def _place(text: str) -> Place | None:
@@ -202,7 +201,7 @@ def _wish(customer_id: str, asked: Mapping[str, str]) -> Wish:
     return Wish(customer_id, leads=frozenset(_leads(asked)), act_id=asked.get("act") or None)
 
 
-def _parted_by(connection: Connection, act_id: str) -> list[Any]:
+def parted_by(connection: Connection, act_id: str) -> list[Side]:
     """Return the customers that an act of parting left, as they are now."""
     table = tables.parted
     rows = connection.execute(select(table.c.a, table.c.b).where(table.c.act_id == act_id)).all()

@@ -35,7 +35,8 @@ def command_for(
         raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
     # Under a name of its own: a key of somebody's choice must not be one that Leadflow itself will use.
     own = f"api:{actor}:{key}" if key else desk.new_id()
-    asked = digest_of(body.model_dump_json(exclude={"actor"}).encode()) if key else None
+    said = f"{request.url.path} {body.model_dump_json(exclude={'actor'})}"
+    asked = digest_of(said.encode()) if key else None
     return Command(verb, actor, own, scope, (reason or "").strip() or None, asked=asked)
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from console.api.customers import customer_routes
 from console.api.handovers import handover_routes
 from console.api.house import house_routes
+from console.api.matches import match_routes
 from console.api.money import money_routes
 from console.api.moves import move_routes
 from console.api.ports import Ports
@@ -36,6 +37,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         work_routes(desk),
         customer_routes(desk),
         *([move_routes(desk, ports.mover)] if ports.mover else ()),
+        match_routes(desk),
         *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
         house_routes(desk),

@@ -14,7 +14,9 @@ from schemathesis.specs.openapi import checks
 from starlette.testclient import TestClient
 
 from console.permits import PERMITS, ROLES
+from enrich.review import offer_pair
 from schemas.company import Role
+from store.acts import Command
 from tests.e2e.test_access import HERE, House
 from tests.support.host import host_of
 from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
@@ -31,16 +33,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     rig = Rig(tmp_path_factory.mktemp("api"), company=small_company())
     rig.feed([post(made=f"{n}", name=f"客户{n}", phone=f"138 0000 {n:04}") for n in range(1, LEADS + 1)])
     rig.run()
-    made = House(rig, host=host_of(rig))
-    anns = next(row["customer_id"] for row in rig.rows("holding") if row["holder_id"] == "ann")
-    said = {"customers": [anns], "to": "bo", "expected": 1, "reason": "workload", "actor": "operator"}
-    here = made.client(host=HERE)
-    assert here.post("/api/moves", json=said).status_code == 200
-    over = {"person": "bo", "why": "until", "until": "2027-12-24", "to": "ann", "reason": "away"}
-    assert here.post("/api/handovers", json={**over, "actor": "operator"}).status_code == 200
-    job_id = rig.rows("job")[0]["job_id"]
-    back = {"reason": "stays", "actor": "operator"}
-    assert here.post(f"/api/handovers/{job_id}/undo", json=back).status_code == 200
+    made = House(rig)
     yield made
     rig.close()
 
@@ -64,15 +57,36 @@ def _pages(client: TestClient, path: str, what: str, limit: int) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def described(house: House) -> Any:
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house with all of its host, in which something of each kind was done, and waits to be done."""
+    rig = Rig(tmp_path_factory.mktemp("busy"), company=small_company())
+    rig.feed([post(made=f"{n}", name=f"客户{n}", phone=f"138 0000 {n:04}") for n in range(1, LEADS + 1)])
+    rig.feed([post(wer="客户", mobil="138 0000 0001")])
+    rig.run()
+    made = House(rig, host=host_of(rig))
+    here, actor = made.client(host=HERE), {"actor": "operator"}
+    anns = [row["customer_id"] for row in rig.rows("holding") if row["holder_id"] == "ann"]
+    said = {"customers": anns[:1], "to": "bo", "expected": 1, "reason": "workload", **actor}
+    assert here.post("/api/moves", json=said).status_code == 200
+    over = {"person": "bo", "why": "until", "until": "2027-12-24", "to": "ann", "reason": "away", **actor}
+    job_id = here.post("/api/handovers", json=over).json()["handover"]["job_id"]
+    assert here.post(f"/api/handovers/{job_id}/undo", json={"reason": "stays", **actor}).status_code == 200
+    pair = offer_pair(anns[1], anns[2], "alike", MONDAY_10, millibits=4_200)
+    made.do(Command("offer", "leadflow", "offer", anns[1]), lambda *_: [pair])
+    yield made
+    rig.close()
+
+
+@pytest.fixture(scope="module")
+def described(busy: House) -> Any:
     """The API as it describes itself, asked by somebody who operates the house."""
-    headers = {"authorization": f"Bearer {house.grant('ann', role='operations', lasts_us=DAY)}"}
-    spec = house.client().get("/api/openapi.json", headers=headers).json()
+    headers = {"authorization": f"Bearer {busy.grant('ann', role='operations', lasts_us=DAY)}"}
+    spec = busy.client().get("/api/openapi.json", headers=headers).json()
     for operations in spec["paths"].values():
         for one in operations.values():
             del one["security"]  # else half of what is sent wrong is sent without a token, and answered alike
     found = schemathesis.openapi.from_dict(spec)
-    found.app = house.app
+    found.app = busy.app
     return found, headers
 
 
@@ -90,11 +104,11 @@ CHECKS: list[Callable[..., Any]] = [
     "operation", [key for key in PERMITS if " /api/" in key and key not in _NOT_DESCRIBED]
 )
 def test_whatever_is_sent_the_answer_is_one_that_is_described(
-    operation: str, described: Any, house: House
+    operation: str, described: Any, busy: House
 ) -> None:
     schema, headers = described
     method, path = operation.split(" ")
-    known = _known_ids(house)
+    known = _known_ids(busy)
 
     def of_something(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
         case.path_parameters |= {name: known[name] for name in case.path_parameters if name in known}
@@ -112,8 +126,8 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_description_is_for_everybody(house: House, role: Role) -> None:
-    spec = _client(house, role).get("/api/openapi.json").json()
+def test_the_description_is_for_everybody(busy: House, role: Role) -> None:
+    spec = _client(busy, role).get("/api/openapi.json").json()
     listed = {
         f"{method.upper()} /api{path}" for path, operations in spec["paths"].items() for method in operations
     }
@@ -134,9 +148,11 @@ def _known_ids(house: House) -> dict[str, str]:
     return {
         "task_id": row["task_id"],
         "customer_id": row["customer_id"],
-        "any_id": row["lead_id"],
+        "any_id": house.rig.rows("dead")[0]["dead_id"],
+        "dead_id": house.rig.rows("dead")[0]["dead_id"],
         "holder_id": row["holder_id"],
         "person_id": "bo",
+        "review_id": house.rig.rows("review")[0]["review_id"],
         "job_id": house.rig.rows("job")[0]["job_id"],
         "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }
