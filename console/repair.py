@@ -166,11 +166,7 @@ class RepairPage:
         return RedirectResponse(f"/needs-repair/{quote(dead_id, safe='')}?done={verb}", status_code=303)
 
     def _body(self, request: Request, dead_id: str, entered: Mapping[str, str]) -> dict[str, str]:
-        capture, is_clear = self._capture(request, dead_id)
-        if capture is None or not is_clear:
-            raise ActRefused("no_raw_bytes" if capture is None else "numbers_masked", "See it in full first.")
-        made = corrected(capture, entered)
-        return {"body": b64encode(made.body).decode(), "type": made.content_type}
+        return correction(*self._capture(request, dead_id), entered)
 
     def _is_same(self, request: Request, dead_id: str, verb: str, entered: Mapping[str, str]) -> bool:
         """Tell whether a repair was made before exactly so, by a second click: then nothing is refused."""
@@ -244,6 +240,16 @@ class RepairPage:
         if self.operations is None:
             raise ActRefused("unknown_verb", "Nothing can be done here.")
         return self.operations.do(verb, payload)
+
+
+def correction(capture: Capture | None, is_clear: bool, entered: Mapping[str, str]) -> dict[str, str]:
+    """Return corrected bytes as the host takes them. Raises ActRefused for what is gone, and what was seen masked alone."""
+    if capture is None:
+        raise ActRefused("no_raw_bytes", "The raw bytes of this are gone (erased), so it cannot be repaired.")
+    if not is_clear:
+        raise ActRefused("numbers_masked", "See it in full first.")
+    made = corrected(capture, entered)
+    return {"body": b64encode(made.body).decode(), "type": made.content_type}
 
 
 def wanted_in(asked: Mapping[str, str]) -> Wanted:

@@ -87,7 +87,7 @@ def became(connection: Connection, dead: dict[str, Any]) -> dict[str, Any]:
         return {"holders": [], "result": None, "again": None}
     origin, member, holding, alias = tables.lead_capture, tables.membership, tables.holding, tables.alias
     holders = connection.execute(
-        select(holding.c.holder_kind, holding.c.holder_id, holding.c.customer_id)
+        select(holding.c.holder_kind, holding.c.holder_id, holding.c.customer_id, holding.c.from_us)
         .select_from(
             origin.join(member, and_(member.c.lead_id == origin.c.lead_id, member.c.to_us.is_(None)))
             .outerjoin(alias, alias.c.old_id == member.c.customer_id)

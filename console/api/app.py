@@ -12,6 +12,7 @@ from console.api.money import money_routes
 from console.api.moves import move_routes
 from console.api.ports import Ports
 from console.api.refusals import handle_refusals
+from console.api.repairs import repair_routes
 from console.api.work import work_routes
 from console.desk import Desk
 
@@ -41,6 +42,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
         house_routes(desk),
+        *([repair_routes(desk, ports, ports.operations)] if ports.operations else ()),
     ]
     for router in routers:
         app.router.routes += router.routes  # as they are: each with the path that the table of permits has

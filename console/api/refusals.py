@@ -30,6 +30,7 @@ _WRONG = frozenset(
         "discard_reason_missing",
         "not_a_number",
         "not_a_name",
+        "why_missing",
     }
 )
 """Refusals that are about the body alone; the others are about how things stand, and may pass later."""
