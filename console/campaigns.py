@@ -26,8 +26,8 @@ from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only
 from sales.money import grouped, shown
 from sales.money_files import WrongCell, spending_of
 from sales.orders import ASSIGN, assign_order, open_orders
+from sales.spend import END, add_spend, end_spend, entries
 from sales.spend import VERB as SPEND
-from sales.spend import add_spend, end_spend, entries
 from sales.unlisted import unlisted
 from schemas.company import ALIAS_KINDS, Company
 from store.acts import ActRefused, Command, Plan
@@ -211,7 +211,7 @@ def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[st
                 raise ActRefused(wrong.code, f"{wrong.column} {wrong.code}") from None
             return SPEND, entry.campaign_id, add_spend(entry, company)
         case "unspend":
-            return "end_spend", entered.get("spend_id", ""), end_spend()
+            return END, entered.get("spend_id", ""), end_spend()
         case "alias":
             plan = assign_alias(entered.get("kind", ""), entered.get("value", ""), [])
             return ALIAS, entered.get("campaign", ""), plan

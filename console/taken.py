@@ -47,10 +47,7 @@ class TakenPage:
     def _answer(self, request: Request, asked: str) -> Response:
         actor = visitor(request).actor
         try:
-            with self.desk.store.read() as connection:
-                found = look_up(connection, self.desk.companies.get(connection), asked, actor)
-            for customer_id in scopes_of(found):
-                self.desk.perform(Command(ASKED, actor, self.desk.new_id(), customer_id), asking())
+            found = ask(self.desk, asked, actor)
         except ActRefused as refused:
             return self._page(request, asked, None, refused.code, 409)
         return self._page(request, asked, found, None, 200)
@@ -63,3 +60,12 @@ class TakenPage:
         view = View(language_of(request, company.language), company, self.desk.clock(), visitor(request))
         values = {"view": view, "asked": asked, "found": found, "refused": refused}
         return page(request, view.language, "taken.html", values, status)
+
+
+def ask(desk: Desk, asked: str, actor: str) -> list[Taken]:
+    """Return who has the customers that are asked for; each question is an act of its own, and counts. Raises ActRefused."""
+    with desk.store.read() as connection:
+        found = look_up(connection, desk.companies.get(connection), asked, actor)
+    for customer_id in scopes_of(found):
+        desk.perform(Command(ASKED, actor, desk.new_id(), customer_id), asking())
+    return found

@@ -8,7 +8,7 @@ from leadflow.above import may_give_as
 from leadflow.clock import wall_clock_us
 from leadflow.engine import Engine
 from leadflow.payload import Payload, command_of
-from store.acts import perform
+from store.acts import perform, told_before
 from store.acts_claim import Decide, Register
 
 
@@ -17,7 +17,9 @@ def do_register(engine: Engine, payload: Payload) -> dict[str, Any]:
     plan = Register(payload["for_id"], int(payload["until_us"]), may_give_as(payload["actor"]))
     command = command_of(payload, "register")
     done = perform(engine.files.store, command, plan, wall_clock_us(), engine.files.store_log.append)
-    return {"act_id": command.act_id, "repeated": not done, "has_it": plan.has_it}
+    with engine.files.store.read() as connection:
+        has_it = plan.has_it if done else bool(told_before(connection, command.act_id))
+    return {"act_id": command.act_id, "repeated": not done, "has_it": has_it}
 
 
 def do_decide_claim(engine: Engine, payload: Payload) -> dict[str, Any]:

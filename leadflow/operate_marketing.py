@@ -85,7 +85,7 @@ def _is_entry(one: Any) -> bool:
 
 def do_end_spend(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take back an entry of what a campaign cost."""
-    return _done(engine, payload, "end_spend", spend.end_spend())
+    return _done(engine, payload, spend.END, spend.end_spend())
 
 
 def do_assign_alias(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, literal, or_, select, tuple_
 
 from schemas.company import Company
 from schemas.ids import make_id
@@ -17,7 +17,7 @@ from store.acts import ActRefused, Command, Plan
 from store.bulk import keys_in
 from store.effects import Close, Effect, Insert
 
-VERB = "take_spend"
+VERB, END = "take_spend", "end_spend"
 BY_HAND = "hand"
 MOST_DAYS = 3_660
 """An entry for ten years is a slip of the keyboard."""
@@ -107,19 +107,50 @@ def end_spend() -> Plan:
     return plan
 
 
-def entries(connection: Connection, first: date, last: date, limit: int = 500) -> list[dict[str, Any]]:
-    """Return the entries that count on any of these days, the newest period first."""
+def added_by(connection: Connection, act_id: str) -> str:
+    """Return the entry that an act of `add_spend` added."""
+    asked = select(tables.spend.c.spend_id).where(tables.spend.c.act_id == act_id)
+    return str(connection.execute(asked).scalar_one())
+
+
+Place = tuple[str, str, str, int, str]
+"""Where an entry stands in the list: its first day, campaign, source, ordinal and id."""
+
+
+def place_of(entry: Mapping[str, Any]) -> Place:
+    """Return where an entry stands in the list."""
+    return (
+        entry["from_day"],
+        entry["campaign_id"],
+        entry["source"],
+        entry["ordinal"],
+        entry["spend_id"],
+    )
+
+
+def entries(
+    connection: Connection,
+    first: date,
+    last: date,
+    limit: int = 500,
+    after: Place | None = None,
+) -> list[dict[str, Any]]:
+    """Return the entries that count on any of these days, the newest period first.
+
+    `after`: only those behind a place (`place_of`).
+    """
     table = tables.spend
-    rows = connection.execute(
-        select(table)
-        .where(
-            table.c.to_us.is_(None),
-            table.c.from_day <= last.isoformat(),
-            table.c.to_day >= first.isoformat(),
-        )
-        .order_by(table.c.from_day.desc(), table.c.campaign_id, table.c.source, table.c.ordinal)
-        .limit(limit)
-    ).mappings()
+    query = select(table).where(
+        table.c.to_us.is_(None),
+        table.c.from_day <= last.isoformat(),
+        table.c.to_day >= first.isoformat(),
+    )
+    order = (table.c.campaign_id, table.c.source, table.c.ordinal, table.c.spend_id)
+    if after is not None:
+        day, *place = after
+        behind = tuple_(*order) > tuple_(*map(literal, place))
+        query = query.where(or_(table.c.from_day < day, and_(table.c.from_day == day, behind)))
+    rows = connection.execute(query.order_by(table.c.from_day.desc(), *order).limit(limit)).mappings()
     return [dict(row) for row in rows]
 
 

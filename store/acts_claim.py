@@ -18,7 +18,7 @@ from schemas.ids import make_id
 from schemas.units import is_of, people_beside
 from schemas.work import HolderKind, Reason
 from store import tables
-from store.acts import ActRefused, Command
+from store.acts import ActRefused, Command, tells
 from store.acts_move import INTAKE, PROBE, MayGive, drained, is_there
 from store.claims import beside_owners, claim_row, open_claims
 from store.company import company_version, load_company
@@ -58,7 +58,7 @@ def _case(connection: Connection, command: Command, now_us: int) -> _Case:
 class Register:
     """The plan that registers a customer (the command's scope) for a person or unit until a moment.
 
-    `has_it` afterwards: whether they have it now, or somebody has to decide.
+    `has_it` afterwards: whether they have it now (kept with the act), or somebody has to decide.
     """
 
     for_id: str
@@ -85,6 +85,7 @@ class Register:
             self.has_it = True
             until_us = max(self.until_us, held.protected_until_us or 0)
             return [
+                tells(command, self.has_it),
                 *_registered(connection, about, (command, case.at_us, self.until_us), "owner"),
                 decided(case.move, reason),
                 Update("holding", _key(held), {"protected_until_us": until_us}),
@@ -94,6 +95,7 @@ class Register:
             self.has_it = True
             move = replace(case.move, held=replace(held, protected_until_us=self.until_us))
             return [
+                tells(command, self.has_it),
                 *_registered(connection, about, (command, case.at_us, self.until_us), "owner"),
                 *give(move, "person", self.for_id, Reason(code="registered")),
             ]

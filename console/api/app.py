@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from console.api.claims import claim_routes
 from console.api.customers import customer_routes
 from console.api.handovers import handover_routes
 from console.api.house import house_routes
@@ -39,6 +40,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         customer_routes(desk),
         *([move_routes(desk, ports.mover)] if ports.mover else ()),
         match_routes(desk),
+        *([claim_routes(desk, ports.operations)] if ports.operations else ()),
         *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
         house_routes(desk),

@@ -14,6 +14,7 @@ Moment = Annotated[int, Field(ge=0, le=2**53, description="Microseconds since 19
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_TEXT)]
+Day = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=_TEXT)]
 DeadState = Literal["open", "held", "repaired", "replayed", "discarded"]
 CustomerState = Literal["open", "closed"]
 
@@ -87,6 +88,37 @@ class Orders(Body):
     orders: list[dict[str, Any]] = Field(description="1 to 500 of them", min_length=1, max_length=500)
 
 
+class Spent(Reasoned):
+    """What a campaign cost, one entry more by hand."""
+
+    campaign: Id = Field(description="Its code or name")
+    from_day: Day = Field(alias="from", description="A day such as 2026-11-01, or a month such as 2026-11")
+    to_day: Day | None = Field(None, alias="to", description="The last day; without one, that day or month")
+    amount: Annotated[float, Field(allow_inf_nan=False)] | Text = Field(description="In major units")
+    currency: Text | None = None
+    note: Text | None = None
+
+
+class SpendRow(BaseModel):
+    """An entry of what a campaign cost."""
+
+    spend_id: str
+    campaign_id: str
+    from_day: str
+    to_day: str = Field(description="Included")
+    amount_minor: int = Field(description="In minor units of the currency")
+    currency: str
+    note: str | None
+    source: str = Field(description="The file's name, or hand")
+
+
+class SpendEntries(BaseModel):
+    """A page of entries, the newest period first."""
+
+    entries: list[SpendRow]
+    next: str | None
+
+
 class Done(BaseModel):
     """An act that was done, or had been done under its key."""
 
@@ -98,6 +130,12 @@ class OrdersDone(Done):
     """What became of each order."""
 
     orders: list[dict[str, Any]]
+
+
+class SpendDone(Done):
+    """The entry that was added."""
+
+    spend_id: str
 
 
 class Holder(BaseModel):

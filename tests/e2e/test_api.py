@@ -18,11 +18,14 @@ from enrich.review import offer_pair
 from schemas.company import Role
 from store.acts import Command
 from tests.e2e.test_access import HERE, House
+from tests.e2e.test_marketing import CAMPAIGNS
 from tests.support.host import host_of
 from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
 from tools import export_api
 
 LEADS = 23
+LATE = 1_900_000_000_000_000
+"""A moment in 2030."""
 _NOT_DESCRIBED = ("GET /api/openapi.json", "POST /api/operate/{verb}")
 """The description itself, and the way in of the command line."""
 
@@ -59,7 +62,7 @@ def _pages(client: TestClient, path: str, what: str, limit: int) -> list[Any]:
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house with all of its host, in which something of each kind was done, and waits to be done."""
-    rig = Rig(tmp_path_factory.mktemp("busy"), company=small_company())
+    rig = Rig(tmp_path_factory.mktemp("busy"), company=small_company(campaigns=CAMPAIGNS))
     rig.feed([post(made=f"{n}", name=f"客户{n}", phone=f"138 0000 {n:04}") for n in range(1, LEADS + 1)])
     rig.feed([post(wer="客户", mobil="138 0000 0001")])
     rig.run()
@@ -73,6 +76,10 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     assert here.post(f"/api/handovers/{job_id}/undo", json={"reason": "stays", **actor}).status_code == 200
     pair = offer_pair(anns[1], anns[2], "alike", MONDAY_10, millibits=4_200)
     made.do(Command("offer", "leadflow", "offer", anns[1]), lambda *_: [pair])
+    said = {"for_id": "bo", "until_us": LATE, "reason": "met them", **actor}
+    assert here.post(f"/api/customers/{anns[3]}/register", json=said).status_code == 200
+    spent = {"campaign": "fair", "from": "2026-11", "amount": 5, **actor}
+    assert here.post("/api/spend", json=spent).status_code == 200
     yield made
     rig.close()
 
@@ -153,6 +160,7 @@ def _known_ids(house: House) -> dict[str, str]:
         "holder_id": row["holder_id"],
         "person_id": "bo",
         "review_id": house.rig.rows("review")[0]["review_id"],
+        "spend_id": house.rig.rows("spend")[0]["spend_id"],
         "job_id": house.rig.rows("job")[0]["job_id"],
         "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }

@@ -286,3 +286,61 @@ def test_won_with_its_order_from_the_inbox(rig: Rig) -> None:
         "forklift",
         task["lead_id"],
     )
+
+
+SPENT = {"campaign": "baidu", "from": "2026-11-01", "to": "2026-11-30", "amount": 900.5, "actor": "erp"}
+
+
+def spends(rig: Rig, key: str = "k", **more: Any) -> Any:
+    return client_of(rig, LATER).post("/api/spend", json={**SPENT, **more}, headers={"idempotency-key": key})
+
+
+def test_what_a_campaign_cost_is_entered_by_the_api_once_listed_and_taken_back(rig: Rig) -> None:
+    first = spends(rig).json()
+    assert spends(rig).json() == {**first, "repeated": True}
+    other = spends(rig, amount=1)
+    assert (other.status_code, other.json()["code"]) == (409, "key_reused")
+    second = spends(rig, "b", amount="1,000", note="more").json()
+    third = spends(rig, "c", campaign="展会", **{"from": "2026-12", "to": None}).json()
+    client = client_of(rig, LATER)
+    place = "/api/spend?from=2026-11-01&to=2026-12-31"
+    assert [one["spend_id"] for one in client.get(place).json()["entries"]] == [
+        third["spend_id"],
+        first["spend_id"],
+        second["spend_id"],
+    ]
+    seen, cursor = list[dict[str, Any]](), ""
+    while True:
+        page = client.get(f"{place}&limit=1&cursor={cursor}").json()
+        seen += page["entries"]
+        if (cursor := page["next"]) is None:
+            break
+    assert [(one["amount_minor"], one["from_day"], one["note"]) for one in seen] == [
+        (90_050, "2026-12-01", None),
+        (90_050, "2026-11-01", None),
+        (100_000, "2026-11-01", "more"),
+    ]
+    table = client.get("/api/campaigns?from=2026-11-01&to=2026-11-30").json()
+    assert table["total"]["spend"] == {"CNY": 190_050}
+    ended = client.post(f"/api/spend/{second['spend_id']}/end", json={"actor": "erp"})
+    assert ended.status_code == 200
+    late = client.post(f"/api/spend/{second['spend_id']}/end", json={"actor": "erp"})
+    assert (late.status_code, late.json()["code"]) == (409, "unknown_spend")
+    assert len(client.get(place).json()["entries"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"campaign": "nobody"}, "campaign"),
+        ({"amount": "much"}, "amount"),
+        ({"amount": 1e300}, "amount"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2026-10-01"}, "to"),
+        ({"day": "2026-10-01"}, "day"),
+    ],
+)
+def test_spend_that_makes_no_sense_is_refused(rig: Rig, body: dict[str, Any], field: str) -> None:
+    answer = spends(rig, **body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    assert rig.rows("spend") == []
