@@ -37,6 +37,12 @@ RESULTS = 200
 FIELDS = 2 * SHOWN + 30
 """Of a form: a row and a box for each customer of the page, and what else there is."""
 REASON_CHARS = 500
+WEIGHTS = "by-weight"
+"""To whom: several people, each with a weight, which the form names in fields of their own."""
+MOST_WEIGHT = 1_000
+SEVERAL = 5
+"""People that one form shares customers out to; more are a team."""
+WEIGHT_FIELDS = tuple(f"{name}{n}" for n in range(1, SEVERAL + 1) for name in ("person", "weight"))
 
 
 class Mover(Protocol):
@@ -136,6 +142,7 @@ class MovePage:
             "segments": segments_of(company),
             "before": before,
             "entered": entered,
+            "several": range(1, SEVERAL + 1),
         }
         return self._answer(request, (company, leads), "move.html", {**values, "refused": refused}, status)
 
@@ -145,7 +152,7 @@ class MovePage:
             customers = self._chosen(who, asked, entered)
             if not entered.get("reason", "").strip():
                 raise ActRefused("reason_missing", "Say why they are moved; both sides will ask.")
-            judged = self.mover.preview(customers, entered.get("to", ""), who.actor)
+            judged = self.mover.preview(customers, _to(entered), who.actor)
         except ActRefused as refused:
             return self._list(request, asked, refused.code, 422, entered)
         return self._judged(request, (judged, asked, entered), None, 200)
@@ -169,6 +176,7 @@ class MovePage:
         values = {
             "filter": asked,
             "entered": entered,
+            "weight_fields": WEIGHT_FIELDS if entered.get("to") == WEIGHTS else (),
             "picked": [key for key in entered if key.startswith("c:")] if _which(entered) == "ticked" else [],
             "rows": [key for key in entered if key.startswith("row:")] if _which(entered) == "page" else [],
             "count": len(moves),
@@ -184,7 +192,7 @@ class MovePage:
 
     def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, asked = visitor(request), Filter.read(entered)
-        actor, to = who.actor, entered.get("to", "")
+        actor = who.actor
         key = entered.get("key") or self.desk.new_id()
         done = make_id("act", key)
         with self.desk.store.read() as connection:
@@ -192,13 +200,13 @@ class MovePage:
                 return RedirectResponse(f"/move/{quote(done)}", status_code=303)  # sent twice
         customers: list[str] = []
         try:
-            customers = self._chosen(who, asked, entered)
+            customers, to = self._chosen(who, asked, entered), _to(entered)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
             act_id = self.mover.move(customers, to, {"actor": actor, "reason": reason, "key": key})
         except ActRefused as refused:
             if refused.code != "nothing_to_move" or not customers:
                 return self._list(request, asked, refused.code, 409, entered)
-            judged = self.mover.preview(customers, to, actor)
+            judged = self.mover.preview(customers, _to(entered), actor)
             return self._judged(request, (judged, asked, entered), refused.code, 409)
         return RedirectResponse(f"/move/{quote(act_id)}", status_code=303)
 
@@ -302,6 +310,25 @@ def seen_act(connection: Connection, who: Visitor, act_id: str) -> dict[str, Any
 
 def _which(entered: Mapping[str, str]) -> str:
     return entered.get("which", "ticked")
+
+
+def _to(entered: Mapping[str, str]) -> str:
+    """Return whom a form names, as `leadflow move --to` has it. Raises ActRefused for weights that share nothing out."""
+    to = entered.get("to", "")
+    if to != WEIGHTS:
+        return to
+    parts: dict[str, int] = {}
+    for n in range(1, SEVERAL + 1):
+        person, said = entered.get(f"person{n}", ""), entered.get(f"weight{n}", "").strip(" %％")
+        if not person and not said:
+            continue
+        weight = _number(said)
+        if not person or person in parts or not weight or weight > MOST_WEIGHT:
+            raise ActRefused("weights", "Name each person once, with a whole number above 0.")
+        parts[person] = weight
+    if not parts:
+        raise ActRefused("weights", "Name each person once, with a whole number above 0.")
+    return ",".join(f"{person}:{weight}" for person, weight in parts.items())
 
 
 def _number(text: str) -> int | None:

@@ -822,6 +822,7 @@ MOVE_ROWS = {
 MOVE_REFUSALS = {
     "reason_missing": N_("Say why; both sides will ask."),
     "choice": N_("Choose who is to have them."),
+    "weights": N_("Name each person once, with a whole number above 0, such as 60 and 40."),
     "nothing_chosen": N_("Choose customers first."),
     "nothing_to_move": N_("None of them can be moved: see why below."),
     "too_many": N_("More match than one act moves. Narrow the filter."),

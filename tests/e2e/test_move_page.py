@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,6 +162,31 @@ def test_a_manager_moves_sees_each_row_and_nobody_beside_them_does(rig: Rig, hou
     again = mia.post(f"{done.headers['location']}/undo", data={})
     assert again.headers["location"] == back.headers["location"], "twice is once"
     assert "This was taken back." in text_of(mia.get(done.headers["location"]).text)
+
+
+def test_several_people_get_them_by_weight_as_the_preview_says(rig: Rig, house: House) -> None:
+    everybody, mia = sorted(owners(rig)), house.client(house.grant("mia"))
+    assert len(everybody) == 12
+    form = {**{f"c:{one}": "on" for one in everybody}, "to": "by-weight", "reason": "workload", "key": "k"}
+    for wrong in (
+        {},
+        {"person1": "ann"},
+        {"weight1": "60"},
+        {"person1": "ann", "weight1": "0"},
+        {"person1": "ann", "weight1": "much"},
+        {"person1": "ann", "weight1": "1001"},
+        {"person1": "ann", "weight1": "60", "person2": "ann", "weight2": "40"},
+    ):
+        answer = mia.post("/move/preview", data={**form, **wrong})
+        assert answer.status_code == 422, wrong
+        assert "Name each person once" in answer.text
+    shares = {"person1": "ann", "weight1": "75 %", "person4": "chen", "weight4": "25"}
+    looked = mia.post("/move/preview", data={**form, **shares})
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', looked.text))
+    assert mia.post("/move/apply", data=hidden).status_code == 303
+    assert (len(of(rig, "ann")), len(of(rig, "chen")), of(rig, "bo")) == (9, 3, [])
+    kept = text_of(mia.post("/move/preview", data={**form, **shares, "reason": ""}).text)
+    assert "both sides will ask" in kept
 
 
 def test_all_that_match_must_be_as_many_as_were_typed(rig: Rig, house: House) -> None:
