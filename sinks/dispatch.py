@@ -51,8 +51,9 @@ PATIENCE_S = 5.0
 GATHER_MOST = 500
 """How many deliveries one message tells at most: each is recorded in the transaction of its result."""
 CrashAt = Literal["gathered, unsent", "sent, unrecorded"]
-_NOT_TAKEN = frozenset({"busy", "no_secret", "login_refused", "no_starttls", "bad_certificate", "bad_sink"})
-"""Answers after which the destination surely has nothing: what waits may be told in another message, with what came since."""
+_NOT_TAKEN = frozenset({"busy", "no_secret", "login_refused", "no_starttls", "bad_certificate"})
+"""Answers to a first try after which the destination surely has nothing: what waits may be told in another message, with
+what came since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,22 @@ class Result:
     ends: tuple[tuple[read.Row, Answer | Dropped], ...]
     gather_us: int = 0
     """How long the lane rests and gathers if it was taken."""
+    is_new: bool = False
+    """Whether nobody could have the message before this try."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     """A message to be sent, and what was known when it was picked. Its first delivery is the first of its lane."""
 
-    rows: tuple[read.Row, ...]
+    picked: read.Picked
     facts: read.Facts
     company: Company
     at_us: int
+
+    @property
+    def rows(self) -> tuple[read.Row, ...]:
+        return self.picked.rows
 
     @property
     def lane(self) -> str:
@@ -153,7 +160,7 @@ class Dispatcher:
             results = list(self._results)
         if results or self._something_is_due(now_us):
             company, picked = self._settle(results, now_us)
-            if any(len(rows) > 1 for rows in picked):
+            if any(len(one.rows) > 1 for one in picked):
                 self._crash_point("gathered, unsent")
             for job in self._jobs(company, picked, now_us):
                 self._start(job)
@@ -196,7 +203,7 @@ class Dispatcher:
 
     def _settle(
         self, results: Sequence[Result], now_us: int, *, start: bool = True
-    ) -> tuple[Company, list[Sequence[read.Row]]]:
+    ) -> tuple[Company, list[read.Picked]]:
         """Write the results there are, free their lanes, and claim the next, in one short transaction."""
         if results:
             self._crash_point("sent, unrecorded")
@@ -219,7 +226,7 @@ class Dispatcher:
 
     def _claimed(
         self, connection: Connection, company: Company, answered: Collection[str], now_us: int
-    ) -> list[Sequence[read.Row]]:
+    ) -> list[read.Picked]:
         """Claim the lanes of what is to be sent now; return what goes out of each then."""
         due = read.due(connection, now_us)
         wanted = {row["lane"] for row in self._chosen(connection, due, company, answered, now_us)}
@@ -260,12 +267,12 @@ class Dispatcher:
             chosen.append(row)
         return chosen
 
-    def _jobs(self, company: Company, picked: Sequence[Sequence[read.Row]], now_us: int) -> list[_Job]:
+    def _jobs(self, company: Company, picked: Sequence[read.Picked], now_us: int) -> list[_Job]:
         if not picked:
             return []
         with self._store.read() as connection:
-            facts = read.gather(connection, company, [row for rows in picked for row in rows], self._gaps)
-        return [_Job(tuple(rows), facts, company, now_us) for rows in picked]
+            facts = read.gather(connection, company, [row for one in picked for row in one.rows], self._gaps)
+        return [_Job(one, facts, company, now_us) for one in picked]
 
     def _start(self, job: _Job) -> None:
         lane = job.lane
@@ -303,7 +310,7 @@ class Dispatcher:
         rendered = kind.render(settings, self._message(job, kind.abilities, settings, told))
         answer: Answer = kind.send(settings, rendered, self._outside)
         ends = tuple((row, left_out.get(row["delivery_id"], answer)) for row in job.rows)
-        return Result(job.lane, ends, _gather_us(settings, job.lane))
+        return Result(job.lane, ends, _gather_us(settings, job.lane), job.picked.is_new)
 
     def _told(
         self, job: _Job, settings: SinkSettings
@@ -371,17 +378,17 @@ def _room(sink_id: str, company: Company) -> int:
     return kind.abilities.side_by_side if kind else 1
 
 
-def _picked(connection: Connection, head: read.Row, company: Company, now_us: int) -> Sequence[read.Row]:
-    """Return what goes out in one message with the first of a lane; what is no longer readable, alone."""
+def _picked(connection: Connection, head: read.Row, company: Company, now_us: int) -> read.Picked:
+    """Return what goes out in one message with the first of a lane; where the sink cannot be read, that alone."""
     try:
         _, settings = read_sink(company.sinks[head["sink_id"]])
     except (BadSink, KeyError):
-        return [head]
+        return read.Picked((head,))
     if not isinstance(settings, ReadSettings):
-        return [head]
+        return read.Picked(({**head, "told_in": None},))
     lane = head["lane"]
     is_alone = lane.endswith(AT_ONCE) or not (settings.gather_s or lane.endswith(QUIET))
-    return read.gathered(connection, head, now_us, 1 if is_alone else GATHER_MOST, _message_id) or [head]
+    return read.gathered(connection, head, now_us, 1 if is_alone else GATHER_MOST, _message_id)
 
 
 def _message_id(rows: Sequence[read.Row]) -> str:
@@ -406,7 +413,7 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
     """Record how a try ended. A destination is held once, by the first delivery that is one too many."""
     delivery, on_hold = tables.delivery, False
     for row, answer in result.ends:
-        values, letter = outcome(row, answer, now_us, gathers=result.gather_us > 0)
+        values, letter = outcome(row, answer, now_us, is_open=result.is_new and result.gather_us > 0)
         is_held = letter is not None and is_to_be_held(connection, row, values["code"], values["answer"])
         if is_held:
             values, letter = {**values, "state": "waiting", "attempt": 0, "next_us": now_us}, None
@@ -423,12 +430,12 @@ def _write(connection: Connection, result: Result, now_us: int) -> None:
 
 
 def outcome(
-    row: read.Row, answer: Answer | Dropped, now_us: int, *, gathers: bool = False
+    row: read.Row, answer: Answer | Dropped, now_us: int, *, is_open: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return what a try changes in its delivery, and the dead letter it leads to, if any. Pure.
 
-    Where messages are gathered, one that was surely not taken is put together anew at its next try: what waits for a
-    destination that is away grows, and holds up nothing.
+    `is_open`: where messages are gathered, one that nobody had before and surely has not now is put together anew at its
+    next try. It grows with what waits and holds up nothing, so it does not step aside, and is tried as often as what does.
     """
     values: dict[str, Any] = {"answered_us": now_us}
     match answer:
@@ -438,19 +445,19 @@ def outcome(
             return {**values, "state": "dropped", "code": answer.code, "answer": None}, None
     failed = row["attempt"] + 1
     values |= {"attempt": failed, "code": answer.code, "answer": answer.answer}
-    message_id = row["told_in"] or row["delivery_id"]
-    is_open = isinstance(answer, Never) or answer.code in _NOT_TAKEN
-    if is_open:
-        values["told_in"] = None
     if isinstance(answer, Later):
-        dice = dice_of(message_id, failed)
-        next_us = next_attempt(failed, row["since_us"], now_us, answer.wait_s, dice)
+        message_id = row["told_in"] or row["delivery_id"]
+        is_open = is_open and answer.code in _NOT_TAKEN
+        step = min(failed, STEP_ASIDE_AFTER - 1) if is_open else failed
+        next_us = next_attempt(step, row["since_us"], now_us, answer.wait_s, dice_of(message_id, failed))
         if next_us is not None:
             values["next_us"] = next_us
-            if failed >= STEP_ASIDE_AFTER and not (is_open and gathers):
+            if is_open:
+                values["told_in"] = None
+            elif failed >= STEP_ASIDE_AFTER:
                 values["lane"] = message_id
             return values, None
-    return {**values, "state": "failed"}, _dead_letter(row, answer, now_us)
+    return {**values, "state": "failed", "told_in": None}, _dead_letter(row, answer, now_us)
 
 
 def _dead_letter(row: read.Row, answer: Later | Never, now_us: int) -> dict[str, Any]:

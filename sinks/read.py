@@ -49,9 +49,18 @@ def due(connection: Connection, now_us: int) -> list[Row]:
     return [dict(row) for row in connection.execute(_DUE, {"now_us": now_us}).mappings()]
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What goes out in one message: the first of a lane, and what is told with it."""
+
+    rows: tuple[Row, ...]
+    is_new: bool = False
+    """Whether this is the first try of a message that was put together just now: nobody can have it yet."""
+
+
 def gathered(
     connection: Connection, head: Row, now_us: int, most: int, begun: Callable[[Sequence[Row]], str]
-) -> list[Row]:
+) -> Picked:
     """Return what is told in one message with the first of a lane, and keep on record which message that is.
 
     What was begun before comes again as it was, under the same id: the destination may have it. Otherwise it is what is
@@ -65,15 +74,13 @@ def gathered(
         wanted = line.where(delivery.c.told_in == first["told_in"])
     else:
         wanted = line.where(delivery.c.next_us <= now_us).limit(most)
-    rows = [dict(row) for row in connection.execute(wanted).mappings()]
-    if not rows:
-        return []
+    rows = [dict(row) for row in connection.execute(wanted).mappings()] or [dict(head)]
     told_in = first["told_in"] if first is not None else begun(rows)
     if first is None:
         keys = keys_in(connection, ["delivery_id"], [(row["delivery_id"],) for row in rows])
         connection.execute(update(delivery).where(keys, waiting).values(told_in=told_in))
     failed = max(row["attempt"] for row in rows)
-    return [{**row, "told_in": told_in, "attempt": failed} for row in rows]
+    return Picked(tuple({**row, "told_in": told_in, "attempt": failed} for row in rows), is_new=first is None)
 
 
 @dataclass(frozen=True, slots=True)

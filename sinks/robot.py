@@ -165,16 +165,20 @@ def _note_of_many(sink: Robot, message: Message) -> Note:
     """Return what is told of several assignments at once: how many, who has them, and until when the first is due."""
     words = _WORDS[sink.language]
     by_holder: Counter[str] = Counter()
+    names: dict[str, str] = {}
     for one in message.told:
-        by_holder[one.holder.name_en if sink.language == "en" else one.holder.name] += one.together
+        by_holder[one.holder.id] += one.together
+        names[one.holder.id] = one.holder.name_en if sink.language == "en" else one.holder.name
     what = "leads" if all(is_new_lead(one) and one.together == 1 for one in message.told) else "customers"
-    title, lines = words[what].format(count=by_holder.total()), []
-    if len(by_holder) == 1:
-        title += f" → {next(iter(by_holder))}"
-    else:
-        most = by_holder.most_common()
-        lines = [f"{count} → {holder}" for holder, count in most[:HOLDERS]]
+    count, lines = by_holder.total(), []
+    if len(by_holder) > 1:
+        title, most = words[what].format(count=count), by_holder.most_common()
+        lines = [f"{share} → {names[holder]}" for holder, share in most[:HOLDERS]]
         lines += ["…"] if len(most) > HOLDERS else []
+    elif message.assigned.holder.kind == "person":
+        title = f"{words[what].format(count=count)} → {next(iter(names.values()))}"
+    else:
+        title = words["wait"].format(count=count, holder=next(iter(names.values())))
     if dues := [one.task.due for one in message.told if one.task is not None]:
         due = min(dues).astimezone(ZoneInfo(message.zone))
         lines.append(words["first_due"].format(due=f"{due:%m-%d %H:%M}"))
@@ -344,6 +348,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "many": "{count} 个客户变更负责人 → {holder}",
         "leads": "{count} 条新线索",
         "customers": "{count} 个客户有新动态",
+        "wait": "{count} 条线索待接单：{holder}",
         "first_due": "最早的首次响应时限 {due}",
         "due": "首次响应时限 {due}",
         "open": "打开待办",
@@ -359,6 +364,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "many": "{count} customers have another owner → {holder}",
         "leads": "{count} new leads",
         "customers": "News of {count} customers",
+        "wait": "{count} leads wait to be taken: {holder}",
         "first_due": "the first response is due {due}",
         "due": "first response due {due}",
         "open": "Open my day",

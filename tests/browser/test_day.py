@@ -96,3 +96,27 @@ def test_later_by_thumb_and_a_second_tab_that_is_stale(browser: Browser, live: L
         stale.get_by_role("button", name="No answer").click()
         expect(stale.get_by_role("alert")).to_contain_text("ended already")
     assert [row["code"] for row in live.rows("outcome")] == ["later"]
+
+
+def test_a_message_s_link_opens_its_task_first_and_keeps_it_there(browser: Browser, live: Live) -> None:
+    only(live, "ann")
+    send(live, name="张伟", phone="138 1234 5678")
+    live.wait_for("task", lambda row: row["holder_id"] == "ann")
+    send(live, name="李雷", phone="139 1234 5678")
+    lead = live.wait_for("lead", lambda row: "李雷" in row["fields_json"])["lead_id"]
+    task = live.wait_for("task", lambda row: row["lead_id"] == lead)["task_id"]
+    with tab(browser, "en-GB", viewport=PHONE) as page:
+        page.goto(f"{link_for(live, 'ann')}?task={task}")
+        page.get_by_role("button", name="Open my tasks").click()
+        expect(page).to_have_url(f"{live.from_elsewhere}/day?task={task}")
+        expect(page.get_by_role("heading", name="From the message you opened 1")).to_be_visible()
+        expect(page.locator("article.task").first).to_have_id(task)
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible()
+        send(live, name="韩梅", phone="137 1234 5678")
+        expect(page.get_by_role("heading", name="New 2")).to_be_visible(timeout=10_000)
+        expect(page.locator("article.task").first).to_have_id(task)
+        page.locator("article.task").first.get_by_role("button", name="Interested").click()
+        expect(page.get_by_role("status")).to_contain_text("Outcome recorded")
+        page.goto(f"{live.from_elsewhere}/day?task={task}")
+        expect(page.get_by_text("What the message was about is done")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

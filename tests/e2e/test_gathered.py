@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from schemas.company import Absence, Company, book_version
 from sinks.alarms import Alarms, Ways
+from sinks.dispatch import Dispatcher
 from sinks.port import outside
 from sinks.robot import _PACE
 from store.alarms import raise_alarm
@@ -20,6 +22,7 @@ from store.database import Database
 from store.notices import Notice
 from tests.e2e.test_moves import move, to
 from tests.e2e.test_notices import choose
+from tests.e2e.test_pools import office
 from tests.support.postbox import Postbox
 from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 from tests.support.robots import KEY, Vendor, wecom
@@ -246,6 +249,45 @@ def test_what_a_robot_may_have_shown_comes_again_as_it_was(
     rig.files.doors.close()
 
 
+def test_an_answer_that_is_sure_says_nothing_of_the_try_before(
+    tmp_path: Path, store: Database | None, vendor: Vendor
+) -> None:
+    rig, clock = Rig(tmp_path, store, company(robot(vendor))), Clock(NOW)
+    with dispatching(rig, clock) as dispatcher:
+        feed(rig, 3)
+        for vendor.status, vendor.code in ((502, 0), (200, BUSY), (200, BUSY)):
+            send_all(dispatcher)
+            (begun,) = told_in(rig, "waiting") - {None}
+            feed(rig, 1, vendor.came + 10)
+            clock.at_us += 3 * MINUTE
+        vendor.code = 0
+        send_all(dispatcher)
+    assert "3 条新线索" in vendor.shown[0]["markdown"]["content"], (
+        "the group may have read it at the first try"
+    )
+    assert told_in(rig) == {begun}
+    rig.files.doors.close()
+
+
+def test_after_hours_without_an_answer_it_is_asked_every_half_hour(tmp_path: Path, vendor: Vendor) -> None:
+    rig, clock = Rig(tmp_path, None, company(robot(vendor))), Clock(NOW)
+    vendor.code = BUSY
+    with dispatching(rig, clock) as dispatcher:
+        feed(rig, 1)
+        for _ in range(40):
+            send_all(dispatcher)
+            clock.at_us += 15 * MINUTE
+        before = vendor.came
+        feed(rig, 1, 1)
+        clock.at_us += 36 * MINUTE
+        vendor.code = 0
+        send_all(dispatcher)
+    assert 10 < before < 30
+    (shown,) = vendor.shown
+    assert "2 条新线索" in shown["markdown"]["content"]
+    rig.close()
+
+
 def test_cut_off_before_sending_it_is_the_same_message_afterwards(
     tmp_path: Path, store: Database | None, postbox: Postbox
 ) -> None:
@@ -411,3 +453,52 @@ def test_a_set_that_one_act_moved_is_one_message_in_a_group(tmp_path: Path, vend
         "6 个客户变更负责人 → 薄",
     ]
     rig.close()
+
+
+def test_a_group_is_told_whoever_has_it_a_person_or_a_pool(
+    tmp_path: Path, store: Database | None, vendor: Vendor
+) -> None:
+    rig = Rig(tmp_path, store, office(sinks={"group": robot(vendor)}))
+    asks: dict[str, Any] = {"name": "客户", "phone": "13900000001", "message": "两台托盘搬运车，下周要"}
+    rig.feed(
+        [post(made="1", **asks), post(made="2", phone="13900000002"), post(made="3", phone="13900000003")]
+    )
+    rig.run()
+    with dispatching(rig, Clock(NOW), URL) as dispatcher:
+        send_all(dispatcher)
+    assert {row["state"] for row in rig.rows("delivery")} == {"sent"}
+    titles = {one["markdown"]["content"].split("**")[1] for one in vendor.shown}
+    (owner,) = {row["holder_id"] for row in rig.rows("delivery") if row["holder_kind"] == "person"}
+    assert titles == {f"新线索 → {owner}", "2 条线索待接单：华东公海"}
+    rig.files.doors.close()
+
+
+def test_two_processes_gather_as_one_and_tell_each_lead_once(
+    tmp_path: Path, store: Database | None, postbox: Postbox
+) -> None:
+    rig = Rig(tmp_path, store, company(postbox.sink(gather_s=1)))
+
+    def now() -> int:
+        return time.time_ns() // 1_000
+
+    workers = [Dispatcher(rig.store, CompanyCache(), outside(tmp_path), now, worker=w) for w in ("a", "b")]
+    for worker in workers:
+        worker.start()
+    began = time.monotonic()
+    for number in range(0, 40, 4):
+        feed(rig, 4, number)
+        time.sleep(0.05)
+    while time.monotonic() < began + 20 and {row["state"] for row in rig.rows("delivery")} != {"sent"}:
+        time.sleep(0.05)
+    took = time.monotonic() - began
+    for worker in workers:
+        worker.stop()
+    assert {row["state"] for row in rig.rows("delivery")} == {"sent"}
+    assert {mail["Message-ID"] for _, mail in postbox.came} == {
+        f"<{one}@haichuan.example>" for one in told_in(rig)
+    }
+    assert 2 <= len(postbox.came) == len(told_in(rig)) <= 2 + took, "one a second at most"
+    texts = [mail.get_body(("plain",)).get_content() for _, mail in postbox.came]  # type: ignore[union-attr]
+    told = [phone for text in texts for phone in re.findall(r"\+86139\d{8}", text)]
+    assert sorted(told) == sorted(f"+86139{n * 7919:08d}" for n in range(40))
+    rig.files.doors.close()
