@@ -189,6 +189,8 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "matches", "/matches"
     yield "parting", f"/parting/{customer}"
     yield "calls", "/calls"
+    yield "ask", "/ask"
+    yield "away", "/away"
     yield "import", "/import"
     yield "doors", "/doors"
     yield "door", "/doors/site"
