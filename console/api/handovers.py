@@ -46,6 +46,8 @@ from store.certificates import read_certificate
 JobId = Annotated[Id, Path(description="The id of a hand-over")]
 _BESIDE = ("customer", "task", "pool_claim", *MENTIONS)
 """What stands elsewhere in a preview."""
+_LAST = 2**31 - 1
+"""The highest number that a row can have; a cursor that somebody made up may hold a higher one."""
 
 
 def handover_routes(desk: Desk, host: HandOver) -> APIRouter:
@@ -111,7 +113,7 @@ def _showing(router: APIRouter, desk: Desk) -> None:
         place = place_of(cursor, int)
         with desk.store.read() as connection:
             _seen(desk, request, job_id, connection)
-            found = job_rows(connection, job_id, int(place[0]) if place else -1, limit + 1)
+            found = job_rows(connection, job_id, min(int(place[0]), _LAST) if place else -1, limit + 1)
         rows = [JobRow(**asdict(one)) for one in found[:limit]]
         return JobRows(rows=rows, next=cursor_of(rows[-1].number) if len(found) > limit else None)
 

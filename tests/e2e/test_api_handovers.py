@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from console.api.paging import cursor_of
 from store.certificates import Certificate, verify
 from tests.e2e.test_access import HERE, House
 from tests.e2e.test_api import _pages
@@ -50,6 +51,8 @@ def test_what_the_preview_says_happens_with_a_certificate_and_a_way_back(rig: Ri
     assert mia.get(place).json() == done["handover"]
     rows = _pages(mia, f"{place}/rows", "rows", 2)
     assert sorted(row["customer_id"] for row in rows) == mine
+    made_up = cursor_of(2**62)
+    assert mia.get(f"{place}/rows?cursor={made_up}").json() == {"rows": [], "next": None}
     assert {row["customer_id"]: row["holder_id"] for row in rows} == {
         row["customer_id"]: row["to_id"] for row in looked["rows"]
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +11,26 @@ from sqlalchemy import insert
 from starlette.testclient import TestClient
 
 from store import tables
+from store.database import Database
 from tests.e2e.test_api import _pages
-from tests.e2e.test_matches_page import client_of, manager, rig
-from tests.support.rig import Rig
+from tests.e2e.test_matches_page import alike, client_of, manager
+from tests.support.rig import Rig, small_company
 
-__all__ = ["rig"]
 KEY = {"idempotency-key": "k"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Two customers who may be one."""
+    store: Database | None = None
+    if request.param == "postgresql":
+        store = request.getfixturevalue("clean_postgres")
+    made = Rig(tmp_path, store=store, company=small_company())
+    alike(made)
+    yield made
+    made.files.doors.close()
+    if store is None:
+        made.files.store.close()
 
 
 @pytest.fixture

@@ -21,24 +21,19 @@ from tests.support.rig import MINUTE, MONDAY_10, Rig, post, small_company
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path, company=small_company())
-    made.feed(
-        [post(made="a", name="李娜", email="lina.daheng@gmail.com", company="北京大恒信息技术有限公司")]
-    )
-    made.run()
-    made.feed(
-        [
-            post(
-                at_us=MONDAY_10 + MINUTE,
-                made="b",
-                name="Na Li",
-                email="lina.daheng@gmial.com",
-                company="大恒信息",
-            )
-        ]
-    )
-    made.run()
+    alike(made)
     yield made
     made.close()
+
+
+def alike(rig: Rig) -> None:
+    """Let two come who may be one."""
+    company, email = "北京大恒信息技术有限公司", "lina.daheng@gmail.com"
+    rig.feed([post(made="a", name="李娜", email=email, company=company)])
+    rig.run()
+    later = MONDAY_10 + MINUTE
+    rig.feed([post(at_us=later, made="b", name="Na Li", email="lina.daheng@gmial.com", company="大恒信息")])
+    rig.run()
 
 
 def client_of(rig: Rig, who: Visitor) -> TestClient:

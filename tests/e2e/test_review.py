@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enrich.crowded import alike, is_on_too_many, merged_alone
-from enrich.review import answer, crowded, offer_pair, open_reviews
+from enrich.review import answer, crowded, offer_pair, open_reviews, place_of
 from leadflow.crowding import Crowding, look_over
 from store.acts import ActRefused, Command, perform
 from store.acts_erase import erase_customer, find_erasure
@@ -127,6 +127,10 @@ def test_a_pair_is_merged_or_kept_apart_for_good(rig: Rig) -> None:
     offer(two, three, 1_000)
     with rig.store.read() as connection:
         offered = open_reviews(connection)
+        behind = open_reviews(connection, 1, after=place_of(offered[0]))
+        assert behind == [offered[1]]
+        assert open_reviews(connection, after=place_of(offered[2])) == []
+        assert open_reviews(connection, 2, narrow=lambda rows: rows[1:]) == offered[1:]
     assert [(row["a"], row["b"]) for row in offered] == [(one, three), (one, two), (two, three)]
     act(rig, offered[0]["review_id"], "same")
     with rig.store.read() as connection:
