@@ -25,6 +25,7 @@ from console.move_filter import offered
 from console.neglected import first_leads
 from console.texts import page
 from console.view import View
+from schemas.company import Role
 from store.acted import Meanwhile, job_rows, jobs_lately, meanwhile
 from store.acts import ActRefused, Command
 from store.acts_job import GOING, Job, counts, job_id_of, jobs, read_job
@@ -71,19 +72,19 @@ class Undone:
 class HandOver(Protocol):
     """What the page has done by the host (leadflow.desk_handover). Methods raise ActRefused."""
 
-    def plan(self, person_id: str, asked: Mapping[str, Any], actor: str) -> Planned:
-        """Return exactly who would get what; changes nothing."""
+    def plan(self, person_id: str, asked: Mapping[str, Any], actor: str, role: Role | None = None) -> Planned:
+        """Return exactly who would get what, by the actor in one role or in all of theirs; changes nothing."""
         ...
 
     def begin(self, person_id: str, asked: Mapping[str, Any], about: Mapping[str, str]) -> Begun:
-        """Begin a hand-over, or go on with the one that is under way; `about`: actor, reason, key."""
+        """Begin a hand-over, or go on with the one that is under way; `about`: as of a move."""
         ...
 
     def undoing(self, job_id: str) -> Undone:
         """Return what undoing it would do."""
         ...
 
-    def undo(self, job_id: str, actor: str, reason: str) -> None:
+    def undo(self, job_id: str, actor: str, reason: str, role: Role | None = None) -> None:
         """Begin to undo it."""
         ...
 
@@ -163,7 +164,7 @@ class HandOverPage:
         try:
             of_theirs(who, person_id)
             asked = self._asked(entered)
-            found = self.host.plan(person_id, asked, who.actor)
+            found = self.host.plan(person_id, asked, who.actor, who.as_role)
         except ActRefused as why:
             return self._all(request, entered, refused or why.code, 422 if status == 200 else status)
         moves = [one for one in found.judged if one.refused is None]
@@ -193,7 +194,7 @@ class HandOverPage:
     def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, person_id = visitor(request), entered.get("person", "")
         about = {
-            "actor": who.actor,
+            **who.acting_as,
             "reason": entered.get("reason", "").strip()[:REASON_CHARS],
             "key": entered.get("key") or self.desk.new_id(),
         }
@@ -298,7 +299,7 @@ class HandOverPage:
             with self.desk.store.read() as connection:
                 job = self._read(connection, request)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            self.host.undo(job.job_id, who.actor, reason)
+            self.host.undo(job.job_id, who.actor, reason, who.as_role)
         except ActRefused as refused:
             return self._job(request, "handover_job.html", refused.code, 409)
         return RedirectResponse(f"/handover/{quote(job.job_id)}", status_code=303)

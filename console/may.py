@@ -31,6 +31,16 @@ class Visitor:
         return self.person_id or "operator"
 
     @property
+    def as_role(self) -> Role | None:
+        """Return the one role in which they do what they do, as a token may be narrowed to; None: in all that they have."""
+        return next(iter(self.roles)) if self.person_id is not None and len(self.roles) == 1 else None
+
+    @property
+    def acting_as(self) -> dict[str, str]:
+        """Return who does what they do, and in which one role, as a host is told."""
+        return {"actor": self.actor} | ({"acting_role": self.as_role} if self.as_role else {})
+
+    @property
     def sees_all(self) -> bool:
         """Tell whether lists are not narrowed to a part of the organisation for them."""
         return not _SEE_ALL.isdisjoint(self.roles if self.acting is None else self.acting)

@@ -22,7 +22,7 @@ from console.move_filter import MOST, Filter, find, offered, segments_of
 from console.neglected import first_leads
 from console.texts import page
 from console.view import View
-from schemas.company import Company
+from schemas.company import Company, Role
 from schemas.ids import make_id
 from store.acted import counted, lately, read_act, rows_of
 from store.acts import ActRefused
@@ -48,19 +48,21 @@ WEIGHT_FIELDS = tuple(f"{name}{n}" for n in range(1, SEVERAL + 1) for name in ("
 class Mover(Protocol):
     """What the page has done by the host (leadflow.desk_moves). Methods raise ActRefused."""
 
-    def preview(self, customers: Sequence[str], to: str, actor: str) -> list[Judged]:
-        """Return what would become of each customer."""
+    def preview(
+        self, customers: Sequence[str], to: str, actor: str, role: Role | None = None
+    ) -> list[Judged]:
+        """Return what would become of each customer, moved by the actor in one role or in all of theirs."""
         ...
 
     def move(self, customers: Sequence[str], to: str, about: Mapping[str, str]) -> str:
-        """Move customers; `about`: actor, reason, key. Returns the act."""
+        """Move customers; `about`: actor, reason, key, and `acting_role`, if it is in one. Returns the act."""
         ...
 
-    def undoing(self, act_id: str, actor: str) -> Undoing:
+    def undoing(self, act_id: str, actor: str, role: Role | None = None) -> Undoing:
         """Return what taking an act back would do."""
         ...
 
-    def undo(self, act_id: str, actor: str, reason: str) -> str:
+    def undo(self, act_id: str, actor: str, reason: str, role: Role | None = None) -> str:
         """Take an act back; return the act that did."""
         ...
 
@@ -152,7 +154,7 @@ class MovePage:
             customers = self._chosen(who, asked, entered)
             if not entered.get("reason", "").strip():
                 raise ActRefused("reason_missing", "Say why they are moved; both sides will ask.")
-            judged = self.mover.preview(customers, _to(entered), who.actor)
+            judged = self.mover.preview(customers, _to(entered), who.actor, who.as_role)
         except ActRefused as refused:
             return self._list(request, asked, refused.code, 422, entered)
         return self._judged(request, (judged, asked, entered), None, 200)
@@ -202,11 +204,11 @@ class MovePage:
         try:
             customers, to = self._chosen(who, asked, entered), _to(entered)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            act_id = self.mover.move(customers, to, {"actor": actor, "reason": reason, "key": key})
+            act_id = self.mover.move(customers, to, {**who.acting_as, "reason": reason, "key": key})
         except ActRefused as refused:
             if refused.code != "nothing_to_move" or not customers:
                 return self._list(request, asked, refused.code, 409, entered)
-            judged = self.mover.preview(customers, _to(entered), actor)
+            judged = self.mover.preview(customers, to, actor, who.as_role)
             return self._judged(request, (judged, asked, entered), refused.code, 409)
         return RedirectResponse(f"/move/{quote(act_id)}", status_code=303)
 
@@ -238,7 +240,7 @@ class MovePage:
             leads = first_leads(connection, [one.customer_id for one in rows[:RESULTS] if _theirs(who, one)])
         undoing, cannot = None, None
         try:
-            undoing = self.mover.undoing(act_id, who.actor)
+            undoing = self.mover.undoing(act_id, who.actor, who.as_role)
         except ActRefused as why:
             cannot = why.code
         values = {
@@ -263,7 +265,7 @@ class MovePage:
             with self.desk.store.read() as connection:
                 seen_act(connection, who, act_id)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            undone_by = self.mover.undo(act_id, who.actor, reason)
+            undone_by = self.mover.undo(act_id, who.actor, reason, who.as_role)
         except ActRefused as refused:
             return self._act(request, refused.code, 409)
         return RedirectResponse(f"/move/{quote(undone_by)}", status_code=303)

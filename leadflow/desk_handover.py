@@ -14,6 +14,7 @@ from leadflow.engine import Engine
 from leadflow.handover_job import planned
 from leadflow.handover_leave import without
 from leadflow.operate_moves import do_hand_back, do_hand_over
+from schemas.company import Role
 from store.acts import ActRefused
 from store.acts_move import judge
 from store.acts_undo import what_job_undoes
@@ -26,7 +27,7 @@ class ConsoleHandOver:
 
     engine: Engine
 
-    def plan(self, person_id: str, asked: Mapping[str, Any], actor: str) -> Planned:
+    def plan(self, person_id: str, asked: Mapping[str, Any], actor: str, role: Role | None = None) -> Planned:
         """Return exactly who would get which of a person's customers."""
         now_us = wall_clock_us()
         with self.engine.files.store.read() as connection:
@@ -39,7 +40,7 @@ class ConsoleHandOver:
                 raise ActRefused("choice", str(error)) from None
             if asked["leaving"]:
                 without(company, person_id, asked["duties_to"], now_us)
-            may = may_give_as(actor)(company, now_us)
+            may = may_give_as(actor, role)(company, now_us)
             judged = judge(connection, gives, (company, may), owner=person_id)
             return Planned(judged, len(left), belongings(connection, company, person_id, now_us))
 
@@ -54,6 +55,6 @@ class ConsoleHandOver:
             sent, left, back, ended = what_job_undoes(connection, job_id)
         return Undone(tuple(sent), tuple(code for _, code in left), back, ended)
 
-    def undo(self, job_id: str, actor: str, reason: str) -> None:
+    def undo(self, job_id: str, actor: str, reason: str, role: Role | None = None) -> None:
         """Undo a hand-over for some seconds; the engine's own thread goes on."""
-        do_hand_back(self.engine, {"id": job_id, "actor": actor, "reason": reason})
+        do_hand_back(self.engine, {"id": job_id, "actor": actor, "reason": reason, "acting_role": role})

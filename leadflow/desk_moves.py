@@ -11,6 +11,7 @@ from leadflow.clock import wall_clock_us
 from leadflow.engine import Engine
 from leadflow.operate_moves import do_move, do_undo, gives_to
 from router.share_out import TargetError, read_target
+from schemas.company import Role
 from schemas.ids import make_id
 from store.acts import ActRefused
 from store.acts_move import Give, Judged, judge
@@ -23,13 +24,16 @@ class ConsoleMoves:
 
     engine: Engine
 
-    def preview(self, customers: Sequence[str], to: str, actor: str) -> list[Judged]:
+    def preview(
+        self, customers: Sequence[str], to: str, actor: str, role: Role | None = None
+    ) -> list[Judged]:
         """Return what would become of each customer."""
         now_us = wall_clock_us()
         with self.engine.files.store.read() as connection:
             company = self.engine.companies.get(connection)
             gives = self._gives(customers, to)
-            return judge(connection, gives, (company, may_give_as(actor)(company, now_us)))
+            may = may_give_as(actor, role)(company, now_us)
+            return judge(connection, gives, (company, may))
 
     def move(self, customers: Sequence[str], to: str, about: Mapping[str, str]) -> str:
         """Move them; return the act."""
@@ -38,14 +42,15 @@ class ConsoleMoves:
         scope = names[0] if len(names) == 1 else make_id("set", *names)
         return str(do_move(self.engine, {**about, "id": scope, "gives": gives_to(gives)})["act_id"])
 
-    def undoing(self, act_id: str, actor: str) -> Undoing:
+    def undoing(self, act_id: str, actor: str, role: Role | None = None) -> Undoing:
         """Return what taking an act back would do."""
         with self.engine.files.store.read() as connection:
-            return plan_undo(connection, act_id, may_give_as(actor), wall_clock_us())
+            return plan_undo(connection, act_id, may_give_as(actor, role), wall_clock_us())
 
-    def undo(self, act_id: str, actor: str, reason: str) -> str:
+    def undo(self, act_id: str, actor: str, reason: str, role: Role | None = None) -> str:
         """Take an act back; return the act that did."""
         payload = {"id": act_id, "actor": actor, "reason": reason, "key": f"undo:{act_id}"}
+        payload |= {"acting_role": role} if role else {}
         return str(do_undo(self.engine, payload)["act_id"])
 
     def _gives(self, customers: Sequence[str], to: str) -> list[Give]:

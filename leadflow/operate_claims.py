@@ -14,7 +14,9 @@ from store.acts_claim import Decide, Register
 
 def do_register(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Register a customer for somebody; return whether they have it, or a manager has to decide."""
-    plan = Register(payload["for_id"], int(payload["until_us"]), may_give_as(payload["actor"]))
+    plan = Register(
+        payload["for_id"], int(payload["until_us"]), may_give_as(payload["actor"], payload.get("acting_role"))
+    )
     command = command_of(payload, "register")
     done = perform(engine.files.store, command, plan, wall_clock_us(), engine.files.store_log.append)
     with engine.files.store.read() as connection:
@@ -24,7 +26,9 @@ def do_register(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def do_decide_claim(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Decide who has a customer on which there are claims, and who works on it, too."""
-    plan = Decide(payload["owner"], tuple(payload["beside"]), may_give_as(payload["actor"]))
+    plan = Decide(
+        payload["owner"], tuple(payload["beside"]), may_give_as(payload["actor"], payload.get("acting_role"))
+    )
     command = command_of(payload, "decide_claim")
     done = perform(engine.files.store, command, plan, wall_clock_us(), engine.files.store_log.append)
     return {"act_id": command.act_id, "repeated": not done}

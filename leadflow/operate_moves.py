@@ -26,7 +26,7 @@ from store.company import company_version, load_company
 
 def do_move(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Give customers to others; return how many, and the rows that were refused."""
-    moving = Moving(gives_from(payload["gives"]), may_give_as(payload["actor"]))
+    moving = Moving(gives_from(payload["gives"]), may_give_as(payload["actor"], payload.get("acting_role")))
     command = command_of(payload, "move")
     files = engine.files
     done = perform(files.store, command, moving, wall_clock_us(), files.store_log.append)
@@ -37,7 +37,7 @@ def do_move(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def do_undo(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Take an act back; return what went back, and what was left."""
-    undo = Undo(may_give_as(payload["actor"]))
+    undo = Undo(may_give_as(payload["actor"], payload.get("acting_role")))
     command = command_of(payload, "undo", undoes=payload["id"])
     files = engine.files
     done = perform(files.store, command, undo, wall_clock_us(), files.store_log.append)
@@ -88,7 +88,7 @@ def do_hand_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     job = under_way[0]
     with store.read() as connection:
         company = load_company(connection, company_version(connection))
-    may = may_give_as(payload["actor"])(company, wall_clock_us())
+    may = may_give_as(payload["actor"], payload.get("acting_role"))(company, wall_clock_us())
     if not may(job.person_id) and payload["actor"] != job.actor:
         raise ActRefused("not_below", f"{job.person_id} is not below {payload['actor']}; ask their manager.")
     if job.state == "stopped":
@@ -112,7 +112,7 @@ def _begun(engine: Engine, payload: Payload) -> str:
         except ChoiceError as error:
             raise ActRefused("choice", str(error)) from None
         spec = spec_of(connection, company, person_id, asked, now_us)
-        may = may_give_as(payload["actor"])(company, now_us)
+        may = may_give_as(payload["actor"], payload.get("acting_role"))(company, now_us)
         judged = judge(connection, gives, (company, may), owner=person_id)
     if asked["leaving"]:
         if left:
@@ -120,7 +120,9 @@ def _begun(engine: Engine, payload: Payload) -> str:
                 "left_over", f"No part takes {len(left)} of their customers; add --to for the rest."
             )
         without(company, person_id, asked["duties_to"], now_us)
-    begin = Begin(judged, spec, payload.get("until_us"), may_give_as(payload["actor"]))
+    begin = Begin(
+        judged, spec, payload.get("until_us"), may_give_as(payload["actor"], payload.get("acting_role"))
+    )
     perform(store, command, begin, now_us, engine.files.store_log.append)
     return job_id_of(command)
 
@@ -147,7 +149,7 @@ def do_hand_back(engine: Engine, payload: Payload) -> dict[str, Any]:
     with store.read() as connection:
         job = read_job(connection, payload["id"])
         company = load_company(connection, company_version(connection))
-    may = may_give_as(payload["actor"])(company, wall_clock_us())
+    may = may_give_as(payload["actor"], payload.get("acting_role"))(company, wall_clock_us())
     if not may(job.person_id) and payload["actor"] != job.actor:
         raise ActRefused("not_below", f"{job.person_id} is not below {payload['actor']}; ask their manager.")
     if job.state != "undoing":

@@ -13,7 +13,7 @@ from store.acts import Command
 Payload = Mapping[str, Any]
 
 _TEXTS = frozenset(
-    "actor answer asked body_digest csv digest examples for_id id key kind line lost model name order_no other owner pool "
+    "acting_role actor answer asked body_digest csv digest examples for_id id key kind line lost model name order_no other owner pool "
     "reason role source stage stand_in type".split()
 )
 _WHOLE = frozenset("from_us hours number seen to_us until_us".split())

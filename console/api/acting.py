@@ -52,9 +52,10 @@ def is_repeated(desk: Desk, command: Command) -> bool:
         return is_done(connection, command, whatever_to=True)
 
 
-def about(command: Command) -> dict[str, str]:
-    """Return who does an act, why, and under which key, as the host is told."""
-    said = {"actor": command.actor, "reason": command.reason or "", "key": command.idem_key}
+def about(request: Request, command: Command) -> dict[str, str]:
+    """Return who does an act, in which role, why, and under which key, as the host is told."""
+    who = {**visitor(request).acting_as, "actor": command.actor}
+    said = {**who, "reason": command.reason or "", "key": command.idem_key}
     return said | ({"body_digest": command.asked} if command.asked else {})
 
 

@@ -67,7 +67,7 @@ def claim_routes(desk: Desk, host: Operations) -> APIRouter:
     def register(request: Request, customer_id: CustomerId, body: Registration, key: Key = "") -> Registered:
         command = command_for(desk, request, body, "register", key, scope=customer_id, reason=body.reason)
         said = {"id": customer_id, "for_id": body.for_id, "until_us": body.until_us}
-        return Registered(**host.do("register", {**about(command), **said}))
+        return Registered(**host.do("register", {**about(request, command), **said}))
 
     @router.post(
         "/customers/{customer_id}/decide", summary="Decide who has a customer on which there are claims"
@@ -75,6 +75,6 @@ def claim_routes(desk: Desk, host: Operations) -> APIRouter:
     def decide(request: Request, customer_id: CustomerId, body: Decision, key: Key = "") -> Done:
         command = command_for(desk, request, body, "decide_claim", key, scope=customer_id, reason=body.reason)
         said = {"id": customer_id, "owner": body.owner, "beside": body.beside}
-        return Done(**host.do("decide_claim", {**about(command), **said}))
+        return Done(**host.do("decide_claim", {**about(request, command), **said}))
 
     return router

@@ -79,7 +79,7 @@ def _beginning(router: APIRouter, desk: Desk, host: HandOver) -> None:
                     "preview_differs", "Something else would happen by now; ask for a preview again."
                 )
             try:
-                begun = host.begin(body.person, _asked(desk, body), about(command))
+                begun = host.begin(body.person, _asked(desk, body), about(request, command))
                 job_id, resumed = begun.job_id, begun.resumed
             except ActRefused:
                 if not _is_begun(desk, job_id):
@@ -147,7 +147,7 @@ def _undoing(router: APIRouter, desk: Desk, host: HandOver) -> None:
         with desk.store.read() as connection:
             job, repeated = _seen(desk, request, job_id, connection), is_done(connection, command)
         if not (repeated and job.state == "undone"):
-            host.undo(job_id, actor, body.reason)
+            host.undo(job_id, actor, body.reason, visitor(request).as_role)
         return HandOverDone(
             act_id=command.act_id, repeated=repeated, resumed=False, handover=_state_of(desk, job_id)
         )
@@ -164,7 +164,7 @@ def _planned(
 ) -> HandOverPreview:
     who = visitor(request)
     of_theirs(who, body.person)
-    found = host.plan(body.person, _asked(desk, body), actor)
+    found = host.plan(body.person, _asked(desk, body), actor, who.as_role)
     moves = [one for one in found.judged if one.refused is None]
     stays = [one for one in found.judged if one.refused is not None]
     beside = Counter(one.kind for one in found.had if one.kind not in _BESIDE)

@@ -68,7 +68,7 @@ def move_routes(desk: Desk, mover: Mover) -> APIRouter:
     def preview_move(request: Request, body: Chosen) -> MovePreview:
         who = visitor(request)
         actor = command_for(desk, request, body, "move", "", scope="").actor
-        judged = mover.preview(chosen(who, body), body.to, actor)
+        judged = mover.preview(chosen(who, body), body.to, actor, who.as_role)
         moves = [one for one in judged if one.refused is None]
         stays = [one for one in judged if one.refused is not None]
         return MovePreview(
@@ -86,14 +86,17 @@ def move_routes(desk: Desk, mover: Mover) -> APIRouter:
         command = command_for(desk, request, body, "move", key, scope="", reason=body.reason)
         if is_repeated(desk, command):
             return told(command.act_id, repeated=True)
-        customers = chosen(visitor(request), body)
+        who = visitor(request)
+        customers = chosen(who, body)
         if len(customers) != body.expected:
             raise ActRefused("count_differs", f"{len(customers)} are meant, not {body.expected}; look again.")
-        if body.confirm and confirm_of(mover.preview(customers, body.to, command.actor)) != body.confirm:
+        if body.confirm and body.confirm != confirm_of(
+            mover.preview(customers, body.to, command.actor, who.as_role)
+        ):
             raise ActRefused(
                 "preview_differs", "Something else would happen by now; ask for a preview again."
             )
-        return told(mover.move(customers, body.to, about(command)), repeated=False)
+        return told(mover.move(customers, body.to, about(request, command)), repeated=False)
 
     @router.get("/moves/{act_id}", summary="What a move did, and what taking it back would do")
     def move_state(request: Request, act_id: ActId) -> MoveState:
@@ -103,7 +106,7 @@ def move_routes(desk: Desk, mover: Mover) -> APIRouter:
             gave, stayed = counted(connection, act_id)
         undo, cannot = None, None
         try:
-            found = mover.undoing(act_id, who.actor)
+            found = mover.undoing(act_id, who.actor, who.as_role)
             sent = Counter(one["sink_id"] for one in found.sent).most_common()
             undo = Undo(
                 back=len(found.back),
@@ -134,7 +137,7 @@ def move_routes(desk: Desk, mover: Mover) -> APIRouter:
         command = command_for(desk, request, body, "undo", "", scope=act_id, reason=body.reason)
         with desk.store.read() as connection:
             act = seen_act(connection, visitor(request), act_id)
-        undone_by = mover.undo(act_id, command.actor, command.reason or "")
+        undone_by = mover.undo(act_id, command.actor, command.reason or "", visitor(request).as_role)
         return Done(act_id=undone_by, repeated=act["undone_by"] is not None)
 
     return router

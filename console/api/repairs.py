@@ -89,7 +89,7 @@ def repair_routes(desk: Desk, ports: Ports, host: Operations) -> APIRouter:
         entered = {"text": body.text or ""}
         for at, one in enumerate(body.fields or ()):
             entered |= {f"name:{at}": one.name, f"value:{at}": one.value}
-        payload = {"id": any_id, **about(command), "reason": command.reason}
+        payload = {"id": any_id, **about(request, command), "reason": command.reason}
         said = host.do("repair", payload | correction(capture, _is_clear(request), entered))
         return RepairDone(act_id=said["act_id"], repeated=said["repeated"], capture_id=said.get("capture_id"))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from store.company import company_version, load_company, put_company
 from tests.e2e.test_access import House
 from tests.e2e.test_api import _pages
 from tests.e2e.test_moves import LATER, move, of, rig, to
@@ -96,6 +97,30 @@ def test_what_is_not_below_is_neither_moved_nor_told_of(rig: Rig, house: House) 
         assert zoe.get(f"/api/moves/{act_id}{path}").status_code == 404
     assert zoe.post(f"/api/moves/{act_id}/undo", json=REASON).json()["code"] == "unknown_act"
     assert _client(house, "ann").post("/api/moves/preview", json=asked).status_code == 403
+
+
+def test_a_token_of_one_role_moves_no_more_than_that_role_may(rig: Rig, house: House) -> None:
+    """Zoe operates the house, too; what she gave a script is for her own team."""
+    with rig.store.write() as connection:
+        company = load_company(connection, company_version(connection))
+        zoe = company.people["zoe"].model_copy(update={"roles": ("manager", "operations")})
+        put_company(connection, company.model_copy(update={"people": {**company.people, "zoe": zoe}}), LATER)
+    mine = of(rig, "bo")
+    asked = {"customers": mine, "to": "wei", "expected": len(mine), **REASON}
+    script = house.client(house.grant("zoe", role="manager"))
+    looked = script.post("/api/moves/preview", json={"customers": mine, "to": "wei"}).json()
+    assert looked["stays"] == [{"code": "not_below", "count": len(mine)}]
+    assert script.post("/api/moves", json=asked).json()["code"] == "nothing_to_move"
+    form = {**{f"c:{one}": "on" for one in mine}, "to": "wei", "reason": "mine now"}
+    assert script.post("/move/apply", data=form).status_code == 409
+    assert of(rig, "bo") == mine
+    done = _client(house, "zoe").post("/api/moves", json=asked).json()
+    assert of(rig, "wei") == mine
+    answer = script.post(f"/api/moves/{done['act_id']}/undo", json=REASON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_below")
+    operates = house.client(house.grant("zoe", role="operations"))
+    assert operates.post(f"/api/moves/{done['act_id']}/undo", json=REASON).status_code == 200
+    assert of(rig, "bo") == mine
 
 
 @pytest.mark.parametrize(
