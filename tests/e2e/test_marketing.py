@@ -22,7 +22,7 @@ from sales.life_facts import records_of
 from sales.money_files import read_orders, read_spend
 from sales.orders import Taken, assign_order, open_orders, take_orders
 from sales.outcomes import Said, record_outcome
-from sales.spend import Spending, add_spend, end_spend, take_spend
+from sales.spend import Spending, add_spend, end_spend, entries, place_of, take_spend
 from sales.stages import Wish, set_stage
 from schemas.company import Alias, Campaign, ProductLine
 from schemas.orders import Buyer, OrderRow
@@ -416,3 +416,20 @@ def test_what_a_list_cost_is_its_campaign_s(rig: Rig) -> None:
     with rig.store.read() as connection:
         lines = {one.key: one for one in campaigns_table(connection, NOVEMBER, "campaign")}
     assert lines["fair"].spend == {"CNY": 2 * 120_050}, "what was taken back was paid for all the same"
+
+
+def test_entries_of_spend_follow_each_other_without_a_gap(rig: Rig) -> None:
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    for number, campaign in enumerate(("fair", "baidu", "fair", "baidu")):
+        begin = date(2026, 11, 1 + number // 2)
+        act(rig, f"s{number}", add_spend(Spending(campaign, begin, last, 100 + number, "CNY"), COMPANY))
+        act(rig, f"t{number}", add_spend(Spending(campaign, begin, last, 200 + number, "CNY"), COMPANY))
+    with rig.store.read() as connection:
+        every = entries(connection, first, last)
+        found, place = list[dict[str, Any]](), None
+        while some := entries(connection, first, last, 3, place):
+            found += some
+            place = place_of(some[-1])
+    assert len(every) == 8
+    assert found == every
+    assert [one["from_day"] for one in every] == sorted((one["from_day"] for one in every), reverse=True)
