@@ -73,7 +73,7 @@ def also_told(assignment: Assignment, company: Company) -> list[str]:
         told.append(next((one for one in managing if _has_mail(one, company)), ""))
     if reason.claimant is not None and not reason.collaborators:
         managers = (
-            unit.manager_id for one in _up(reason.claimant, company) if (unit := company.units.get(one))
+            unit.manager_id for one in up(reason.claimant, company) if (unit := company.units.get(one))
         )
         told += [
             reason.claimant,
@@ -107,10 +107,11 @@ def units_of(assignment: Assignment, company: Company) -> list[str]:
             and member.from_us <= assignment.decided_us
             and (member.to_us is None or member.to_us > assignment.decided_us)
         ]
-    return list(dict.fromkeys(unit_id for one in near for unit_id in _up(one, company)))
+    return list(dict.fromkeys(unit_id for one in near for unit_id in up(one, company)))
 
 
-def _up(unit_id: str | None, company: Company) -> Iterator[str]:
+def up(unit_id: str | None, company: Company) -> Iterator[str]:
+    """Yield a unit and those above it, nearest first."""
     seen = set[str]()
     while unit_id is not None and unit_id not in seen:
         yield unit_id

@@ -361,7 +361,7 @@ class Dispatcher:
     def _link(self, message_id: str, person_id: str, assigned: Assigned | None) -> str | None:
         """Return a one-time link for a person: to a task that is theirs or that they may take, else to their first page."""
         link = self._link_for(message_id, person_id)
-        if link is None or assigned is None or assigned.task is None:
+        if link is None or assigned is None or assigned.task is None or assigned.together > 1:
             return link
         is_theirs = assigned.holder.id == person_id or assigned.why == "call_now"
         return f"{link}?task={assigned.task.task_id}" if is_theirs else link

@@ -123,7 +123,7 @@ def _item(assigned: Assigned, message: Message, language: Language) -> tuple[str
             parts += [_one_line(one)[:_SUBJECT_CHARS] for one in shown if one]
     if not is_new_lead(assigned):
         parts.append(_WHY[language].get(assigned.why, assigned.why))
-    if assigned.task is not None:
+    if assigned.task is not None and assigned.together == 1:
         parts.append(f"{words['due']} {_clock(assigned.task.due, zone)}")
     return " · ".join(parts), assigned.link
 
