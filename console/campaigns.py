@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
+from console.recent import RecentBy
 from console.texts import page
 from console.times import local
 from console.view import View
@@ -37,6 +38,8 @@ SHOWN = 50
 """Names on no list, orders of nobody, entries of spend: the page shows so many; commands show all."""
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _REASON_CHARS = 500
+KEPT = 30
+"""Tables: some periods by three things each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class CampaignsPage:
     """The table for managers and for whoever sees all, its counts for representatives; what is entered, for marketing."""
 
     desk: Desk
+    reckoned: RecentBy[tuple[Period, By], list[Line]] = field(default_factory=lambda: RecentBy(KEPT))
+    """Tables of late: over a million customers one takes seconds, and each viewer asks for the same."""
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
@@ -97,6 +102,7 @@ class CampaignsPage:
             self.desk.perform(Command(verb, actor, key, scope, reason), plan)
         except ActRefused as refused:
             return self._page(request, refused.code, {**entered, "what": what}, 409)
+        self.reckoned.forget()
         asked = {**_asked(entered), "done": what}
         return RedirectResponse(f"/campaigns?{urlencode(asked)}", status_code=303)
 
@@ -109,7 +115,6 @@ class CampaignsPage:
             company = self.desk.companies.get(connection)
             period, was_wrong = _period(asked, company, now_us)
             by = _by(asked)
-            rows = campaigns_table(connection, period, by)
             # Names that senders gave, buyers, and who entered what: for whom the house is open.
             names = (
                 [one for one in unlisted(connection, company) if one.kind in ALIAS_KINDS]
@@ -118,6 +123,7 @@ class CampaignsPage:
             )
             nobodys = open_orders(connection, SHOWN) if who.sees_all else []
             spent = entries(connection, period.first, period.last, SHOWN) if who.sees_all else []
+        rows = self._rows(period, by)
         view = View(language_of(request, company.language), company, now_us, who)
         has_money = who.opens("/campaigns.csv")
         kept = list if has_money else without_money
@@ -157,6 +163,13 @@ class CampaignsPage:
         }
         return page(request, view.language, "campaigns.html", values, 400 if was_wrong else status)
 
+    def _rows(self, period: Period, by: By) -> list[Line]:
+        def find() -> list[Line]:
+            with self.desk.store.read() as connection:
+                return campaigns_table(connection, period, by)
+
+        return self.reckoned.get((period, by), find)
+
     def _file(self, request: Request, kind: str) -> Response:
         now_us, asked = self.desk.clock(), _asked(request.query_params)
         with self.desk.store.read() as connection:
@@ -164,8 +177,8 @@ class CampaignsPage:
             period, was_wrong = _period(asked, company, now_us)
             if was_wrong:
                 return Response("from and to are days such as 2026-11-30.\n", status_code=400)
-            by = _by(asked)
-            rows = campaigns_table(connection, period, by)
+        by = _by(asked)
+        rows = self._rows(period, by)
         language = language_of(request, company.language)
         made, kind_of = (as_csv, CSV) if kind == "csv" else (as_xlsx, XLSX)
         name = f"campaigns-{period.first}-{period.last}.{kind}"

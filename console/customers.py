@@ -26,7 +26,7 @@ from store import listing
 BY = ("province", "city", "territory", "industry", "product_line", "product", "grade", "channel", "campaign")
 """Facts that a page counts by; the command line counts by any."""
 SHOWN = 50
-LOOKED_AT = 1_000
+LOOKED_AT = 300
 """Customers whose facts a page reads, the newest ones. More is a matter for a list to work off (`leadflow segments NAME`)."""
 
 

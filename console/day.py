@@ -39,6 +39,9 @@ Row = dict[str, Any]
 
 QUEUE_SHOWN = 10
 """Of each queue of one's teams: the most urgent; the others are a tap away."""
+OVERDUE_READ, AHEAD_READ = 30, 60
+NEW_SHOWN, SHOWN = 8, 6
+"""Tasks of a section: each has its forms in it, and a phone loads them all; the others are a tap away."""
 LOOK_S = 1.0
 """How often a page that is open is looked at for news: as fast as somebody can answer a call."""
 STREAM_S = 60.0
@@ -165,7 +168,7 @@ class DayPage:
             company = self.desk.companies.get(connection)
             teams = sorted(teams_of(company, me, now_us))
             first = _task_of(connection, [me, *teams] if me else [], asked_for)
-            mine = _without(first, views.inbox(connection, me) if me else [])
+            mine = _without(first, _of_me(connection, me, now_us) if me else [])
             queues = [(one, _without(first, views.inbox(connection, one, QUEUE_SHOWN))) for one in teams]
             shown = [*first, *mine, *(row for _, rows in queues for row in rows)]
             customers = {row["customer_id"] for row in shown}
@@ -187,6 +190,8 @@ class DayPage:
             "queues": [(one, rows) for one, rows in queues if rows],
             "asked_for": asked_for,
             "first": first,
+            "shown": {"new": NEW_SHOWN},
+            "most": SHOWN,
             "away": away,
             "gone": [one for one in _gone(company, who, now_us) if one.person_id != me],
             "colleagues": _colleagues(company, me, now_us),
@@ -214,6 +219,12 @@ def _task_of(connection: Connection, holders: Sequence[str], task_id: str) -> li
     if not task_id:
         return []
     return [row for one in holders for row in views.inbox(connection, one, 1, task_id)]
+
+
+def _of_me(connection: Connection, me: str, now_us: int) -> list[Row]:
+    """Return what is overdue and what is ahead: a heap of the one must not hide the other."""
+    late = views.inbox(connection, me, OVERDUE_READ, due_before_us=now_us)
+    return [*late, *views.inbox(connection, me, AHEAD_READ, due_from_us=now_us)]
 
 
 def _without(first: Sequence[Row], rows: Sequence[Row]) -> list[Row]:

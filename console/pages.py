@@ -41,6 +41,8 @@ NOTE_CHARS = 5_000
 
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
+INBOX_SHOWN = 25
+"""Tasks on a page; each has its forms in it."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,10 @@ class Pages:
     def _inbox(
         self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
     ) -> Response:
-        holder_id = request.path_params["holder_id"]
-        view, (tasks, news) = self._read(request, _desk_of, holder_id, self.desk.clock() - NEWS_US)
+        holder_id, begin = request.path_params["holder_id"], _number(request.query_params.get("from", ""))
+        since_us = self.desk.clock() - NEWS_US
+        view, (found, news) = self._read(request, _desk_of, holder_id, since_us, begin)
+        tasks = found[:INBOX_SHOWN]
         known = self._known({task["customer_id"] for task in tasks}, view.company)
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
@@ -132,6 +136,8 @@ class Pages:
             "holder_id": holder_id,
             "person": person,
             "tasks": tasks,
+            "earlier": None if begin == 0 else max(0, begin - INBOX_SHOWN),
+            "later": begin + INBOX_SHOWN if len(found) > INBOX_SHOWN else None,
             "news": news,
             "actors": [] if person else _actors(view.company, holder_id),
             "me": view.visitor.person_id or (holder_id if person else None),
@@ -249,9 +255,14 @@ class Pages:
 
 
 def _desk_of(
-    connection: Connection, holder_id: str, since_us: int
+    connection: Connection, holder_id: str, since_us: int, begin: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    return views.inbox(connection, holder_id), views.news(connection, holder_id, since_us)
+    tasks = views.inbox(connection, holder_id, INBOX_SHOWN + 1, offset=begin)
+    return tasks, views.news(connection, holder_id, since_us)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 7 else 0
 
 
 def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
+from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -24,6 +25,8 @@ from store.access import HOUR_US, end, grant, open_access, with_open_link
 from store.accounts import with_password
 from store.acts import ActRefused, Command
 
+SHOWN = 50
+"""People on a page."""
 INVITATION_HOURS = 72
 """Over a weekend."""
 
@@ -77,15 +80,22 @@ class AccessPage:
                     raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
         except ActRefused as refused:
             return self._page(request, refused.code, 409)
-        return RedirectResponse(f"/access?done={verb}#{person_id}", status_code=303)
+        return RedirectResponse(
+            f"/access?{urlencode({'done': verb, 'who': person_id})}#{quote(person_id, safe='')}",
+            status_code=303,
+        )
 
     def _page(self, request: Request, refused: str | None, status: int, **shown: Any) -> Response:
-        now_us = self.desk.clock()
+        now_us, begin = self.desk.clock(), _number(request.query_params.get("from", ""))
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             have = open_access(connection, now_us, ("session", "token", "invitation"))
             linked = with_open_link(connection, now_us, list(company.people))
             signs_in = with_password(connection)
+            active = [one for one in company.people.values() if one.state == "active"]
+            acted_on = request.path_params.get("person_id") or request.query_params.get("who")
+            place = next((n for n, one in enumerate(active) if one.person_id == acted_on), begin)
+            begin = place - place % SHOWN
         people = [
             {
                 "person": person,
@@ -94,13 +104,21 @@ class AccessPage:
                 "has_link": person.person_id in linked,
                 "have": [one for one in have if one.person_id == person.person_id],
             }
-            for person in company.people.values()
-            if person.state == "active"
+            for person in active[begin : begin + SHOWN]
         ]
         view = View(language_of(request, company.language), company, now_us, visitor(request))
         values = {
             "view": view,
             "people": people,
+            "begin": begin,
+            "pages": [
+                (
+                    n,
+                    view.name(active[n].person_id),
+                    view.name(active[min(n + SHOWN, len(active)) - 1].person_id),
+                )
+                for n in range(0, len(active), SHOWN)
+            ],
             "all_roles": ROLES,
             "refused": refused,
             "done": request.query_params.get("done"),
@@ -108,3 +126,7 @@ class AccessPage:
             **shown,
         }
         return page(request, view.language, "access.html", values, status)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 7 else 0

@@ -334,7 +334,14 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
 
 
 def inbox(
-    connection: Connection, holder_id: str, limit: int = 100, task_id: str | None = None
+    connection: Connection,
+    holder_id: str,
+    limit: int = 100,
+    task_id: str | None = None,
+    *,
+    offset: int = 0,
+    due_from_us: int | None = None,
+    due_before_us: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return the open tasks of a person or queue, most urgent first, each with its lead, the reason, and the
     customer's newest outcome (`last`). With a `task_id`: that one, if it is theirs and open."""
@@ -363,9 +370,12 @@ def inbox(
             task.c.holder_id == holder_id,
             task.c.state == "open",
             *([task.c.task_id == task_id] if task_id is not None else []),
+            *([task.c.due_us >= due_from_us] if due_from_us is not None else []),
+            *([task.c.due_us < due_before_us] if due_before_us is not None else []),
         )
         .order_by(task.c.due_us, task.c.task_id)
         .limit(limit)
+        .offset(offset)
     )
     found = [_readable(dict(row._mapping)) for row in rows]
     _explain(connection, found, holding_key="held_by")
