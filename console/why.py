@@ -41,7 +41,7 @@ class Teller:
         return _("%(column)s = %(value)s") % {"column": column, "value": value}
 
     def passed_over(self, reason: Reason) -> str:
-        """Return how many could not have it and why, such as `不在班 3 人，休假 1 人`; the story has the names."""
+        """Return how many could not have it and why, such as `不在班 3 人，请假 1 人`; the story has the names."""
         _ = self.gettext
         counts = Counter(why for _person, why in reason.passed_over)
         return _(", ").join(

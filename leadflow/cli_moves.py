@@ -79,7 +79,7 @@ def run() -> None:
 
 
 _KEPT = {
-    "there_already": ("its owner is of that team", "负责人已在该小组"),
+    "there_already": ("its owner is of that team", "负责人已在该团队"),
     "protected": ("protected: only a manager moves it", "在保护期内，只能由主管改派"),
     "had_it": (
         "they had it within auto_rest_days: company.toml",

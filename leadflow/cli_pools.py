@@ -34,7 +34,7 @@ def pools() -> None:
         typer.echo(f"{one.pool_id}\t{name}\t{count.customers if count else 0}\t{days}\t{limits}")
     say(
         f"{len(company.pools)} pools (code, name, customers, days of the oldest, claims open at once, claims a day)",
-        f"{len(company.pools)} 个公海（代码、名称、客户数、最久天数、在跟上限、每日上限）",
+        f"{len(company.pools)} 个公海（代码、名称、客户数、最久天数、跟进中上限、每日上限）",
     )
 
 
@@ -75,7 +75,7 @@ def show(
         left = [_left(chosen.open_limit, who.open), _left(chosen.day_limit, who.today)]
         say(
             f"{by} may claim: {left[0]} more at once, {left[1]} more today",
-            f"{by} 还可领取：在跟 {left[0]} 个，今天 {left[1]} 个",
+            f"{by} 还可领取：跟进中 {left[0]} 个，今天 {left[1]} 个",
         )
 
 

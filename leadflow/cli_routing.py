@@ -52,7 +52,7 @@ def fairness(
         return
     say(
         "team\tgrade\tperson\treceived\tentitled\tdifference\tcredited",
-        "小组\t级别\t人员\t已得\t应分\t差额\t退记",
+        "团队\t级别\t人员\t已得\t应分\t差额\t退记",
     )
     for one in lines:
         numbers = (one.received, leads(one.parts), f"{one.difference:+.2f}", one.credited)

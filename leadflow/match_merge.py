@@ -107,7 +107,7 @@ def _lines(side: PartedSide) -> list[str]:
         if row["state"] == "open":
             due = _moment(row["due_us"])
             lines.append(
-                f"  {tell('task', '任务')}\t{row['task_id']}\t{row['origin']}\t{tell('due', '时限')} {due}"
+                f"  {tell('task', '待办')}\t{row['task_id']}\t{row['origin']}\t{tell('due', '时限')} {due}"
             )
     for row in side.credit:
         counted = f"{row['person_id']}\t{row['team_id']} {row['period']}\t{row['delta']:+d}"

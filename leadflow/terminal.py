@@ -58,7 +58,7 @@ REFUSED_ZH = {
     "one_already": "两者已是同一个",
     "parted_before": "曾有人确认两者不是同一个；确认当时有误时，请加 --although 并说明原因",
     "choice": "筛选条件、接收人或文件无法读取",
-    "duties_missing": "此人还担任主管、代理或默认队列负责人；请用 --duties-to 指定接替者",
+    "duties_missing": "此人还担任主管、代管人或默认待分配负责人；请用 --duties-to 指定接替者",
     "job_under_way": "此人的移交正在进行，请查看：leadflow handover show",
     "left_over": "还有未移交的内容；请先运行 leadflow handover plan 查看",
     "not_below": "此人不归您管理",
@@ -85,7 +85,7 @@ REFUSED_ZH = {
     "other_pool": "该公海仅供其他单位领取（pools.csv 的 units 列）",
     "held_back": "刚进入公海，冻结期内不可领取（pools.csv 的 hold_hours 列）",
     "was_yours": "您曾负责该客户，间隔期内不可再次领取（pools.csv 的 again_days、owner_days 列）",
-    "pool_full": "您从该公海领取的在跟客户已达上限（pools.csv 的 open_limit 列）",
+    "pool_full": "您从该公海领取的跟进中客户已达上限（pools.csv 的 open_limit 列）",
     "pool_day_full": "您今天从该公海领取的数量已达上限（pools.csv 的 day_limit 列）",
     "not_yours": "只有负责人可以放回公海；主管请用：leadflow move",
     "changed_meanwhile": "此表单已被他人修改，请重新打开",
@@ -102,7 +102,7 @@ REFUSED_ZH = {
     "unknown_actor": "请用 --by 指定在职人员",
     "unknown_pool": "请用 --pool 指定公海，请查看：leadflow pools",
     "reason_missing": "请用 --reason 说明原因",
-    "would_orphan": "此人名下还有客户，却没有可接收的队列；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
+    "would_orphan": "此人名下还有客户，却没有可接收的待分配；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
     "unknown_contact": "没有这个联系人",
     "unknown_customer": "没有这个客户",
@@ -216,7 +216,7 @@ def tell_left(left: dict[str, int]) -> None:
         say(
             f"{person_id} has left: their open customers ({count} owned in all) wait in the team's queue now. Next time, to "
             f"choose who gets them: leadflow handover apply {person_id} --leaving",
-            f"{person_id} 已离职：其未结客户（名下共 {count} 个）已进入小组待分配。今后如需指定接收人："
+            f"{person_id} 已离职：其未结客户（名下共 {count} 个）已进入团队待分配。今后如需指定接收人："
             f"leadflow handover apply {person_id} --leaving",
         )
 

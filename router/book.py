@@ -32,11 +32,11 @@ _RESULTS = ("then_team", "then_pool", "then_strategy", "then_respond_within", "t
 SHAPE = Shape("rule", SCORED_FACTS, _RESULTS)
 _TEAM_MISSING = (
     "this is empty; write a team, a pool, or a table that goes on from here",
-    "不能为空；请填写小组、公海，或填写由哪张表继续",
+    "不能为空；请填写团队、公海，或填写由哪张表继续",
 )
 _POOL_ALONE = (
     "it cannot go into a pool and to a team, or by a strategy; write one of them",
-    "不能既放入公海又分给小组或指定分配方式；请只填一种",
+    "不能既放入公海又分给团队或指定分配方式；请只填一种",
 )
 
 
@@ -224,7 +224,7 @@ def _wrong(row: Row, teams: Collection[str] | None, tables: Collection[str]) -> 
     if not team and not goes_on and not pool:
         yield row.wrong("then_team", *_TEAM_MISSING)
     for column, value, known, what in (
-        ("then_team", team, teams, ("team", "小组")),
+        ("then_team", team, teams, ("team", "团队")),
         ("then_table", goes_on, [one for one in tables if one], ("table", "规则表")),
     ):
         if value and known is not None and value not in known:

@@ -75,7 +75,7 @@ def _wrong(row: Row) -> Iterator[Wrong]:
         yield row.wrong(
             "expect_team",
             "this is empty; write a team, or - for no rule",
-            "不能为空；请填写小组，或用 - 表示无规则接收",
+            "不能为空；请填写团队，或用 - 表示无规则接收",
         )
     for fact, kind in SCORED_FACTS.items():
         cell = row.cells.get(fact, "")

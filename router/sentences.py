@@ -35,7 +35,7 @@ FACT_WORDS: Mapping[str, tuple[str, str]] = {
     "days_silent": ("the number of days without a lead", "无新线索天数"),
     "holder": ("the owner", "负责人"),
     "complete": ("the share of known fields", "资料完整度"),
-    "owner_team": ("the owner's team", "负责人所在小组"),
+    "owner_team": ("the owner's team", "负责人所在团队"),
     "owner_department": ("the owner's department", "负责人所在部门"),
     "late_minutes": ("the number of working minutes a task is late", "待办超时工作分钟"),
     "idle_days": ("the number of working days without a touch", "未跟进工作日"),

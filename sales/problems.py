@@ -319,14 +319,14 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
             "the team has no active person",
             "add somebody to members.csv, or remove the team",
         ),
-        "zh": ("这个小组没有在职人员", "请在 members.csv 中加人，或删去该小组"),
+        "zh": ("这个团队没有在职人员", "请在 members.csv 中加人，或删去该团队"),
     },
     "no_responsible": {
         "en": (
             "nobody answers for the default queue",
             'name an active person, such as responsible = "wang-fang"',
         ),
-        "zh": ("默认队列没有负责人", '请指定一位在职人员，如 responsible = "wang-fang"'),
+        "zh": ("默认待分配没有负责人", '请指定一位在职人员，如 responsible = "wang-fang"'),
     },
     "member_overlap": {
         "en": ("{value} is in this unit twice at the same time", "end one membership before the next begins"),
@@ -375,7 +375,7 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     },
     "place_unmapped": {
         "en": ("no territory has {value}", "add it to the column places, or leave it to the default queue"),
-        "zh": ("没有片区包含 {value}", "请写入 places 列，否则会进入默认队列"),
+        "zh": ("没有片区包含 {value}", "请写入 places 列，否则会进入默认待分配"),
     },
     "retry_of_another": {
         "en": ("only no_answer is tried again by itself", "leave the cell empty"),

@@ -34,11 +34,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "unit_manager": ("manager of a unit: units.csv, column manager", "单位主管：units.csv 的 manager 列"),
     "stand_in": (
         "stands in for somebody away: absences.csv, column stand_in",
-        "休假代理：absences.csv 的 stand_in 列",
+        "请假代管人：absences.csv 的 stand_in 列",
     ),
     "responsible": (
         "answers for the default queue: company.toml, responsible",
-        "默认队列负责人：company.toml 的 responsible",
+        "默认待分配负责人：company.toml 的 responsible",
     ),
     "rule_book": ("named in the rule book: rules.csv", "分配规则中提到：rules.csv"),
     "move_rule": ("named in an automatic move: moves.csv", "自动改派规则中提到：moves.csv"),

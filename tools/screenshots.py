@@ -43,7 +43,7 @@ _MINUTE_US = 60_000_000
 
 BOOK = (
     "rule,channel,language,then_team,then_respond_within\n"
-    "英文询盘,web,en,overseas,15\n"
+    "英文线索,web,en,overseas,15\n"
     "官网华东,web,zh,east,30\n"
     "来电优先,cti,,east,10\n"
     "邮件夜班,email,,night,60\n"

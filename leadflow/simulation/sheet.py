@@ -58,7 +58,7 @@ FIELDS: Mapping[FieldName, tuple[str, ...]] = {
 MORE: Mapping[str, tuple[str, ...]] = {
     "came_at": ("date", "time", "created", "时间", "来访时间", "创建时间", "日期"),
     "owner": ("负责人", "销售", "归属人"),
-    "department": ("team", "unit", "部门", "小组", "归属部门"),
+    "department": ("team", "unit", "部门", "团队", "小组", "归属部门"),
     "source": ("接入渠道", "来源"),
     "channel": ("渠道",),
     "campaign": ("市场活动",),

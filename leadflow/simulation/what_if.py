@@ -54,7 +54,7 @@ def with_starter(company: Company, text: str) -> Company:
     if match is None or int(match[3] or 1) == 0:
         raise WhatIfError(
             f"--starter {text}: write PERSON:TEAM or PERSON:TEAM:SHARE, with a share of at least 1",
-            f"--starter {text}：请写成 人员:小组 或 人员:小组:份额，份额至少为 1",
+            f"--starter {text}：请写成 人员:团队 或 人员:团队:份额，份额至少为 1",
         )
     person_id, team_id = match[1], match[2]
     if team_id not in company.units:

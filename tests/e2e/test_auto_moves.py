@@ -160,7 +160,7 @@ def test_a_move_reads_as_a_sentence() -> None:
     )
     assert (
         move_sentence(rule, "zh", COMPANY)
-        == "当负责人所在小组不是 西部，且待办超时工作分钟不小于 30时，改派给 西部。"
+        == "当负责人所在团队不是 西部，且待办超时工作分钟不小于 30时，改派给 西部。"
     )
 
 

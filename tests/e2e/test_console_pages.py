@@ -95,7 +95,7 @@ def test_the_feed_explains_a_wait_and_then_whose_turn_it_was(tmp_path: Path) -> 
     rig.feed([post(made="1", name="张伟", phone="13812345678")])
     rig.run()
     seen = text_of(client_of(rig).get("/?lang=zh").text)
-    assert "「华东」现在没有人能接，先待分配（休假 3 人）" in seen
+    assert "「华东」现在没有人能接，先待分配（请假 3 人）" in seen
     assert "最久已等 1分钟" in seen
     rig.fire(MONDAY_10 + HOUR)
     seen = text_of(client_of(rig, MONDAY_10 + HOUR + SECOND).get("/?lang=zh").text)
@@ -282,7 +282,7 @@ def test_the_story_goes_from_the_bytes_to_the_outcome(worked: Rig, which: str) -
     seen = text_of(client.get(f"/story/{known[which]}?lang=zh").text)
     order = [
         "收到", "captures/0/0", "解析", "138 1234 5678", "+8613812345678", "form:phone", "识别客户", "首次出现",
-        "轮流分配", "网页归华东", "可接人员", "未选人员", "陈：休假", "待办", "跟进结果：成交", "签了",
+        "轮流分配", "网页归华东", "可接人员", "未选人员", "陈：请假", "待办", "跟进结果：成交", "签了",
     ]  # fmt: skip
     places = [seen.find(one) for one in order]
     assert -1 not in places, dict(zip(order, places, strict=True))

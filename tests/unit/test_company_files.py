@@ -236,8 +236,8 @@ def test_what_a_person_may_want_so_is_a_warning() -> None:
     )
     found = [(one.severity, one.text("zh")) for one in check(changed, judge_book=wrong_in_book)]
     assert found == [
-        ("warning", "territories.csv，places 列：没有片区包含 上海；请写入 places 列，否则会进入默认队列"),
-        ("warning", "units.csv agv：这个小组没有在职人员；请在 members.csv 中加人，或删去该小组"),
+        ("warning", "territories.csv，places 列：没有片区包含 上海；请写入 places 列，否则会进入默认待分配"),
+        ("warning", "units.csv agv：这个团队没有在职人员；请在 members.csv 中加人，或删去该团队"),
     ]
 
 
