@@ -82,6 +82,9 @@ def test_of_each_lane_the_first_once_its_time_has_come(store: Database) -> None:
 def test_a_long_line_behind_a_dead_destination_costs_nothing(store: Database) -> None:
     put(store, *(delivery("dead", number, next_us=10**15 if number == 0 else 0) for number in range(30_000)))
     put(store, *(delivery(f"lane{number}", number) for number in range(50)))
-    started = time.perf_counter()
-    assert len(found(store, 1)) == 50
-    assert time.perf_counter() - started < 0.1
+    took = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert len(found(store, 1)) == 50
+        took.append(time.perf_counter() - started)
+    assert min(took) < 0.1, "reading past 30,000 takes longer, however quiet the machine"
