@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -170,7 +171,9 @@ class DayPage:
             first = _task_of(connection, [me, *teams] if me else [], asked_for)
             mine = _without(first, _of_me(connection, me, now_us) if me else [])
             queues = [(one, _without(first, views.inbox(connection, one, QUEUE_SHOWN))) for one in teams]
-            shown = [*first, *mine, *(row for _, rows in queues for row in rows)]
+            day = buckets(mine, now_us, midnight(now_us, company.zone))
+            own_shown = (day.overdue[:SHOWN], day.new[:NEW_SHOWN], day.today[:SHOWN], day.next[:SHOWN])
+            shown = [*first, *chain(*own_shown), *(row for _, rows in queues for row in rows)]
             customers = {row["customer_id"] for row in shown}
             found = at_a_glance(connection, customers_of(connection, company, now_us, customers))
             known = {one.customer_id: one for one in found}
@@ -186,7 +189,7 @@ class DayPage:
         values: dict[str, Any] = {
             "view": view,
             "me": me,
-            "day": buckets(mine, now_us, midnight(now_us, company.zone)),
+            "day": day,
             "queues": [(one, rows) for one, rows in queues if rows],
             "asked_for": asked_for,
             "first": first,
