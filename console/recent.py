@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 AT_LEAST_S = 1.0
 """The first page asks every 2 s; nobody sees a difference of one."""
+DEAR_S = 1.0
+"""What takes longer makes one who asks wait, and the others take the last answer."""
 FREE_S = 0.1
 """What takes less is found out each time that somebody asks a `RecentBy`."""
 SHARE = 0.05
@@ -29,17 +31,24 @@ class Recent(Generic[T]):
         self._free_s = free_s
         self._lock = threading.Lock()
         self._until = float("-inf")
+        self._is_dear = False
+        self._answer: T
 
     def get(self) -> T:
-        """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old."""
-        with self._lock:
+        """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old; while a dear one is found out, the last."""
+        if not self._lock.acquire(blocking=not self._is_dear):
+            return self._answer
+        try:
             started = time.monotonic()
             if started >= self._until:
                 self._answer = self._find()
                 ended = time.monotonic()
                 took = ended - started
                 self._until = ended + (max(AT_LEAST_S, took / SHARE) if took >= self._free_s else 0.0)
+                self._is_dear = took >= DEAR_S
             return self._answer
+        finally:
+            self._lock.release()
 
 
 class RecentBy(Generic[K, T]):
