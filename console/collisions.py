@@ -68,7 +68,7 @@ class CollisionsPage:
                 "id": customer_id,
                 "owner": owner,
                 "beside": _others(company, sides, owner) if entered.get("beside") else [],
-                "actor": visitor(request).actor,
+                **visitor(request).acting_as,
                 "reason": entered.get("reason", "").strip()[:REASON_CHARS],
                 "key": entered.get("key") or self.desk.new_id(),
             }

@@ -20,7 +20,7 @@ from console.gate import visitor
 from console.may import Visitor
 from console.texts import page
 from console.view import View
-from enrich.taken import AN_HOUR, FRONT_DESK_AN_HOUR, asking
+from enrich.taken import an_hour, asking
 from schemas.base import Language
 from schemas.work import ASKED
 from store.acts import ActRefused, Command
@@ -121,7 +121,7 @@ class DeskPage:
         values = {
             "view": view,
             "asked": asked,
-            "an_hour": an_hour(visitor(request)),
+            "an_hour": an_hour(visitor(request).roles),
             "found": found,
             "refused": refused,
             "sources": [
@@ -139,11 +139,6 @@ class DeskPage:
         return page(request, view.language, template, values, status)
 
 
-def an_hour(who: Visitor) -> int:
-    """Return about how many customers of others a visitor may ask in an hour."""
-    return FRONT_DESK_AN_HOUR if "front_desk" in who.roles else AN_HOUR
-
-
 def ask(desk: Desk, who: Visitor, asked: str) -> Answer:
     """Return what a visitor is told, after writing down what they asked about. Raises ActRefused beyond the limit."""
     now_us = desk.clock()
@@ -151,5 +146,5 @@ def ask(desk: Desk, who: Visitor, asked: str) -> Answer:
         office = desk.offices.get(desk.companies.get(connection))
         found = find(connection, office, asked, who, now_us)
     for customer_id in found.questions:
-        desk.perform(Command(ASKED, who.actor, desk.new_id(), customer_id), asking(an_hour(who)))
+        desk.perform(Command(ASKED, who.actor, desk.new_id(), customer_id), asking(an_hour(who.roles)))
     return found

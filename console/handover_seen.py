@@ -16,6 +16,8 @@ from store.acts_job import Job, read_job
 
 WHY = ("leaving", "transfer", "until")
 """They leave; part or all of it goes for good; somebody stands in until a day."""
+MOST_AHEAD_US = 10 * 366 * 86_400_000_000
+"""Of the day on which somebody is back."""
 
 
 def asked_for(
@@ -38,6 +40,10 @@ def asked_for(
             raise ActRefused("bad_date", "The date cannot be read.") from None
         if until_us <= now_us:
             raise ActRefused("past_date", "The date lies in the past.")
+        if until_us > now_us + MOST_AHEAD_US:
+            raise ActRefused(
+                "bad_date", "The date lies more than ten years ahead; whoever stays away so long has left."
+            )
     leaving = why == "leaving"
     return {
         "parts": [f"{filter_} => {to}".lstrip() for filter_, to in parts],

@@ -189,7 +189,7 @@ class MePage:
             "calendars": calendars,
             "calendar": calendar,
             "notice": notice,
-            "robot": who.person_id in {one["person"] for one in company.sinks.values() if one.get("person")},
+            "robot": any(one.get("person") == who.person_id for one in company.sinks.values()),
             "zone": company.zone,
             "this": session.access_id if session is not None else None,
             "refused": refused,

@@ -39,7 +39,6 @@ FIELDS = 2 * SHOWN + 30
 REASON_CHARS = 500
 WEIGHTS = "by-weight"
 """To whom: several people, each with a weight, which the form names in fields of their own."""
-MOST_WEIGHT = 1_000
 SEVERAL = 5
 """People that one form shares customers out to; more are a team."""
 WEIGHT_FIELDS = tuple(f"{name}{n}" for n in range(1, SEVERAL + 1) for name in ("person", "weight"))
@@ -325,7 +324,7 @@ def _to(entered: Mapping[str, str]) -> str:
         if not person and not said:
             continue
         weight = _number(said)
-        if not person or person in parts or not weight or weight > MOST_WEIGHT:
+        if not person or person in parts or not weight:
             raise ActRefused("weights", "Name each person once, with a whole number above 0.")
         parts[person] = weight
     if not parts:

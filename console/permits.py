@@ -182,7 +182,7 @@ PERMITS: Mapping[str, Permit] = {
     "POST /api/customers/{customer_id}/decide": _LEAD,
     "GET /api/leads": _SEES,
     "GET /api/stories/{any_id}": Permit(_WORK.roles | _SEES.roles, ("story",)),
-    "GET /api/campaigns": _COUNTS,
+    "GET /api/campaigns": _TABLE,
     "POST /api/orders": _CAMPAIGNS,
     "GET /api/spend": _COUNTS,
     "POST /api/spend": _CAMPAIGNS,

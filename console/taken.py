@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from console.desk import Desk, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
-from enrich.taken import Taken, asking, look_up, scopes_of
+from enrich.taken import Taken, an_hour, asking, look_up, scopes_of
 from schemas.work import ASKED
 from store.acts import ActRefused, Command
 
@@ -45,9 +46,9 @@ class TakenPage:
         return await run_in_threadpool(self._answer, request, asked)
 
     def _answer(self, request: Request, asked: str) -> Response:
-        actor = visitor(request).actor
+        who = visitor(request)
         try:
-            found = ask(self.desk, asked, actor)
+            found = ask(self.desk, asked, who.actor, who.roles)
         except ActRefused as refused:
             return self._page(request, asked, None, refused.code, 409)
         return self._page(request, asked, found, None, 200)
@@ -62,10 +63,10 @@ class TakenPage:
         return page(request, view.language, "taken.html", values, status)
 
 
-def ask(desk: Desk, asked: str, actor: str) -> list[Taken]:
+def ask(desk: Desk, asked: str, actor: str, roles: Collection[str]) -> list[Taken]:
     """Return who has the customers that are asked for; each question is an act of its own, and counts. Raises ActRefused."""
     with desk.store.read() as connection:
         found = look_up(connection, desk.companies.get(connection), asked, actor)
     for customer_id in scopes_of(found):
-        desk.perform(Command(ASKED, actor, desk.new_id(), customer_id), asking())
+        desk.perform(Command(ASKED, actor, desk.new_id(), customer_id), asking(an_hour(roles)))
     return found

@@ -186,7 +186,12 @@ def scopes_of(found: Sequence[Taken]) -> list[str]:
     return [one.customer_id for one in found] or [NOBODY]
 
 
-def asking(an_hour: int = AN_HOUR) -> Plan:
+def an_hour(roles: Collection[str]) -> int:
+    """Return about how many customers somebody of these roles may ask in an hour."""
+    return FRONT_DESK_AN_HOUR if "front_desk" in roles else AN_HOUR
+
+
+def asking(most: int = AN_HOUR) -> Plan:
     """Return the plan that keeps who asked about a customer (the command's scope). Refused beyond so many an hour.
 
     Who asks about the same customer again learns nothing new: it is kept, and does not count.
@@ -202,9 +207,9 @@ def asking(an_hour: int = AN_HOUR) -> Plan:
         ).all()
         counts = {row[0]: row[1] if row[0] == NOBODY else 1 for row in asked}
         is_again = command.scope_id != NOBODY and command.scope_id in counts
-        if not is_again and sum(counts.values()) >= an_hour:
+        if not is_again and sum(counts.values()) >= most:
             raise ActRefused(
-                "asked_too_often", f"You asked {an_hour} times within an hour; ask your manager."
+                "asked_too_often", f"You asked about {most} customers within an hour; ask your manager."
             )
         return []
 

@@ -249,7 +249,7 @@ def _told(settings: Settings, company: Company) -> Finding:
             True,
             tell(
                 "alarms reach nobody: there is no mail sink with somebody to write to, and no alarm_webhook",
-                "警报不会通知任何人：没有可用的邮件出口和收件人，也未设置 alarm_webhook",
+                "警报不会通知任何人：没有可用的邮件推送渠道和收件人，也未设置 alarm_webhook",
             ),
         )
     return Finding(True, tell(f"alarms go to {', '.join(ways)}", f"警报发送至 {'、'.join(ways)}"))

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from console.may import roles_of
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.live import publish_model
 from enrich.review import Answer, answer
-from enrich.taken import asking, look_up, scopes_of
+from enrich.taken import an_hour, asking, look_up, scopes_of
 from ingest.files import captures_of_file
 from leadflow.clock import new_id, new_secret, wall_clock_us
 from leadflow.company import problems_of_book
@@ -306,8 +307,9 @@ def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
     with engine.files.store.read() as connection:
         company = load_company(connection, company_version(connection))
         found = look_up(connection, company, payload["asked"], payload["actor"])
+    plan = asking(an_hour(roles_of(company, payload["actor"])))
     for customer_id in scopes_of(found):
-        _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, asking())
+        _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, plan)
     return {
         "taken": [
             {"unit": one.unit_id, "since_us": one.since_us, "ask": one.ask, "yours": one.yours}

@@ -44,7 +44,7 @@ REFUSED_ZH = {
     "model_changed": "在此期间已有人启用了另一版本，请重新查看：leadflow match model",
     "not_a_model": "这不是本版本的匹配模型",
     "not_alike": "两者不是同一类，不能合并",
-    "asked_too_often": "一小时内查询次数过多，请联系您的主管",
+    "asked_too_often": "一小时内查询的客户过多，请联系您的主管",
     "name_fits_many": "符合该名称的客户太多，请写全称，或用电话号码查询",
     "names_not_kept": "未启用匹配模型，无法按公司名称查询，请用电话号码",
     "not_a_name": "该名称过于宽泛，请写公司注册全称",
@@ -102,7 +102,7 @@ REFUSED_ZH = {
     "unknown_actor": "请用 --by 指定在职人员",
     "unknown_pool": "请用 --pool 指定公海，请查看：leadflow pools",
     "reason_missing": "请用 --reason 说明原因",
-    "would_orphan": "此人名下还有客户，却没有可接收的待分配；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
+    "would_orphan": "此人名下还有客户，却没有哪个团队的待分配能接收；请修正 company.toml 的 default_queue，或先移交：leadflow handover apply",
     "unknown_access": "没有这个令牌、链接或人员，请查看：leadflow token list --all",
     "unknown_contact": "没有这个联系人",
     "unknown_customer": "没有这个客户",
@@ -216,7 +216,7 @@ def tell_left(left: dict[str, int]) -> None:
         say(
             f"{person_id} has left: their open customers ({count} owned in all) wait in the team's queue now. Next time, to "
             f"choose who gets them: leadflow handover apply {person_id} --leaving",
-            f"{person_id} 已离职：其未结客户（名下共 {count} 个）已进入团队待分配。今后如需指定接收人："
+            f"{person_id} 已离职：其跟进中的客户（名下共 {count} 个）已进入团队待分配。今后如需指定接收人："
             f"leadflow handover apply {person_id} --leaving",
         )
 

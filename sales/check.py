@@ -341,7 +341,7 @@ def _sinks(company: Company, kinds: SinkKinds | None) -> Iterator[Problem]:
                 if team not in company.units:
                     yield _unknown(_FILE, f"{key}.teams", "", str(team), (company.units, _UNIT))
             person = settings.get("person")
-            if person is not None and person not in company.people:
+            if isinstance(person, str) and person not in company.people:
                 yield _unknown(_FILE, f"{key}.person", "", str(person), (company.people, _PERSON))
 
 

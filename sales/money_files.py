@@ -223,10 +223,10 @@ def _month(text: str) -> tuple[date, date] | None:
         return None
     try:
         first = date(int(parts[0]), int(parts[1]), 1)
+        following = date.fromordinal(first.toordinal() + 32).replace(day=1)
     except (ValueError, OverflowError):
         return None
-    following = first.toordinal() + 32
-    return first, date.fromordinal(date.fromordinal(following).replace(day=1).toordinal() - 1)
+    return first, date.fromordinal(following.toordinal() - 1)
 
 
 def _day(text: str, column: str) -> date:

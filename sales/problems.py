@@ -298,7 +298,7 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     },
     "stand_in_away": {
         "en": ("the stand-in {value} is away in the same time", "name somebody who is there"),
-        "zh": ("代管人 {value} 同期也不在", "请写一位在岗的同事"),
+        "zh": ("代管人 {value} 同期也请假", "请改写一位届时不请假的同事"),
     },
     "unit_circle": {
         "en": ("it lies inside itself: {value}", "name another parent"),

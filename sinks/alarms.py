@@ -224,9 +224,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "处理办法：\n1. leadflow dead list，查看无法处理的原因；\n2. 更正该渠道的设置（leadflow apply），或请发送方更正；\n"
         "3. leadflow breaker reset {id}，暂扣的内容将按顺序重新处理。",
         "destination_held subject": "「{source}」不再接收任何内容，已暂停发送",
-        "destination_held": "发往「{source}」（{id}）的内容连续 {refused} 次被拒绝，原因在对方或出口设置，而不在某条线索"
-        "（{code}）。此后的内容排队等待，不会丢失，也不会逐条变成待修复；其他出口不受影响。\n\n"
-        "处理办法：\n1. leadflow doctor，检查该出口；\n2. 更正出口设置（leadflow apply）或请对方更正；\n"
+        "destination_held": "发往「{source}」（{id}）的内容连续 {refused} 次被拒绝，原因在对方或推送渠道的设置，而不在某条线索"
+        "（{code}）。此后的内容排队等待，不会丢失，也不会逐条变成待修复；其他推送渠道不受影响。\n\n"
+        "处理办法：\n1. leadflow doctor，检查该推送渠道；\n2. 更正推送渠道的设置（leadflow apply）或请对方更正；\n"
         "3. leadflow breaker reset {id}，等待中的内容将按顺序发送。",
         "stage_stopped subject": "「{stage}」环节已停止：{tried} 个接入渠道中 {refused} 个同时失败",
         "stage_stopped": "近期有内容的 {tried} 个接入渠道中有 {refused} 个同时在「{stage}」环节失败（最近一次：{code}），"

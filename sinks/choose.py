@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from schemas.base import Channel, Purpose
 from schemas.company import Company
 from schemas.sinks import SinkSettings
+from schemas.units import up
 from schemas.work import Assignment
 
 
@@ -72,9 +71,7 @@ def also_told(assignment: Assignment, company: Company) -> list[str]:
         managing = (one for one in above if one is not None and one != assignment.holder_id)
         told.append(next((one for one in managing if _has_mail(one, company)), ""))
     if reason.claimant is not None and not reason.collaborators:
-        managers = (
-            unit.manager_id for one in up(reason.claimant, company) if (unit := company.units.get(one))
-        )
+        managers = (unit.manager_id for unit in up(company, reason.claimant))
         told += [
             reason.claimant,
             next((one for one in managers if one is not None and _has_mail(one, company)), ""),
@@ -107,14 +104,4 @@ def units_of(assignment: Assignment, company: Company) -> list[str]:
             and member.from_us <= assignment.decided_us
             and (member.to_us is None or member.to_us > assignment.decided_us)
         ]
-    return list(dict.fromkeys(unit_id for one in near for unit_id in up(one, company)))
-
-
-def up(unit_id: str | None, company: Company) -> Iterator[str]:
-    """Yield a unit and those above it, nearest first."""
-    seen = set[str]()
-    while unit_id is not None and unit_id not in seen:
-        yield unit_id
-        seen.add(unit_id)
-        unit = company.units.get(unit_id)
-        unit_id = unit.parent_id if unit else None
+    return list(dict.fromkeys(unit.unit_id for one in near for unit in up(company, one)))

@@ -289,6 +289,12 @@ class Dispatcher:
         """Send one message, in a thread of its own."""
         try:
             result = self._answered(job)
+        except DBAPIError as error:  # nothing was sent: its turn comes again, as the same message
+            log.error("dispatch_failed", error=type(error).__name__)
+            self._stopping.wait(RETRY_S)
+            with self._lock:
+                self._under_way.pop(job.lane, None)
+            return
         except Exception as error:
             if self._stopping.is_set():
                 return  # cut off by the stop: it is sent again after the start
@@ -404,7 +410,12 @@ def _gather_us(settings: SinkSettings, lane: str) -> int:
 
 
 def _moved_on(row: read.Row, facts: read.Facts) -> bool:
-    """Tell whether what people would read no longer holds: somebody else has the customer they are to look after."""
+    """Tell whether what people would read no longer holds: somebody else has the customer they are to look after.
+
+    One delivery tells of a whole set that was given at once: it holds as long as they have one of it.
+    """
+    if facts.together.get(row["decision_id"], 1) > 1:
+        return facts.still[row["decision_id"]] == 0
     is_theirs = row["dest"] in (row["holder_id"], row["sink_id"]) or row["holder_kind"] == "queue"
     return is_theirs and facts.owners.get(row["customer_id"]) != str(row["holder_id"])
 
@@ -443,6 +454,10 @@ def outcome(
             return {**values, "state": "sent", "code": None, "answer": answer.answer}, None
         case Dropped():
             return {**values, "state": "dropped", "code": answer.code, "answer": None}, None
+    if isinstance(answer, Later) and answer.code == "busy" and answer.answer is None:
+        # Our own pace: nothing was tried, and whoever waits for it must not fall behind those who come later.
+        values |= {"next_us": now_us + round(answer.wait_s * 1_000_000)}
+        return values | ({"told_in": None} if is_open else {}), None
     failed = row["attempt"] + 1
     values |= {"attempt": failed, "code": answer.code, "answer": answer.answer}
     if isinstance(answer, Later):

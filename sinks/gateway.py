@@ -14,8 +14,9 @@ from schemas.ids import child_id
 from schemas.results import Refused
 from schemas.results import Stage as StageName
 from schemas.sinks import ReadSettings, SinkSettings
+from schemas.units import up
 from schemas.work import Assignment
-from sinks.choose import also_told, may_take, recipient_of, up, wants
+from sinks.choose import also_told, may_take, recipient_of, wants
 from sinks.port import AnyKind
 from sinks.quiet import AT_ONCE, QUIET, hours_of, not_before
 from sinks.registry import BadSink, sinks_of
@@ -157,9 +158,8 @@ def _from_us(
 
 def _zone_of(settings: Robot, company: Company) -> str:
     """Return in which zone a group reads the clock: that of its first team's calendar, else the company's."""
-    for unit_id in up(settings.teams[0] if settings.teams else None, company):
-        unit = company.units.get(unit_id)
-        if unit is not None and unit.calendar_id is not None:
+    for unit in up(company, settings.teams[0] if settings.teams else None):
+        if unit.calendar_id is not None:
             return str(company.calendars.get(unit.calendar_id, {}).get("zone") or company.zone)
     return company.zone
 

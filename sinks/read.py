@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, case, func, select, text, update
 
 from schemas.company import Company
 from schemas.lead import FieldName
@@ -97,6 +97,8 @@ class Facts:
     """By customer as a delivery names it: who has it now."""
     together: Mapping[str, int]
     """By decision, of those that gave a set at once: how many customers the same act gave to the same holder."""
+    still: Mapping[str, int]
+    """And how many of these the holder has by now."""
 
 
 Gaps = Callable[[Connection, Company, Collection[str]], Mapping[str, tuple[FieldName, ...]]]
@@ -106,6 +108,7 @@ Gaps = Callable[[Connection, Company, Collection[str]], Mapping[str, tuple[Field
 def gather(connection: Connection, company: Company, rows: Sequence[Row], gaps: Gaps) -> Facts:
     """Read what telling about these deliveries needs, in a fixed number of queries."""
     customers = {row["customer_id"] for row in rows}
+    together = _together(connection, rows)
     return Facts(
         leads=_by(connection, tables.lead, "lead_id", {row["lead_id"] for row in rows if row["lead_id"]}),
         decisions=_by(connection, tables.decision, "decision_id", {row["decision_id"] for row in rows}),
@@ -113,7 +116,8 @@ def gather(connection: Connection, company: Company, rows: Sequence[Row], gaps: 
         tasks=_tasks(connection, customers),
         gaps=gaps(connection, company, customers),
         owners=_owners(connection, customers),
-        together=_together(connection, rows),
+        together={decision_id: count for decision_id, (count, _) in together.items()},
+        still={decision_id: still for decision_id, (_, still) in together.items()},
     )
 
 
@@ -217,13 +221,13 @@ def _tasks(connection: Connection, customers: set[str]) -> dict[str, list[Row]]:
     return found
 
 
-def _together(connection: Connection, rows: Sequence[Row]) -> dict[str, int]:
-    """Count by decision what its act gave to the same holder; only of acts that give many."""
+def _together(connection: Connection, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
+    """Count by decision what its act gave to the same holder, and what of it they still have; only of acts that give many."""
     mine, others, holding = tables.decision, tables.decision.alias("others"), tables.holding
     own = tables.holding.alias("own")
     wanted = keys_in(connection, ["decision.decision_id"], [(row["decision_id"],) for row in rows])
     counted = connection.execute(
-        select(mine.c.decision_id, func.count())
+        select(mine.c.decision_id, func.count(), func.sum(case((holding.c.to_us.is_(None), 1), else_=0)))
         .join(own, (own.c.customer_id == mine.c.subject_id) & (own.c.decision_id == mine.c.decision_id))
         .join(others, (others.c.stage == mine.c.stage) & (others.c.event_id == mine.c.event_id))
         .join(
@@ -235,7 +239,7 @@ def _together(connection: Connection, rows: Sequence[Row]) -> dict[str, int]:
         .where(wanted, mine.c.code.in_(("moved", "moved_back", "handed_over")))
         .group_by(mine.c.decision_id)
     )
-    return {decision_id: int(count) for decision_id, count in counted}
+    return {decision_id: (int(count), int(still)) for decision_id, count, still in counted}
 
 
 def _by(connection: Connection, table: Any, column: str, keys: Iterable[str]) -> dict[str, Row]:

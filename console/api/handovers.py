@@ -70,10 +70,10 @@ def _beginning(router: APIRouter, desk: Desk, host: HandOver) -> None:
         command = command_for(
             desk, request, body, "hand_over_begin", key, scope=body.person, reason=body.reason
         )
-        of_theirs(visitor(request), body.person)
         job_id, resumed = job_id_of(command), False
         repeated = is_repeated(desk, command)
-        if not repeated:
+        if not repeated:  # whoever has left since is below nobody
+            of_theirs(visitor(request), body.person)
             if body.confirm and _planned(desk, host, request, body, command.actor).confirm != body.confirm:
                 raise ActRefused(
                     "preview_differs", "Something else would happen by now; ask for a preview again."

@@ -76,8 +76,8 @@ class MoveRow(BaseModel):
 
     customer_id: str = Field(description="As it was asked for")
     before_id: str | None = Field(description="Who has it; null where that is not yours to see")
-    to_kind: str
-    to_id: str
+    to_kind: str | None = Field(description="What would have it; null where it stays and is not yours to see")
+    to_id: str | None = Field(description="Who would have it; null likewise")
     code: str | None = Field(description="Why it stays; null if it goes")
 
 

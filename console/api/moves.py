@@ -41,7 +41,8 @@ from store.acts_move import Judged
 
 ROWS = 200
 """Rows of a preview: enough to see whether it is what was meant; `receivers` and `stays` count all."""
-_CONFIRM_DIGITS = 24
+_CONFIRM_DIGITS = 32
+"""So many are known for a digest where telephone numbers are masked (schemas.mask)."""
 ActId = Annotated[Id, Path(description="The id of a move, or of what took one back")]
 
 
@@ -155,10 +156,11 @@ def confirm_of(judged: Sequence[Judged]) -> str:
 def row_of(who: Visitor, one: Judged) -> MoveRow:
     """Return what would become of a customer, as a visitor may see it."""
     is_seen = one.held is not None and who.sees(one.held.holder_id)
+    is_shown = is_seen or one.refused is None  # whom a rule would give it to tells what it asked for
     return MoveRow(
         customer_id=one.give.customer_id,
         before_id=one.held.holder_id if one.held and is_seen else None,
-        to_kind=one.give.kind,
-        to_id=one.give.holder_id,
+        to_kind=one.give.kind if is_shown else None,
+        to_id=one.give.holder_id if is_shown else None,
         code=one.refused,
     )

@@ -232,7 +232,7 @@ def test_a_known_customer_is_shown_with_the_owner_and_whom_to_call_instead(page:
     expect(box).to_contain_text("老客户")
     expect(box.locator("h2")).to_contain_text("陈立")
     expect(box.locator("h2")).to_contain_text("8003")
-    expect(box.locator(".present")).to_contain_text("外出")
+    expect(box.locator(".present")).to_contain_text("请假")
     expect(box.locator(".instead")).to_contain_text("徐晴")
     expect(box.locator(".instead")).to_contain_text("8004")
     expect(box.locator(".instead")).to_contain_text("代管")

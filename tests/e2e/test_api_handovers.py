@@ -66,6 +66,23 @@ def test_what_the_preview_says_happens_with_a_certificate_and_a_way_back(rig: Ri
     assert mia.post(f"{place}/undo", json={"reason": "stays"}).json() == {**back, "repeated": True}
 
 
+def test_a_day_beyond_ten_years_is_refused_and_the_list_stays_readable(rig: Rig, house: House) -> None:
+    mine, mia = of(rig, "bo"), _client(house)
+    body = {**ASKED, **REASON, "why": "until", "until": "2999-12-31"}
+    answer = mia.post("/api/handovers", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_date")
+    assert of(rig, "bo") == mine
+    assert mia.get("/api/handovers").json()["handovers"] == []
+
+
+def test_a_leaver_s_is_answered_again_to_who_was_above_them(rig: Rig, house: House) -> None:
+    mia = _client(house)
+    done = mia.post("/api/handovers", json={**ASKED, **REASON}, headers=KEY).json()
+    later = House(rig, now_us=LATER + 60_000_000, host=host_of(rig))
+    again = _client(later).post("/api/handovers", json={**ASKED, **REASON}, headers=KEY)
+    assert again.json() == {**done, "repeated": True}
+
+
 def test_whose_they_see_and_nobody_elses(rig: Rig, house: House) -> None:
     """Of a leaver also who was above them: operations began it here."""
     body = {**ASKED, **REASON, "actor": "operator"}

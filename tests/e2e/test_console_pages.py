@@ -195,7 +195,7 @@ def test_each_outcome_can_be_recorded_and_names_its_actor(worked: Rig, code: str
 @pytest.mark.parametrize(
     ("entered", "said"),
     [
-        ({"code": "later"}, "「改日再联系」需要填写下次联系时间"),
+        ({"code": "later"}, "「以后再联系」需要填写下次联系时间"),
         ({"code": "later", "next": "2026-11-01T09:00"}, "日期已经过去"),
         ({"code": "later", "next": "tomorrow"}, "日期时间无法识别"),
         ({"code": "sold"}, "请选择跟进结果"),

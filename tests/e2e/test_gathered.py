@@ -13,8 +13,8 @@ import pytest
 
 from schemas.company import Absence, Company, book_version
 from sinks.alarms import Alarms, Ways
-from sinks.dispatch import Dispatcher
-from sinks.port import outside
+from sinks.dispatch import Dispatcher, outcome
+from sinks.port import Later, outside
 from sinks.robot import _PACE
 from store.alarms import raise_alarm
 from store.company import CompanyCache
@@ -453,6 +453,31 @@ def test_a_set_that_one_act_moved_is_one_message_in_a_group(tmp_path: Path, vend
         "6 个客户变更负责人 → 薄",
     ]
     rig.close()
+
+
+def test_a_set_is_told_as_long_as_they_have_one_of_it(
+    tmp_path: Path, store: Database | None, postbox: Postbox
+) -> None:
+    rig, clock = Rig(tmp_path, store, company(postbox.sink())), Clock(NOW)
+    with dispatching(rig, clock) as dispatcher:
+        feed(rig, 6)
+        send_all(dispatcher)
+        every = list(customers(rig).values())
+        move(rig, to("bo", every), actor="chen", at_us=MONDAY_10 + SECOND)
+        (first,) = [row["customer_id"] for row in rig.rows("delivery") if row["dest"] == "bo"]
+        move(rig, to("ann", [first]), actor="chen", at_us=MONDAY_10 + 2 * SECOND, key="one back")
+        clock.at_us += 3 * MINUTE
+        send_all(dispatcher)
+    assert [row["state"] for row in rig.rows("delivery") if row["dest"] == "bo"][:1] == ["sent"]
+    rig.files.doors.close()
+
+
+def test_waiting_for_a_robot_s_own_pace_is_no_failure() -> None:
+    row = {"attempt": 2, "told_in": "msg_1", "delivery_id": "d", "since_us": 0, "replays": 0}
+    values, letter = outcome(row, Later("busy", None, 7.5), 1_000_000, is_open=True)
+    assert letter is None
+    assert values == {"answered_us": 1_000_000, "next_us": 8_500_000, "told_in": None}
+    assert outcome(row, Later("busy", "45009", 60.0), 1_000_000)[0]["attempt"] == 3, "theirs is one"
 
 
 def test_a_group_is_told_whoever_has_it_a_person_or_a_pool(

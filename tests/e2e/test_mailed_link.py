@@ -149,4 +149,4 @@ def test_the_own_robot_s_link_opens_the_task_once_and_the_group_s_asks_who_it_is
         place = ask(live, "GET", f"{own.partition('?')[0]}?task={wrong}", cookie).headers["location"]
         assert place == "/day"
     gone = ask(live, "GET", "/day?task=task_0", cookie).body  # type: ignore[attr-defined]
-    assert "消息所说的事项已完成" in gone
+    assert "消息里的待办已完成" in gone

@@ -19,7 +19,7 @@ from sales.aliases import assign_alias
 from sales.campaign_table import Line, total
 from sales.campaigns import campaigns_table, period_of
 from sales.life_facts import records_of
-from sales.money_files import read_orders, read_spend
+from sales.money_files import WrongCell, read_orders, read_spend, spending_of
 from sales.orders import Taken, assign_order, open_orders, take_orders
 from sales.outcomes import Said, record_outcome
 from sales.spend import Spending, add_spend, end_spend, entries, place_of, take_spend
@@ -383,6 +383,12 @@ def test_a_list_of_spend_knows_campaigns_by_code_and_name_and_months() -> None:
         Spending("fair", date(2026, 11, 1), date(2026, 11, 3), 500, "USD"),
     ]
     assert [one.code for one in wrong] == ["unknown_campaign", "days_reversed"]
+
+
+def test_a_month_beyond_the_calendar_is_an_error_of_its_cell() -> None:
+    with pytest.raises(WrongCell) as wrong:
+        spending_of({"campaign": "baidu", "from": "9999-12", "amount": "1"}, COMPANY, "CNY")
+    assert wrong.value.code == "date_form"
 
 
 def test_what_a_list_cost_is_its_campaign_s(rig: Rig) -> None:

@@ -122,7 +122,7 @@ def test_each_question_is_kept_and_an_hour_has_room_for_so_many(rig: Rig) -> Non
     for number in range(AN_HOUR):
         ask(number, MONDAY_10 + number)
         ask(number + 200, MONDAY_10 + number, about=NOBODY if number else one.customer_id)
-    with pytest.raises(ActRefused, match="30 times"):
+    with pytest.raises(ActRefused, match="30 customers"):
         ask(100, MONDAY_10 + MINUTE, about=NOBODY)
     ask(103, MONDAY_10 + MINUTE)  # about the same again
     ask(101, MONDAY_10 + MINUTE, "ann")
