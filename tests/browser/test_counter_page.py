@@ -100,7 +100,7 @@ def focused(page: Page) -> str:
 def open_desk(page: Page, live: Live, source: str = "hall", taker: str = "07") -> None:
     """Open the page and say who types, by two digits."""
     page.goto(f"http://127.0.0.1:{live.port}/counter/{source}")
-    assert focused(page) == "taken_by"
+    page.wait_for_function("document.activeElement.name === 'taken_by'")
     page.keyboard.type(taker)
     page.keyboard.press("Enter")
     assert focused(page) == "name"
