@@ -29,6 +29,7 @@ Actor = Annotated[str, typer.Option(envvar="LEADFLOW_ACTOR", help="Who does it")
 REFUSED_ZH = {
     "last_operator": "没有其他人拥有运维角色，请先授予他人",
     "book_refused": "该规则簿不能启用，请运行：leadflow rules check",
+    "book_replaced": "其间已发布了另一版分配规则，请重新载入后再发布",
     "unknown_book": "没有这个版本，请查看：leadflow rules list",
     "customers_waiting": "要删除的单位仍有客户在待分配中，请先清空",
     "dates_reversed": "结束须晚于开始，且不能已经过去",
