@@ -57,3 +57,9 @@ async def entered_in(request: Request, most: int) -> dict[str, str]:
     if not _KEY.fullmatch(entered.get("key", "")):
         entered.pop("key", None)
     return entered
+
+
+def begins_at(request: Request) -> int:
+    """Return with which row a page of a longer list begins: `from` in its address, 0 for what is no number."""
+    asked = request.query_params.get("from", "")
+    return int(asked) if asked.isdecimal() and len(asked) < 7 else 0

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
 from console import first_touch
-from console.desk import Desk, entered_in, is_own_page
+from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import visitor
 from console.known import Known, at_a_glance
@@ -119,7 +119,7 @@ class Pages:
     def _inbox(
         self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
     ) -> Response:
-        holder_id, begin = request.path_params["holder_id"], _number(request.query_params.get("from", ""))
+        holder_id, begin = request.path_params["holder_id"], begins_at(request)
         since_us = self.desk.clock() - NEWS_US
         view, (found, news) = self._read(request, _desk_of, holder_id, since_us, begin)
         tasks = found[:INBOX_SHOWN]
@@ -259,10 +259,6 @@ def _desk_of(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     tasks = views.inbox(connection, holder_id, INBOX_SHOWN + 1, offset=begin)
     return tasks, views.news(connection, holder_id, since_us)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 7 else 0
 
 
 def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

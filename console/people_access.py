@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, is_own_page
+from console.desk import Desk, begins_at, is_own_page
 from console.gate import visitor
 from console.may import roles_of
 from console.permits import ROLES
@@ -86,7 +86,7 @@ class AccessPage:
         )
 
     def _page(self, request: Request, refused: str | None, status: int, **shown: Any) -> Response:
-        now_us, begin = self.desk.clock(), _number(request.query_params.get("from", ""))
+        now_us, begin = self.desk.clock(), begins_at(request)
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             have = open_access(connection, now_us, ("session", "token", "invitation"))
@@ -126,7 +126,3 @@ class AccessPage:
             **shown,
         }
         return page(request, view.language, "access.html", values, status)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 7 else 0

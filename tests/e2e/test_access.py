@@ -22,8 +22,9 @@ from console.app import console_routes
 from console.desk import Desk
 from console.gate import COOKIE, Failures, Gate, Guard, visitor
 from console.passwords import SecondFactors
+from console.people_access import AccessPage
 from console.sign_in import SignIn
-from schemas.company import Member
+from schemas.company import Member, Person
 from store import tables
 from store.access import HOUR_US, SESSION_US, access_id_of, end, find_access, grant, redeem, redemption
 from store.acts import ActRefused, Command, Plan, perform
@@ -217,6 +218,42 @@ def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> 
     assert alls.count("being worked on") == len(held), "where each stands"
     assert "With 安" in alls
     assert "With West" in alls
+
+
+def test_long_lists_come_in_pages_and_none_is_lost_between_them(tmp_path: Path) -> None:
+    many = {f"p{n:02}": Person(person_id=f"p{n:02}", name=f"人{n:02}") for n in range(60)}
+    everybody = {**small_company().people, **many}
+    rig = Rig(tmp_path, company=small_company(absences=(), people=everybody))
+    rig.feed([post(made=f"{n}", name=f"客{n}", phone=f"139{n * 7919:08}") for n in range(120)])
+    rig.run()
+    house = House(rig)
+    desk = Desk(rig.store, lambda: house.now_us, lambda: next(house.ids), rig.files.store_log.append)
+    access = AccessPage(desk, lambda: "secret", lambda _request: "https://leads.example")
+    client = TestClient(
+        Starlette(
+            routes=[*access.routes(), *console_routes(desk.store, desk.clock, desk.new_id, desk.append)]
+        )
+    )
+    for page, ids, wanted in (
+        ("/access", r'<article class="task" id="(\w+)"', sorted(everybody)),
+        (
+            "/inbox/ann",
+            r'id="(task_\w+)"',
+            sorted(one["task_id"] for one in rig.rows("task") if one["holder_id"] == "ann"),
+        ),
+    ):
+        found: list[str] = []
+        begin, size = 0, 0
+        while shown := re.findall(ids, client.get(f"{page}?from={begin}").text):
+            size = size or len(shown)
+            found += shown
+            begin += size
+            if len(shown) < size:
+                break
+        assert sorted(found) == wanted, page
+        assert 0 < size < len(wanted), page
+        assert re.findall(ids, client.get(f"{page}?from=nonsense").text) == found[:size]
+    rig.close()
 
 
 def test_the_actor_is_who_the_token_belongs_to_whatever_the_body_says(house: House) -> None:
