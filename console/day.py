@@ -105,20 +105,25 @@ class DayPage:
         return await run_in_threadpool(self._page, request, "_day.html", None, 200)
 
     async def news(self, request: Request) -> Response:
-        """Server-sent events: one whenever a task came, went or moved. They say that, and nothing else."""
+        """Server-sent events: one whenever a task came, went or moved. They say that, and nothing else.
+
+        What the browser has seen comes with its question, `seen` of the page or `Last-Event-ID` when it
+        asks anew: what came in before this stream began, or between two streams, is told at once.
+        """
         me, stopping = visitor(request).person_id, getattr(request.app.state, "stopping", None)
         holders = await run_in_threadpool(self._holders, me)
+        seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
 
         async def stream() -> AsyncIterator[bytes]:
+            before = seen
             yield b"retry: 2000\n\n"
-            before = await run_in_threadpool(self._mark, holders)
             for _ in range(int(STREAM_S / LOOK_S)):
+                now = await run_in_threadpool(self._looked_at, holders)
+                yield b": \n\n" if now == before else f"id: {now}\nevent: changed\ndata: 1\n\n".encode()
+                before = now
                 await asyncio.sleep(LOOK_S)
                 if stopping is not None and stopping.is_set():
                     return
-                now = await run_in_threadpool(self._mark, holders)
-                yield b": \n\n" if now == before else b"event: changed\ndata: 1\n\n"
-                before = now
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
@@ -154,13 +159,9 @@ class DayPage:
         with self.desk.store.read() as connection:
             return [*teams_of(self.desk.companies.get(connection), me, self.desk.clock()), me or ""]
 
-    def _mark(self, holders: Sequence[str]) -> tuple[Any, ...]:
-        task = tables.task
+    def _looked_at(self, holders: Sequence[str]) -> str:
         with self.desk.store.read() as connection:
-            asked = select(func.count(), func.max(task.c.created_us), func.sum(task.c.due_us)).where(
-                task.c.holder_id.in_(holders), task.c.state == "open"
-            )
-            return tuple(connection.execute(asked).one())
+            return _mark(connection, holders)
 
     def _page(self, request: Request, template: str, refused: str | None, status: int) -> Response:
         who, now_us = visitor(request), self.desk.clock()
@@ -168,6 +169,8 @@ class DayPage:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             teams = sorted(teams_of(company, me, now_us))
+            # Before the tasks: what comes in while they are read is told once too often, not once too seldom.
+            seen = _mark(connection, [*teams, me or ""])
             first = _task_of(connection, [me, *teams] if me else [], asked_for)
             mine = _without(first, _of_me(connection, me, now_us) if me else [])
             queues = [(one, _without(first, views.inbox(connection, one, QUEUE_SHOWN))) for one in teams]
@@ -189,6 +192,7 @@ class DayPage:
         values: dict[str, Any] = {
             "view": view,
             "me": me,
+            "seen": seen,
             "day": day,
             "queues": [(one, rows) for one, rows in queues if rows],
             "asked_for": asked_for,
@@ -215,6 +219,15 @@ class DayPage:
 
 def _gone(company: Company, who: Visitor, now_us: int) -> list[Absence]:
     return gone(company, works_with(company, who, now_us), now_us).now
+
+
+def _mark(connection: Connection, holders: Sequence[str]) -> str:
+    """Return what changes whenever one of these gets an open task, loses one, or has one moved."""
+    task = tables.task
+    asked = select(func.count(), func.max(task.c.created_us), func.sum(task.c.due_us)).where(
+        task.c.holder_id.in_(holders), task.c.state == "open"
+    )
+    return "-".join(str(one or 0) for one in connection.execute(asked).one())
 
 
 def _task_of(connection: Connection, holders: Sequence[str], task_id: str) -> list[Row]:

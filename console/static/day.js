@@ -7,12 +7,24 @@
   const busy = () =>
     day.querySelector("details[open]") !== null ||
     (day.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
-  const show = async () => {
-    bar.hidden = true;
-    const answer = await fetch(day.dataset.part, { credentials: "same-origin", headers: { accept: "text/html" } });
-    if (answer.ok) day.innerHTML = await answer.text();
+  const fetched = async () => {
+    try {
+      const answer = await fetch(day.dataset.part, { credentials: "same-origin", headers: { accept: "text/html" } });
+      return answer.ok ? await answer.text() : null;
+    } catch {
+      return null;
+    }
   };
-  const changed = () => (busy() ? (bar.hidden = false) : show());
+  let latest = 0;
+  const show = async (event) => {
+    const mine = ++latest;
+    const wanted = event.type === "click";
+    const text = wanted || !busy() ? await fetched() : null;
+    if (mine !== latest) return; // a later look is under way, and sees more
+    const now = text !== null && (wanted || !busy()); // somebody may have begun to type meanwhile
+    bar.hidden = now;
+    if (now) day.innerHTML = text;
+  };
   bar.addEventListener("click", show);
-  new EventSource(day.dataset.news).addEventListener("changed", changed);
+  new EventSource(day.dataset.news).addEventListener("changed", show);
 })();

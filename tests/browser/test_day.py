@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.request import Request, urlopen
+
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.live import Live
 from tests.browser.test_access import link_for
@@ -96,6 +98,40 @@ def test_later_by_thumb_and_a_second_tab_that_is_stale(browser: Browser, live: L
         stale.get_by_role("button", name="No answer").click()
         expect(stale.get_by_role("alert")).to_contain_text("ended already")
     assert [row["code"] for row in live.rows("outcome")] == ["later"]
+
+
+def test_what_comes_before_the_page_listens_or_between_two_streams_is_shown(
+    browser: Browser, live: Live
+) -> None:
+    only(live, "ann")
+
+    def late(route: Route) -> None:
+        send(live, name="张伟", phone="138 1234 5678")
+        live.wait_for("task", lambda row: row["holder_id"] == "ann")
+        route.continue_()
+
+    with tab(browser, "en-GB", viewport=PHONE) as page:
+        page.goto(link_for(live, "ann"))
+        page.route("**/day/news?*", late, times=1)
+        page.get_by_role("button", name="Open my tasks").click()
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=10_000)
+        path = page.locator("#day").get_attribute("data-news") or ""
+        cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+    url, host = f"{live.url}{path}", live.from_elsewhere.removeprefix("http://")
+    signed = {"host": host, "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    before, again = _first_news(url, signed)
+    assert before == "event: changed", "the page was made before the lead came"
+    assert _first_news(url, signed | {"last-event-id": again}) == (":", "")
+
+
+def _first_news(url: str, headers: dict[str, str]) -> tuple[str, str]:
+    """Return what a stream says first, and which id it gives it."""
+    with urlopen(Request(url, headers=headers), timeout=30) as answer:
+        lines = (line.decode().strip() for line in answer)
+        assert next(lines) == "retry: 2000"
+        assert next(lines) == ""
+        first = next(lines)
+        return (next(lines), first.removeprefix("id: ")) if first.startswith("id: ") else (first, "")
 
 
 def test_a_message_s_link_opens_its_task_first_and_keeps_it_there(browser: Browser, live: Live) -> None:
