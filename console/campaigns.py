@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.recent import RecentBy
+from console.recent import PATIENCE_S, Recent, RecentBy
 from console.texts import page
 from console.times import local
 from console.view import View
@@ -123,13 +123,17 @@ class CampaignsPage:
             )
             nobodys = open_orders(connection, SHOWN) if who.sees_all else []
             spent = entries(connection, period.first, period.last, SHOWN) if who.sees_all else []
-        rows = self._rows(period, by)
+        known = self._reckoned(period, by).within(PATIENCE_S)
+        rows = known.value if known else []
         view = View(language_of(request, company.language), company, now_us, who)
         has_money = who.opens("/campaigns.csv")
         kept = list if has_money else without_money
         days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
         values = {
             "view": view,
+            "here": urlencode({**days, "by": by}),
+            "is_known": known is not None,
+            "counted_us": known.said_us(now_us) if known else None,
             "by": by,
             "bys": [(one, f"?{urlencode({**days, 'by': one})}") for one in BYS],
             "days": days,
@@ -163,12 +167,12 @@ class CampaignsPage:
         }
         return page(request, view.language, "campaigns.html", values, 400 if was_wrong else status)
 
-    def _rows(self, period: Period, by: By) -> list[Line]:
+    def _reckoned(self, period: Period, by: By) -> Recent[list[Line]]:
         def find() -> list[Line]:
             with self.desk.store.read() as connection:
                 return campaigns_table(connection, period, by)
 
-        return self.reckoned.get((period, by), find)
+        return self.reckoned.of((period, by), find)
 
     def _file(self, request: Request, kind: str) -> Response:
         now_us, asked = self.desk.clock(), _asked(request.query_params)
@@ -178,7 +182,7 @@ class CampaignsPage:
             if was_wrong:
                 return Response("from and to are days such as 2026-11-30.\n", status_code=400)
         by = _by(asked)
-        rows = self._rows(period, by)
+        rows = self._reckoned(period, by).get().value
         language = language_of(request, company.language)
         made, kind_of = (as_csv, CSV) if kind == "csv" else (as_xlsx, XLSX)
         name = f"campaigns-{period.first}-{period.last}.{kind}"

@@ -20,7 +20,7 @@ from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import visitor
 from console.known import Known, at_a_glance
-from console.recent import Recent
+from console.recent import PATIENCE_S, Recent
 from console.story import steps
 from console.texts import page
 from console.times import parse_local
@@ -77,9 +77,10 @@ class Pages:
 
     def _live(self, request: Request, template: str) -> Response:
         view, (rows, breakers) = self._read(request, _news_of_all)
-        sources = view.company.sources
+        sources, counted = view.company.sources, self.balance.within(PATIENCE_S)
         values = {
-            "sum": self.balance.get(),
+            "sum": counted.value if counted else None,
+            "counted_us": counted.said_us(view.now_us) if counted else None,
             "feed": rows,
             "breakers": breakers,
             "boxes": boxes(sources, view.now_us, self.smtp_port),

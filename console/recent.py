@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -14,41 +15,114 @@ T = TypeVar("T")
 AT_LEAST_S = 1.0
 """The first page asks every 2 s; nobody sees a difference of one."""
 DEAR_S = 1.0
-"""What takes longer makes one who asks wait, and the others take the last answer."""
+"""What takes longer is found out beside those who ask: they take the last answer, and are told how old it is."""
 FREE_S = 0.1
 """What takes less is found out each time that somebody asks a `RecentBy`."""
+PATIENCE_S = 5.0
+"""How long a page waits for an answer that nobody knows yet, before it is shown without."""
+OLD_S = 10.0
+"""An answer that was found out before that is shown with its age."""
 SHARE = 0.05
 """At most this share of the time is spent on finding out: a sum over 1,000,000 leads is then older, but
 never slows the doors down."""
 
 
-class Recent(Generic[T]):
-    """Keeps the last answer of `find` and asks again when it is old. Safe from several threads."""
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """An answer, and for how many seconds it has been known."""
 
-    def __init__(self, find: Callable[[], T], free_s: float = 0.0) -> None:
-        """An answer that took less than `free_s` is found out anew each time."""
+    value: T
+    age_s: float
+
+    def said_us(self, now_us: int) -> int | None:
+        """Return the moment of an answer that is old enough to say so."""
+        return now_us - int(self.age_s * 1_000_000) if self.age_s >= OLD_S else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known(Generic[T]):
+    value: T
+    at_s: float
+    is_dear: bool
+
+
+def beside(work: Callable[[], None]) -> None:
+    """Do something beside those who ask; a process that ends does not wait for it."""
+    threading.Thread(target=work, name="recent", daemon=True).start()
+
+
+class Recent(Generic[T]):
+    """Keeps the last answer of `find` and asks again when it is old. Safe from several threads.
+
+    An answer that is cheap is found out by one who asks, while the others wait; a dear one beside them. If
+    that breaks, the next who asks waits for it, and gets the error.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], T],
+        free_s: float = 0.0,
+        start: Callable[[Callable[[], None]], None] = beside,
+    ) -> None:
+        """An answer that took less than `free_s` is found out anew each time; `start` does what is done beside."""
         self._find = find
         self._free_s = free_s
-        self._lock = threading.Lock()
-        self._until = float("-inf")
-        self._is_dear = False
-        self._answer: T
+        self._start = start
+        self._finding = threading.Lock()
+        self._found = threading.Event()
+        self._until_s = float("-inf")
+        self._known: _Known[T] | None = None
 
-    def get(self) -> T:
-        """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old; while a dear one is found out, the last."""
-        if not self._lock.acquire(blocking=not self._is_dear):
-            return self._answer
+    def get(self) -> Answer[T]:
+        """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old, or while a dear one is found out, the last."""
+        known = self._known
+        if known is None or not known.is_dear:
+            with self._finding:
+                known = self._known
+                if known is None or self._is_old():
+                    known = self._find_now()
+        elif self._is_old():
+            self._start(self._find_beside)
+        return _dated(known)
+
+    def within(self, patience_s: float) -> Answer[T] | None:
+        """Return what `get` returns; None if nothing is known yet and is not found out within so many seconds."""
+        if self._known is None:
+            self._start(self._find_beside)
+            if not self._found.wait(patience_s):
+                return None
+            if (known := self._known) is not None:
+                return _dated(known)
+        return self.get()
+
+    def _is_old(self) -> bool:
+        return time.monotonic() >= self._until_s
+
+    def _find_beside(self) -> None:
+        if not self._finding.acquire(blocking=False):
+            return  # somebody is at it
         try:
-            started = time.monotonic()
-            if started >= self._until:
-                self._answer = self._find()
-                ended = time.monotonic()
-                took = ended - started
-                self._until = ended + (max(AT_LEAST_S, took / SHARE) if took >= self._free_s else 0.0)
-                self._is_dear = took >= DEAR_S
-            return self._answer
+            if self._known is None or self._is_old():
+                self._find_now()
+        except Exception:
+            self._known = None
         finally:
-            self._lock.release()
+            self._finding.release()
+            self._found.set()
+
+    def _find_now(self) -> _Known[T]:
+        started_s = time.monotonic()
+        value = self._find()
+        ended_s = time.monotonic()
+        took_s = ended_s - started_s
+        self._until_s = ended_s + (max(AT_LEAST_S, took_s / SHARE) if took_s >= self._free_s else 0.0)
+        self._known = known = _Known(value, started_s, took_s >= DEAR_S)
+        self._found.set()
+        return known
+
+
+def _dated(known: _Known[T]) -> Answer[T]:
+    return Answer(known.value, time.monotonic() - known.at_s)
 
 
 class RecentBy(Generic[K, T]):
@@ -59,14 +133,14 @@ class RecentBy(Generic[K, T]):
         self._lock = threading.Lock()
         self._kept: OrderedDict[K, Recent[T]] = OrderedDict()
 
-    def get(self, key: K, find: Callable[[], T]) -> T:
-        """Return the answer to a question; one that took `FREE_S` may be cost / SHARE seconds old."""
+    def of(self, key: K, find: Callable[[], T]) -> Recent[T]:
+        """Return what is kept of a question; an answer that took `FREE_S` may be cost / SHARE seconds old."""
         with self._lock:
             recent = self._kept.setdefault(key, Recent(find, FREE_S))
             self._kept.move_to_end(key)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return recent.get()
+        return recent
 
     def forget(self) -> None:
         """Have everything found out anew: what it rests on was changed."""

@@ -117,7 +117,7 @@ class StoreMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the present figures."""
-        return self._recent.get()
+        return self._recent.get().value
 
     def _read(self) -> Iterator[Metric]:
         with self._store.read() as connection:

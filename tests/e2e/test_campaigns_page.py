@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from python_calamine import CalamineWorkbook
 
 from console import words
 from console.campaigns import quick_choices
+from sales.campaign_table import Line
+from sales.campaigns import campaigns_table
 from schemas.company import Campaign
 from tests.e2e.test_access import House
 from tests.e2e.test_console_pages import client_of, text_of
@@ -174,6 +178,34 @@ def test_names_on_no_list_are_assigned_and_count_backwards(rig: Rig) -> None:
     assert "Names on no list" not in table
     refused = enter(rig, "alias", kind="utm", value="<b>xhs", campaign="baidu")
     assert (refused.status_code, "stands with a campaign already" in refused.text) == (409, True)
+
+
+def test_a_table_that_takes_long_to_count_comes_later_and_says_when_it_is_old(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, clock = Event(), [1_000.0]
+
+    def slow(*asked: Any) -> list[Line]:
+        assert go_on.wait(10)
+        clock[0] += 30
+        return campaigns_table(*asked)
+
+    monkeypatch.setattr("console.campaigns.campaigns_table", slow)
+    monkeypatch.setattr("console.campaigns.PATIENCE_S", 0.05)
+    monkeypatch.setattr("console.recent.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    place, client = "/campaigns?from=2026-11-01&to=2026-11-30", client_of(rig, LATER)
+    page = client.get(place, headers=EN).text
+    assert "The table is being counted. It appears here by itself." in page
+    assert 'hx-get="/campaigns?from=2026-11-01&amp;to=2026-11-30&amp;by=campaign"' in page
+    assert '<select name="campaign"' in page, "what is entered below need not wait"
+    go_on.set()
+    monkeypatch.setattr("console.campaigns.PATIENCE_S", 10)
+    page = client.get(place, headers=EN).text
+    assert "being counted" not in page
+    assert "hx-get" not in page
+    assert "Baidu – 1 1 0 0" in text_of(page)
+    clock[0] += 90
+    assert "Counted 2 mins ago." in text_of(client.get(place, headers=EN).text)
 
 
 def test_files_hold_the_same_table_and_no_formula(rig: Rig) -> None:

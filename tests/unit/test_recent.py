@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
-from console.recent import Recent, RecentBy
+from console.recent import Answer, Recent, RecentBy
 
 
 @pytest.fixture
@@ -25,15 +27,19 @@ def test_an_answer_is_kept_twenty_times_as_long_as_it_took(clock: list[float]) -
         clock[0] += 2.0
         return asked
 
-    kept = Recent(find)
-    assert [kept.get(), kept.get()] == [1, 1]
-    clock[0] += 39.9
-    assert kept.get() == 1
-    clock[0] += 0.2
-    assert kept.get() == 2
+    beside: list[Callable[[], None]] = []
+    kept = Recent(find, start=beside.append)
+    assert [kept.get().value, kept.get().value] == [1, 1]
+    clock[0] += 39.5
+    assert kept.get() == Answer(1, 41.5)
+    assert beside == []
+    clock[0] += 0.5
+    assert kept.get() == Answer(1, 42.0), "nobody waits for it"
+    beside.pop()()
+    assert kept.get() == Answer(2, 2.0)
 
 
-def test_while_one_finds_a_dear_answer_out_the_others_take_the_last(clock: list[float]) -> None:
+def test_nobody_waits_while_a_dear_answer_is_found_out_anew(clock: list[float]) -> None:
     begun, go_on = threading.Event(), threading.Event()
     answers = iter(("first", "second"))
 
@@ -46,15 +52,48 @@ def test_while_one_finds_a_dear_answer_out_the_others_take_the_last(clock: list[
         return answer
 
     kept = Recent(find)
-    assert kept.get() == "first"
+    assert kept.get().value == "first"
     clock[0] += 1_000.0
-    one = threading.Thread(target=kept.get)
-    one.start()
+    assert kept.get().value == "first", "at once"
     assert begun.wait(10)
-    assert kept.get() == "first", "at once"
+    assert kept.get().value == "first", "and so the next, who begins no second search"
     go_on.set()
-    one.join(10)
-    assert kept.get() == "second"
+    deadline = time.perf_counter() + 10
+    while kept.get().value != "second":
+        assert time.perf_counter() < deadline
+
+
+def test_who_asks_first_does_not_wait_longer_than_they_want(clock: list[float]) -> None:
+    beside: list[Callable[[], None]] = []
+    kept = Recent(lambda: "known", start=beside.append)
+    assert kept.within(0.01) is None
+    beside.pop()()
+    assert kept.within(0.01) == Answer("known", 0.0)
+
+
+def test_a_search_that_breaks_tells_the_next_who_asks(clock: list[float]) -> None:
+    beside: list[Callable[[], None]] = []
+    broken = True
+
+    def find() -> str:
+        clock[0] += 2.0
+        if broken:
+            raise OSError("disk gone")
+        return "known"
+
+    kept = Recent(find, start=beside.append)
+    assert kept.within(0.01) is None
+    beside.pop()()
+    with pytest.raises(OSError, match="disk gone"):
+        kept.within(0.01)
+    broken = False
+    assert kept.get().value == "known"
+    broken = True
+    clock[0] += 1_000.0
+    assert kept.get().value == "known"
+    beside.pop()()
+    with pytest.raises(OSError, match="disk gone"):
+        kept.get()
 
 
 def test_what_is_cheap_is_found_out_each_time_and_a_change_makes_the_rest_forgotten(
@@ -68,11 +107,11 @@ def test_what_is_cheap_is_found_out_each_time_and_a_change_makes_the_rest_forgot
         return len(asked)
 
     kept: RecentBy[str, int] = RecentBy(2)
-    assert [kept.get("a", find), kept.get("a", find)] == [1, 2]
+    assert [kept.of("a", find).get().value, kept.of("a", find).get().value] == [1, 2]
     cost[0] = 5.0
-    assert [kept.get("b", find), kept.get("b", find)] == [3, 3]
+    assert [kept.of("b", find).get().value, kept.of("b", find).get().value] == [3, 3]
     kept.forget()
-    assert kept.get("b", find) == 4
+    assert kept.of("b", find).get().value == 4
     for key in ("c", "d"):
-        kept.get(key, find)
-    assert kept.get("b", find) == 7, "the oldest question went"
+        kept.of(key, find).get()
+    assert kept.of("b", find).get().value == 7, "the oldest question went"
