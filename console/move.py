@@ -18,7 +18,7 @@ from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.may import Visitor
-from console.move_filter import MOST, Filter, find, offered, segments_of
+from console.move_filter import MOST, Filter, count, find, offered, segments_of
 from console.neglected import first_leads
 from console.texts import page
 from console.view import View
@@ -127,16 +127,15 @@ class MovePage:
             company = self.desk.companies.get(connection)
             seen = (company, who, now_us)
             found = find(connection, seen, asked, after, SHOWN)
-            everything = (
-                found if found.is_all and after is None else find(connection, seen, asked, None, MOST)
-            )
+            is_whole = found.is_all and after is None
+            total = len(found.rows) if is_whole else count(connection, seen, asked)
             leads = first_leads(connection, [one.customer_id for one in found.rows])
             before = lately(connection, who.actor, 5)
         following = str(found.rows[-1].place) if found.rows and not found.is_all else ""
         values = {
             "filter": asked,
             "found": found.rows,
-            "total": len(everything.rows) if everything.is_all else None,
+            "total": total,
             "most": MOST,
             "after": str(after) if after else "",
             "following": asked.address(after=following) if following else "",

@@ -12,7 +12,7 @@ from console.may import Visitor, holders_in
 from sales.segments import customers_of, members
 from schemas.company import Company
 from schemas.segments import Segment, read_segments
-from store.customer_list import Listed, Place, Wanted, listed
+from store.customer_list import Listed, Place, Wanted, count_up_to, listed
 
 NAMES = ("unit", "holder", "segment", "campaign", "silent", "state")
 """The parts of a filter, as they stand in an address."""
@@ -81,6 +81,15 @@ def find(
         if len(rows) > limit or looked_at >= SCANNED:
             return Found(rows[:limit], False)
     return Found(rows, True)
+
+
+def count(connection: Connection, seen: tuple[Company, Visitor, int], asked: Filter) -> int | None:
+    """Return how many customers of a filter a visitor sees; None for more than `MOST`, or more than a page looks at."""
+    company, who, now_us = seen
+    if asked.segment:
+        found = find(connection, seen, asked, None, MOST)
+        return len(found.rows) if found.is_all else None
+    return count_up_to(connection, _wanted(company, who, now_us, asked), MOST)
 
 
 def _batches(connection: Connection, wanted: Wanted, after: Place | None) -> Iterator[list[Listed]]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, tuple_
 
 from schemas.work import ASKED, HolderKind
 from store import tables
@@ -65,43 +65,62 @@ class Listed:
 
 def listed(connection: Connection, wanted: Wanted, after: Place | None, limit: int) -> list[Listed]:
     """Return so many customers behind a place; probes and what is on its way through the stages are none."""
-    customer, holding = tables.customer, tables.holding
-    if wanted.holders is not None and not wanted.holders:
-        return []
-    place = (holding.c.holder_kind, holding.c.holder_id, holding.c.from_us, holding.c.customer_id)
-    order: Sequence[ColumnElement[Any]] = place
-    if wanted.campaign_id is not None:
-        # A campaign has few customers of many: going through all in order would be the long way to them.
-        order = [func.coalesce(one, one) for one in place[:3]] + [place[3]]
-    conditions: list[ColumnElement[bool]] = [
-        holding.c.to_us.is_(None),
-        holding.c.role == "owner",
-        order[0].in_(KINDS),
-        order[1].not_in((INTAKE, PROBE)),
-        customer.c.purpose != "probe",
-    ]
-    if wanted.holders is not None:
-        conditions.append(order[1].in_(sorted(wanted.holders)))
-    if wanted.state is not None:
-        conditions.append(customer.c.state == wanted.state)
-    if wanted.campaign_id is not None:
-        conditions.append(came_by(wanted.campaign_id))
-    if wanted.untouched_since_us is not None:
-        conditions.append(untouched_since(wanted.untouched_since_us))
+    customer, order = tables.customer, _order(wanted)
+    asked = _those(wanted).with_only_columns(*_PLACE, customer.c.state, customer.c.touched_us)
     if after is not None:
         at = (after.holder_kind, after.holder_id, after.from_us, after.customer_id)
-        conditions.append(tuple_(*order) > tuple_(*at))
-    rows = connection.execute(
-        select(*place, customer.c.state, customer.c.touched_us)
-        .join(customer, customer.c.customer_id == holding.c.customer_id)
-        .where(*conditions)
-        .order_by(*order)
-        .limit(limit)
-    )
+        asked = asked.where(tuple_(*order) > tuple_(*at))
+    rows = connection.execute(asked.order_by(*order).limit(limit))
     return [
         Listed(Place(row.holder_kind, row.holder_id, row.from_us, row.customer_id), row.state, row.touched_us)
         for row in rows
     ]
+
+
+def count_up_to(connection: Connection, wanted: Wanted, most: int) -> int | None:
+    """Return how many customers these are; None for more than `most`, which are not counted to the end."""
+    some = _those(wanted).limit(most + 1).subquery()
+    count = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return None if count > most else int(count)
+
+
+_PLACE = (
+    tables.holding.c.holder_kind,
+    tables.holding.c.holder_id,
+    tables.holding.c.from_us,
+    tables.holding.c.customer_id,
+)
+
+
+def _order(wanted: Wanted) -> Sequence[ColumnElement[Any]]:
+    if wanted.campaign_id is None:
+        return _PLACE
+    # A campaign has few customers of many: going through all in order would be the long way to them.
+    return [func.coalesce(one, one) for one in _PLACE[:3]] + [_PLACE[3]]
+
+
+def _those(wanted: Wanted) -> Select[Any]:
+    customer, holding, order = tables.customer, tables.holding, _order(wanted)
+    asked = (
+        select(holding.c.customer_id)
+        .join(customer, customer.c.customer_id == holding.c.customer_id)
+        .where(
+            holding.c.to_us.is_(None),
+            holding.c.role == "owner",
+            order[0].in_(KINDS),
+            order[1].not_in((INTAKE, PROBE)),
+            customer.c.purpose != "probe",
+        )
+    )
+    if wanted.holders is not None:
+        asked = asked.where(order[1].in_(sorted(wanted.holders)))
+    if wanted.state is not None:
+        asked = asked.where(customer.c.state == wanted.state)
+    if wanted.campaign_id is not None:
+        asked = asked.where(came_by(wanted.campaign_id))
+    if wanted.untouched_since_us is not None:
+        asked = asked.where(untouched_since(wanted.untouched_since_us))
+    return asked
 
 
 def untouched_since(since_us: int | ColumnElement[int]) -> ColumnElement[bool]:
