@@ -123,7 +123,7 @@ class Follower(threading.Thread, Generic[S]):
         self.ending.set()
 
     def well(self) -> None:
-        """Note that the source can be read."""
+        """Note that the source was read: not sooner, or what opens and cannot be read would be tried as if for the first time."""
         self.door.trouble.pop(self.source.source_id, None)
 
     def run(self) -> None:
@@ -141,13 +141,13 @@ class Follower(threading.Thread, Generic[S]):
 
     def _wait_after(self, code: str, message: str) -> None:
         """Wait as long as the trouble deserves; a password that was changed meanwhile is tried at once."""
-        give_up = time.monotonic() + self._troubled(code, message)
+        give_up = time.monotonic() + self.troubled(code, message)
         tried = self.secret()
         while not self.ending.wait(min(SECRET_LOOK_S, max(0.0, give_up - time.monotonic()))):
             if time.monotonic() >= give_up or self.secret() != tried:
                 return
 
-    def _troubled(self, code: str, message: str) -> float:
+    def troubled(self, code: str, message: str) -> float:
         """Note a trouble; return how long to wait."""
         source_id, known = self.source.source_id, self.door.trouble.get(self.source.source_id)
         tried = known.tried + 1 if known is not None and known.code == code else 1

@@ -71,10 +71,10 @@ class TableFollower(Follower[CdrTable]):
         engine = engine_of(self.source)
         try:
             table = table_of(engine, self.source)
-            self.well()
             reading = Reading(self, engine, table)
             while not self.ending.is_set():
                 reading.look()
+                self.well()
                 self.ending.wait(self.source.poll_s)
         except DBAPIError as error:
             raise trouble_of(error) from None

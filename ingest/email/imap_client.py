@@ -163,6 +163,10 @@ class Client:
         """Return the bytes of mails by number; what is gone meanwhile is left out. Nothing is marked as seen."""
         return dict(_literals(self._fetch(uids, "(UID BODY.PEEK[])")))
 
+    def body(self, uid: int) -> bytes | None:
+        """Return the bytes of one mail; None if it is gone."""
+        return self.bodies([uid]).get(uid)
+
     def beginning(self, uid: int) -> bytes | None:
         """Return the first megabyte of a mail; None if it is gone."""
         found = dict(_literals(self._fetch([uid], f"(UID BODY.PEEK[]<0.{CUT_BYTES}>)")))

@@ -6,7 +6,7 @@ mail at the provider. So a kill at any moment loses no mail, and a mail that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 IDLE_S = 240.0
 """A provider's IDLE may fall silent without a word (routers forget quiet lines): every four minutes we ask anyway."""
+DROPS = 3
+"""A server that hangs up on one mail so often, and gives what else is asked, does so because of the mail."""
 BATCH_MAILS, BATCH_BYTES = 50, 8 * 1024 * 1024
 """Held in memory and made durable at once; one mail more than that is a batch of its own."""
 
@@ -63,6 +65,9 @@ class MailboxFollower(Follower[EmailSource]):
         if source.imap is None:
             raise ValueError("a source without a mailbox")
         self._mailbox: ImapMailbox = source.imap
+        self._drops: dict[int, int] = {}
+        """How often in a row the connection was lost while a mail was asked for."""
+        self._unmarked: FetchTrouble | None = None
 
     def secret(self) -> str | None:
         """Return the password as it is now."""
@@ -72,11 +77,16 @@ class MailboxFollower(Follower[EmailSource]):
         """Connect, read, and wait for more until told to end. Raises FetchTrouble."""
         client = Client(self._mailbox)
         try:
-            self.well()
             progress = self._begin(client)
-            client.mark(progress.marking)
+            self._unmarked = None
+            self._mark(client, progress.marking)
             while not self.ending.is_set():
                 progress = self._read(client, progress)
+                # Only now: a mailbox that opens and cannot be read is in trouble.
+                if self._unmarked is None:
+                    self.well()
+                else:
+                    self.troubled(self._unmarked.code, self._unmarked.message)
                 if not self.ending.is_set():
                     client.wait(IDLE_S if client.can_idle else self._mailbox.poll_s, self.ending.is_set)
         finally:
@@ -109,14 +119,16 @@ class MailboxFollower(Follower[EmailSource]):
         uids = client.newer(progress.uid, progress.from_us if progress.uid + 1 < progress.until else 0)
         for start in range(0, len(uids), AT_ONCE):
             some = uids[start : start + AT_ONCE]
-            wanted = [one for one in client.envelopes(some) if is_wanted(progress, one.uid, one.came_us)]
+            wanted = [
+                one for one in self._envelopes(client, some) if is_wanted(progress, one.uid, one.came_us)
+            ]
             for batch in _batches(wanted):
                 captures = self._captures(client, batch, progress)
                 taken = tuple(one.uid for one in batch)
                 progress = further(progress, taken[-1], taken if self._mailbox.mode != "read_only" else ())
                 self._durable(captures, progress)
                 crash_point("answered")
-                client.mark(progress.marking)
+                self._mark(client, progress.marking)
                 if self.ending.is_set():
                     return progress
             if progress.uid < some[-1]:  # what stands behind the last wanted one needs not be asked for again
@@ -136,7 +148,7 @@ class MailboxFollower(Follower[EmailSource]):
         for one in batch:
             meta = {"uid": str(one.uid), "mailbox": self._mailbox.path}
             if one.size > MAX_MAIL_BYTES:
-                body = client.beginning(one.uid)
+                body = self._given(one.uid, client.beginning)
                 meta["cut_bytes"] = str(one.size)
             else:
                 body = found.get(one.uid)
@@ -144,25 +156,62 @@ class MailboxFollower(Follower[EmailSource]):
                 captures.append(self._capture(body, one, meta, progress))
         return captures
 
+    def _mark(self, client: Client, uids: Sequence[int]) -> None:
+        """Mark or move mails at the provider; where it refuses (the folder to move to is gone), reading goes on."""
+        try:
+            client.mark(uids)
+        except FetchTrouble as trouble:
+            if trouble.code != "refused":
+                raise
+            self._unmarked = trouble
+
+    def _envelopes(self, client: Client, uids: Sequence[int]) -> list[Envelope]:
+        """Return what is known of mails; one whose size the server does not tell is taken for a small one."""
+        try:
+            return client.envelopes(uids)
+        except FetchTrouble as trouble:
+            if trouble.code != "refused":
+                raise
+        if len(uids) == 1:
+            return [Envelope(uids[0], 0, None)]
+        half = len(uids) // 2
+        return [*self._envelopes(client, uids[:half]), *self._envelopes(client, uids[half:])]
+
     def _bodies(self, client: Client, uids: Sequence[int]) -> dict[int, bytes]:
         """Return the bytes of mails; one that the server does not give is empty, and the others are not held up."""
         if not uids:
             return {}
-        try:
-            return client.bodies(uids)
-        except FetchTrouble as trouble:
-            if trouble.code != "refused":
-                raise
-        found: dict[int, bytes] = {}
-        for uid in uids:
+        if not any(uid in self._drops for uid in uids):
             try:
-                found.update(client.bodies([uid]))
+                return client.bodies(uids)
             except FetchTrouble as trouble:
+                if trouble.code == "unreachable":
+                    self._drops.update(dict.fromkeys(uids, 0))  # one at a time, then, to see which it is
                 if trouble.code != "refused":
                     raise
-                log.warning("mail_not_given", source=self.source.source_id, uid=uid)
-                found[uid] = b""
+        found: dict[int, bytes] = {}
+        for uid in uids:
+            body = self._given(uid, client.body)
+            if body is not None:
+                found[uid] = body
         return found
+
+    def _given(self, uid: int, ask: Callable[[int], bytes | None]) -> bytes | None:
+        """Return what the server gives of one mail: nothing if it refuses it, or hangs up on it time after time."""
+        if self._drops.get(uid, 0) < DROPS:
+            try:
+                body = ask(uid)
+            except FetchTrouble as trouble:
+                if trouble.code == "unreachable":
+                    self._drops[uid] = self._drops.get(uid, 0) + 1
+                if trouble.code != "refused":
+                    raise
+            else:
+                self._drops.pop(uid, None)
+                return body
+        self._drops.pop(uid, None)
+        log.warning("mail_not_given", source=self.source.source_id, uid=uid)
+        return b""
 
     def _capture(self, body: bytes, envelope: Envelope, meta: dict[str, str], progress: Progress) -> Capture:
         # A mail without a Message-ID is known by its bytes; one without bytes by its number.

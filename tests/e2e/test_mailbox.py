@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,9 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
+from ingest.email.imap_client import Client, Envelope
+from ingest.email.imap_door import DROPS
+from ingest.followed import FetchTrouble
 from leadflow.embedded import Embedded, open_files
 from schemas.capture import Capture
 from store import tables
@@ -226,6 +229,85 @@ def test_damaged_mails_need_repair_and_what_comes_behind_them_goes_on(
     assert any(noise[1:10] in one and noise[14:200] in one for one in raw)
 
 
+class Grudging(Client):
+    """A server that will not give everything: one mail it hangs up on, one it refuses, of one it does not tell the size."""
+
+    hangs_up_on, refuses, knows_not = 2, 3, 4
+    asked: list[int]
+
+    def bodies(self, uids: Sequence[int]) -> dict[int, bytes]:
+        if self.hangs_up_on in uids:
+            type(self).asked.append(len(uids))
+            raise FetchTrouble("unreachable", "the connection broke off")
+        if self.refuses in uids:
+            raise FetchTrouble("refused", "FETCH: NO [SERVERBUG]")
+        return super().bodies(uids)
+
+    def envelopes(self, uids: Sequence[int]) -> list[Envelope]:
+        if self.knows_not in uids:
+            raise FetchTrouble("refused", "FETCH: NO [SERVERBUG]")
+        return super().envelopes(uids)
+
+    def mark(self, uids: Sequence[int]) -> None:
+        raise FetchTrouble("refused", "MOVE: NO no such folder")
+
+
+def test_mails_that_the_server_does_not_give_hold_up_none_behind_them(
+    server: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.email.imap_door.Client", Grudging)
+    monkeypatch.setattr("ingest.fetch_door.wait_s", lambda *_: 0.05)
+    monkeypatch.setattr(Grudging, "asked", [], raising=False)
+    for number in range(1, 7):
+        server.deliver(enquiry(number))
+    with following(tmp_path, company(server, start="all", mode="move", move_to="Taken")) as here:
+        found = here.leads(4)
+        wait_until(lambda: len(here.rows("dead")) == 2)
+        letters = here.rows("dead")
+        wait_until(lambda: here.engine.mailboxes.trouble.get("mail") is not None)
+        assert here.engine.mailboxes.trouble["mail"].message == "MOVE: NO no such folder"
+    given = "".join(row["fields_json"] for row in found)
+    assert [n for n in range(1, 7) if f"1390000000{n}" in given] == [1, 4, 5, 6]
+    assert {row["code"] for row in letters} == {"empty"}
+    assert Grudging.asked[0] > 1, "together at first"
+    assert Grudging.asked[1:] == [1] * DROPS
+
+
+def test_a_large_mail_that_the_server_refuses_holds_up_none_behind_it(
+    server: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_client: Client, _uid: int) -> bytes | None:
+        raise FetchTrouble("refused", "FETCH: NO [SERVERBUG]")
+
+    monkeypatch.setattr(Client, "beginning", refused)
+    server.deliver(enquiry(6) + b"x" * (26 * 1024 * 1024))
+    server.deliver(enquiry(7))
+    with following(tmp_path, company(server, start="all")) as here:
+        assert "13900000007" in here.leads(1)[0]["fields_json"]
+        wait_until(lambda: len(here.rows("dead")) == 1)
+
+
+def test_what_opens_and_cannot_be_read_is_tried_ever_more_patiently_and_told(
+    server: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> list[int]:
+        raise FetchTrouble("refused", "SEARCH: NO [SERVERBUG]")
+
+    waited: list[int] = []
+
+    def wait_s(_code: str, tried: int, _dice: float) -> float:
+        waited.append(tried)
+        return 0.05
+
+    monkeypatch.setattr(Client, "newer", refused)
+    monkeypatch.setattr("ingest.fetch_door.PATIENCE_US", 0)
+    monkeypatch.setattr("ingest.fetch_door.wait_s", wait_s)
+    with following(tmp_path, company(server)) as here:
+        wait_until(lambda: len(waited) >= 4)
+        assert waited[:4] == [1, 2, 3, 4]
+        wait_until(lambda: any(row["what"] == "door_failed" for row in here.rows("alarm")))
+
+
 def test_a_mail_over_the_limit_is_a_lead_of_its_text(server: MailServer, tmp_path: Path) -> None:
     server.deliver(enquiry(6) + b"x" * (26 * 1024 * 1024))
     server.deliver(enquiry(7))
@@ -245,8 +327,7 @@ def test_a_wrong_password_is_told_and_not_tried_again_and_again(server: MailServ
         time.sleep(3)
         assert server.said().count("auth failed") == 1
         secret.write_text(PASSWORD + "\n")
-        here.begun()
-        assert "mail" not in here.engine.mailboxes.trouble
+        wait_until(lambda: "mail" not in here.engine.mailboxes.trouble)
         server.deliver(enquiry(8))
         here.leads(1)
 
