@@ -85,7 +85,9 @@ def join_if_one(review_id: str, judge: Judge) -> Plan:
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-        (row,) = rows_by(connection, tables.review, "review_id", [review_id])
+        row = next(iter(rows_by(connection, tables.review, "review_id", [review_id])), None)
+        if row is None:
+            raise ActRefused("unknown_review", f"There is no review {review_id}: one of the two was erased.")
         if row["state"] != "open":
             raise ActRefused("answered_already", f"It was answered: {row['state']}.")
         pair = (row["a"], row["b"])

@@ -124,10 +124,17 @@ def name_of(manifest: Manifest) -> str:
     return f"leadflow-{made:%Y%m%dT%H%M%S}Z-{manifest.why}.zip"
 
 
+_MOMENT = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z"
+"""As a glob: what `name_of` writes."""
+
+
 def backups_in(into: Path, *whys: Why) -> list[Path]:
-    """Return the finished backups of a folder that were made for these reasons (all, if none is named), oldest first."""
+    """Return the finished backups of a folder that were made for these reasons (all, if none is named), oldest first.
+
+    What somebody renamed is theirs: it tells no moment, and is neither counted nor deleted.
+    """
     wanted = whys or get_args(Why)
-    return sorted(path for why in wanted for path in into.glob(f"leadflow-*Z-{why}.zip"))
+    return sorted(path for why in wanted for path in into.glob(f"leadflow-{_MOMENT}-{why}.zip"))
 
 
 def keep_newest(into: Path, why: Why, keep: int) -> Sequence[Path]:

@@ -62,8 +62,11 @@ class Canary:
         source = company.sources[source_id]
         if not _takes_probes(source, self._host):
             return True
-        if probe(self._files, self._host, source).is_well or self._stopping.is_set():
-            return True
+        try:
+            if probe(self._files, self._host, source).is_well or self._stopping.is_set():
+                return True
+        except Exception as error:  # a fault at one door is no reason to leave the others unwatched
+            log.error("canary_failed", source=source_id, error=type(error).__name__)
         log.error("probe_lost", source=source_id)
         with self._files.store.write() as connection:
             now_us = wall_clock_us()
@@ -74,6 +77,6 @@ class Canary:
 
 
 def _takes_probes(source: dict[str, Any], host: Reached) -> bool:
-    if source.get("imap") or source["format"] == "cti.cdr_table":
-        return False
+    if source["channel"] == "list" or source.get("imap") or source["format"] == "cti.cdr_table":
+        return False  # a list comes by an act, not by a door
     return source["channel"] != "email" or bool(host.smtp_port and source.get("addresses"))

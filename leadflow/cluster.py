@@ -38,6 +38,7 @@ from leadflow.engine import (
     open_breakers_of,
 )
 from leadflow.handover_job import HandOvers
+from leadflow.housekeeping import Housekeeping
 from leadflow.imports.work import Imports
 from leadflow.kept_postgres import KeptPostgres
 from leadflow.life import Burying, Life
@@ -458,12 +459,20 @@ class Clockwork:
         self.trouble: str | None = None
         self._cluster = cluster
         # The brokers keep their own copies; of the log in the store only the outbox reads.
-        self._retention = Retention(cluster.store, dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,)), keep_us)
-        self._forgetting = Forgetting(cluster.store, policy)
-        self._burying = Burying(cluster.store)
-        self._crowding = Crowding(cluster.store, cluster.store_log.append)
-        self._second_look = SecondLook(cluster.store, cluster.store_log.append, several=True)
-        self._hand_overs = HandOvers(cluster.store, cluster.store_log.append)
+        forwarded = dict.fromkeys(pipeline.STORE_TOPICS, (FORWARD,))
+        burying = Burying(cluster.store)
+        self._house = Housekeeping(
+            {
+                "retention": Retention(cluster.store, forwarded, keep_us).turn,
+                "forgetting": Forgetting(cluster.store, policy).turn,
+                "burying": lambda _now_us: burying.turn(),
+                "crowding": Crowding(cluster.store, cluster.store_log.append).turn,
+                # One step: a long one must not hold up what is due meanwhile.
+                "hand_overs": HandOvers(cluster.store, cluster.store_log.append).turn,
+                "second_look": SecondLook(cluster.store, cluster.store_log.append, several=True).turn,
+                "keys": lambda _now_us: drop_keys_to_erase(cluster),
+            }
+        )
         self._auto_moves = AutoMoves(cluster.store, cluster.store_log.append)
         self._door_watch = DoorWatch(cluster.store)
         self._stopping = threading.Event()
@@ -489,14 +498,7 @@ class Clockwork:
                     self._cluster.store, self._cluster.store_log, pipeline.TIMERS, wall_clock_us()
                 ):
                     pass
-                now_us = wall_clock_us()
-                self._retention.turn(now_us)
-                self._forgetting.turn(now_us)
-                self._burying.turn()
-                self._crowding.turn(now_us)
-                self._hand_overs.turn(now_us)  # one step: a long one must not hold up what is due meanwhile
-                self._second_look.turn(now_us)
-                drop_keys_to_erase(self._cluster)
+                self._house.turn(wall_clock_us())
                 self.trouble = None
             except Exception as error:
                 self.trouble = f"timers wait: {type(error).__name__}"

@@ -26,6 +26,7 @@ from leadflow.crowding import Crowding
 from leadflow.door_watch import DoorWatch, tell_trouble
 from leadflow.engine import Sources, drop_keys_to_erase, erase_again, mailed_links, open_breakers_of
 from leadflow.handover_job import HandOvers
+from leadflow.housekeeping import Housekeeping
 from leadflow.imports.work import Imports
 from leadflow.kept_folder import KeptFolder
 from leadflow.metrics import Metrics
@@ -62,6 +63,8 @@ IDLE_S = 0.25
 only how late a timer fires (limit: 2 s)."""
 STANDS_S = 60.0
 """A turn takes milliseconds, a checkpoint of a large WAL a second: after a minute the thread hangs."""
+HOUSE_S = 2.0
+"""At least so often the chores have their turn, however much the stages have to do."""
 RETRY_S = 1.0
 """Pause after the store failed. Shorter hammers a database that is restarting; longer delays leads."""
 
@@ -222,10 +225,15 @@ class Embedded:
         )
         stages = pipeline.stages(self.companies, files.keys.hash_secret)
         self.hosts = stage_hosts(files, stages, policy)
-        self._retention = Retention(files.store, pipeline.readers_of(stages), keep_us)
-        self._crowding = Crowding(files.store, files.store_log.append)
-        self._second_look = SecondLook(files.store, files.store_log.append, several=False)
-        self._hand_overs = HandOvers(files.store, files.store_log.append)
+        self._house = Housekeeping(
+            {
+                "retention": Retention(files.store, pipeline.readers_of(stages), keep_us).turn,
+                "crowding": Crowding(files.store, files.store_log.append).turn,
+                "hand_overs": HandOvers(files.store, files.store_log.append).turn,
+                "second_look": SecondLook(files.store, files.store_log.append, several=False).turn,
+            }
+        )
+        self._house_s = 0.0
         self._auto_moves = AutoMoves(files.store, files.store_log.append)
         self._deliver = next(stage for stage in stages if isinstance(stage, DeliverStage))
         self.sources = Sources(files.store, self.companies)
@@ -331,12 +339,18 @@ class Embedded:
         except DBAPIError as failure:
             log.error("alarms_failed", error=type(failure.orig).__name__)
 
+    def _keep_house(self) -> int:
+        self._house_s = time.monotonic() + HOUSE_S
+        return self._house.turn(wall_clock_us())
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                now_us = wall_clock_us()
-                done = self._turn() or self._retention.turn(now_us) or self._crowding.turn(now_us)
-                done = done or self._hand_overs.turn(now_us) or self._second_look.turn(now_us)
+                done = self._turn() or self._keep_house()
+                if (
+                    time.monotonic() >= self._house_s
+                ):  # stages that are never idle must not put it off for ever
+                    self._keep_house()
             except DBAPIError as error:
                 self.trouble = f"the store failed: {type(error.orig).__name__}"
                 log.error("store_failed", error=type(error.orig).__name__)

@@ -110,9 +110,15 @@ class Nightly:
         log.error("backup_failed", why=why)
 
     def _run(self) -> None:
-        self.look(datetime.now(UTC))
-        while not self._stop.wait(LOOK_S):
-            self.look(datetime.now(UTC))
+        while True:
+            try:
+                self.look(datetime.now(UTC))
+            except (
+                Exception
+            ) as error:  # a share that is away, a file that cannot be deleted: tonight, or tomorrow
+                self._failed(_local(datetime.now(UTC)), type(error).__name__)
+            if self._stop.wait(LOOK_S):
+                return
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from leadflow.clock import wall_clock_us
 from leadflow.engine import Engine
 from leadflow.imports.pieces import keep, source_of
 from leadflow.imports.spec import spec_of
-from leadflow.imports.work import Imports
+from leadflow.imports.work import PAUSE_S, Imports
 from leadflow.payload import Payload
 from schemas.company import Company
 from schemas.lead import ListKind
 from store.acts import ActRefused, Command, perform
-from store.acts_import import begin_key, revert_chunk, revert_command
+from store.acts_import import begin_key, on_their_way, revert_chunk, revert_command
 from store.effects import Effect, Update
 from store.imports import REVERT_DAYS, REVERT_US, Begin, Run, id_of, left_of, read_run, remembered, stopped_at
 
@@ -96,7 +96,7 @@ def how_far(engine: Engine, import_id: str) -> dict[str, Any]:
     }
 
 
-def do_import_revert(engine: Engine, payload: Payload) -> dict[str, Any]:
+def do_import_revert(engine: Engine, payload: Payload, seconds: float = STEP_S) -> dict[str, Any]:
     """Take a list back, or go on with it, for some seconds; return what became of its rows."""
     import_id, store, append = payload["id"], engine.files.store, engine.files.store_log.append
     reason = (payload.get("reason") or "").strip()
@@ -107,12 +107,15 @@ def do_import_revert(engine: Engine, payload: Payload) -> dict[str, Any]:
         if run.state != "reverted":
             begin = Command("revert_list_begin", payload["actor"], begin_key(run), import_id, reason)
             perform(store, begin, _reverting, wall_clock_us(), append)
-    until, more = time.monotonic() + STEP_S, True
+    until, more = time.monotonic() + seconds, True
     while more and time.monotonic() < until:
         with store.read() as connection:
             run = read_run(connection, import_id)
+            waits = on_their_way(connection, run, wall_clock_us()) if run.state == "reverting" else 0
         more = run.state == "reverting"
-        if more:
+        if waits:
+            time.sleep(PAUSE_S)
+        elif more:
             perform(
                 store, revert_command(run, payload["actor"], reason), revert_chunk, wall_clock_us(), append
             )

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from schemas.company import Company
 from schemas.ids import child_id
@@ -32,11 +32,14 @@ from store.similar import forget
 CHUNK = 250
 """Rows in one transaction: some 50 ms of the store's lock on SQLite."""
 REVERT = "revert_list"
+_DAY_US = 86_400 * 1_000_000
 
 
 def revert_command(run: Run, actor: str, reason: str) -> Command:
     """Return the command of the chunk that is due; its key says which one it is."""
-    return Command(REVERT, actor, f"{run.import_id}:revert:{run.next_row}", run.import_id, reason)
+    # `taken` grows where a batch that was under way is noted behind what was taken back already.
+    key = f"{run.import_id}:revert:{run.next_row}:{run.taken}"
+    return Command(REVERT, actor, key, run.import_id, reason)
 
 
 def who_reverts(connection: Connection, run: Run) -> tuple[str, str]:
@@ -68,17 +71,7 @@ def revert_chunk(connection: Connection, command: Command, now_us: int) -> Seque
     share_company(connection)
     company = load_company(connection, company_version(connection))
     run = read_run(connection, command.scope_id)
-    row = tables.import_row
-    numbers = list(
-        connection.execute(
-            select(row.c.number)
-            .where(
-                row.c.import_id == run.import_id, row.c.number >= run.next_row, row.c.capture_id.is_not(None)
-            )
-            .order_by(row.c.number)
-            .limit(CHUNK)
-        ).scalars()
-    )
+    numbers = _chunk(connection, run)
     if not numbers:
         values = {"state": "reverted", "reverted_us": now_us}
         return [Update("import_run", {"import_id": run.import_id}, values)]
@@ -95,6 +88,63 @@ def revert_chunk(connection: Connection, command: Command, now_us: int) -> Seque
     effects += _out(connection, (run, company, command, now_us), out, held)
     progress = {"next_row": numbers[-1] + 1}
     return [*effects, Update("import_run", {"import_id": run.import_id}, progress)]
+
+
+def _chunk(connection: Connection, run: Run) -> list[int]:
+    row = tables.import_row
+    return list(
+        connection.execute(
+            select(row.c.number)
+            .where(
+                row.c.import_id == run.import_id, row.c.number >= run.next_row, row.c.capture_id.is_not(None)
+            )
+            .order_by(row.c.number)
+            .limit(CHUNK)
+        ).scalars()
+    )
+
+
+def on_their_way(connection: Connection, run: Run, now_us: int) -> int:
+    """Return how many rows of the next chunk the stages have yet to come to: not read, not resolved, or not decided.
+
+    They are taken back when they have arrived: who is taken back before would be there afterwards. What waits for a
+    person (a dead letter) is not waited for, nor what stands still for a day.
+    """
+    numbers = _chunk(connection, run)
+    if not numbers:
+        return 0
+    row, capture, origin = tables.import_row, tables.capture, tables.lead_capture
+    lead, member, decision, dead = tables.lead, tables.membership, tables.decision, tables.dead
+    stands = exists().where(
+        dead.c.state.in_(("open", "discarded")),
+        or_(dead.c.capture_id == row.c.capture_id, dead.c.trace_id == capture.c.trace_id),
+    )
+    resolved = exists().where(member.c.lead_id == origin.c.lead_id)  # also of somebody who was erased
+    decided = exists().where(decision.c.lead_id == lead.c.lead_id, decision.c.stage == "route")
+    waits = or_(
+        and_(lead.c.lead_id.is_(None), ~resolved),
+        and_(lead.c.kind == "enquiry", ~decided),
+    )
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(
+                row.outerjoin(capture, capture.c.capture_id == row.c.capture_id)
+                .outerjoin(origin, (origin.c.capture_id == row.c.capture_id) & (origin.c.role == "origin"))
+                .outerjoin(lead, lead.c.lead_id == origin.c.lead_id)
+            )
+            .where(
+                row.c.import_id == run.import_id,
+                row.c.number.between(numbers[0], numbers[-1]),
+                row.c.capture_id.is_not(None),
+                or_(
+                    capture.c.capture_id.is_(None),
+                    and_(capture.c.result == "lead", capture.c.accepted_us > now_us - _DAY_US, waits),
+                ),
+                ~stands,
+            )
+        ).scalar_one()
+    )
 
 
 def _rows(connection: Connection, run: Run, numbers: Sequence[int]) -> list[_Row]:

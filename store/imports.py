@@ -157,9 +157,24 @@ def advanced(
     next_row: int,
     aside: Mapping[str, int],
 ) -> bool:
-    """Note what became of the next rows; False, and nothing is noted, if somebody else has done so meanwhile."""
+    """Note what became of the next rows; False if the list is not to go on: somebody else has done so meanwhile, and
+    nothing is noted, or it is being taken back, and they are noted to be taken back, too: they are durable by now."""
     table = tables.import_run
     refused = sum(row["code"] is not None for row in rows)
+    noted = [{"field": None, "reverted": None, **row} for row in rows]
+    back = connection.execute(
+        update(table)
+        .where(table.c.import_id == run.import_id, table.c.state.in_(("reverting", "reverted")))
+        .values(
+            state="reverting",
+            taken=table.c.taken + len(rows) - refused,
+            refused=table.c.refused + refused,
+            next_row=case((table.c.next_row < run.next_row, table.c.next_row), else_=run.next_row),
+        )
+    )
+    if back.rowcount:
+        insert_ignore(connection, tables.import_row, noted)
+        return False
     done = connection.execute(
         update(table)
         .where(
@@ -174,8 +189,28 @@ def advanced(
     )
     if done.rowcount == 0:
         return False
-    insert_ignore(connection, tables.import_row, [{"field": None, "reverted": None, **row} for row in rows])
+    insert_ignore(connection, tables.import_row, noted)
     return True
+
+
+def unread_of(connection: Connection, run: Run, most: int) -> int:
+    """Return how many of a list's last rows the stages have not read yet; no more than `most` are looked at."""
+    row, capture, dead = tables.import_row, tables.capture, tables.dead
+    last = (
+        select(row.c.capture_id)
+        .where(row.c.import_id == run.import_id, row.c.number < run.next_row, row.c.capture_id.is_not(None))
+        .order_by(row.c.number.desc())
+        .limit(most)
+        .subquery()
+    )
+    stands = exists().where(dead.c.capture_id == last.c.capture_id)
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(last.outerjoin(capture, capture.c.capture_id == last.c.capture_id))
+            .where(capture.c.capture_id.is_(None), ~stands)
+        ).scalar_one()
+    )
 
 
 def ended(connection: Connection, run: Run, state: str, now_us: int, code: str | None = None) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -30,9 +31,18 @@ from schemas.capture import Capture, capture_of
 from schemas.results import Refused
 from schemas.text import unguarded
 from store.acts import perform
-from store.acts_import import revert_chunk, revert_command, who_reverts
-from store.imports import Run, advanced, drop_old_files, ended, pieces_of, planned_as, read_run, runs
-from stream.door_log import Overloaded
+from store.acts_import import on_their_way, revert_chunk, revert_command, who_reverts
+from store.imports import (
+    Run,
+    advanced,
+    drop_old_files,
+    ended,
+    pieces_of,
+    planned_as,
+    read_run,
+    runs,
+    unread_of,
+)
 
 log = structlog.get_logger()
 
@@ -144,27 +154,45 @@ class Imports:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                with self._engine.files.store.read() as connection:
-                    due = [one.import_id for one in reversed(runs(connection, ("running",)))]
-                for import_id in due:
-                    self.step(import_id, 2.0)
-                due += self._go_back()
-                self._drop_files()
-            except (DBAPIError, Overloaded) as error:
-                log.error("import_failed", error=type(error).__name__)
-                due = []
-            if not due:
+            if not self._turn_of_all():
                 self._stopping.wait(EVERY_S)
 
-    def _go_back(self) -> list[str]:
-        """Take one step of each list that is being taken back; return which these are."""
-        store, append = self._engine.files.store, self._engine.files.store_log.append
+    def _turn_of_all(self) -> bool:
+        """Go on with each list that is under way; return whether one got on. One that cannot holds up no other."""
+        try:
+            with self._engine.files.store.read() as connection:
+                running = [one.import_id for one in reversed(runs(connection, ("running",)))]
+                back = [(one, who_reverts(connection, one)) for one in runs(connection, ("reverting",))]
+            self._drop_files()
+        except DBAPIError as error:
+            log.error("import_failed", error=type(error).__name__)
+            return False
+        steps: list[tuple[str, Callable[[], bool]]] = [
+            *((import_id, partial(self.step, import_id, 2.0)) for import_id in running),
+            *((run.import_id, partial(self._go_back, run, *who)) for run, who in back),
+        ]
+        got_on = [
+            self._tried(import_id, step) for import_id, step in steps
+        ]  # each of them, whatever the first did
+        return any(got_on)
+
+    def _tried(self, import_id: str, step: Callable[[], bool]) -> bool:
+        try:
+            return step()
+        except Exception as error:
+            # The store, a broker or the disk: they come back, and this thread has to be there then.
+            log.error("import_failed", list=import_id, error=type(error).__name__)
+            with self._turn:
+                self._close()
+            return False
+
+    def _go_back(self, run: Run, actor: str, reason: str) -> bool:
+        """Take one step of a list that is being taken back; return whether it got on."""
+        store, append, now_us = self._engine.files.store, self._engine.files.store_log.append, wall_clock_us()
         with store.read() as connection:
-            due = [(one, who_reverts(connection, one)) for one in runs(connection, ("reverting",))]
-        for run, (actor, reason) in due:
-            perform(store, revert_command(run, actor, reason), revert_chunk, wall_clock_us(), append)
-        return [run.import_id for run, _ in due]
+            if on_their_way(connection, run, now_us):
+                return False
+        return perform(store, revert_command(run, actor, reason), revert_chunk, now_us, append)
 
     def _drop_files(self) -> None:
         if time.monotonic() < self._files_s:
@@ -178,9 +206,12 @@ class Imports:
         store = self._engine.files.store
         with store.read() as connection:
             run = read_run(connection, import_id)
+            behind = [count for _, count in self._engine.backlogs()]
+            if self.is_live and not behind:  # the stages are other processes
+                behind = [unread_of(connection, run, 2 * BACKLOG_MOST)]
         if run.state != "running":
             return False, False
-        if self.is_live and max((count for _, count in self._engine.backlogs()), default=0) > BACKLOG_MOST:
+        if self.is_live and max(behind) > BACKLOG_MOST:
             return True, True
         try:
             reading = self._open(run)

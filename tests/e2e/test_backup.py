@@ -13,7 +13,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -439,6 +439,31 @@ def test_a_backup_that_fails_is_tried_again_an_hour_later(tmp_path: Path) -> Non
     for minute in range(0, 120, 10):
         assert not nightly.look(datetime(2126, 11, 20, 12 + minute // 60, minute % 60, tzinfo=UTC))
     assert len(tries) == 2
+
+
+def test_an_error_outside_the_backup_itself_does_not_end_the_nights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "leadflow-20260101T000000Z-nightly.zip"
+    tried: list[int] = []
+    (tmp_path / "leadflow-old-20260101T000000Z-nightly.zip").touch()  # somebody's own copy
+    monkeypatch.setattr("leadflow.nightly.LOOK_S", 0.01)
+    monkeypatch.setattr("leadflow.nightly.AGAIN_AFTER", timedelta(0))
+    monkeypatch.setattr("leadflow.nightly.due", lambda *_: len(tried) < 3)
+
+    def keep(*_: object) -> list[Path]:
+        tried.append(1)
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr("leadflow.nightly.keep_newest", keep)
+    nightly = Nightly(lambda _why: Made(made, NOTHING, 0.0), tmp_path, "03:30", 2)
+    nightly.start()
+    give_up = time.monotonic() + 10
+    while len(tried) < 3:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    nightly.stop()
+    assert backups_in(tmp_path, "nightly") == []
 
 
 def test_a_running_host_makes_up_for_the_night_it_was_off(live: Live) -> None:

@@ -17,6 +17,7 @@ from tools.servers import free_port
 def test_a_probe_goes_through_each_door_and_is_missed_when_it_does_not(tmp_path: Path) -> None:
     company = small_company(absences=())
     more: dict[str, dict[str, Any]] = {
+        "a fair": {"channel": "list", "format": "list.row", "name": "展会"},
         "ads": {"channel": "web", "format": "web.mapped", "preset": "feiyu", "secret": "s", "name": "飞鱼"},
         "hotline": {"channel": "cti", "format": "cti.queue_log", "secret": "s", "name": "热线"},
         "mail": {"channel": "email", "format": "email.message", "name": "邮箱", "addresses": ["sales@haichuan.example"]},

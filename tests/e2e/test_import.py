@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -16,6 +18,8 @@ from leadflow.clock import wall_clock_us
 from leadflow.export_tables import write_table
 from leadflow.imports.errors import error_rows
 from leadflow.imports.local import preview_of
+from leadflow.imports.pieces import assembled
+from leadflow.imports.work import Imports
 from leadflow.operate import do_erase
 from leadflow.operate_imports import do_import_revert
 from leadflow.simulation.run import Run, simulated, told
@@ -25,7 +29,7 @@ from router.office import office_of
 from schemas.pools import Pool
 from schemas.work import Reason
 from store.acts import ActRefused
-from store.imports import became, read_run, remembered
+from store.imports import became, read_run, remembered, unread_of
 from store.views import balance, orphans
 from tests.support.lists import LISTS, Bringing, bringing, company_of_lists
 from tests.support.rig import post
@@ -255,6 +259,94 @@ def test_a_list_is_taken_back_and_what_went_on_since_stays(host: Bringing) -> No
     assert len([row for row in host.rows("customer") if row["state"] == "open"]) == 3
     again = host.take(CUSTOMERS, "customers", route=False, notify=False)
     assert again != import_id
+
+
+def five(host: Bringing) -> tuple[str, Imports]:
+    """Return a list of five rows whose captures are durable, and which the stages have not seen."""
+    import_id = host.begin("name,mobile\n" + "".join(f"客户{n},139000000{n:02}\n" for n in range(5)))
+    lists = Imports(host.engine, is_live=False)
+    assert not lists.step(import_id, 5)
+    return import_id, lists
+
+
+@pytest.mark.parametrize("stages", [0, 1, 2])
+def test_a_list_taken_back_while_the_stages_lag_leaves_nobody_behind(host: Bringing, stages: int) -> None:
+    import_id, _ = five(host)
+    for stage in host.engine.hosts[:stages]:
+        while stage.run_once():
+            pass
+    asked = {"id": import_id, "actor": "operator", "reason": "wrong list"}
+    answer = do_import_revert(host.engine, asked, seconds=0.2)
+    assert answer["more"], "they are waited for"
+    host.engine.work_off()
+    host.revert(import_id)
+    assert {row["state"] for row in host.rows("customer")} == {"closed"}
+    assert {row["state"] for row in host.rows("task")} == {"cancelled"}
+    assert [row["reverted"] for row in host.rows("import_row")] == ["out"] * 5
+
+
+def test_a_batch_under_way_while_its_list_is_taken_back_is_taken_back_too(
+    host: Bringing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = host.begin("name,mobile\n" + "".join(f"客户{n},139000000{n:02}\n" for n in range(5)))
+
+    append = host.engine.door.append
+
+    def late(captures: Any, *more: Any) -> Any:
+        durable = append(captures, *more)
+        durable.result()
+        answer = do_import_revert(host.engine, {"id": import_id, "actor": "operator", "reason": "wrong"})
+        assert not answer["more"], "nothing was noted yet, so there is nothing to be taken back"
+        return durable
+
+    monkeypatch.setattr(host.engine.door, "append", late)
+    Imports(host.engine, is_live=False).step(import_id, 5)
+    host.engine.work_off()
+    (run,) = host.rows("import_run")
+    assert run["state"] == "reverting", "it goes on by itself"
+    host.revert(import_id)
+    assert {row["state"] for row in host.rows("customer")} == {"closed"}
+    assert [row["reverted"] for row in host.rows("import_row")] == ["out"] * 5
+    assert host.rows("import_run")[0]["state"] == "reverted"
+
+
+def test_an_error_that_passes_does_not_end_the_taking_of_lists(
+    host: Bringing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (host.begin(f"name,mobile\n客户{n},1390000000{n}\n") for n in range(2))
+    tried = []
+
+    def broken(*given: Any) -> Any:
+        tried.append(1)
+        if len(tried) < 3:
+            raise ConnectionError("the brokers are away")
+        return assembled(*given)
+
+    monkeypatch.setattr("leadflow.imports.work.assembled", broken)
+    monkeypatch.setattr("leadflow.imports.work.EVERY_S", 0.05)
+    lists = Imports(host.engine, is_live=True)
+    lists.start()
+    try:
+        give_up = time.monotonic() + 10
+        while {row["state"] for row in host.rows("import_run")} != {"done"}:
+            assert time.monotonic() < give_up
+            host.engine.work_off()
+            time.sleep(0.05)
+    finally:
+        lists.stop()
+    assert {first, second} == {row["import_id"] for row in host.rows("import_row")}
+
+
+def test_rows_that_other_processes_have_not_read_are_counted(host: Bringing) -> None:
+    import_id, _ = five(host)
+
+    def unread() -> int:
+        with host.engine.files.store.read() as connection:
+            return unread_of(connection, read_run(connection, import_id), 3)
+
+    assert unread() == 3, "so many are looked at"
+    host.engine.work_off()
+    assert unread() == 0
 
 
 def test_a_list_that_is_too_old_or_without_a_reason_is_not_taken_back(host: Bringing) -> None:

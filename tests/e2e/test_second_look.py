@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from enrich.acts_part import Wish, part
+from enrich.acts_second_look import sure_pairs
 from enrich.near import Neighbourhood
 from leadflow.second_look import SecondLook
 from schemas.capture import Capture
+from store import tables
 from store.acts import Command, perform
 from store.database import Database
 from tests.support.rig import HOUR, MONDAY_10, SECOND, Rig, post, small_company
@@ -78,6 +82,23 @@ def test_two_that_did_not_see_each_other_are_one_customer_a_moment_later(rig: Ri
     assert states == {first["customer_id"]: "open", second["customer_id"]: "merged"}
     held = [row for row in rig.rows("holding") if row["to_us"] is None and row["role"] == "owner"]
     assert [row["customer_id"] for row in held] == [first["customer_id"]]
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_pair_that_is_erased_while_it_is_looked_at_stops_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*asked: Any) -> list[tuple[str, str]]:
+        pairs = sure_pairs(*asked)
+        with rig.store.write() as connection:
+            connection.execute(delete(tables.review))
+        return pairs
+
+    one_by_one(rig, form(1, **OUYANG), form(2, **AGAIN))
+    monkeypatch.setattr("leadflow.second_look.sure_pairs", gone)
+    look(rig)
+    assert not rig.rows("review")
+    assert not [row for row in rig.rows("act") if row["verb"] == "merge"]
 
 
 @pytest.mark.usefixtures("blind")
