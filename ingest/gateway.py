@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from ingest.registry import FORMATS, assemble_parts, parse_capture
+from ingest.registry import FORMATS, assemble_parts, parse_capture, unknown_source
 from schemas.capture import KEPT_FILE, Capture, occurrences_of
 from schemas.company import Company
 from schemas.events import Event, event_of
@@ -64,6 +64,7 @@ class ParseFacts:
     """Earlier captures of the same keys and bodies, with those of this batch added as it goes."""
 
     sources: dict[str, dict[str, Any]]
+    """Of these and those that were switched off: parts of calls that came in before are judged all the same."""
     captures: dict[Spot, Capture]
     """By place in the log: a retry is the same event twice, accepted at two times."""
     by_key: dict[tuple[str, str], list[Earlier]] = field(default_factory=dict)
@@ -106,7 +107,8 @@ class ParseStage:
         """Read what was captured before under the same keys, and the same bodies of senders without one."""
         company = self._companies.get(connection)
         parsed = prepared if prepared.company is company else _parsed(prepared.captures, company)
-        facts = ParseFacts(company.sources, parsed.captures, results=parsed.results)
+        sources = {**company.sources_off, **company.sources}
+        facts = ParseFacts(sources, parsed.captures, results=parsed.results)
         if facts.captures:
             _read_earlier(connection, facts)
             _read_erased(connection, facts)
@@ -259,7 +261,11 @@ def _settled(event: Event, facts: ParseFacts, at_us: int) -> Step:
     """Judge a group, unless a part has come since the timer was set: that part set a later one."""
     settle = event.read(Settle)
     group = facts.groups.get(settle.group)
-    if group is None or group.judged == len(group.parts) or settle.quiet_since_us < _quiet_us(group, facts):
+    if group is None or group.judged == len(group.parts):
+        return Step()
+    if group.opener.source_id not in facts.sources:
+        return Step(refused=unknown_source(group.opener.source_id))
+    if settle.quiet_since_us < _quiet_us(group, facts):
         return Step()
     group.judged = len(group.parts)
     opener = group.opener

@@ -53,13 +53,7 @@ def parse_capture(capture: Capture, sources: Mapping[str, dict[str, Any]]) -> tu
         return (_refused("unknown_format", f"There is no parser for format {capture.format!r}."),)
     settings = sources.get(capture.source_id)
     if settings is None:
-        return (
-            _refused(
-                "unknown_source",
-                f"Source {capture.source_id!r} is not configured or was switched off.",
-                "Add or switch on the source, then replay this dead letter.",
-            ),
-        )
+        return (unknown_source(capture.source_id),)
     try:
         source = found.settings.model_validate(settings)
     except ValidationError as error:
@@ -71,6 +65,15 @@ def parse_capture(capture: Capture, sources: Mapping[str, dict[str, Any]]) -> tu
             ),
         )
     return found.parse(capture, source)
+
+
+def unknown_source(source_id: str) -> Refused:
+    """Return the refusal of what came by a source that is not there, or not any more."""
+    return _refused(
+        "unknown_source",
+        f"Source {source_id!r} is not configured or was switched off.",
+        "Add or switch on the source, then replay this dead letter.",
+    )
 
 
 def assemble_parts(

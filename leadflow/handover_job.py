@@ -20,6 +20,7 @@ from schemas.company import Company
 from store import tables
 from store.acts import ITSELF, ActRefused, Append, Command, Plan, perform
 from store.acts_job import (
+    GIVING,
     Job,
     chunk_to_undo,
     extend,
@@ -28,6 +29,7 @@ from store.acts_job import (
     next_chunk,
     read_job,
     to_state,
+    while_giving,
 )
 from store.acts_move import Give, owned_by
 from store.acts_scope import give_back_chunk
@@ -81,8 +83,8 @@ def advance(store: Database, append: Append, job_id: str, now_us: int) -> bool:
     with store.read() as connection:
         job = read_job(connection, job_id)
         undone_next = chunk_to_undo(connection, job_id) if job.state in ("returning", "undoing") else None
-    if job.state in ("running", "stopped"):
-        return _give_on(store, job, now_us, do)
+    if job.state in GIVING:
+        return _give_on(store, job, now_us, lambda command, plan: do(command, while_giving(plan)))
     if job.state == "covering":
         if job.until_us is None or job.until_us > now_us:
             return False

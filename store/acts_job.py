@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, select
 from schemas.ids import make_id
 from schemas.work import Condition
 from store import tables
-from store.acts import ActRefused, Command
+from store.acts import ActRefused, Command, Plan
 from store.acts_move import Give, Judged, MayGive, given, judge
 from store.bulk import keys_in
 from store.company import company_version, load_company
@@ -69,10 +69,11 @@ class Job:
         return frozenset(one["unit_id"] for one in self.spec.get("places", ()))
 
 
-def read_job(connection: Connection, job_id: str) -> Job:
-    """Return a job. Raises ActRefused for an unknown one."""
+def read_job(connection: Connection, job_id: str, *, lock: bool = False) -> Job:
+    """Return a job; with `lock` nobody else changes it meanwhile. Raises ActRefused for an unknown one."""
     table = tables.job
-    row = connection.execute(select(table).where(table.c.job_id == job_id)).mappings().one_or_none()
+    asked = select(table).where(table.c.job_id == job_id)
+    row = connection.execute(asked.with_for_update() if lock else asked).mappings().one_or_none()
     if row is None:
         raise ActRefused("unknown_job", f"There is no hand-over {job_id}; see: leadflow handover show")
     return _job(row)
@@ -236,6 +237,21 @@ def _give(row: Any) -> Give:
     return Give(
         row["customer_id"], row["holder_kind"], row["holder_id"], said["team_id"], said["rule_id"], conditions
     )
+
+
+GIVING: Sequence[str] = ("running", "stopped")
+"""States in which a job gives; it stopped where a person was needed."""
+
+
+def while_giving(plan: Plan) -> Plan:
+    """Return a plan over a job (the command's scope) that does nothing once somebody has begun to undo the job."""
+
+    def guarded(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        if read_job(connection, command.scope_id, lock=True).state not in GIVING:
+            return []
+        return plan(connection, command, now_us)
+
+    return guarded
 
 
 def to_state(state: str, *, code: str | None = None, over: bool = False) -> Any:

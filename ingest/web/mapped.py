@@ -165,7 +165,17 @@ def items_of(content_type: str, body: bytes, source: MappedWebhook) -> list[Item
             f"{len(parts)} leads in one body; at most {MAX_LEADS} are taken at once.",
             "Have the sender send fewer at once, or bring them as a list.",
         )
-    return [Item(number, _key(part, source)) for number, part in enumerate(parts)]
+    items, given = list[Item](), dict[str, list[Any]]()
+    for number, part in enumerate(parts):
+        key = _key(part, source)
+        if key is not None:
+            # A key that comes again with something else is another lead; with the same it is a repetition.
+            same = given.setdefault(key, [])
+            if part not in same:
+                same.append(part)
+            key = f"{key}#{same.index(part)}" if same.index(part) else key
+        items.append(Item(number, key))
+    return items
 
 
 def _parts(document: Any, source: MappedWebhook) -> list[Any]:

@@ -11,6 +11,7 @@ import pytest
 from ingest.cti.asterisk import AsteriskCdr, row_key
 from ingest.cti.door import CallDoor
 from schemas.capture import Capture, capture_of
+from store.company import company_version, load_company, replace_company
 from stream.door_log import DoorLog
 from tests.support.rig import MONDAY_10, SECOND, Rig, small_company
 
@@ -91,6 +92,29 @@ def test_nothing_is_judged_before_the_call_is_quiet(desk: Rig) -> None:
     desk.fire(MONDAY_10 + 10 * SECOND)
     (task,) = desk.rows("task")
     assert task["origin"] == "first_response"
+
+
+def test_a_call_under_way_when_its_source_is_switched_off_is_judged_and_one_of_no_source_is_refused(
+    desk: Rig,
+) -> None:
+    desk.feed([captured(row(1, "13812345678", MISSED), 1)])
+    desk.run()
+    with desk.store.write() as connection:
+        old = load_company(connection, company_version(connection))
+        off = old.model_copy(update={"sources": {}, "sources_off": dict(old.sources)})
+        replace_company(connection, old, off, MONDAY_10 + SECOND)
+    desk.fire(MONDAY_10 + 6 * SECOND)
+    (task,) = desk.rows("task")
+    assert task["origin"] == "call_back"
+    with desk.store.write() as connection:
+        replace_company(connection, off, old, MONDAY_10 + 7 * SECOND)
+    desk.feed([captured(row(2, "13812345679", MISSED, at_s=60), 2, MONDAY_10 + 60 * SECOND)])
+    desk.run()
+    with desk.store.write() as connection:
+        gone = old.model_copy(update={"sources": {}, "sources_off": {}})
+        replace_company(connection, old, gone, MONDAY_10 + 61 * SECOND)
+    desk.fire(MONDAY_10 + 70 * SECOND)
+    assert [one["code"] for one in desk.rows("dead")] == ["unknown_source"]
 
 
 def test_several_misses_are_one_task_and_a_call_that_is_answered_closes_it(desk: Rig) -> None:

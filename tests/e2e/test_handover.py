@@ -334,6 +334,33 @@ def test_a_stand_in_gives_back_by_itself(rig: Rig) -> None:
     assert company_of(rig).people[LEAVER].state == "active"
 
 
+def test_an_undo_that_begins_while_the_last_step_is_under_way_is_not_overwritten(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned = set(owned_by_leaver(rig))
+    job_id = begin(rig, "=> ann", leaving=False)
+    append = rig.files.store_log.append
+
+    def begun_meanwhile(*_: Any) -> list[Any]:
+        with rig.store.read() as connection:
+            job = read_job(connection, job_id)
+        begin_undo(rig.store, append, job, "operator", LATER)
+        return []
+
+    while any(row["state"] == "open" for row in rig.rows("job_item")):
+        advance(rig.store, append, job_id, LATER)
+    monkeypatch.setattr("leadflow.handover_job._came_meanwhile", begun_meanwhile)
+    advance(rig.store, append, job_id, LATER)
+    assert rig.rows("certificate") == []
+    assert finish(rig, job_id).state == "undone"
+    assert set(owned_by_leaver(rig)) == owned
+
+
+def owned_by_leaver(rig: Rig) -> list[str]:
+    with rig.store.read() as connection:
+        return owned_by(connection, LEAVER)
+
+
 def test_one_hand_over_at_a_time_and_a_reason_for_it(rig: Rig) -> None:
     begin(rig, "=> ann", key="first")
     with pytest.raises(ActRefused) as refused:

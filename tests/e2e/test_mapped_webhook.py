@@ -112,6 +112,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
+def test_a_key_that_comes_again_in_a_body_with_something_else_is_another_lead(site: Site) -> None:
+    items = [
+        {"id": "7", "tel": "13800000001"},
+        {"id": "7", "tel": "13800000002"},
+        {"id": "7", "tel": "13800000001"},
+    ]
+    body = orjson.dumps({"items": items})
+    for _ in range(2):
+        assert site.post("/in/web/batch", body).status_code in (200, 202)
+    assert site.fields("phone") == ["13800000001", "13800000002"]
+
+
 def test_a_sender_with_its_secret_in_the_address_gets_the_answer_it_wants_and_is_one_lead_if_it_repeats(
     site: Site,
 ) -> None:
