@@ -22,6 +22,8 @@ PATIENCE_S = 5.0
 """How long a page waits for an answer that nobody knows yet, before it is shown without."""
 OLD_S = 10.0
 """An answer that was found out before that is shown with its age."""
+AT_ONCE = 2
+"""Of several questions so many are found out at a time: each holds one of the store's few readers."""
 SHARE = 0.05
 """At most this share of the time is spent on finding out: a sum over 1,000,000 leads is then older, but
 never slows the doors down."""
@@ -63,11 +65,17 @@ class Recent(Generic[T]):
         find: Callable[[], T],
         free_s: float = 0.0,
         start: Callable[[Callable[[], None]], None] = beside,
+        places: threading.Semaphore | None = None,
     ) -> None:
-        """An answer that took less than `free_s` is found out anew each time; `start` does what is done beside."""
+        """An answer that took less than `free_s` is found out anew each time; `start` does what is done beside.
+
+        `places`: who finds something out takes one, so that several questions together do not take too much.
+        """
         self._find = find
         self._free_s = free_s
         self._start = start
+        self._places = places or threading.Semaphore()
+        self._is_forgotten = False
         self._finding = threading.Lock()
         self._found = threading.Event()
         self._until_s = float("-inf")
@@ -77,7 +85,7 @@ class Recent(Generic[T]):
         """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old, or while a dear one is found out, the last."""
         known = self._known
         if known is None or not known.is_dear:
-            with self._finding:
+            with self._finding, self._places:
                 known = self._known
                 if known is None or self._is_old():
                     known = self._find_now()
@@ -95,6 +103,10 @@ class Recent(Generic[T]):
                 return _dated(known)
         return self.get()
 
+    def forget(self) -> None:
+        """Begin no further search beside: nobody will ask this one for its answer any more."""
+        self._is_forgotten = True
+
     def _is_old(self) -> bool:
         return time.monotonic() >= self._until_s
 
@@ -102,8 +114,9 @@ class Recent(Generic[T]):
         if not self._finding.acquire(blocking=False):
             return  # somebody is at it
         try:
-            if self._known is None or self._is_old():
-                self._find_now()
+            with self._places:
+                if not self._is_forgotten and (self._known is None or self._is_old()):
+                    self._find_now()
         except Exception:
             self._known = None
         finally:
@@ -130,19 +143,22 @@ class RecentBy(Generic[K, T]):
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._places = threading.Semaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._kept: OrderedDict[K, Recent[T]] = OrderedDict()
 
     def of(self, key: K, find: Callable[[], T]) -> Recent[T]:
         """Return what is kept of a question; an answer that took `FREE_S` may be cost / SHARE seconds old."""
         with self._lock:
-            recent = self._kept.setdefault(key, Recent(find, FREE_S))
+            recent = self._kept.setdefault(key, Recent(find, FREE_S, places=self._places))
             self._kept.move_to_end(key)
             if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+                self._kept.popitem(last=False)[1].forget()
         return recent
 
     def forget(self) -> None:
         """Have everything found out anew: what it rests on was changed."""
         with self._lock:
+            for one in self._kept.values():
+                one.forget()
             self._kept.clear()

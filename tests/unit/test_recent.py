@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console.recent import Answer, Recent, RecentBy
+from console.recent import AT_ONCE, Answer, Recent, RecentBy
 
 
 @pytest.fixture
@@ -115,3 +115,28 @@ def test_what_is_cheap_is_found_out_each_time_and_a_change_makes_the_rest_forgot
     for key in ("c", "d"):
         kept.of(key, find).get()
     assert kept.of("b", find).get().value == 7, "the oldest question went"
+
+
+def test_of_several_questions_few_are_found_out_at_once_and_none_that_was_forgotten() -> None:
+    go_on, under_way, most, asked = threading.Event(), [0], [0], []
+    counted = threading.Lock()
+
+    def find() -> str:
+        with counted:
+            asked.append(1)
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        assert go_on.wait(10)
+        with counted:
+            under_way[0] -= 1
+        return "known"
+
+    kept: RecentBy[int, str] = RecentBy(10)
+    for key in range(6):
+        assert kept.of(key, find).within(0.05) is None
+    kept.forget()
+    go_on.set()
+    answer = kept.of(7, find).within(10)
+    assert answer is not None
+    assert answer.value == "known"
+    assert (most[0], len(asked)) == (AT_ONCE, AT_ONCE + 1)
