@@ -16,6 +16,7 @@ from store.acts import ActRefused, Command, Plan, tells, told_before
 from store.anchor import anchor, leads_of
 from store.bulk import keys_in
 from store.effects import Close, Effect, Insert, Update
+from store.locks import lock_orders
 from store.present import present, present_ids, with_alias
 
 VERB, ASSIGN = "take_orders", "assign_order"
@@ -59,6 +60,7 @@ def take_orders(source: str, named: Sequence[Named], told: list[Taken]) -> Plan:
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         told.clear()
+        lock_orders(connection, [row.order_no for row, _ in named])
         before = _versions(connection, source, [row.order_no for row, _ in named])
         matches = _matches(connection, named, before)
         effects: list[Effect] = []
@@ -127,6 +129,7 @@ def typed_in(
     A number that is on record and belongs to nobody yet belongs to that lead's customer from now on; one that is theirs
     already is left as it is. Refused: one of somebody else's.
     """
+    lock_orders(connection, [row.order_no])
     table = tables.sale_order
     asked = select(table).where(table.c.order_no == row.order_no, table.c.to_us.is_(None))
     known = [dict(one) for one in connection.execute(asked.order_by(table.c.source)).mappings()]
@@ -188,9 +191,10 @@ def _took(
     typed = [one for one in before.get((HAND, row.order_no), ()) if one["to_us"] is None and source != HAND]
     was = last or (typed[-1] if typed else None)
     is_known = any(one["digest"] == row.digest for one in versions)
+    twice = [effect for one in typed for effect in _ended(one, now_us)]
     if is_known and last is not None and last["lead_id"] is not None:
         customer_id = matches.of_lead.get(last["lead_id"])
-        return Taken(row.order_no, "known", customer_id, None), []
+        return Taken(row.order_no, "known", customer_id, None), twice if last["to_us"] is None else []
     lead_id, by, why = _whose(named, was, matches)
     customer_id = matches.of_lead.get(lead_id) if lead_id else None
     given = None if lead_id else _given(named)
@@ -200,7 +204,7 @@ def _took(
             return Taken(row.order_no, "known", None, why), []
         return Taken(row.order_no, "matched", customer_id, None), _followed(last, owned, act_id, now_us)
     became: Became = "cancelled" if row.state == "cancelled" else "new" if was is None else "corrected"
-    effects = [effect for one in typed for effect in _ended(one, now_us)]
+    effects = twice
     if last is not None:
         effects += _ended(last, now_us)
     new = _row(source, row, len(versions) + 1, owned, act)

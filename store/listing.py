@@ -89,8 +89,17 @@ def tasks_of(connection: Connection, customer_id: str) -> list[Row]:
     return [dict(row._mapping) for row in rows]
 
 
-def leads(connection: Connection, limit: int, *, after: tuple[int, str]) -> list[Row]:
-    """Return leads behind a place (moment of taking in, id), oldest first, each with its present customer; no probes."""
+_STILL_COMING_US = 20 * 1_000_000
+"""Longer than any transaction takes: with several workers, what was stamped before may become visible later."""
+
+
+def leads(connection: Connection, limit: int, *, after: tuple[int, str], now_us: int) -> list[Row]:
+    """Return leads behind a place (moment of taking in, id), oldest first, each with its present customer; no probes.
+
+    Whoever goes on from the last one misses none: what is stamped so lately that another may still come before it is
+    left for the next time, and so is what a clock that was ahead stamped.
+    """
+    until_us = now_us - (_STILL_COMING_US if connection.dialect.name == "postgresql" else 0)
     lead, membership, alias = tables.lead, tables.membership, tables.alias
     asked = (
         select(
@@ -103,7 +112,11 @@ def leads(connection: Connection, limit: int, *, after: tuple[int, str]) -> list
                 membership, and_(membership.c.lead_id == lead.c.lead_id, membership.c.to_us.is_(None))
             ).outerjoin(alias, alias.c.old_id == membership.c.customer_id)
         )
-        .where(tuple_(lead.c.resolved_us, lead.c.lead_id) > tuple_(*after), lead.c.purpose != "probe")
+        .where(
+            tuple_(lead.c.resolved_us, lead.c.lead_id) > tuple_(*after),
+            lead.c.resolved_us <= until_us,
+            lead.c.purpose != "probe",
+        )
         .order_by(lead.c.resolved_us, lead.c.lead_id)
         .limit(limit)
     )

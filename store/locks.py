@@ -63,6 +63,11 @@ def lock_certificates(connection: Connection) -> None:
     _advisory(connection, ["certificates"], _ALONE)
 
 
+def lock_orders(connection: Connection, numbers: Iterable[str]) -> None:
+    """Write orders of these numbers alone: who types one in and who sends it may come at once."""
+    _advisory(connection, [f"order {order_no}" for order_no in set(numbers)], _ALONE)
+
+
 def lock_teams(connection: Connection, teams: Iterable[str]) -> None:
     """Let one worker at a time give to the people of a team: whose turn it is depends on who had the last one."""
     _advisory(connection, [f"team {team_id}" for team_id in set(teams)], _ALONE)

@@ -108,7 +108,7 @@ def customer_routes(desk: Desk) -> APIRouter:
         place = place_of(cursor, int, str)
         after = (int(place[0]), str(place[1])) if place else (since_us, "")
         with desk.store.read() as connection:
-            rows = listing.leads(connection, limit, after=after)
+            rows = listing.leads(connection, limit, after=after, now_us=desk.clock())
         last = (rows[-1]["resolved_us"], rows[-1]["lead_id"]) if rows else place
         return Leads.model_validate({"leads": rows, "next": cursor_of(*last) if last else None})
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from sqlalchemy import update
 
 from console.audit import asked_of
 from sales.book_draft import EDIT, Draft, add_row, drop_draft, edit_draft, find_draft, set_cells
+from store import tables
 from store.access import access_id_of, grant, open_access, with_open_link
 from store.acts import ActRefused, Command, Plan, perform
 from store.acts_dead import replay
@@ -17,9 +19,10 @@ from store.alarms import past, raise_alarm
 from store.audit import Asked, acts, all_acts
 from store.company import CompanyCache
 from store.door_health import captures, health
+from store.listing import leads
 from store.repairs import Wanted, became, codes, letter, letters, oldest
 from store.silences import keep_rhythm, rhythms
-from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, Rig, post, small_company
+from tests.support.rig import DAY, HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -32,6 +35,32 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 def do(rig: Rig, command: Command, plan: Plan, at_us: int = MONDAY_10 + HOUR) -> bool:
     return perform(rig.store, command, plan, at_us, rig.files.store_log.append)
+
+
+def test_whoever_follows_the_leads_misses_none_that_another_worker_or_a_wrong_clock_stamped(
+    both: Rig,
+) -> None:
+    both.feed([post(made=f"{n}", at_us=MONDAY_10, name=f"客{n}", phone=f"1380000000{n}") for n in range(3)])
+    both.run()
+    lead, now_us = tables.lead, MONDAY_10 + HOUR
+    stamps = (
+        now_us - 30 * SECOND,
+        now_us - SECOND,
+        now_us + HOUR,
+    )  # settled, just now, by a clock that was ahead
+    ids = sorted(row["lead_id"] for row in both.rows("lead"))
+    with both.store.write() as connection:
+        for lead_id, at_us in zip(ids, stamps, strict=True):
+            connection.execute(update(lead).where(lead.c.lead_id == lead_id).values(resolved_us=at_us))
+
+    def seen(at_us: int) -> list[str]:
+        with both.store.read() as connection:
+            return [one["lead_id"] for one in leads(connection, 10, after=(0, ""), now_us=at_us)]
+
+    several = both.store.engine.dialect.name == "postgresql"
+    assert seen(now_us) == ids[: 1 if several else 2]
+    assert seen(now_us + 30 * SECOND) == ids[:2]
+    assert seen(now_us + HOUR + 30 * SECOND) == ids
 
 
 def test_dead_letters_are_paged_selected_and_followed(both: Rig) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from enrich.given import identifiers_given
-from sales.orders import Taken, take_orders
+from sales.orders import Taken, take_orders, typed_in
 from schemas.orders import Buyer, OrderRow
-from store.acts import Command, perform
+from store.acts import Command, Plan, perform
 from store.database import Database, open_postgres
 from tests.support.rig import DAY, MONDAY_10, Rig, post
 from tests.support.workers import in_threads
@@ -63,3 +63,36 @@ def test_sent_by_ten_at_once_an_order_is_there_once_and_corrected_once(rig: Rig)
     assert len(found) == 40
     assert [row["amount_minor"] for row in found if row["to_us"] is None] == [200] * 20
     assert {row["matched_by"] for row in found} == {"identifier"}
+
+
+def test_typed_in_at_the_moment_it_is_sent_it_counts_once(rig: Rig) -> None:
+    (lead,) = rig.rows("lead")
+    url, append = rig.store.engine.url.render_as_string(hide_password=False), rig.files.store_log.append
+    rows = [
+        OrderRow(order_no=f"n{n}", ordered_us=MONDAY_10, amount_minor=100, currency="CNY") for n in range(20)
+    ]
+    sent = [row.model_copy(update={"buyer": Buyer(phone="13812345678")}) for row in rows]
+
+    def typed(row: OrderRow) -> Plan:
+        return lambda connection, command, now_us: typed_in(
+            connection, row, command.scope_id, command.act_id, now_us
+        )
+
+    def type_in(store: Database) -> None:
+        for row in rows:
+            command = Command("outcome", "ann", f"typed {row.order_no}", str(lead["lead_id"]))
+            perform(store, command, typed(row), MONDAY_10 + DAY, append)
+
+    def send(store: Database) -> None:
+        for row in sent:
+            named = [(row, identifiers_given(row.buyer.model_dump(exclude_none=True)))]
+            command = Command("take_orders", "erp", f"sent {row.order_no}", "erp")
+            perform(store, command, take_orders("erp", named, []), MONDAY_10 + DAY, append)
+
+    with ExitStack() as stack:
+        one, other = (open_postgres(url) for _ in range(2))
+        stack.callback(one.close)
+        stack.callback(other.close)
+        in_threads([lambda: type_in(one), lambda: send(other)])
+    standing = [row["order_no"] for row in rig.rows("sale_order") if row["to_us"] is None]
+    assert sorted(standing) == sorted(row.order_no for row in rows)

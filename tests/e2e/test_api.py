@@ -184,7 +184,7 @@ def test_who_follows_the_leads_gets_what_came_since(tmp_path: Path) -> None:
     try:
         rig.feed([post(made="1", name="客户1", phone="138 0000 0001")])
         rig.run()
-        client = _client(House(rig))
+        client = _client(House(rig, now_us=MONDAY_10 + 2 * DAY))
         first = client.get("/api/leads").json()
         assert len(first["leads"]) == 1
         again = client.get(f"/api/leads?cursor={first['next']}").json()
