@@ -13,6 +13,7 @@ from answers.language import language_of
 from console.day import midnight
 from console.desk import Desk
 from console.gate import visitor
+from console.known import with_what_is_known
 from console.texts import page
 from console.view import View
 from store.missed import missed_calls
@@ -40,6 +41,7 @@ class CallsPage:
                 company = self.desk.companies.get(connection)
                 since_us = midnight(now_us, company.zone, 0) if of_today else 0
                 calls = missed_calls(connection, None if who.sees_all else who.holders, SHOWN + 1, since_us)
+                with_what_is_known(connection, calls)
             view = View(language_of(request, company.language), company, now_us, who)
             values = {
                 "view": view,

@@ -20,7 +20,7 @@ from answers.language import language_of
 from console.away import gone, works_with
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
-from console.known import at_a_glance
+from console.known import at_a_glance, with_what_is_known
 from console.may import Visitor, teams_of
 from console.texts import page
 from console.times import local, parse_local
@@ -182,6 +182,7 @@ class DayPage:
             known = {one.customer_id: one for one in found}
             own = {row["customer_id"] for row in shown if row["holder_id"] == me}
             passes = _passes(connection, own, now_us)
+            with_what_is_known(connection, shown)
         view = View(language_of(request, company.language), company, now_us, who)
         office = self.desk.offices.get(company)
         for row in shown:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from enrich.golden import opted_out
+from enrich.golden import called_of, opted_out
 from enrich.taken import questions_about
 from sales.life import Life
 from sales.life_facts import records_of
 from sales.segments import CustomerFacts
+from store import tables
+from store.bulk import keys_in
 from store.claims import beside_owners
+from store.present import present_ids
 from store.protection import protected_until
 
 
@@ -55,3 +59,29 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
         )
         for one, key in zip(found, ids, strict=True)
     ]
+
+
+def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """Add to each row's `fields` (of its `lead_id`) what that lead did not say and earlier ones of the same person did.
+
+    Somebody who writes again without a name is the one whom one knows, not a number.
+    """
+    lacking = {row["lead_id"]: row for row in rows if row["lead_id"] and _lacks(row["fields"])}
+    if not lacking:
+        return
+    member = tables.membership
+    wanted = keys_in(connection, ["lead_id"], [(one,) for one in sorted(lacking)])
+    rows_of = connection.execute(
+        select(member.c.lead_id, member.c.contact_id).where(wanted, member.c.to_us.is_(None))
+    )
+    of = {row.lead_id: row.contact_id for row in rows_of}
+    now = present_ids(connection, of.values())
+    called = called_of(connection, sorted(set(now.values())))
+    for lead_id, contact_id in of.items():
+        row = lacking[lead_id]
+        own = {field["name"] for field in row["fields"]}
+        row["fields"] = [*row["fields"], *(one for one in called[now[contact_id]] if one["name"] not in own)]
+
+
+def _lacks(fields: Iterable[Mapping[str, Any]]) -> bool:
+    return not {"full_name", "company", "phone"} <= {field["name"] for field in fields}

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from console.gate import visitor
 from console.team import cuts_of
 from console.texts import page
 from console.view import View
+from enrich.golden import called_of
 from sales.neglected import DAYS, neglected, too_old
 from store import tables
 from store.bulk import keys_in
@@ -77,12 +77,12 @@ class NeglectedPage:
 
 
 def first_leads(connection: Connection, customers: Iterable[str]) -> dict[str, tuple[str, Any]]:
-    """Return for each customer the lead by which it was born, whose story tells everything, and its fields."""
-    customer, lead = tables.customer, tables.lead
-    wanted = keys_in(connection, ["customer_id"], [(one,) for one in customers])
+    """Return for each customer the lead by which it was born, whose story tells everything, and what it is called by."""
+    customer, wanted = tables.customer, sorted(set(customers))
     rows = connection.execute(
-        select(customer.c.customer_id, customer.c.born_lead, lead.c.fields_json)
-        .join(lead, lead.c.lead_id == customer.c.born_lead, isouter=True)
-        .where(wanted)
-    )
-    return {row.customer_id: (row.born_lead, orjson.loads(row.fields_json or "[]")) for row in rows}
+        select(customer.c.customer_id, customer.c.born_lead).where(
+            keys_in(connection, ["customer_id"], [(one,) for one in wanted])
+        )
+    ).all()
+    called = called_of(connection, [row.customer_id for row in rows])
+    return {row.customer_id: (row.born_lead, called[row.customer_id]) for row in rows}

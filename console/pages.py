@@ -19,7 +19,7 @@ from console import first_touch
 from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import visitor
-from console.known import Known, at_a_glance
+from console.known import Known, at_a_glance, with_what_is_known
 from console.recent import PATIENCE_S, Recent
 from console.story import steps
 from console.texts import page
@@ -259,6 +259,7 @@ def _desk_of(
     connection: Connection, holder_id: str, since_us: int, begin: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     tasks = views.inbox(connection, holder_id, INBOX_SHOWN + 1, offset=begin)
+    with_what_is_known(connection, tasks)
     return tasks, views.news(connection, holder_id, since_us)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from console.gate import visitor
 from console.known import at_a_glance
 from console.texts import page
 from console.view import View
+from enrich.golden import called_of
 from sales.segments import customers_of
 from schemas.capture import Capture
 from store.timeline import timeline
@@ -74,8 +76,9 @@ class TimelinePage:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             found = timeline(connection, customer_id)
-            known = []
+            known, called = [], list[dict[str, Any]]()
             if found is not None:
+                called = called_of(connection, [found[0]])[found[0]]
                 customers = customers_of(connection, company, now_us, {found[0]})
                 known = list(at_a_glance(connection, customers))
         view = View(language_of(request, company.language), company, now_us, visitor(request))
@@ -83,7 +86,7 @@ class TimelinePage:
             return page(request, view.language, "unknown.html", {"view": view, "asked_for": customer_id}, 404)
         # The second in intake is nobody's, and nobody's business.
         entries = [one for one in found[1] if one["kind"] != "owner" or view.name(one["holder_id"])]
-        values = {"view": view, "customer_id": found[0], "entries": entries, "known": known}
+        values = {"view": view, "customer_id": found[0], "entries": entries, "known": known, "called": called}
         return page(request, view.language, "timeline.html", values)
 
     def _original(self, request: Request) -> Response:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
 from enrich.groups import rows_by
 from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record
-from schemas.lead import FieldValue
+from schemas.lead import FieldName, FieldValue
 from store import tables
 from store.bulk import keys_in
 from store.present import atoms_of, present_ids
@@ -17,9 +19,17 @@ from store.present import atoms_of, present_ids
 
 def members_of(connection: Connection, name: str) -> list[Member]:
     """Return the leads of a customer or contact under its present id, oldest first."""
-    column = "contact_id" if name.startswith("con_") else "customer_id"
+    return members_of_each(connection, [name])[name]
+
+
+def members_of_each(connection: Connection, names: Collection[str]) -> dict[str, list[Member]]:
+    """Return the leads of each of these, all customers or all contacts under their present ids, oldest first."""
+    found: dict[str, list[Member]] = {name: [] for name in names}
+    if not found:
+        return found
+    column = "contact_id" if next(iter(found)).startswith("con_") else "customer_id"
     table = tables.membership
-    atoms = atoms_of(connection, [name])
+    atoms = atoms_of(connection, found)
     of = {
         row["lead_id"]: row[column]
         for row in rows_by(connection, table, column, atoms, table.c.to_us.is_(None))
@@ -28,7 +38,35 @@ def members_of(connection: Connection, name: str) -> list[Member]:
     refused: dict[str, dict[str, int]] = {}
     for row in rows_by(connection, tables.lead_opt_out, "lead_id", of):
         refused.setdefault(row["lead_id"], {})[row["purpose"]] = row["at_us"]
-    return sorted(_members(rows, of, refused), key=lambda one: (one.accepted_us, one.lead_id))
+    for one in sorted(_members(rows, of, refused), key=lambda one: (one.accepted_us, one.lead_id)):
+        found[atoms[of[one.lead_id]]].append(one)
+    return found
+
+
+CALLED_BY: tuple[FieldName, ...] = ("full_name", "company", "phone", "email")
+"""What people call somebody by, and reach them by."""
+
+
+def called_of(connection: Connection, names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what each of these (as for `members_of_each`) is called and reached by: a field each, as in a lead."""
+    return {name: _called(members) for name, members in members_of_each(connection, names).items()}
+
+
+def _called(members: Sequence[Member]) -> list[dict[str, Any]]:
+    record = golden_record(
+        [
+            replace(one, fields=tuple(field for field in one.fields if field.name in CALLED_BY))
+            for one in members
+        ],
+        RULES,
+    )
+    said = {
+        (one.lead_id, field.name, (field.value or field.received).strip()): field
+        for one in members
+        for field in one.fields
+    }
+    kept = [(name, record[name]) for name in CALLED_BY if name in record]
+    return [said[one.from_lead, name, one.value].model_dump() for name, one in kept]
 
 
 def golden_of(
