@@ -54,8 +54,20 @@ class Lists(Protocol):
         """Return what would happen (leadflow.imports.preview); None while its file is not there yet."""
         ...
 
+    def columns(self, import_id: str, asked: Mapping[str, Any]) -> Any:
+        """Return the columns of a draft of which nobody knows any (leadflow.imports.preview.Columns)."""
+        ...
+
     def begin(self, import_id: str, asked: Mapping[str, Any], actor: str) -> None:
         """Begin a draft."""
+        ...
+
+    def go_on(self, import_id: str, actor: str) -> None:
+        """Go on with a list that has stopped."""
+        ...
+
+    def throw_away(self, import_id: str, actor: str) -> None:
+        """Throw a draft away."""
         ...
 
     def revert(self, import_id: str, actor: str, reason: str) -> None:
@@ -141,7 +153,7 @@ class ImportsPage:
         return Response(body, media_type=_TYPES[suffix], headers=headers)
 
     async def act(self, request: Request) -> Response:
-        """Look at a draft with other columns, run it, or take a list back; then show it again (303)."""
+        """Look at a draft with other columns, run it or throw it away; go on with a list, or take it back (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
         entered = await entered_in(request, 700)
@@ -151,10 +163,15 @@ class ImportsPage:
         import_id, verb = request.path_params["import_id"], request.path_params["verb"]
         actor = _actor(request, entered.get("actor", ""))
         try:
-            if verb == "look":
+            if verb == "look" or (verb == "run" and entered.get("sheet") != entered.get("seen_sheet")):
                 return self._one(request, None, 200, entered)
             if verb == "run":
                 self.lists.begin(import_id, asked_of(entered), actor)
+            elif verb == "go-on":
+                self.lists.go_on(import_id, actor)
+            elif verb == "throw-away":
+                self.lists.throw_away(import_id, actor)
+                return RedirectResponse("/import", status_code=303)
             elif verb == "revert":
                 self.lists.revert(import_id, actor, entered.get("reason", "").strip()[:500])
             else:
@@ -183,16 +200,22 @@ class ImportsPage:
         except ActRefused as unknown:
             return self._all(request, unknown, 404)
         run: Run = values["run"]
-        found = None
+        found = unread = None
         if run.state == "draft":
             quiet = {"no_route": "on", "no_notify": "on"} if run.kind == "customers" else {}
             asked = asked_of(quiet if entered is None else entered)
             try:
                 found = self.lists.preview(run.import_id, asked)
-            except (ListTrouble, ActRefused) as trouble:
+            except ListTrouble as trouble:
+                if trouble.code == "no_header":
+                    unread = self.lists.columns(run.import_id, asked)
+                refused = refused or trouble
+            except ActRefused as trouble:
                 refused = refused or trouble
             values |= {"asked": asked, "targets": self.lists.targets}
-        return self._answer(request, "import.html", {**values, "found": found}, status, refused)
+        return self._answer(
+            request, "import.html", {**values, "found": found, "unread": unread}, status, refused
+        )
 
     def _of_run(self, request: Request) -> dict[str, Any]:
         import_id = request.path_params["import_id"]
@@ -250,6 +273,10 @@ def asked_of(entered: Mapping[str, str]) -> dict[str, Any]:
         "heap": entered.get("heap") or None,
         "horizon_days": _number(horizon, 99_999) or None,
         "per_day": _number(per_day, 1_000) or 10,
+        "sheet": entered.get("sheet") or None,
+        "campaign": entered.get("campaign") or None,
+        "cost": entered.get("cost", "").strip(),
+        "currency": entered.get("currency", "").strip() or "CNY",
         "columns": said,
     }
 

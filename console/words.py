@@ -225,6 +225,18 @@ LIST_STATES = {
     "reverted": N_("Taken back"),
 }
 
+LIST_STOPS = {
+    "unknown_source": N_("Its sender is set up no longer. Set it up again, then go on."),
+    "broken_table": N_(
+        "The table cannot be read on; a quotation mark may be missing. Correct the file, and bring it as another list."
+    ),
+    "too_many_columns": N_("A row has too many columns. Correct the file, and bring it as another list."),
+    "file_gone": N_(
+        "The file is kept no longer. The rows that were taken are there; bring the others as a new file."
+    ),
+}
+"""Why a list stopped half way, and what to do."""
+
 LIST_CODES = {
     "nobody": N_("names nobody"),
     "phone_cut": N_("number rounded by a spreadsheet"),
@@ -417,6 +429,7 @@ REFUSALS = {
         "The file is larger than this page takes; bring it by command: leadflow import run."
     ),
     "unknown_list": N_("There is no such list."),
+    "list_begun": N_("It was begun already; take it back instead."),
     "unknown_heap": N_("There is no such place for customers whom nobody has."),
     "heap_routes": N_(
         "The people of that unit would get what waits there at once; choose a pool or a date each."
@@ -470,7 +483,7 @@ REFUSALS = {
     "unknown_line": N_("There is no such product line."),
     "lost_reason_missing": N_("Choose why it was lost."),
     "until_past": N_("“Later” needs a date ahead on which to take it up again."),
-    "unknown_source": N_("There is no such form any more."),
+    "unknown_source": N_("There is no such form, or sender of lists, any more."),
     "changed_meanwhile": N_(
         "Somebody changed this form meanwhile: compare what you entered with it as it is now, and save again."
     ),
@@ -722,6 +735,7 @@ ACTS = {
     "drop_draft": N_("ended the draft of the rule book"),
     "save_form": N_("changed a web form"),
     "import_list": N_("brought a list"),
+    "throw_list_away": N_("threw a list away that was not begun"),
     "revert_list_begin": N_("began to take a list back"),
     "revert_list": N_("took a list back"),
     "take_orders": N_("brought orders"),

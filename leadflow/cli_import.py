@@ -238,18 +238,15 @@ def _begun(file: Path, source: str, asked: dict[str, Any]) -> str:
 
 
 def _money(cost: str) -> dict[str, Any]:
-    from decimal import Decimal, InvalidOperation
+    from sales.money import MoneyError, read_amount
 
     if not cost:
         return {}
-    amount, _, currency = cost.strip().partition(" ")
     try:
-        minor = Decimal(amount).scaleb(0 if currency.upper() in ("JPY", "KRW", "VND") else 2)
-    except InvalidOperation:
-        minor = Decimal("NaN")
-    if not minor.is_finite() or minor < 0 or minor != minor.to_integral_value():
+        minor, currency = read_amount(cost, "")
+    except MoneyError:
         fail(f"{cost!r} is no cost; write it as '12000.00 CNY'", f"{cost!r} 不是费用；请写成 '12000.00 CNY'")
-    return {"cost_minor": int(minor), "currency": currency.strip() or None}
+    return {"cost_minor": minor, "currency": currency}
 
 
 def _run(connection: Any, import_id: str) -> Run:

@@ -78,6 +78,7 @@ REFUSED_ZH = {
     "unknown_heap": "没有这个去处；请写 queue:单位、pool:公海 或 nurture:培育节奏",
     "heap_routes": "该单位的成员会立即分走待分配客户；请改用公海、nurture:… 或没有成员的单位",
     "unknown_campaign": "campaigns.csv 中没有这个活动",
+    "list_begun": "该名单已开始导入，请改为撤回",
     "no_currency": "请写明币种（三个字母），如 CNY",
     "unknown_version": "没有这个版本的分配规则，请查看：leadflow rules list",
     "unknown_act": "没有这个操作编号，请查看：leadflow explain",

@@ -48,6 +48,11 @@ class Run:
     dropped: bool
     code: str | None
 
+    @property
+    def was_thrown_away(self) -> bool:
+        """Tell whether it was given up as a draft. What was begun, and is taken back, has left its first row."""
+        return self.state == "reverted" and self.next_row == 1
+
 
 def _run(row: Mapping[Any, Any]) -> Run:
     values = {key: row[key] for key in Run.__slots__ if key not in ("spec", "aside")}
@@ -141,6 +146,18 @@ class Begin:
             for number, capture_id in enumerate(self.pieces)
         )
         return [*effects, Insert("import_run", row), *kept]
+
+
+def throw_away(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+    """Give up a draft (the command's scope): the same file is another list then. Raises ActRefused for what was begun.
+
+    Its file is kept as long as that of a list that was taken back, for it may be brought again as another kind of list.
+    """
+    run = read_run(connection, command.scope_id)
+    if run.state != "draft":
+        raise ActRefused("list_begun", f"{run.import_id} was begun already; take it back instead.")
+    values = {"state": "reverted", "reverted_us": now_us}
+    return [Update("import_run", {"import_id": run.import_id}, values)]
 
 
 def stopped_at(connection: Connection, import_id: str) -> int | None:

@@ -123,6 +123,19 @@ def find_header(rows: Sequence[Row], said: Mapping[str, str]) -> Header:
     return best
 
 
+def unknown_header(rows: Sequence[Row]) -> Header | None:
+    """Return what is most likely the header where nobody knows any column; None if every row is empty.
+
+    The first row with more than half as many cells as the fullest: a title above a table fills one.
+    """
+    filled = [sum(map(bool, row.cells)) for row in rows[:HEADER_WITHIN]]
+    enough = max(filled, default=0)
+    found = next(
+        (row for row, count in zip(rows, filled, strict=False) if count and 2 * count > enough), None
+    )
+    return None if found is None else _header(found, {})
+
+
 def _worth(header: Header) -> int:
     named = [one for one in header.targets if one not in (None, "ignore")]
     reachable = any(one in ("phone", "email", "company", "full_name", "tax_id") for one in named)

@@ -77,6 +77,8 @@ class Table:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    sheets: tuple[str, ...] = ()
+    """The names of all sheets of a workbook, in its order."""
     total: int | None = None
     """Rows in the sheet, the header's included; unknown of text until it is read."""
 
@@ -244,7 +246,7 @@ def _open_sheet(file: BinaryIO, kind: Kind, wanted: str | None) -> Table:
         Row(number, tuple([cell_text(cell) for cell in cells]))
         for number, cells in enumerate(sheet.iter_rows(), 1)
     )
-    return Table(kind, rows, sheet=sheet.name, total=sheet.total_height)
+    return Table(kind, rows, sheet=sheet.name, sheets=tuple(book.sheet_names), total=sheet.total_height)
 
 
 def _checked(cells: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -10,21 +11,36 @@ from console.imports import ListTrouble
 from ingest.lists.columns import TARGETS, column_key, targets_of
 from ingest.lists.row import ListSource
 from ingest.lists.table import ListRefused, open_table
+from leadflow.clock import wall_clock_us
 from leadflow.engine import Engine
 from leadflow.imports.errors import error_rows
 from leadflow.imports.pieces import NotYet, assembled, digest_of, keep_file, source_of
-from leadflow.imports.preview import Preview, preview
-from leadflow.imports.spec import spec_of
+from leadflow.imports.preview import Columns, Preview, columns_of, preview
+from leadflow.imports.spec import Spec, spec_of
 from leadflow.imports.work import read_head
 from leadflow.operate_imports import do_import_begin, do_import_revert
 from leadflow.tables_out import as_csv, as_xlsx
 from router.office import office_of
+from sales.money import MoneyError, read_amount
 from schemas.base import Language
-from store.acts import ActRefused
-from store.imports import pieces_of, read_run, remembered
+from store.acts import ActRefused, Command, perform
+from store.imports import Run, pieces_of, read_run, remembered, throw_away
 
 PREVIEWED = 5_000
 """Rows that a preview on the page counts: a second or two. The command counts all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list, and how it would be read by what is asked for."""
+
+    run: Run
+    pieces: Sequence[str]
+    source: ListSource
+    known: Mapping[str, str]
+    """By column_key, what the company's files and earlier lists of the sender say."""
+    asked: Mapping[str, Any]
+    """What is asked for, as the engine takes it."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +75,66 @@ class ConsoleLists:
         """Return what would happen; None while the stages have not come to the file yet."""
         files = self.engine.files
         with files.store.read() as connection:
-            run = read_run(connection, import_id)
-            pieces = pieces_of(connection, import_id)
             company = self.engine.companies.get(connection)
-            before = remembered(connection, run.source_id)
-        source = ListSource.model_validate(source_of(self.engine, run.source_id))
-        spec = spec_of(_spec(asked, {**source.said(), **before}), company)
-        spec = spec.model_copy(update={"said": {**before, **spec.said}})
+        one = self._list(import_id, asked)
+        spec = spec_of(dict(one.asked), company)
+        spec = spec.model_copy(update={"said": {**one.known, **spec.said}})
         try:
-            with assembled(files, pieces, run.digest) as file, files.store.read() as connection:
-                return preview(connection, file, run, (source, spec, office_of(company)), PREVIEWED)
+            with self._opened(one) as file, files.store.read() as connection:
+                return preview(connection, file, one.run, (one.source, spec, office_of(company)), PREVIEWED)
         except NotYet:
             return None
-        except ListRefused as refused:
-            raise _told(refused) from refused
+
+    def columns(self, import_id: str, asked: Mapping[str, Any]) -> Columns:
+        """Return the columns of a draft of which nobody knows any."""
+        with self._opened(self._list(import_id, asked)) as file:
+            return columns_of(file, asked.get("sheet"))
 
     def begin(self, import_id: str, asked: Mapping[str, Any], actor: str) -> None:
-        """Begin a draft; the engine's own thread takes it."""
+        """Begin a draft whose columns are known; the engine's own thread takes it."""
+        one = self._list(import_id, asked)
+        if one.run.state != "draft":
+            return
+        cost = _cost(asked)
+        with suppress(NotYet), self._opened(one) as file:
+            read_head(open_table(file, sheet=asked.get("sheet")), {**one.known, **one.asked["said"]})
+        self._begin(one.run, one.pieces, {"actor": actor, "spec": one.asked, **cost})
+
+    def go_on(self, import_id: str, actor: str) -> None:
+        """Go on with a list that has stopped, as it was begun."""
+        with self.engine.files.store.read() as connection:
+            run = read_run(connection, import_id)
+            pieces = pieces_of(connection, import_id)
+        if run.state == "stopped":
+            cost = {"campaign": run.campaign_id, "cost_minor": run.cost_minor, "currency": run.currency}
+            self._begin(run, pieces, {"actor": actor, "spec": run.spec, **cost})
+
+    def throw_away(self, import_id: str, actor: str) -> None:
+        """Throw a draft away."""
+        command, files = Command("throw_list_away", actor, f"{import_id}:away", import_id), self.engine.files
+        perform(files.store, command, throw_away, wall_clock_us(), files.store_log.append)
+
+    def _list(self, import_id: str, asked: Mapping[str, Any]) -> _List:
         with self.engine.files.store.read() as connection:
             run = read_run(connection, import_id)
             pieces = pieces_of(connection, import_id)
             before = remembered(connection, run.source_id)
-        if run.state != "draft":
-            return
         source = ListSource.model_validate(source_of(self.engine, run.source_id))
+        known = {**source.said(), **before}
+        return _List(run, pieces, source, known, _spec(asked, known))
+
+    @contextmanager
+    def _opened(self, one: _List) -> Iterator[BinaryIO]:
+        """Yield a list's file. Raises NotYet, and ListTrouble for what is no list."""
+        try:
+            with assembled(self.engine.files, one.pieces, one.run.digest) as file:
+                yield file
+        except ListRefused as refused:
+            raise _told(refused) from refused
+
+    def _begin(self, run: Run, pieces: Sequence[str], more: Mapping[str, Any]) -> None:
         about = {"source": run.source_id, "kind": run.kind, "digest": run.digest, "bytes": run.bytes}
-        more = {
-            "name": run.name,
-            "pieces": pieces,
-            "actor": actor,
-            "spec": _spec(asked, {**source.said(), **before}),
-        }
-        do_import_begin(self.engine, {**about, **more})
+        do_import_begin(self.engine, {**about, "name": run.name, "pieces": pieces, **more})
 
     def revert(self, import_id: str, actor: str, reason: str) -> None:
         """Take a list back for some seconds; the engine's own thread goes on."""
@@ -118,7 +162,20 @@ def _spec(asked: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
         for name, target in columns.items()
         if target in TARGETS and target != (known.get(key := column_key(name)) or targets_of((name,))[0])
     }
-    return {**{key: value for key, value in asked.items() if key != "columns"}, "said": said}
+    return {**{key: value for key, value in asked.items() if key in Spec.model_fields}, "said": said}
+
+
+def _cost(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return campaign and cost as the engine takes them. Raises ActRefused: a cost counts with its campaign only."""
+    if not asked.get("cost"):
+        return {"campaign": asked.get("campaign")}
+    if not asked.get("campaign"):
+        raise ActRefused("unknown_campaign", "A cost counts with its campaign: choose one.")
+    try:
+        minor, currency = read_amount(asked["cost"], asked["currency"])
+    except MoneyError as error:
+        raise ActRefused(error.code, "Write the cost as in 12000.00 CNY.") from None
+    return {"campaign": asked["campaign"], "cost_minor": minor, "currency": currency}
 
 
 def _told(refused: ListRefused) -> ListTrouble:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from enrich.identifiers import identifiers_of
 from enrich.normalise import normalise
-from ingest.lists.columns import Header
+from ingest.lists.columns import HEADER_WITHIN, Header, unknown_header
 from ingest.lists.row import ListSource, parse
 from ingest.lists.table import Row, open_table
 from leadflow.imports.spec import Aside, Spec
@@ -27,6 +27,8 @@ from store.bulk import keys_in
 from store.imports import Run
 
 SHOWN = 20
+SAMPLES = 3
+"""Values of each column that are shown beside its name."""
 _AT_ONCE = 500
 
 
@@ -49,7 +51,10 @@ class Preview:
     encoding: str | None
     delimiter: str | None
     sheet: str | None
+    sheets: tuple[str, ...]
     header: Header
+    samples: list[list[str]]
+    """By column, some of its values."""
     shown: list[ShownRow] = field(default_factory=list)
     rows: int = 0
     new: int = 0
@@ -69,6 +74,29 @@ class Preview:
         return self.new + self.joined
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a file of which nobody knows any: for a person to say what each is."""
+
+    sheet: str | None
+    sheets: tuple[str, ...]
+    header: Header | None
+    """None if the sheet holds nothing."""
+    samples: list[list[str]]
+
+
+def columns_of(file: BinaryIO, sheet: str | None) -> Columns:
+    """Return the columns of a file as they stand, by its likeliest header. Raises ListRefused."""
+    table = open_table(file, sheet=sheet)
+    rows = list(islice(table.rows, HEADER_WITHIN))
+    header = unknown_header(rows)
+    samples: list[list[str]] = [[] for _ in (header.names if header else ())]
+    for row in rows:
+        if header and row.number > header.number:
+            _sample(samples, row)
+    return Columns(table.sheet, table.sheets, header, samples)
+
+
 def preview(
     connection: Connection,
     file: BinaryIO,
@@ -86,7 +114,8 @@ def preview(
     meta = meta_of(run, spec, header)
     aside = Aside(spec, office, run.at_us)
     reading = Reading(run, source, spec, header, rows, file, aside, meta)
-    found = Preview(table.kind, table.encoding, table.delimiter, table.sheet, header)
+    samples: list[list[str]] = [[] for _ in header.names]
+    found = Preview(table.kind, table.encoding, table.delimiter, table.sheet, table.sheets, header, samples)
     seen: set[tuple[str, str]] = set()
     while chunk := list(islice(rows, _AT_ONCE)):
         _add(connection, found, reading, [row for row in chunk if any(row.cells)], seen)
@@ -106,6 +135,7 @@ def _add(
     leads: list[tuple[Lead, set[tuple[str, str]]]] = []
     for row in rows:
         found.rows += 1
+        _sample(found.samples, row)
         (result, *_) = parse(reading.capture(row, {}), reading.source)
         if isinstance(result, Refused):
             found.refused[result.code] += 1
@@ -127,6 +157,12 @@ def _add(
         found.joined += known
         found.new += not known
         seen |= {one for one in keys if one[0] in CONTACT_KINDS or one[0] in ("tax_id", "domain")}
+
+
+def _sample(samples: Sequence[list[str]], row: Row) -> None:
+    for mine, cell in zip(samples, row.cells, strict=False):
+        if cell and len(mine) < SAMPLES and cell not in mine:
+            mine.append(cell)
 
 
 def _show(found: Preview, row: Row, lead: Lead | None, refused: Refused | None, office: Office) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.live import Live, live_server
+from tests.browser.test_accessible import DESKTOP, complaints
 from tests.browser.test_pages import HOSTILE, PHONE, tab
 from tests.support.lists import company_of_lists
 
@@ -83,3 +84,44 @@ def test_on_a_phone_nothing_runs_over_the_edge(lists: Live, browser: Browser, tm
         page.get_by_role("button", name="先看看").click()
         expect(page.get_by_role("heading", name="会发生什么")).to_be_visible(timeout=30_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize(("language", "viewport"), [("zh-CN", PHONE), ("en-GB", DESKTOP)])
+def test_a_list_whose_headings_nobody_knows_is_mapped_and_its_cost_counts_with_a_campaign(
+    lists: Live, browser: Browser, tmp_path: Path, language: str, viewport: dict[str, int]
+) -> None:
+    file, is_zh = tmp_path / "展会.csv", language == "zh-CN"
+    file.write_text(f"甲,乙\n李娜,13900000001\n王芳,{HOSTILE[0].replace(',', ' ')}\n", "utf-8-sig")
+    with tab(browser, language, viewport=viewport) as page:
+        page.goto(f"{lists.url}/import")
+        page.get_by_label("文件" if is_zh else "File").set_input_files(file)
+        page.get_by_role("button", name="先看看" if is_zh else "Look at it").click()
+        expect(page.locator('[name="map:甲"]')).to_be_visible(timeout=30_000)
+        assert complaints(page) == []
+        page.locator('[name="map:甲"]').select_option("full_name")
+        page.locator('[name="map:乙"]').select_option("phone")
+        page.locator("form button").first.click()
+        expect(
+            page.get_by_role("heading", name="会发生什么" if is_zh else "What will happen")
+        ).to_be_visible()
+        page.locator('[name="campaign"]').select_option("fair")
+        page.locator('[name="cost"]').fill("12000")
+        assert complaints(page) == []
+        page.get_by_role("button", name="开始导入" if is_zh else "Run it", exact=True).click()
+        expect(page.locator("#progress strong")).to_have_text("已完成" if is_zh else "Done", timeout=60_000)
+        expect(page.locator("#progress")).to_contain_text("12,000.00 CNY")
+        assert complaints(page) == []
+        page.goto(f"{lists.url}/campaigns")
+        expect(page.locator("table")).to_contain_text("12,000.00")
+
+
+def test_a_draft_is_thrown_away(lists: Live, browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    write(file, 5)
+    with tab(browser, "en") as page:
+        page.goto(f"{lists.url}/import")
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("button", name="Throw it away").click()
+        expect(page).to_have_url(f"{lists.url}/import")
+        expect(page.get_by_role("row", name="list.csv")).to_contain_text("Thrown away")
