@@ -94,7 +94,7 @@ def console_routes(
         *CallsPage(desk).routes(),
         *MatchesPage(desk).routes(),
         *PoolsPage(desk).routes(),
-        *CampaignsPage(desk).routes(),
+        *CampaignsPage(desk, lists).routes(),
         *RepairPage(desk, find_capture, operations).routes(),
         *AuditPage(desk).routes(),
         *AlarmsPage(desk).routes(),

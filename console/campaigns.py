@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, entered_in, is_own_page
+from console.campaign_files import SHOWN as WRONG_SHOWN
+from console.campaign_files import Tables, Took, Upload, take_file
+from console.desk import Desk, entered_in, is_larger, is_own_page
 from console.gate import visitor
+from console.imports import ListTrouble
 from console.recent import PATIENCE_S, Recent, RecentBy
 from console.texts import page
 from console.times import local
@@ -25,11 +29,19 @@ from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
 from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency, without_money
 from sales.money import grouped, shown
-from sales.money_files import WrongCell, spending_of
+from sales.money_files import (
+    ORDER_COLUMNS,
+    SPEND_COLUMNS,
+    WRONG,
+    WrongCell,
+    heading_in_chinese,
+    spending_of,
+)
 from sales.orders import ASSIGN, assign_order, open_orders
 from sales.spend import END, add_spend, end_spend, entries
 from sales.spend import VERB as SPEND
 from sales.unlisted import unlisted
+from schemas.base import Language
 from schemas.company import ALIAS_KINDS, Company
 from store.acts import ActRefused, Command, Plan
 
@@ -56,6 +68,8 @@ class CampaignsPage:
     """The table for managers and for whoever sees all, its counts for representatives; what is entered, for marketing."""
 
     desk: Desk
+    tables: Tables | None = None
+    """What checks files; without it none are taken."""
     reckoned: RecentBy[tuple[Period, By], list[Line]] = field(default_factory=lambda: RecentBy(KEPT))
     """Tables of late: over a million customers one takes seconds, and each viewer asks for the same."""
 
@@ -65,6 +79,7 @@ class CampaignsPage:
             Route("/campaigns", self.show),
             Route("/campaigns.csv", self.csv),
             Route("/campaigns.xlsx", self.xlsx),
+            *([Route("/campaigns/file", self.bring, methods=["POST"])] if self.tables else ()),
             Route("/campaigns/{what}", self.act, methods=["POST"]),
         ]
 
@@ -87,16 +102,45 @@ class CampaignsPage:
         entered = await entered_in(request, 20)
         return await run_in_threadpool(self._act, request, entered)
 
+    async def bring(self, request: Request) -> Response:
+        """Take a file of spend or orders in; then show what became of its rows. The same again changes nothing."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        if self.tables is None or is_larger(request, self.tables.most_bytes):
+            return await run_in_threadpool(self._page, request, "too_large_money_file", {}, 413)
+        async with request.form(max_files=1, max_fields=10) as posted:
+            return await run_in_threadpool(self._bring, request, posted, self.tables)
+
+    def _bring(self, request: Request, posted: FormData, tables: Tables) -> Response:
+        entered = {name: text for name, text in posted.items() if isinstance(text, str)}
+        entered = {**entered, "what": "file"}
+        file = posted.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            return self._page(request, "choose_file", entered, 422)
+        if (file.size or 0) > tables.most_bytes:
+            return self._page(request, "too_large_money_file", entered, 413)
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        said = {name: entered.get(name, "") for name in ("kind", "source", "currency")}
+        try:
+            actor = _actor(request, entered, company)
+            took = take_file(
+                self.desk, tables, Upload(file.file, file.filename, actor=actor, **said), company
+            )
+        except ActRefused as refused:
+            return self._page(request, refused.code, entered, 409)
+        except ListTrouble as trouble:
+            return self._page(request, trouble, entered, 422)
+        self.reckoned.forget()
+        return self._page(request, None, {**entered, "source": took.source}, 200, took)
+
     def _act(self, request: Request, entered: dict[str, str]) -> Response:
         what = request.path_params["what"]
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
         try:
             verb, scope, plan = _wanted(what, entered, company)
-            actor = visitor(request).person_id or entered.get("actor", "")
-            person = company.people.get(actor)
-            if person is None or person.state != "active":
-                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            actor = _actor(request, entered, company)
             reason = entered.get("reason", "").strip()[:_REASON_CHARS] or None
             key = entered.get("key") or self.desk.new_id()
             self.desk.perform(Command(verb, actor, key, scope, reason), plan)
@@ -107,7 +151,12 @@ class CampaignsPage:
         return RedirectResponse(f"/campaigns?{urlencode(asked)}", status_code=303)
 
     def _page(
-        self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
+        self,
+        request: Request,
+        refused: str | ListTrouble | None,
+        entered: Mapping[str, str],
+        status: int,
+        took: Took | None = None,
     ) -> Response:
         now_us, who = self.desk.clock(), visitor(request)
         asked = _asked({**request.query_params, **entered})
@@ -162,7 +211,12 @@ class CampaignsPage:
             else [one.person_id for one in company.people.values() if one.state == "active"],
             "new_key": self.desk.new_id,
             "entered": entered,
-            "refused": "bad_days" if was_wrong else refused,
+            "brings": who.acts("/campaigns/file") and self.tables is not None,
+            "most_mb": self.tables.most_bytes // 1024**2 if self.tables else 0,
+            "took": took,
+            "wrong": list(_wrong_rows(took, view.language)) if took else [],
+            "trouble": _told(refused, view.language) if isinstance(refused, ListTrouble) else None,
+            "refused": "bad_days" if was_wrong else getattr(refused, "code", refused),
             "done": None if refused else request.query_params.get("done"),
         }
         return page(request, view.language, "campaigns.html", values, 400 if was_wrong else status)
@@ -237,6 +291,30 @@ def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[st
             return ASSIGN, entered.get("customer", "").strip(), plan
         case _:
             raise ActRefused("unknown_verb", f"There is no act {what!r}.")
+
+
+def _actor(request: Request, entered: Mapping[str, str], company: Company) -> str:
+    """Return who acts. Raises ActRefused for nobody who works here."""
+    actor = visitor(request).person_id or entered.get("actor", "")
+    person = company.people.get(actor)
+    if person is None or person.state != "active":
+        raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+    return actor
+
+
+def _wrong_rows(took: Took, language: Language) -> Iterator[tuple[int, str, str, str]]:
+    """Yield line, heading, cell and why of the refused rows that are shown."""
+    columns = SPEND_COLUMNS if took.kind == "spend" else ORDER_COLUMNS
+    for one in took.wrong[:WRONG_SHOWN]:
+        en, zh = WRONG[one.code]
+        if language == "zh":
+            yield one.line, heading_in_chinese(one.column, columns), one.value, zh
+        else:
+            yield one.line, one.column, one.value, en
+
+
+def _told(trouble: ListTrouble, language: Language) -> str:
+    return trouble.zh if language == "zh" else str(trouble)
 
 
 _SPEND = ("campaign", "from", "to", "amount", "currency", "note")

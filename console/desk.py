@@ -59,6 +59,11 @@ async def entered_in(request: Request, most: int) -> dict[str, str]:
     return entered
 
 
+def is_larger(request: Request, most_bytes: int) -> bool:
+    """Tell whether a posted form says that it brings a file of more than so many bytes; its other fields are small."""
+    return int(request.headers.get("content-length") or 0) > most_bytes + 64 * 1024
+
+
 def begins_at(request: Request) -> int:
     """Return with which row a page of a longer list begins: `from` in its address, 0 for what is no number."""
     asked = request.query_params.get("from", "")

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk, entered_in, is_own_page
+from console.desk import Desk, entered_in, is_larger, is_own_page
 from console.gate import visitor
 from console.texts import page
 from console.view import View
@@ -44,6 +44,10 @@ class Lists(Protocol):
     @property
     def targets(self) -> Sequence[str]:
         """What a column may be."""
+        ...
+
+    def check(self, file: BinaryIO) -> None:
+        """Raise ListTrouble for a file that is no table, or would burst."""
         ...
 
     def keep(self, file: BinaryIO, about: Mapping[str, str]) -> str:
@@ -105,7 +109,7 @@ class ImportsPage:
         """Take a file in; then show it as a draft (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        if int(request.headers.get("content-length") or 0) > self.lists.most_bytes + 64 * 1024:
+        if is_larger(request, self.lists.most_bytes):
             return await run_in_threadpool(self._all, request, _too_large(), 413)
         async with request.form(max_files=1, max_fields=10) as posted:
             return await run_in_threadpool(self._bring, request, posted)

@@ -108,6 +108,7 @@ PERMITS: Mapping[str, Permit] = {
     "GET /campaigns": _BROUGHT,
     "GET /campaigns.csv": _TABLE,
     "GET /campaigns.xlsx": _TABLE,
+    "POST /campaigns/file": _CAMPAIGNS,
     "POST /campaigns/{what}": _CAMPAIGNS,
     "GET /forms": _COUNTS,
     "GET /forms/{source_id}/preview": _COUNTS,

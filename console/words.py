@@ -225,6 +225,15 @@ LIST_STATES = {
     "reverted": N_("Taken back"),
 }
 
+TOOK = {
+    "new": N_("Added"),
+    "corrected": N_("Corrected"),
+    "cancelled": N_("Cancelled"),
+    "matched": N_("Now matched to a customer"),
+    "known": N_("There already"),
+}
+"""What became of the rows of a file of spend or orders."""
+
 LIST_STOPS = {
     "unknown_source": N_("Its sender is set up no longer. Set it up again, then go on."),
     "broken_table": N_(
@@ -429,6 +438,11 @@ REFUSALS = {
         "The file is larger than this page takes; bring it by command: leadflow import run."
     ),
     "unknown_list": N_("There is no such list."),
+    "too_large_money_file": N_(
+        "The file is larger than this page takes; bring it by command: leadflow spend import, leadflow orders import."
+    ),
+    "source_by_hand": N_("By that name goes what is typed in; give the file another one."),
+    "cell_too_long": N_("One of the texts is too long."),
     "list_begun": N_("It was begun already; take it back instead."),
     "unknown_heap": N_("There is no such place for customers whom nobody has."),
     "heap_routes": N_(

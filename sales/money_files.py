@@ -13,6 +13,7 @@ from sales.spend import Spending
 from sales.tables import read_table
 from schemas.company import Company
 from schemas.orders import Buyer, OrderRow
+from schemas.text import storable
 from store.acts import ActRefused
 from worktime.localtime import wall_clock, zone_of
 
@@ -20,7 +21,7 @@ ORDER_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "order_no": ("order", "order number", "order no", "order no.", "订单号", "订单编号", "单号"),
     "date": ("ordered", "order date", "日期", "下单日期", "订单日期", "成交日期"),
     "product": ("产品", "产品名称", "商品", "型号"),
-    "amount": ("total", "价格", "金额", "订单金额", "成交金额"),
+    "amount": ("total", "金额", "订单金额", "成交金额", "价格"),
     "currency": ("币种",),
     "status": ("state", "状态", "订单状态"),
     "updated": ("changed", "更新时间", "修改时间"),
@@ -34,9 +35,9 @@ ORDER_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 SPEND_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "campaign": ("市场活动", "活动", "活动代码", "推广计划"),
-    "from": ("from day", "start", "date", "day", "month", "开始", "开始日期", "日期", "起", "月份"),
-    "to": ("to day", "end", "结束", "结束日期", "止"),
-    "amount": ("spend", "cost", "花费", "消费", "费用", "金额"),
+    "from": ("from day", "start", "date", "day", "month", "开始日期", "开始", "日期", "起", "月份"),
+    "to": ("to day", "end", "结束日期", "结束", "止"),
+    "amount": ("spend", "cost", "金额", "花费", "消费", "费用"),
     "currency": ("币种",),
     "note": ("备注", "说明"),
 }
@@ -66,8 +67,13 @@ WRONG: Mapping[str, tuple[str, str]] = {
     "status_form": ("is neither placed nor cancelled", "既不是有效也不是取消"),
     "mixed": ("differs within one order", "在同一订单内不一致"),
     "unknown_campaign": ("is no campaign of campaigns.csv", "不在 campaigns.csv 中"),
+    "cell_too_long": ("is longer than 500 signs", "超过 500 个字符"),
     "days_reversed": ("lies before the first day", "早于开始日期"),
 }
+
+
+_CELL_CHARS = 500
+"""More than any number, name or note has; a cell of a hundred thousand is no order's number."""
 
 
 class WrongCell(ValueError):
@@ -102,6 +108,7 @@ def read_orders(
 
 def order_of(cells: Mapping[str, str], company: Company, currency: str) -> OrderRow:
     """Return the order of a row's cells (by the names of ORDER_COLUMNS). Raises WrongCell."""
+    _short(cells)
     status = cells.get("status", "").casefold()
     if status and status not in _CANCELLED | _PLACED:
         raise WrongCell("status", "status_form", status)
@@ -193,6 +200,7 @@ def read_spend(data: bytes, file: str, company: Company, currency: str) -> tuple
 
 def spending_of(cells: Mapping[str, str], company: Company, currency: str) -> Spending:
     """Return the entry of a row's cells (by the names of SPEND_COLUMNS). Raises WrongCell."""
+    _short(cells)
     campaign_id = _campaign(company, _needed(cells, "campaign"))
     first, last = _days(_needed(cells, "from"), cells.get("to", ""))
     if last < first:
@@ -258,6 +266,12 @@ def _amount(cells: Mapping[str, str], currency: str) -> tuple[int, str]:
         raise WrongCell(column, error.code, text) from error
 
 
+def _short(cells: Mapping[str, str]) -> None:
+    for column, cell in cells.items():
+        if len(cell) > _CELL_CHARS:
+            raise WrongCell(column, "cell_too_long", f"{cell[:20]}…")
+
+
 def _needed(cells: Mapping[str, str], column: str) -> str:
     if not cells.get(column):
         raise WrongCell(column, "missing")
@@ -269,12 +283,18 @@ def _rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     table = read_table(data, file)
     header = [_column(cell, columns) for cell in table[0].cells] if table else []
-    missing = [name for name in needed if name not in header]
+    missing = [f"{name} ({heading_in_chinese(name, columns)})" for name in needed if name not in header]
     if missing:
         told = ", ".join(table[0].cells) if table else "-"
         raise CompanyError([problem("column_missing", file, value=name, found=told) for name in missing])
     for row in table[1:]:
-        yield row.line, {name: cell for name, cell in zip(header, row.cells, strict=False) if name and cell}
+        pairs = zip(header, row.cells, strict=False)
+        yield row.line, {name: storable(cell) for name, cell in pairs if name and cell}
+
+
+def heading_in_chinese(column: str, columns: Mapping[str, tuple[str, ...]]) -> str:
+    """Return what a column is usually called in a Chinese file; its own name where nothing is known."""
+    return next((one for one in columns.get(column, ()) if not one.isascii()), column)
 
 
 def _column(cell: str, columns: Mapping[str, tuple[str, ...]]) -> str:

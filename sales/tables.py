@@ -32,11 +32,14 @@ def read_table(data: bytes, file: str) -> list[Row]:
     text = decode(data, file)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     rows, line = [], 1
-    for cells in reader:
-        plain = tuple(unguarded(cell.strip()) for cell in cells)
-        if any(plain):
-            rows.append(Row(line, plain))
-        line = reader.line_num + 1
+    try:
+        for cells in reader:
+            plain = tuple(unguarded(cell.strip()) for cell in cells)
+            if any(plain):
+                rows.append(Row(line, plain))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CompanyError([problem("bad_sheet", file)]) from error
     return rows
 
 

@@ -51,6 +51,13 @@ class ConsoleLists:
     most_bytes: int
     targets: Sequence[str] = TARGETS
 
+    def check(self, file: BinaryIO) -> None:
+        """Raise ListTrouble for a file that is no table, or would burst."""
+        try:
+            open_table(file)
+        except ListRefused as refused:
+            raise _told(refused) from refused
+
     def keep(self, file: BinaryIO, about: Mapping[str, str]) -> str:
         """Make a file durable, and write it down as a draft, unless it is no list."""
         source = ListSource.model_validate(source_of(self.engine, about["source"]))

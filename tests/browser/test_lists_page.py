@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,27 @@ def test_a_draft_is_thrown_away(lists: Live, browser: Browser, tmp_path: Path) -
         page.get_by_role("button", name="Throw it away").click()
         expect(page).to_have_url(f"{lists.url}/import")
         expect(page.get_by_role("row", name="list.csv")).to_contain_text("Thrown away")
+
+
+@pytest.mark.parametrize(("language", "viewport"), [("zh-CN", PHONE), ("en-GB", DESKTOP)])
+def test_a_file_of_spend_says_row_by_row_what_was_refused(
+    lists: Live, browser: Browser, tmp_path: Path, language: str, viewport: dict[str, int]
+) -> None:
+    file, is_zh = tmp_path / "花费.csv", language == "zh-CN"
+    today = date.today().isoformat()
+    rows = "".join(f'展会,{today},"{words}"\n' for words in ('5<img src=x onerror="window.pwned=1">', ""))
+    file.write_text(f"市场活动,日期,金额\n展会,{today},1234.5\n{rows}", "utf-8-sig")
+    with tab(browser, language, viewport=viewport) as page:
+        page.goto(f"{lists.url}/campaigns")
+        assert complaints(page) == []
+        form = page.locator('form[action="/campaigns/file"]')
+        form.locator('[name="file"]').set_input_files(file)
+        form.locator('[name="actor"]').select_option("ann")
+        form.get_by_role("button", name="导入" if is_zh else "Bring it").click()
+        expect(page.get_by_role("status")).to_have_text(
+            "新增：1 被拒绝：2" if is_zh else "Added: 1 Refused: 2"
+        )
+        expect(page.locator("#took ~ .wide tbody tr")).to_have_count(2)
+        expect(page.locator("#table")).to_contain_text("1,234.50")
+        assert complaints(page) == []
+        assert page.evaluate("window.pwned") is None
