@@ -17,6 +17,8 @@ from answers.language import language_of
 from console.campaign_files import SHOWN as WRONG_SHOWN
 from console.campaign_files import Tables, Took, Upload, take_file
 from console.desk import Desk, entered_in, is_larger, is_own_page
+from console.desk_found import Answer, find
+from console.desk_page import ASKED_CHARS
 from console.gate import visitor
 from console.imports import ListTrouble
 from console.recent import PATIENCE_S, Recent, RecentBy
@@ -132,12 +134,14 @@ class CampaignsPage:
         except ListTrouble as trouble:
             return self._page(request, trouble, entered, 422)
         self.reckoned.forget()
-        return self._page(request, None, {**entered, "source": took.source}, 200, took)
+        return self._page(request, None, {**entered, "source": took.source}, 200, took=took)
 
     def _act(self, request: Request, entered: dict[str, str]) -> Response:
         what = request.path_params["what"]
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
+        if what == "order" and not entered.get("customer", "").strip().startswith(_ID):
+            return self._choose(request, entered, company)
         try:
             verb, scope, plan = _wanted(what, entered, company)
             actor = _actor(request, entered, company)
@@ -150,13 +154,23 @@ class CampaignsPage:
         asked = {**_asked(entered), "done": what}
         return RedirectResponse(f"/campaigns?{urlencode(asked)}", status_code=303)
 
+    def _choose(self, request: Request, entered: dict[str, str], company: Company) -> Response:
+        """Show who fits what was typed instead of an id: one of them is to be chosen. Whoever enters sees all customers."""
+        asked = entered.get("customer", "").strip()[:ASKED_CHARS]
+        office = self.desk.offices.get(company)
+        with self.desk.store.read() as connection:
+            found = find(connection, office, asked, visitor(request), self.desk.clock())
+        return self._page(request, None, {**entered, "what": "order"}, 200, found=found)
+
     def _page(
         self,
         request: Request,
         refused: str | ListTrouble | None,
         entered: Mapping[str, str],
         status: int,
+        *,
         took: Took | None = None,
+        found: Answer | None = None,
     ) -> Response:
         now_us, who = self.desk.clock(), visitor(request)
         asked = _asked({**request.query_params, **entered})
@@ -214,6 +228,7 @@ class CampaignsPage:
             "brings": who.acts("/campaigns/file") and self.tables is not None,
             "most_mb": self.tables.most_bytes // 1024**2 if self.tables else 0,
             "took": took,
+            "found": found,
             "wrong": list(_wrong_rows(took, view.language)) if took else [],
             "trouble": _told(refused, view.language) if isinstance(refused, ListTrouble) else None,
             "refused": "bad_days" if was_wrong else getattr(refused, "code", refused),
@@ -317,6 +332,7 @@ def _told(trouble: ListTrouble, language: Language) -> str:
     return trouble.zh if language == "zh" else str(trouble)
 
 
+_ID = "cus_"
 _SPEND = ("campaign", "from", "to", "amount", "currency", "note")
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.live import Live, live_server
 from tests.browser.test_accessible import DESKTOP, complaints
-from tests.browser.test_pages import HOSTILE, PHONE, tab
+from tests.browser.test_pages import HOSTILE, PHONE, send, tab
 from tests.support.lists import company_of_lists
 
 ROWS = 5_000
@@ -150,3 +150,31 @@ def test_a_file_of_spend_says_row_by_row_what_was_refused(
         expect(page.locator("#table")).to_contain_text("1,234.50")
         assert complaints(page) == []
         assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize(("language", "viewport"), [("zh-CN", PHONE), ("en-GB", DESKTOP)])
+def test_an_order_of_nobody_is_assigned_by_the_end_of_a_number(
+    lists: Live, browser: Browser, tmp_path: Path, language: str, viewport: dict[str, int]
+) -> None:
+    send(lists, name=f"张伟 {HOSTILE[0]}", phone="138 1234 5678", company="大恒")
+    lists.wait_for("find_key", lambda row: row["key"].startswith("t8765"))
+    file, is_zh = tmp_path / "订单.csv", language == "zh-CN"
+    file.write_text("订单号,日期,金额,公司名称\nA1,2026-11-03,86000,大恒\n", "utf-8-sig")
+    with tab(browser, language, viewport=viewport) as page:
+        page.goto(f"{lists.url}/campaigns")
+        form = page.locator('form[action="/campaigns/file"]')
+        form.locator('[value="orders"]').check()
+        form.locator('[name="file"]').set_input_files(file)
+        form.locator('[name="actor"]').select_option("ann")
+        form.get_by_role("button", name="导入" if is_zh else "Bring it").click()
+        nobodys = page.locator("section", has=page.locator("#nobodys"))
+        nobodys.get_by_label("客户" if is_zh else "Customer").fill("5678")
+        nobodys.get_by_role("button", name="归入" if is_zh else "Assign").click()
+        expect(page.locator("#whose li")).to_have_count(1)
+        expect(page.locator("#whose li")).to_contain_text("张伟")
+        page.locator("#whose").scroll_into_view_if_needed()
+        assert complaints(page) == []
+        page.locator("#whose li button").click()
+        expect(nobodys).to_have_count(0)
+        assert page.evaluate("window.pwned") is None
+    assert [row["matched_by"] for row in lists.rows("sale_order") if row["to_us"] is None] == ["hand"]

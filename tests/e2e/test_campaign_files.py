@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -212,6 +213,15 @@ def test_only_so_many_refused_rows_are_shown(client: TestClient) -> None:
     assert "And 800 more." in text_of(taken.text)
 
 
+def away_as(client: TestClient, files: Files, role: Role) -> TestClient:
+    """Return somebody in this role, from elsewhere."""
+    command = Command("grant", "operator", new_id(), "ann")
+    plan = grant("token", f"secret-{role}", DAY, role)
+    perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+    headers = {"authorization": f"Bearer secret-{role}", "origin": f"http://{AWAY}", **EN}
+    return TestClient(client.app, f"http://{AWAY}", headers=headers, follow_redirects=False)
+
+
 @pytest.mark.parametrize(
     ("role", "brings"),
     [
@@ -225,16 +235,28 @@ def test_only_so_many_refused_rows_are_shown(client: TestClient) -> None:
 def test_whoever_may_not_enter_spend_sees_nothing_of_it(
     client: TestClient, files: Files, role: Role, brings: bool
 ) -> None:
-    command = Command("grant", "operator", new_id(), "ann")
-    perform(
-        files.store,
-        command,
-        grant("token", f"secret-{role}", DAY, role),
-        wall_clock_us(),
-        files.store_log.append,
-    )
-    headers = {"authorization": f"Bearer secret-{role}", "origin": f"http://{AWAY}"}
-    away = TestClient(client.app, f"http://{AWAY}", headers=headers, follow_redirects=False)
+    away = away_as(client, files, role)
     assert ("/campaigns/file" in away.get("/campaigns").text) == brings
     sent = bring(away, "spend", SPEND)
     assert (sent.status_code, len(spent(files))) == ((200, 2) if brings else (403, 0))
+
+
+def test_marketing_finds_whose_an_order_is_by_a_number_and_assigns_it(
+    client: TestClient, files: Files
+) -> None:
+    client.post("/in/web/site", data={"name": "张伟", "phone": "138 1234 5678"})
+    bring(client, "orders", ORDERS)
+    away = away_as(client, files, "marketing")
+    for _ in range(200):
+        asked = away.post("/campaigns/order", data={"order_no": "A1", "source": "十一月", "customer": "5678"})
+        if found := re.search(r'name="customer" value="(cus_\w+)"', asked.text):
+            break
+        time.sleep(0.05)
+    assert found, text_of(asked.text)
+    assert "张伟" in text_of(asked.text)
+    chosen = {"order_no": "A1", "source": "十一月", "customer": found[1]}
+    assert away.post("/campaigns/order", data=chosen).status_code == 303
+    with files.store.read() as connection:
+        assert open_orders(connection) == []
+    manager = away_as(client, files, "manager")
+    assert manager.post("/campaigns/order", data={**chosen, "customer": "5678"}).status_code == 403

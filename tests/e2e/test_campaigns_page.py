@@ -265,6 +265,35 @@ def _leads(rig: Rig, name: str) -> set[str]:
     return {row["lead_id"] for row in rig.rows("lead") if name in row["fields_json"]}
 
 
+def test_whose_an_order_is_is_found_by_name_or_number_and_chosen(rig: Rig) -> None:
+    orders(rig, {**ORDER, "order_no": "E-2", "phone": ""}, {**ORDER, "order_no": "E-3", "phone": ""})
+    order = {"order_no": "E-2", "source": "erp"}
+    zhang = next(one["customer_id"] for one in rig.rows("customer"))
+    for typed in ("张伟", "zhangwei", "5678", "138 1234 5678"):
+        asked = enter(rig, "order", customer=typed, **order)
+        assert asked.status_code == 200
+        assert f'name="customer" value="{zhang}"' in asked.text, typed
+        assert asked.text.count('id="whose"') == 1, "under the order that was asked about"
+        assert f'value="{typed}"' in asked.text
+    assert all(row["lead_id"] is None for row in rig.rows("sale_order")), "nothing is assigned unasked"
+    for typed, told in (
+        ("", "This says too little"),
+        ("5", "This says too little"),
+        ("李四光", "Nobody is known by this"),
+        ("<script>alert(1)</script>", "Nobody is known by this"),
+    ):
+        asked = enter(rig, "order", customer=typed, **order)
+        assert (asked.status_code, told in asked.text, "<script>alert" in asked.text) == (200, True, False)
+    assert enter(rig, "order", customer=zhang, **order).status_code == 303
+    assert {row["order_no"]: row["matched_by"] for row in rig.rows("sale_order") if row["to_us"] is None} == {
+        "E-2": "hand",
+        "E-3": None,
+    }
+    assert enter(rig, "order", order_no="E-3", source="erp", customer="cus_none").status_code == 409
+    verbs = {row["verb"] for row in rig.rows("act")}
+    assert verbs == {"take_orders", "assign_order"}, "who sees all asks no question that is written down"
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
