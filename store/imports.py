@@ -15,6 +15,7 @@ from store import tables
 from store.acts import ActRefused, Command
 from store.bulk import insert_ignore, keys_in
 from store.effects import Delete, Effect, Insert, Update
+from store.locks import lock_act
 
 REVERT_DAYS = 30
 """So long a list can be taken back, and its file is kept for that and for the refused rows."""
@@ -113,6 +114,7 @@ class Begin:
 
     def __call__(self, connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         """Write the list down. One that is a draft, or stopped, is begun with what was said since."""
+        lock_act(connection, command.scope_id)  # a draft is begun, or thrown away
         table = tables.import_run
         known = connection.execute(
             select(table.c.state).where(table.c.import_id == command.scope_id)
@@ -153,6 +155,7 @@ def throw_away(connection: Connection, command: Command, now_us: int) -> Sequenc
 
     Its file is kept as long as that of a list that was taken back, for it may be brought again as another kind of list.
     """
+    lock_act(connection, command.scope_id)
     run = read_run(connection, command.scope_id)
     if run.state != "draft":
         raise ActRefused("list_begun", f"{run.import_id} was begun already; take it back instead.")

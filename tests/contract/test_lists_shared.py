@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import Connection
 
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.embedded import Embedded
+from store.acts import ActRefused, Command, perform
 from store.company import CompanyCache
 from store.database import Database
-from store.imports import became, codes_of, drop_old_files, left_of, read_run
+from store.effects import Effect
+from store.imports import Begin, became, codes_of, drop_old_files, left_of, read_run, throw_away
 from store.views import orphans
 from stream.door_log import DoorLog
 from tests.support.lists import Bringing, company_of_lists
@@ -78,3 +83,34 @@ def test_files_of_old_lists_are_given_up_and_their_rows_stay(host: Bringing) -> 
         assert drop_old_files(connection, wall_clock_us() + 31 * DAY) == 1
     assert len(host.rows("key_to_erase")) == 1
     assert len(host.rows("lead")) == 3
+
+
+def test_a_draft_that_is_being_begun_is_not_thrown_away_at_the_same_moment(host: Bringing) -> None:
+    files = host.engine.files
+    row = {"source_id": "lists", "kind": "leads", "name": "x", "digest": "d", "bytes": 1, "spec_json": "{}"}
+    draft, running = (Begin({**row, "state": state}, [], {}) for state in ("draft", "running"))
+    under_way, asked = Event(), Event()
+
+    def slowly(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        effects = running(connection, command, now_us)
+        under_way.set()
+        assert asked.wait(5)
+        return effects
+
+    def do(key: str, plan: Any) -> bool:
+        command = Command("import_list", "operator", key, "imp_x")
+        return perform(files.store, command, plan, wall_clock_us(), files.store_log.append)
+
+    do("draft", draft)
+    with ThreadPoolExecutor(2) as pool:
+        begun = pool.submit(do, "begin", slowly)
+        assert under_way.wait(5)
+        thrown = pool.submit(do, "away", throw_away)
+        with pytest.raises(TimeoutError):
+            thrown.result(0.3)
+        asked.set()
+        assert begun.result(5)
+        with pytest.raises(ActRefused, match="begun already"):
+            thrown.result(5)
+    with files.store.read() as connection:
+        assert read_run(connection, "imp_x").state == "running"
