@@ -20,6 +20,9 @@ from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
 from store.ledger import credited
+from store.locks import share_company
+from store.moves import Held, held_customer
+from store.present import present_ids
 from store.waiting import freed
 
 Due = Callable[[str, int, int], int]
@@ -97,7 +100,6 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
     stays with its holder for when it comes back. Refused: a task that has ended, one that nobody has taken yet, a
     missing date or reason, a ladder at its end, and to put aside a customer with whom something else is open.
     """
-    ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         task = open_task(connection, command.scope_id)
@@ -105,39 +107,118 @@ def record_outcome(said: Said, company: Company, due: Due) -> Plan:
             raise ActRefused(
                 "not_taken", "Nobody has this customer yet: take it first, then record the outcome."
             )
-        _check_reason(said, company)
-        attempts = _attempts(connection, task) if said.code == "no_answer" else 0
-        step = next_step(said, attempts, ladder) if said.code != "nurture" else None
-        effects: list[Effect] = [
-            Insert("outcome", _outcome_row(said, command, task, now_us)),
-            Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
-        ]
-        if said.code == "won" and said.order is not None:
-            effects += typed_in(connection, said.order, task["lead_id"], command.act_id, now_us)
-        if said.code in INVALID and task["lead_id"] is not None:
-            at = (now_us, company.zone)
-            effects += credited(
-                connection, (task["customer_id"], task["lead_id"]), "invalid", at, command.act_id
-            )
-        if step is not None:
-            at_us = step.at_us
-            task["holder_id"] = _next_holder(connection, company, task, now_us)
-            if at_us is None:
-                at_us = due(task["holder_id"], now_us, step.minutes or 0)
-            return effects + _followed(connection, command, task, (step, at_us), now_us)
-        if said.code == "nurture":
-            if _has_more(connection, task):
-                raise ActRefused(
-                    "more_is_open",
-                    "Something else is open with this customer; record the outcome of that first.",
-                )
-            effects += put_aside(connection, command, company, (task, said.reason, said.next_us), now_us)
-        elif not _has_more(connection, task):
-            effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
-            effects += freed(connection, [task["holder_id"]], command, now_us)
-        return effects
+        return _ended(connection, command, task, (said, company, due), now_us)
 
     return plan
+
+
+CONTACT = "contact"
+"""The verb of an act by which somebody records what came of a contact that no task asked for."""
+
+
+def record_contact(said: Said, company: Company, due: Due) -> Plan:
+    """Return the plan that records what came of a contact with a customer (the command's scope) who has no open task.
+
+    It is as if there had been a task for it: a step that follows is one of the owner's, and a customer who was closed is
+    open again by it. Refused: whom no person has, who has a task (its outcome is recorded there), and who is closed
+    although nothing was ever done (erased, or of a list that was taken back).
+    """
+
+    def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
+        share_company(connection)
+        customer_id = present_ids(connection, [command.scope_id])[command.scope_id]
+        held = held_customer(connection, customer_id)
+        if held is None:
+            raise ActRefused("unknown_customer", f"There is no customer {command.scope_id}.")
+        if held.holder_kind != "person":
+            raise ActRefused("not_taken", "Nobody has this customer: take it first, then record the contact.")
+        if held.open_tasks:
+            raise ActRefused("task_open", f"Task {held.open_tasks[0]} is open: record the outcome there.")
+        customer = tables.customer
+        state = connection.execute(
+            select(customer.c.state).where(customer.c.customer_id == customer_id)
+        ).scalar_one()
+        if state != "open" and not _was_worked(connection, customer_id):
+            raise ActRefused("customer_closed", f"{customer_id} is closed for good.")
+        decision_id, lead_id = _decided(connection, held)
+        task = Task(
+            task_id=child_id("task", command.act_id, 0),
+            decision_id=decision_id,
+            ordinal=_last_ordinal(connection, decision_id) + 1,
+            customer_id=customer_id,
+            lead_id=lead_id,
+            holder_kind=held.holder_kind,
+            holder_id=held.holder_id,
+            origin="plan",
+            due_us=now_us,
+        )
+        row = {**task.model_dump(), "created_us": now_us}
+        reopened = (
+            [Update("customer", {"customer_id": customer_id}, {"state": "open"})] if state != "open" else []
+        )
+        ended = _ended(connection, command, task.model_dump(), (said, company, due), now_us)
+        return [Insert("task", row), *reopened, *ended]
+
+    return plan
+
+
+def _ended(
+    connection: Connection,
+    command: Command,
+    task: dict[str, Any],
+    recorded: tuple[Said, Company, Due],
+    now_us: int,
+) -> list[Effect]:
+    """Return what ending a task with an outcome writes."""
+    said, company, due = recorded
+    ladder = next((one.retry_minutes for one in company.choices_of("outcome") if one.code == "no_answer"), ())
+    _check_reason(said, company)
+    attempts = _attempts(connection, task) if said.code == "no_answer" else 0
+    step = next_step(said, attempts, ladder) if said.code != "nurture" else None
+    effects: list[Effect] = [
+        Insert("outcome", _outcome_row(said, command, task, now_us)),
+        Update("task", {"task_id": task["task_id"]}, {"state": "done", "ended_us": now_us}),
+    ]
+    if said.code == "won" and said.order is not None:
+        effects += typed_in(connection, said.order, task["lead_id"], command.act_id, now_us)
+    if said.code in INVALID and task["lead_id"] is not None:
+        at = (now_us, company.zone)
+        effects += credited(connection, (task["customer_id"], task["lead_id"]), "invalid", at, command.act_id)
+    if step is not None:
+        at_us = step.at_us
+        task["holder_id"] = _next_holder(connection, company, task, now_us)
+        if at_us is None:
+            at_us = due(task["holder_id"], now_us, step.minutes or 0)
+        return effects + _followed(connection, command, task, (step, at_us), now_us)
+    if said.code == "nurture":
+        if _has_more(connection, task):
+            raise ActRefused(
+                "more_is_open",
+                "Something else is open with this customer; record the outcome of that first.",
+            )
+        effects += put_aside(connection, command, company, (task, said.reason, said.next_us), now_us)
+    elif not _has_more(connection, task):
+        effects.append(Update("customer", {"customer_id": task["customer_id"]}, {"state": "closed"}))
+        effects += freed(connection, [task["holder_id"]], command, now_us)
+    return effects
+
+
+def _decided(connection: Connection, held: Held) -> tuple[str, str | None]:
+    """Return the decision by which somebody has a customer (a parting leaves them with the one before), and its lead."""
+    decision = tables.decision
+    asked = select(decision.c.decision_id, decision.c.lead_id)
+    if held.decision_id is not None:
+        row = connection.execute(asked.where(decision.c.decision_id == held.decision_id)).one()
+    else:
+        of_customer = asked.where(decision.c.subject_id == held.customer_id)
+        row = connection.execute(of_customer.order_by(decision.c.decided_us.desc()).limit(1)).one()
+    return row.decision_id, row.lead_id
+
+
+def _was_worked(connection: Connection, customer_id: str) -> bool:
+    outcome = tables.outcome
+    asked = select(outcome.c.outcome_id).where(outcome.c.customer_id == customer_id).limit(1)
+    return connection.execute(asked).first() is not None
 
 
 def reasons_for(company: Company) -> list[tuple[OutcomeCode, list[Choice]]]:
@@ -195,7 +276,7 @@ def _followed(
 ) -> list[Effect]:
     what, due_us = step
     origin: TaskOrigin = task["origin"] if what.retry else "plan"
-    ordinal = _last_ordinal(connection, task["decision_id"]) + 1
+    ordinal = max(_last_ordinal(connection, task["decision_id"]), task["ordinal"]) + 1
     follow_up = Task(
         task_id=child_id("task", task["decision_id"], ordinal),
         decision_id=task["decision_id"],
@@ -252,7 +333,7 @@ def _attempts(connection: Connection, task: dict[str, Any]) -> int:
 def _last_ordinal(connection: Connection, decision_id: str) -> int:
     table = tables.task
     last = select(func.max(table.c.ordinal)).where(table.c.decision_id == decision_id)
-    return int(connection.execute(last).scalar_one())
+    return int(connection.execute(select(func.coalesce(last.scalar_subquery(), -1))).scalar_one())
 
 
 def _has_more(connection: Connection, task: dict[str, Any]) -> bool:

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from router.office import office_of
-from sales.outcomes import NEXT_STEP_MINUTES, Next, Said, next_step, record_outcome
+from sales.outcomes import CONTACT, NEXT_STEP_MINUTES, Next, Said, next_step, record_contact, record_outcome
 from schemas.company import Choice
 from schemas.events import Event
 from schemas.outcomes import OutcomeCode
 from schemas.work import Task
+from store import tables
 from store.acts import ActRefused, Command, perform
 from store.database import Database
 from store.views import balance, inbox, orphans
@@ -184,3 +186,48 @@ def test_the_next_step_of_each_outcome(said: Said, attempts: int, expected: Next
 def test_later_without_a_date_is_refused() -> None:
     with pytest.raises(ActRefused, match="date"):
         next_step(Said("later"), 0, LADDER)
+
+
+def contact(rig: Rig, code: OutcomeCode, at_us: int, key: str = "", **more: object) -> None:
+    (customer,) = rig.rows("customer")
+    command = Command(CONTACT, "ann", key or f"contact {at_us}", str(customer["customer_id"]))
+    plan = record_contact(Said(code, **more), COMPANY, office_of(COMPANY).due)  # type: ignore[arg-type]
+    perform(rig.store, command, plan, at_us, rig.files.store_log.append)
+
+
+def test_a_buyer_whom_their_owner_calls_again_is_open_until_the_next_step_is_done(rig: Rig) -> None:
+    say(rig, "won")
+    assert state_of(rig) == "closed"
+    contact(rig, "interested", NOW + DAY, note="wants a second one", next_us=NOW + 3 * DAY)
+    assert state_of(rig) == "open"
+    (task,) = open_tasks(rig)
+    assert (task["origin"], task["due_us"]) == ("plan", NOW + 3 * DAY)
+    last = max(rig.rows("outcome"), key=lambda row: row["recorded_us"])
+    assert (last["code"], last["note"]) == ("interested", "wants a second one")
+    with pytest.raises(ActRefused, match="is open: record the outcome there"):
+        contact(rig, "interested", NOW + DAY + HOUR)
+    contact(rig, "interested", NOW + DAY, next_us=NOW + 3 * DAY)  # the same click again
+    assert len(rig.rows("outcome")) == 2
+    say(rig, "no_need", NOW + 4 * DAY, reason="price")
+    assert state_of(rig) == "closed"
+    with rig.store.read() as connection:
+        assert orphans(connection, NOW + 5 * DAY) == []
+        assert balance(connection, NOW + 5 * DAY).adds_up
+
+
+def test_a_contact_that_leads_to_nothing_leaves_no_task(rig: Rig) -> None:
+    say(rig, "no_need", reason="price")
+    contact(rig, "no_need", NOW + DAY, reason="price", note="still too dear")
+    assert open_tasks(rig) == []
+    assert state_of(rig) == "closed"
+    assert len(rig.rows("task")) == len(rig.rows("outcome")) == 2
+
+
+def test_whom_nobody_worked_is_not_opened_again(rig: Rig) -> None:
+    with rig.store.write() as connection:
+        connection.execute(update(tables.task).values(state="cancelled", ended_us=NOW))
+        connection.execute(
+            update(tables.customer).values(state="closed")
+        )  # as a list that was taken back leaves them
+    with pytest.raises(ActRefused, match="closed for good"):
+        contact(rig, "interested", NOW + DAY)
