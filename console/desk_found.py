@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from console.counter_answer import back_us, presence, whom_instead
 from console.may import Visitor
 from enrich.findable import words_of
-from enrich.taken import MOST, NOBODY, Taken, look_up, owned
+from enrich.taken import MOST, NOBODY, Owned, Taken, look_up, owned
 from router.office import Office
 from router.route import tie_of
 from schemas.lead import FieldValue
@@ -70,17 +70,19 @@ def find(connection: Connection, office: Office, asked: str, who: Visitor, now_u
     """Return what a visitor is told of what they typed."""
     words, reader = words_of(asked), _Reader(office, who, now_us)
     leads, many = leads_found(connection, words, MOST)
-    holders = {one.customer_id: (one.customer_id, one.holder_id, one.from_us) for one in leads}
-    fits = owned(
-        office.company, sorted(holders.values(), key=lambda one: (one[2], one[0])), who.person_id or ""
-    )
+    by_id = {one.customer_id: Owned._make(one[1:]) for one in leads}
+    fits = sorted(by_id.values(), key=lambda one: (one.from_us, one.customer_id))
+
+    def told_of(some: Sequence[Owned]) -> list[Taken]:
+        return owned(connection, office.company, some, who.person_id or "")
+
     if who.person_id is None or "front_desk" in who.roles:
-        told = [] if many else fits
+        told = [] if many else told_of(fits)
         strange = tuple(one.customer_id for one in told if not who.sees(one.holder_id))
         is_free = who.sees_all or many or not words
         questions = () if is_free else strange or (() if told else (NOBODY,))
         return Answer(_hits(connection, leads, told, reader), (), many, not words, questions)
-    told = [one for one in fits if who.sees(one.holder_id)][:MOST]
+    told = told_of([one for one in fits if who.sees(one.holder_id)][:MOST])
     blind, questions = _blind(connection, office, asked, who, {one.customer_id for one in told})
     hits = _hits(connection, leads, told, reader)
     return Answer(hits, blind, many and not told and not blind, not words, questions)

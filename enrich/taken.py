@@ -6,10 +6,11 @@ actor, which the owner sees; what was asked for is kept nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from enrich.identifiers import is_placeholder_phone
 from enrich.match.companies import Company as CompanyName
@@ -25,6 +26,7 @@ from store import tables
 from store.acts import ActRefused, Command, Plan
 from store.bulk import OneOf, Prepared, keys_in, listed
 from store.effects import Effect
+from store.ended import KNOWN, Ended, endings
 from store.locks import lock_act
 from store.present import atoms_of, present_ids
 from store.similar import leads_under, records_of
@@ -53,6 +55,9 @@ class Taken:
     yours: bool
     holder_id: str
     """Who has it: told to the front desk, which calls them, and to whoever sees this holder's work."""
+    ended: Ended | None = None
+    """How the work ended, of a customer that is closed: whoever has it gets what comes of it again. Others are told that
+    it is closed, and no more."""
 
 
 def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
@@ -124,35 +129,52 @@ def _is_one_of(name: CompanyName, others: Sequence[CompanyName]) -> bool:
 
 
 _OWNERS = Prepared(
-    select(tables.holding.c.customer_id, tables.holding.c.holder_id, tables.holding.c.from_us)
+    select(
+        tables.holding.c.customer_id,
+        tables.customer.c.state,
+        tables.holding.c.holder_id,
+        tables.holding.c.from_us,
+    )
     .join(tables.customer, tables.customer.c.customer_id == tables.holding.c.customer_id)
     .where(
         OneOf(["holding.customer_id"], "of_customers"),
         tables.holding.c.role == "owner",
         tables.holding.c.to_us.is_(None),
-        tables.customer.c.state == "open",
         tables.customer.c.purpose != "probe",
+        text(KNOWN),
     )
     .order_by(tables.holding.c.from_us, tables.holding.c.customer_id)
 )
 
 
 def who_has(connection: Connection, company: Company, customers: Collection[str], actor: str) -> list[Taken]:
-    """Return those of these customers that are open and whose they are, the longest held first."""
+    """Return those of these customers that one knows (store.ended) and whose they are, the longest held first."""
     if not customers:
         return []
     rows = _OWNERS(connection, of_customers=listed((one,) for one in customers))
-    return owned(company, ((row.customer_id, row.holder_id, row.from_us) for row in rows), actor)
+    found = [Owned(row.customer_id, row.state, row.holder_id, row.from_us) for row in rows]
+    return owned(connection, company, found, actor)
 
 
-def owned(company: Company, rows: Iterable[tuple[str, str, int]], actor: str) -> list[Taken]:
-    """Return what there is to tell of customers, given with who has them since when, in this order."""
+class Owned(NamedTuple):
+    """A customer, and who has it since when."""
+
+    customer_id: str
+    state: str
+    holder_id: str
+    from_us: int
+
+
+def owned(connection: Connection, company: Company, rows: Sequence[Owned], actor: str) -> list[Taken]:
+    """Return what there is to tell of customers, in this order."""
+    ended = endings(connection, [one.customer_id for one in rows if one.state == "closed"])
     found = []
-    for customer_id, holder_id, from_us in rows:
+    for customer_id, _, holder_id, from_us in rows:
         units = _units_above(company, holder_id)
         unit_id = department_of(company, holder_id) or company.default_queue
         ask = _manager(company, units, holder_id) or company.responsible_id
-        found.append(Taken(customer_id, unit_id, from_us, ask, holder_id == actor, holder_id))
+        how = ended.get(customer_id)
+        found.append(Taken(customer_id, unit_id, from_us, ask, holder_id == actor, holder_id, how))
     return found
 
 
@@ -164,14 +186,20 @@ def department_of(company: Company, holder_id: str) -> str | None:
 
 
 def _units_above(company: Company, holder_id: str) -> list[Unit]:
-    """Return the holder's unit and those above it, the nearest first."""
-    places = (one.unit_id for one in company.members if one.person_id == holder_id and one.to_us is None)
-    unit_id = holder_id if holder_id in company.units else next(places, None)
+    """Return the holder's unit and those above it, the nearest first; of somebody who left, where they were last."""
+    unit_id = holder_id if holder_id in company.units else _place(company, holder_id)
     found: list[Unit] = []
     while unit_id is not None and (unit := company.units.get(unit_id)) is not None and unit not in found:
         found.append(unit)
         unit_id = unit.parent_id
     return found
+
+
+def _place(company: Company, person_id: str) -> str | None:
+    places = [one for one in company.members if one.person_id == person_id]
+    now = next((one for one in places if one.to_us is None), None)
+    last = now or max(places, key=lambda one: one.to_us or 0, default=None)
+    return last.unit_id if last else None
 
 
 def _manager(company: Company, units: Sequence[Unit], holder_id: str) -> str | None:

@@ -29,7 +29,13 @@ def taken(
         where = (unit.name_zh if language() == "zh" else unit.name_en) if unit else one["unit"]
         whom = ((person.name if language() == "zh" else person.name_en) or person.name) if person else "–"
         if one["yours"]:
-            say(f"yours, since {since}", f"由您负责，自 {since} 起")
+            closed = (", closed", "，已关闭") if one["closed"] else ("", "")
+            say(f"yours, since {since}{closed[0]}", f"由您负责，自 {since} 起{closed[1]}")
+        elif one["closed"]:
+            say(
+                f"closed: last with {where}, since {since}; ask {whom}",
+                f"已关闭：最后由{where}负责，自 {since} 起；请联系 {whom}",
+            )
         else:
             say(
                 f"taken: {where}, since {since}; ask {whom}",

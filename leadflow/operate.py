@@ -312,7 +312,13 @@ def do_ask_taken(engine: Engine, payload: Payload) -> dict[str, Any]:
         _act(engine, {"actor": payload["actor"], "id": customer_id}, ASKED, plan)
     return {
         "taken": [
-            {"unit": one.unit_id, "since_us": one.since_us, "ask": one.ask, "yours": one.yours}
+            {
+                "unit": one.unit_id,
+                "since_us": one.since_us,
+                "ask": one.ask,
+                "yours": one.yours,
+                "closed": one.ended is not None,
+            }
             for one in found
         ]
     }

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from store.bulk import fetched
+from store.ended import KNOWN
 
 FEW = 60
 """Leads that are looked at first: enough to see that a name is not to be asked by alone."""
@@ -28,16 +29,18 @@ Word = Sequence[Span]
 
 
 class FoundLead(NamedTuple):
-    """A lead that fits, the open customer whose it is now, and who has that since when."""
+    """A lead that fits, the customer whose it is now, and who has that since when."""
 
     lead_id: str
     customer_id: str
+    state: str
+    """`open`, or `closed` by an outcome (store.ended)."""
     holder_id: str
     from_us: int
 
 
 def leads_found(connection: Connection, words: Sequence[Word], most: int) -> tuple[list[FoundLead], bool]:
-    """Return leads of open customers that fit every word, and whether they are of more customers than `most`.
+    """Return leads of customers one knows (store.ended) that fit every word, and whether they are of more customers than `most`.
 
     With more customers than that the leads are only some of those that fit.
     """
@@ -101,12 +104,12 @@ SELECT (SELECT count(*) FROM under), {rows} FROM fitting
 JOIN membership AS member ON member.lead_id = fitting.lead_id AND member.to_us IS NULL
 LEFT JOIN alias ON alias.old_id = member.customer_id
 JOIN customer ON customer.customer_id = coalesce(alias.now_id, member.customer_id)
-    AND customer.state = 'open' AND customer.purpose <> 'probe'
+    AND customer.purpose <> 'probe' AND {known}
 JOIN holding ON holding.customer_id = customer.customer_id
     AND holding.role = 'owner' AND holding.to_us IS NULL
 {where}
 """
-_COLUMNS = "fitting.lead_id, customer.customer_id, holding.holder_id, holding.from_us"
+_COLUMNS = "fitting.lead_id, customer.customer_id, customer.state, holding.holder_id, holding.from_us"
 _ROWS = {
     "sqlite": f"json_group_array(json_array({_COLUMNS}))",
     "postgresql": f"CAST(json_agg(json_build_array({_COLUMNS})) AS text)",
@@ -133,7 +136,8 @@ def _finding(dialect: str, spans: int, others: tuple[int, ...]) -> str:
         for count in others
     ]
     where = f"WHERE {' AND '.join(fits)}" if fits else ""
-    return _marked(dialect, _FOUND.format(under=_all(spans), rows=_ROWS[dialect], where=where))
+    sql = _FOUND.format(under=_all(spans), rows=_ROWS[dialect], known=KNOWN, where=where)
+    return _marked(dialect, sql)
 
 
 def _all(spans: int) -> str:

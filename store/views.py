@@ -379,7 +379,7 @@ def inbox(
     )
     found = [_readable(dict(row._mapping)) for row in rows]
     _explain(connection, found, holding_key="held_by")
-    last = _last_outcomes(connection, {row["customer_id"] for row in found})
+    last = last_outcomes(connection, {row["customer_id"] for row in found})
     for row in found:
         row["last"] = last.get(row["customer_id"])
     return found
@@ -423,7 +423,7 @@ def news(connection: Connection, person_id: str, since_us: int, limit: int = 20)
     return [_readable(dict(row._mapping)) for row in rows]
 
 
-def _last_outcomes(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
+def last_outcomes(connection: Connection, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the newest outcome of each of these customers that has one, as themselves or before a merge."""
     outcome = tables.outcome
     atoms = atoms_of(connection, customers)

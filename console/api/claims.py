@@ -41,7 +41,13 @@ def claim_routes(desk: Desk, host: Operations) -> APIRouter:
         found = ask(desk, body.asked.strip(), actor, visitor(request).roles)
         return TakenAnswer(
             taken=[
-                TakenBy(unit_id=one.unit_id, since_us=one.since_us, ask=one.ask, yours=one.yours)
+                TakenBy(
+                    unit_id=one.unit_id,
+                    since_us=one.since_us,
+                    ask=one.ask,
+                    yours=one.yours,
+                    closed=one.ended is not None,
+                )
                 for one in found
             ]
         )

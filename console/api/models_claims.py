@@ -25,6 +25,7 @@ class TakenBy(BaseModel):
     since_us: Moment
     ask: str | None = Field(description="The person to ask")
     yours: bool
+    closed: bool = Field(description="The work on it has ended, bought or not; they had it last")
 
 
 class TakenAnswer(BaseModel):

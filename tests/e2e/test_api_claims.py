@@ -31,7 +31,13 @@ def test_the_blind_check_tells_no_more_than_the_page_and_is_on_record(rig: Rig, 
     asked = {"asked": " 138 0000 0011 "}
     answer = _client(house, "wei").post("/api/taken", json=asked)
     (one,) = answer.json()["taken"]
-    assert one == {"unit_id": "east", "since_us": one["since_us"], "ask": "mia", "yours": False}
+    assert one == {
+        "unit_id": "east",
+        "since_us": one["since_us"],
+        "ask": "mia",
+        "yours": False,
+        "closed": False,
+    }
     assert owner not in answer.text
     assert _first(rig) not in answer.text
     assert _client(house, owner).post("/api/taken", json=asked).json()["taken"][0]["yours"]

@@ -13,10 +13,13 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.taken import NOBODY
 from router.office import office_of
+from sales.outcomes import Said, record_outcome
 from store.acts import Command, perform
 from store.acts_erase import erase, find_erasure
 from store.company import company_version, load_company
 from store.database import Database
+from store.ended import Ended
+from tests.e2e.test_console_pages import client_of, text_of
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, Rig, post, small_company
 
 DESK = Visitor("chen", frozenset({"front_desk"}), frozenset({"chen"}))
@@ -125,6 +128,26 @@ def test_a_merge_a_parting_and_an_erasure_count_at_once(rig: Rig) -> None:
     assert list(customers(rig)) == ["吴凡"]
     assert {row["key"][0] for row in rig.rows("find_key")} == {"t", "n", "y", "i"}, "no company left"
     assert len({row["lead_id"] for row in rig.rows("find_key")}) == 1
+
+
+def test_a_buyer_is_found_and_marked_as_such(rig: Rig) -> None:
+    task = next(row for row in rig.rows("task") if row["customer_id"] == customers(rig)["王芳"])
+    holder, company = str(task["holder_id"]), small_company()
+    won = record_outcome(Said("won"), company, office_of(company).due)
+    act(rig, "outcome", str(task["task_id"]), won, MONDAY_10 + MINUTE)
+    mine = Visitor(holder, frozenset({"representative"}), frozenset({holder}))
+    (one,) = asked(rig, "王芳", mine).hits
+    assert (one.is_seen, one.taken.yours, one.taken.ended) == (True, True, Ended("won", MONDAY_10 + MINUTE))
+    (told,) = asked(rig, "王芳").hits
+    assert (told.is_seen, told.name, told.taken.holder_id) == (False, "王••", holder)
+    assert len(asked(rig, "5678").hits) == 2, "beside who is open"
+    other = Visitor("zoe", frozenset({"representative"}), frozenset({"zoe"}))
+    assert asked(rig, "王芳", other).hits == (), "not by pieces"
+    assert [each.customer_id for each in asked(rig, "13812345678", other).blind] == [one.taken.customer_id]
+    with client_of(rig, MONDAY_10 + HOUR) as client:
+        shown = text_of(client.get("/pop?phone=13812345678").text)
+    assert "2026-11-23 成交" in shown
+    assert "无人" not in shown
 
 
 def test_a_probe_is_not_found(rig: Rig) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from enrich.findable import words_of
+from enrich.taken import MOST, look_up
 from ingest.lists.row import ListSource
 from ingest.lists.table import open_table
 from leadflow.clock import wall_clock_us
@@ -29,6 +31,8 @@ from router.office import office_of
 from schemas.pools import Pool
 from schemas.work import Reason
 from store.acts import ActRefused
+from store.company import company_version, load_company
+from store.find import leads_found
 from store.imports import became, read_run, remembered, unread_of
 from store.views import balance, orphans
 from tests.support.lists import LISTS, Bringing, bringing, company_of_lists
@@ -254,6 +258,12 @@ def test_a_list_is_taken_back_and_what_went_on_since_stays(host: Bringing) -> No
     assert held["陈静"][0] == held["赵云"][0] == "closed"
     assert before[0] == "open"
     nobody_is_orphaned(host)
+    with host.engine.files.store.read() as connection:
+        company = load_company(connection, company_version(connection))
+        assert look_up(connection, company, "13900000003", "ann") == [], "closed, and by no outcome"
+        assert look_up(connection, company, "13900000002", "ann") != []
+        found, _ = leads_found(connection, words_of("陈静"), MOST)
+        assert found == []
     host.engine.door.append([post(key="newer", name="陈静", phone="13900000003")]).result()
     host.engine.work_off()
     assert len([row for row in host.rows("customer") if row["state"] == "open"]) == 3
