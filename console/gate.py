@@ -33,6 +33,7 @@ from store.access import AccessKind, find_access, seen
 from store.accounts import anybody_signs_in
 from store.present import present_ids
 from store.reveal import is_revealed
+from store.whose import whose
 
 COOKIE = "leadflow_session"
 LOOK = "leadflow_look"
@@ -296,9 +297,8 @@ def _task_holders(connection: Connection, task_id: str) -> list[str]:
 
 
 def _customer_holders(connection: Connection, customer_id: str) -> list[str]:
-    holding, now = tables.holding, present_ids(connection, [customer_id])[customer_id]
-    asked = select(holding.c.holder_id).where(holding.c.customer_id == now, holding.c.to_us.is_(None))
-    return list(connection.execute(asked).scalars())
+    now = present_ids(connection, [customer_id])[customer_id]
+    return whose(connection, [now])[now]
 
 
 def _list_holders(connection: Connection, import_id: str) -> list[str]:
@@ -309,14 +309,8 @@ def _list_holders(connection: Connection, import_id: str) -> list[str]:
 def _story_holders(connection: Connection, any_id: str) -> list[list[str]]:
     told = views.story(connection, any_id)
     customers = {row["customer_id"] for row in told["memberships"] if row["to_us"] is None}
-    return [
-        [
-            row["holder_id"]
-            for row in told["holdings"]
-            if row["customer_id"] == customer_id and row["to_us"] is None
-        ]
-        for customer_id in sorted(customers)
-    ]
+    found = whose(connection, customers)
+    return [found[one] for one in sorted(customers)]
 
 
 def _is_meant(request: Request) -> bool:

@@ -18,6 +18,7 @@ from store.bulk import keys_in
 from store.claims import beside_owners
 from store.present import present_ids
 from store.protection import protected_until
+from store.whose import Aside, asides
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Known:
     """Who works on it beside its owner."""
     lives: tuple[Life, ...] = ()
     """How far it is on each product line (sales.life): its lives there, the last one counts."""
+    aside: Aside | None = None
+    """Of one that is put aside: whose it was, and until when."""
 
 
 def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> list[Known]:
@@ -44,7 +47,7 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
     ids = [one.customer_id for one in found]
     refused, asked = opted_out(connection, ids), questions_about(connection, ids)
     protected, beside = protected_until(connection, ids, 0), beside_owners(connection, ids)
-    records = records_of(connection, ids)
+    records, aside = records_of(connection, ids), asides(connection, ids)
     lives = {key: tuple(life for life, _ in record.lives()) for key, record in records.items()}
     return [
         Known(
@@ -56,6 +59,7 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
             protected.get(key, 0),
             beside.get(key, ()),
             lives.get(key, ()),
+            aside.get(key),
         )
         for one, key in zip(found, ids, strict=True)
     ]

@@ -25,6 +25,7 @@ from schemas.shares import parts_of
 from schemas.work import Reason
 from store.access import Access
 from store.breakers import DELIVER
+from store.whose import Aside
 
 Fields = Sequence[Mapping[str, Any]]
 
@@ -233,6 +234,13 @@ class View:
     def name(self, holder_id: str | None) -> str:
         """Return the name of a person or team."""
         return holder_name(self.company, holder_id, self.language)
+
+    def put_aside(self, aside: Aside) -> str:
+        """Return until when a customer is put aside, in words."""
+        _ = self.gettext
+        if aside.wakes_us is None:
+            return _("put aside")
+        return _("put aside until %(date)s") % {"date": self.day(aside.wakes_us)}
 
     def source(self, source_id: str | None) -> str:
         """Return the name of a source."""

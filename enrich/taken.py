@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, literal_column, select, text
 
 from enrich.identifiers import is_placeholder_phone
 from enrich.match.companies import Company as CompanyName
@@ -30,6 +30,7 @@ from store.ended import KNOWN, Ended, endings
 from store.locks import lock_act
 from store.present import atoms_of, present_ids
 from store.similar import leads_under, records_of
+from store.whose import WHOSE, Aside, asides
 
 NOBODY = "nobody"
 """The scope of a question whose answer was no."""
@@ -51,13 +52,15 @@ class Taken:
     """Their department, else their team; or whose waiting queue it is in."""
     since_us: int
     ask: str | None
-    """The person to ask: the nearest manager above, else who answers for what nobody has."""
+    """The person to ask: the nearest manager above, else who answers for what nobody has; of what is put aside, who had it."""
     yours: bool
     holder_id: str
     """Who has it: told to the front desk, which calls them, and to whoever sees this holder's work."""
     ended: Ended | None = None
     """How the work ended, of a customer that is closed: whoever has it gets what comes of it again. Others are told that
     it is closed, and no more."""
+    aside: Aside | None = None
+    """Of one that is put aside, until when; `holder_id` then had it last."""
 
 
 def look_up(connection: Connection, company: Company, asked: str, actor: str) -> list[Taken]:
@@ -132,7 +135,8 @@ _OWNERS = Prepared(
     select(
         tables.holding.c.customer_id,
         tables.customer.c.state,
-        tables.holding.c.holder_id,
+        tables.holding.c.holder_kind,
+        literal_column(WHOSE).label("holder_id"),
         tables.holding.c.from_us,
     )
     .join(tables.customer, tables.customer.c.customer_id == tables.holding.c.customer_id)
@@ -152,15 +156,15 @@ def who_has(connection: Connection, company: Company, customers: Collection[str]
     if not customers:
         return []
     rows = _OWNERS(connection, of_customers=listed((one,) for one in customers))
-    found = [Owned(row.customer_id, row.state, row.holder_id, row.from_us) for row in rows]
-    return owned(connection, company, found, actor)
+    return owned(connection, company, [Owned._make(row) for row in rows], actor)
 
 
 class Owned(NamedTuple):
-    """A customer, and who has it since when."""
+    """A customer, and whose it is since when."""
 
     customer_id: str
     state: str
+    holder_kind: str
     holder_id: str
     from_us: int
 
@@ -168,13 +172,16 @@ class Owned(NamedTuple):
 def owned(connection: Connection, company: Company, rows: Sequence[Owned], actor: str) -> list[Taken]:
     """Return what there is to tell of customers, in this order."""
     ended = endings(connection, [one.customer_id for one in rows if one.state == "closed"])
+    aside = asides(connection, [one.customer_id for one in rows if one.holder_kind == "nurture"])
     found = []
-    for customer_id, _, holder_id, from_us in rows:
+    for customer_id, _, kind, holder_id, from_us in rows:
         units = _units_above(company, holder_id)
         unit_id = department_of(company, holder_id) or company.default_queue
-        ask = _manager(company, units, holder_id) or company.responsible_id
-        how = ended.get(customer_id)
-        found.append(Taken(customer_id, unit_id, from_us, ask, holder_id == actor, holder_id, how))
+        # What is put aside no manager has before them: who had it last knows it.
+        knows = holder_id if kind == "nurture" and _works_here(company, holder_id) else None
+        ask = knows or _manager(company, units, holder_id) or company.responsible_id
+        more = (ended.get(customer_id), aside.get(customer_id))
+        found.append(Taken(customer_id, unit_id, from_us, ask, holder_id == actor, holder_id, *more))
     return found
 
 
@@ -204,9 +211,12 @@ def _place(company: Company, person_id: str) -> str | None:
 
 def _manager(company: Company, units: Sequence[Unit], holder_id: str) -> str | None:
     managers = (one.manager_id for one in units if one.manager_id not in (None, holder_id))
-    return next(
-        (one for one in managers if one in company.people and company.people[one].state == "active"), None
-    )
+    return next((one for one in managers if one is not None and _works_here(company, one)), None)
+
+
+def _works_here(company: Company, person_id: str) -> bool:
+    person = company.people.get(person_id)
+    return person is not None and person.state == "active"
 
 
 def scopes_of(found: Sequence[Taken]) -> list[str]:

@@ -20,6 +20,7 @@ from store import tables
 from store.bulk import OneOf, Prepared, keys_in, listed
 from store.ledger import NO_GRADE, period_of
 from store.present import present, with_alias
+from store.whose import asides
 from worktime.localtime import day_start, zone_of
 
 
@@ -136,20 +137,7 @@ def read_aside(connection: Connection, facts: RouteFacts) -> None:
     customers = [key for key, holder in facts.holders.items() if holder.kind == "nurture"]
     if not customers:
         return
-    holding, decision = tables.holding, tables.decision
-    persons: dict[str, str] = {}
-    dates: dict[str, int | None] = {}
-    wanted = keys_in(connection, ["holding.customer_id"], [(one,) for one in customers])
-    for row in connection.execute(
-        select(holding, decision.c.reason_json)
-        .outerjoin(decision, decision.c.decision_id == holding.c.decision_id)
-        .where(wanted, holding.c.role == "owner")
-        .order_by(holding.c.from_us)
-    ):
-        if row.holder_kind == "person":
-            persons[row.customer_id] = row.holder_id
-        if row.to_us is None:
-            dates[row.customer_id] = orjson.loads(row.reason_json)["wakes_us"] if row.reason_json else None
+    decision = tables.decision
     teams: dict[str, str] = {}
     of_customers = keys_in(connection, ["subject_id"], [(one,) for one in customers])
     for row in connection.execute(
@@ -159,8 +147,8 @@ def read_aside(connection: Connection, facts: RouteFacts) -> None:
     ):
         if team_id := orjson.loads(row.reason_json).get("team_id"):
             teams[row.subject_id] = team_id
-    for one in customers:
-        facts.aside[one] = Aside(persons.get(one), teams.get(one), dates.get(one))
+    for key, one in asides(connection, customers).items():
+        facts.aside[key] = Aside(one.person_id, teams.get(key), one.wakes_us)
 
 
 def read_queue(connection: Connection, place: tuple[str, tuple[int, str] | None], limit: int) -> list[str]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from store.bulk import fetched
 from store.ended import KNOWN
+from store.whose import WHOSE
 
 FEW = 60
 """Leads that are looked at first: enough to see that a name is not to be asked by alone."""
@@ -29,12 +30,13 @@ Word = Sequence[Span]
 
 
 class FoundLead(NamedTuple):
-    """A lead that fits, the customer whose it is now, and who has that since when."""
+    """A lead that fits, the customer whose it is now, and whose that is since when (store.whose)."""
 
     lead_id: str
     customer_id: str
     state: str
     """`open`, or `closed` by an outcome (store.ended)."""
+    holder_kind: str
     holder_id: str
     from_us: int
 
@@ -109,7 +111,9 @@ JOIN holding ON holding.customer_id = customer.customer_id
     AND holding.role = 'owner' AND holding.to_us IS NULL
 {where}
 """
-_COLUMNS = "fitting.lead_id, customer.customer_id, customer.state, holding.holder_id, holding.from_us"
+_COLUMNS = (
+    f"fitting.lead_id, customer.customer_id, customer.state, holding.holder_kind, {WHOSE}, holding.from_us"
+)
 _ROWS = {
     "sqlite": f"json_group_array(json_array({_COLUMNS}))",
     "postgresql": f"CAST(json_agg(json_build_array({_COLUMNS})) AS text)",

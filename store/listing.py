@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tu
 from store import tables
 from store.customer_list import came_by
 from store.present import present
+from store.whose import Aside, customers_of
 
 Row = dict[str, Any]
-_HOLDER_KINDS = ("person", "queue", "pool", "nurture")
 
 
 def customers(
@@ -26,7 +26,7 @@ def customers(
 ) -> list[Row]:
     """Return customers behind an id, in order of their ids; merged ones and probes are left out.
 
-    `holders`: only what these have; None: everybody's.
+    `holders`: only what these have, or had before it was put aside; None: everybody's.
     """
     customer = tables.customer
     asked = _customers().where(
@@ -35,7 +35,7 @@ def customers(
     if state is not None:
         asked = asked.where(customer.c.state == state)
     if holders is not None:
-        asked = asked.where(customer.c.customer_id.in_(_had_by(holders)))
+        asked = asked.where(customer.c.customer_id.in_(customers_of(holders)))
     rows = connection.execute(asked.order_by(customer.c.customer_id).limit(limit))
     return [dict(row._mapping) for row in rows]
 
@@ -48,13 +48,13 @@ def newest(
 ) -> list[str]:
     """Return the ids of the customers that came last, the last one first: an id begins with its moment.
 
-    Merged ones and probes are left out; `holders`: only what these have; `campaign_id`: only of whom a lead came by it.
+    Merged ones and probes are left out; `holders`: as above; `campaign_id`: only of whom a lead came by it.
     """
     customer = tables.customer
     order: ColumnElement[str] = customer.c.customer_id
     asked = select(customer.c.customer_id).where(customer.c.state != "merged", customer.c.purpose != "probe")
     if holders is not None:
-        asked = asked.where(customer.c.customer_id.in_(_had_by(holders)))
+        asked = asked.where(customer.c.customer_id.in_(customers_of(holders)))
     if campaign_id is not None:
         # As in `customer_list`: a campaign has few customers of many, and is not to be looked for among all in order.
         order = func.coalesce(order, order)
@@ -70,11 +70,13 @@ def customer(connection: Connection, customer_id: str) -> Row | None:
     return dict(row._mapping) if row is not None else None
 
 
-def as_row(found: Mapping[str, Any]) -> Row:
-    """Return a customer as it is told: the holder's three columns as one."""
+def as_row(found: Mapping[str, Any], aside: Mapping[str, Aside]) -> Row:
+    """Return a customer as it is told: the holder's three columns as one, and of one that is put aside whose it was, until when."""
     holder = {name: found[f"holder_{name}"] for name in ("kind", "id", "since_us")}
     own = {name: value for name, value in found.items() if not name.startswith("holder_")}
-    return {**own, "holder": holder if holder["id"] is not None else None}
+    told = aside.get(found["customer_id"])
+    put_aside = {"person_id": told.person_id, "until_us": told.wakes_us} if told else None
+    return {**own, "holder": holder if holder["id"] is not None else None, "put_aside": put_aside}
 
 
 def tasks_of(connection: Connection, customer_id: str) -> list[Row]:
@@ -136,17 +138,6 @@ def dead_letters(
         asked = asked.where(tuple_(dead.c.refused_us, dead.c.dead_id) < tuple_(*before))
     rows = connection.execute(asked.order_by(dead.c.refused_us.desc(), dead.c.dead_id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
-
-
-def _had_by(holders: Collection[str]) -> Select[Any]:
-    """Return what these have, by the index of holders: what one team has is little beside everybody's."""
-    holding = tables.holding
-    return select(holding.c.customer_id).where(
-        holding.c.holder_kind.in_(_HOLDER_KINDS),
-        holding.c.holder_id.in_(sorted(holders)),
-        holding.c.role == "owner",
-        holding.c.to_us.is_(None),
-    )
 
 
 def _customers() -> Select[Any]:

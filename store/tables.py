@@ -565,6 +565,14 @@ holding = Table(
     CheckConstraint("role IN ('owner', 'collaborator', 'stand_in')", name="role"),
     CheckConstraint("holder_kind IN ('person', 'queue', 'pool', 'nurture')", name="holder_kind"),
     Index(
+        "ix_holding_had",
+        "holder_kind",
+        "holder_id",
+        "customer_id",
+        sqlite_where=text("to_us IS NOT NULL"),
+        postgresql_where=text("to_us IS NOT NULL"),
+    ),
+    Index(
         "ix_holding_holder",
         "holder_kind",
         "holder_id",

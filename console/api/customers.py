@@ -31,6 +31,7 @@ from store import listing, views
 from store.acts_pool import claim, release
 from store.pools import CLAIM, RELEASE
 from store.timeline import timeline
+from store.whose import asides
 
 CustomerId = Annotated[Id, Path(description="The id of a customer, also one that was merged into another")]
 
@@ -44,7 +45,9 @@ def customer_routes(desk: Desk) -> APIRouter:
         request: Request,
         cursor: Cursor = "",
         limit: Limit = 50,
-        holder: Annotated[Id | None, Query(description="Only what this person or unit has")] = None,
+        holder: Annotated[
+            Id | None, Query(description="Only what this person or unit has, or had before it was put aside")
+        ] = None,
         state: CustomerState | None = None,
     ) -> Customers:
         who, place = visitor(request), place_of(cursor, str)
@@ -55,8 +58,9 @@ def customer_routes(desk: Desk) -> APIRouter:
             found = listing.customers(
                 connection, limit + 1, after=str(place[0]) if place else "", holders=holders, state=state
             )
+            aside = asides(connection, [one["customer_id"] for one in found])
         more = len(found) > limit
-        rows = [listing.as_row(one) for one in found[:limit]]
+        rows = [listing.as_row(one, aside) for one in found[:limit]]
         return Customers.model_validate(
             {"customers": rows, "next": cursor_of(rows[-1]["customer_id"]) if more else None}
         )
@@ -68,7 +72,7 @@ def customer_routes(desk: Desk) -> APIRouter:
             row = listing.customer(connection, found[0]) if found is not None else None
             if found is None or row is None:
                 raise Refused(404, "unknown_customer", f"There is no customer {customer_id}.")
-            tasks = listing.tasks_of(connection, found[0])
+            tasks, aside = listing.tasks_of(connection, found[0]), asides(connection, [found[0]])
         history = [
             HistoryEntry(
                 kind=one["kind"],
@@ -79,7 +83,9 @@ def customer_routes(desk: Desk) -> APIRouter:
             )
             for one in found[1]
         ]
-        return CustomerAnswer.model_validate({**listing.as_row(row), "tasks": tasks, "history": history})
+        return CustomerAnswer.model_validate(
+            {**listing.as_row(row, aside), "tasks": tasks, "history": history}
+        )
 
     @router.post("/customers/{customer_id}/stage", summary="Say how far a customer is, backward too")
     def stage(request: Request, customer_id: CustomerId, body: StageSet, key: Key = "") -> Done:

@@ -146,6 +146,15 @@ class Holder(BaseModel):
     since_us: Moment
 
 
+class PutAside(BaseModel):
+    """Who had a customer last that is put aside, and when it comes back."""
+
+    person_id: str | None = Field(
+        description="Who had it last, and has it again then, as long as they work here"
+    )
+    until_us: Moment | None
+
+
 class CustomerRow(BaseModel):
     """A customer in a list."""
 
@@ -155,6 +164,7 @@ class CustomerRow(BaseModel):
     born_us: Moment
     touched_us: Moment
     holder: Holder | None
+    put_aside: PutAside | None
 
 
 class Customers(BaseModel):

@@ -1432,6 +1432,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("holding", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_holding_had",
+            ["holder_kind", "holder_id", "customer_id"],
+            unique=False,
+            sqlite_where=sa.text("to_us IS NOT NULL"),
+            postgresql_where=sa.text("to_us IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_holding_holder",
             ["holder_kind", "holder_id", "from_us"],
             unique=False,
@@ -1544,6 +1551,11 @@ def downgrade() -> None:
             "ix_holding_holder",
             sqlite_where=sa.text("to_us IS NULL"),
             postgresql_where=sa.text("to_us IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_holding_had",
+            sqlite_where=sa.text("to_us IS NOT NULL"),
+            postgresql_where=sa.text("to_us IS NOT NULL"),
         )
 
     op.drop_table("holding")
