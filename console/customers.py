@@ -58,7 +58,7 @@ class CustomersPage:
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
                 campaign = asked.get("campaign", "") if asked.get("campaign") in company.campaigns else None
-                holders = None if who.sees_all else who.holders
+                holders = None if who.sees_all else who.looks_after
                 newest = listing.newest(connection, LOOKED_AT + 1, holders, campaign)
                 is_all = len(newest) <= LOOKED_AT
                 everybody = sorted(

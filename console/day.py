@@ -110,8 +110,8 @@ class DayPage:
         What the browser has seen comes with its question, `seen` of the page or `Last-Event-ID` when it
         asks anew: what came in before this stream began, or between two streams, is told at once.
         """
-        me, stopping = visitor(request).person_id, getattr(request.app.state, "stopping", None)
-        holders = await run_in_threadpool(self._holders, me)
+        who, stopping = visitor(request), getattr(request.app.state, "stopping", None)
+        holders = await run_in_threadpool(self._holders, who)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
 
         async def stream() -> AsyncIterator[bytes]:
@@ -155,9 +155,10 @@ class DayPage:
             return self._page(request, "day.html", refused.code, 409)
         return RedirectResponse(f"/day?done={verb}", status_code=303)
 
-    def _holders(self, me: str | None) -> list[str]:
+    def _holders(self, who: Visitor) -> list[str]:
         with self.desk.store.read() as connection:
-            return [*teams_of(self.desk.companies.get(connection), me, self.desk.clock()), me or ""]
+            teams = teams_of(self.desk.companies.get(connection), who.person_id, self.desk.clock())
+        return [*teams, who.person_id or "", *who.stands_for]
 
     def _looked_at(self, holders: Sequence[str]) -> str:
         with self.desk.store.read() as connection:
@@ -170,13 +171,15 @@ class DayPage:
             company = self.desk.companies.get(connection)
             teams = sorted(teams_of(company, me, now_us))
             # Before the tasks: what comes in while they are read is told once too often, not once too seldom.
-            seen = _mark(connection, [*teams, me or ""])
+            seen = _mark(connection, [*teams, me or "", *who.stands_for])
             first = _task_of(connection, [me, *teams] if me else [], asked_for)
             mine = _without(first, _of_me(connection, me, now_us) if me else [])
             queues = [(one, _without(first, views.inbox(connection, one, QUEUE_SHOWN))) for one in teams]
+            covered = [(one, views.inbox(connection, one, OVERDUE_READ)) for one in sorted(who.stands_for)]
             day = buckets(mine, now_us, midnight(now_us, company.zone))
             own_shown = (day.overdue[:SHOWN], day.new[:NEW_SHOWN], day.today[:SHOWN], day.next[:SHOWN])
-            shown = [*first, *chain(*own_shown), *(row for _, rows in queues for row in rows)]
+            others = [*queues, *((one, rows[:SHOWN]) for one, rows in covered)]
+            shown = [*first, *chain(*own_shown), *(row for _, rows in others for row in rows)]
             customers = {row["customer_id"] for row in shown}
             found = at_a_glance(connection, customers_of(connection, company, now_us, customers))
             known = {one.customer_id: one for one in found}
@@ -196,6 +199,7 @@ class DayPage:
             "seen": seen,
             "day": day,
             "queues": [(one, rows) for one, rows in queues if rows],
+            "covered": [(one, rows) for one, rows in covered if rows],
             "asked_for": asked_for,
             "first": first,
             "shown": {"new": NEW_SHOWN},

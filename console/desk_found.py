@@ -78,11 +78,11 @@ def find(connection: Connection, office: Office, asked: str, who: Visitor, now_u
 
     if who.person_id is None or "front_desk" in who.roles:
         told = [] if many else told_of(fits)
-        strange = tuple(one.customer_id for one in told if not who.sees(one.holder_id))
+        strange = tuple(one.customer_id for one in told if not who.knows(one.holder_id))
         is_free = who.sees_all or many or not words
         questions = () if is_free else strange or (() if told else (NOBODY,))
         return Answer(_hits(connection, leads, told, reader), (), many, not words, questions)
-    told = told_of([one for one in fits if who.sees(one.holder_id)][:MOST])
+    told = told_of([one for one in fits if who.knows(one.holder_id)][:MOST])
     blind, questions = _blind(connection, office, asked, who, {one.customer_id for one in told})
     hits = _hits(connection, leads, told, reader)
     return Answer(hits, blind, many and not told and not blind, not words, questions)
@@ -124,8 +124,8 @@ def _hit(taken: Taken, fields: Sequence[FieldValue], reader: _Reader) -> Hit:
     if present != "here":
         absent = (taken.holder_id if is_person else None, team_id)
         instead = whom_instead(office, absent, now_us, tie_of(taken.customer_id))
-    seen = who.sees(taken.holder_id)
-    clear = who.person_id is None or taken.holder_id in who.holders
+    seen = who.knows(taken.holder_id)
+    clear = who.person_id is None or taken.holder_id in who.looks_after
     name = _first(fields, "full_name")
     company = _first(fields, "company")
     phones = [(one.received, one.value) for one in fields if one.name == "phone"]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from console.permits import Permit, permit_of
-from schemas.company import Company, Member, Role
+from schemas.company import Company, Member, Role, stood_in_for
 
 _SEE_ALL: frozenset[Role] = frozenset({"operations", "auditor", "marketing"})
 """Roles whose permits are not narrowed to a part of the organisation."""
@@ -22,6 +22,9 @@ class Visitor:
     roles: frozenset[Role]
     holders: frozenset[str] = frozenset()
     """People and units whose work is theirs to see and do."""
+    stands_for: frozenset[str] = frozenset()
+    """Who is away now while they stand in: what is those people's own is theirs to see and to work on, as a representative
+    would; not to give away, and nothing that is not the representative's."""
     acting: frozenset[Role] | None = None
     """Of their roles those that let them have what they ask for now: the others widen nothing on that page."""
 
@@ -39,6 +42,11 @@ class Visitor:
     def acting_as(self) -> dict[str, str]:
         """Return who does what they do, and in which one role, as a host is told."""
         return {"actor": self.actor} | ({"acting_role": self.as_role} if self.as_role else {})
+
+    @property
+    def looks_after(self) -> frozenset[str]:
+        """Return whose customers they look after: of those they see, and of those for whom they stand in."""
+        return self.holders | self.stands_for
 
     @property
     def sees_all(self) -> bool:
@@ -61,6 +69,10 @@ class Visitor:
         """Tell whether they may see the work of a person or unit."""
         return self.sees_all or holder_id in self.holders
 
+    def knows(self, holder_id: str) -> bool:
+        """Tell whether they may see the customers of a person or unit, if only as long as they stand in for them."""
+        return self.sees_all or holder_id in self.looks_after
+
     def reads_clearly(self, things: Collection[Collection[str]] = ()) -> bool:
         """Tell whether they see telephone numbers in full, of things that these hold.
 
@@ -69,7 +81,7 @@ class Visitor:
         """
         if self.person_id is None or self.roles <= _WORKS:
             return True
-        return bool(things) and all(not self.holders.isdisjoint(holders) for holders in things)
+        return bool(things) and all(not self.looks_after.isdisjoint(holders) for holders in things)
 
 
 AT_THIS_MACHINE = Visitor(None, frozenset({"operations"}))
@@ -79,14 +91,16 @@ def may(who: Visitor, permit: Permit, things: Collection[Collection[str]] = ()) 
     """Tell whether a visitor may have what is asked for under a permit.
 
     `things` are the holders of each thing asked for, where the permit is `of` something: of each, one must be
-    somebody (or a unit) whose work they may see. What nobody is known to hold is for those who see all.
+    somebody (or a unit) whose work they may see; where a representative may, also somebody for whom they stand in.
+    What nobody is known to hold is for those who see all.
     """
     roles = who.roles & permit.roles
     if not roles:
         return False
     if not permit.of or not _SEE_ALL.isdisjoint(roles):
         return True
-    return bool(things) and all(not who.holders.isdisjoint(holders) for holders in things)
+    theirs = who.looks_after if "representative" in permit.roles else who.holders
+    return bool(things) and all(not theirs.isdisjoint(holders) for holders in things)
 
 
 def roles_of(company: Company, person_id: str) -> frozenset[Role]:
@@ -108,9 +122,10 @@ def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int)
     if person is None or person.state != "active":
         return None
     roles = roles_of(company, person_id) if role is None else frozenset({role})
-    holders = {person_id}
+    holders, stands_for = {person_id}, frozenset[str]()
     if not roles.isdisjoint(_WORKS):
         holders |= teams_of(company, person_id, now_us)
+        stands_for = stood_in_for(company, person_id, now_us)
     if "manager" in roles:
         units = managed_units(company, person_id)
         holders |= units
@@ -118,7 +133,7 @@ def visitor_of(company: Company, person_id: str, role: Role | None, now_us: int)
             one.person_id for one in company.members if one.unit_id in units and _is_open(one, now_us)
         }
         holders |= {one.pool_id for one in company.pools.values() if not units.isdisjoint(one.units)}
-    return Visitor(person_id, roles, frozenset(holders))
+    return Visitor(person_id, roles, frozenset(holders), stands_for)
 
 
 def teams_of(company: Company, person_id: str | None, now_us: int) -> set[str]:

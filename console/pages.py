@@ -136,6 +136,7 @@ class Pages:
         values = {
             "holder_id": holder_id,
             "person": person,
+            "stands_in": holder_id in view.visitor.stands_for and not view.visitor.sees(holder_id),
             "tasks": tasks,
             "earlier": None if begin == 0 else max(0, begin - INBOX_SHOWN),
             "later": begin + INBOX_SHOWN if len(found) > INBOX_SHOWN else None,

@@ -421,6 +421,18 @@ def asked_for(company: Company, text: str) -> tuple[str | None, str | None]:
     return words.longest(text) or (None, None)
 
 
+def stood_in_for(company: Company, person_id: str, at_us: int) -> frozenset[str]:
+    """Return those who work here and are away at a moment while this person stands in for them."""
+    return frozenset(
+        one.person_id
+        for one in company.absences
+        if one.stand_in_id == person_id
+        and one.from_us <= at_us < one.to_us
+        and one.person_id in company.people
+        and company.people[one.person_id].state == "active"
+    )
+
+
 def person_called(company: Company, text: str) -> str | None:
     """Return who is meant by a code, a mail address, a telephone number or a name that only one person has; None for nobody.
 

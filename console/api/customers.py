@@ -51,7 +51,7 @@ def customer_routes(desk: Desk) -> APIRouter:
         state: CustomerState | None = None,
     ) -> Customers:
         who, place = visitor(request), place_of(cursor, str)
-        holders = None if who.sees_all else set(who.holders)
+        holders = None if who.sees_all else set(who.looks_after)
         if holder is not None:
             holders = {holder} if holders is None else holders & {holder}
         with desk.store.read() as connection:

@@ -11,6 +11,7 @@ from tests.support.rig import MONDAY_10
 
 SALES = Visitor("ann", frozenset({"representative"}), frozenset({"ann", "east"}))
 MANAGER = Visitor("mei", frozenset({"manager"}), frozenset({"mei", "east", "ann", "bo"}))
+STANDS_IN = Visitor("wei", frozenset({"representative", "manager"}), frozenset({"wei"}), frozenset({"ann"}))
 OPERATIONS = Visitor("ops", frozenset({"operations"}))
 MARKETING = Visitor("kai", frozenset({"marketing"}))
 BOTH = Visitor("kai", frozenset({"marketing", "representative"}), frozenset({"kai"}))
@@ -32,6 +33,11 @@ STORY, OPERATE = PERMITS["GET /story/{any_id}"], PERMITS["POST /api/operate/{ver
         (SALES, WORK, (), False),
         (SALES, OPERATE, (), False),
         (SALES, OPERATE, [["ann"]], False),
+        (STANDS_IN, WORK, [["ann"]], True),
+        (STANDS_IN, WORK, [["bo"]], False),
+        (STANDS_IN, WORK, [["ann"], ["bo"]], False),
+        (STANDS_IN, PERMITS["GET /parting/{customer_id}"], [["ann"]], False),
+        (STANDS_IN, PERMITS["POST /reveal/{any_id}"], [["ann"]], False),
         (MANAGER, WORK, [["bo"]], True),
         (MANAGER, WORK, [["west"]], False),
         (MANAGER, OPERATE, (), False),
