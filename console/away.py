@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from console.may import Visitor, holders_in, teams_of
 from console.texts import page
 from console.view import View
 from schemas.company import Absence, Company
+from store.acts import ActRefused
 from store.team_now import Covered, covered
 
 
@@ -52,6 +54,14 @@ def gone(company: Company, people: set[str], now_us: int) -> Gone:
         sorted((one for one in found if one.from_us <= now_us), key=lambda one: (one.to_us, one.person_id)),
         sorted((one for one in found if one.from_us > now_us), key=lambda one: (one.from_us, one.person_id)),
     )
+
+
+def begins_us(entered: Mapping[str, str]) -> int:
+    """Return when the leave of a form begins (field `begins`, µs). Raises ActRefused if it names no moment."""
+    text = entered.get("begins", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise ActRefused("no_such_leave", "This form names no leave; reload the page.")
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.away import gone, works_with
+from console.away import begins_us, gone, works_with
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.known import at_a_glance, with_what_is_known
@@ -27,7 +27,7 @@ from console.times import local, parse_local
 from console.view import View
 from router.ladder import UNTOUCHED
 from router.strategies import offered_until
-from sales.away import come_back, go_away
+from sales.away import cancel_leave, come_back, go_away
 from sales.outcomes import reasons_for
 from sales.segments import customers_of
 from schemas.company import Absence, Company
@@ -129,7 +129,7 @@ class DayPage:
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
     async def act(self, request: Request) -> Response:
-        """Be away, or be back; then show the page again (303)."""
+        """Be away, be back, or not go on leave after all; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
         entered = await entered_in(request, 10)
@@ -147,6 +147,8 @@ class DayPage:
                     plan = go_away(from_us, to_us, entered.get("stand_in") or None)
                 case "back":
                     plan = come_back()
+                case "cancel_leave":
+                    plan = cancel_leave(begins_us(entered))
                 case _:
                     raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
             key = entered.get("key") or self.desk.new_id()
@@ -192,7 +194,10 @@ class DayPage:
             row["known"] = known.get(row["customer_id"])
             row["remark"] = office.remark(row["holder_id"], row["created_us"], row["due_us"], view.language)
             row["passes_us"] = passes.get(row["customer_id"]) or _offer_ends(row, now_us)
-        away = next((one for one in company.absences if one.person_id == me and now_us < one.to_us), None)
+        leave = sorted(
+            (one for one in company.absences if one.person_id == me and now_us < one.to_us),
+            key=lambda one: one.from_us,
+        )
         values: dict[str, Any] = {
             "view": view,
             "me": me,
@@ -204,7 +209,7 @@ class DayPage:
             "first": first,
             "shown": {"new": NEW_SHOWN},
             "most": SHOWN,
-            "away": away,
+            "leave": leave,
             "gone": [one for one in _gone(company, who, now_us) if one.person_id != me],
             "colleagues": _colleagues(company, me, now_us),
             "has_counter": any(

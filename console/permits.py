@@ -190,6 +190,7 @@ PERMITS: Mapping[str, Permit] = {
     "POST /api/spend/{spend_id}/end": _CAMPAIGNS,
     "POST /api/people/{person_id}/away": _EVERYBODY,
     "POST /api/people/{person_id}/back": _EVERYBODY,
+    "POST /api/people/{person_id}/cancel-leave": _EVERYBODY,
     "GET /api/dead": _RUNS,
     "POST /api/dead/{dead_id}/replay": _OPERATE,
     "POST /api/dead/{dead_id}/discard": _OPERATE,

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
+from console.away import begins_us
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.move_filter import offered
@@ -23,7 +24,7 @@ from console.texts import page
 from console.times import local
 from console.view import View
 from router.office import Office
-from sales.away import come_back, go_away
+from sales.away import cancel_leave, come_back, go_away
 from schemas.company import Absence
 from store.acts import ActRefused, Command
 from worktime import working_spans
@@ -75,7 +76,7 @@ class TeamCalendarPage:
         return await run_in_threadpool(self._page, request, {}, None, 200)
 
     async def act(self, request: Request) -> Response:
-        """Note that somebody is away, or back; then show the page again (303)."""
+        """Note that somebody is away, is back, or does not go on leave after all; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
         entered = await entered_in(request, 10)
@@ -95,6 +96,8 @@ class TeamCalendarPage:
                 plan = go_away(max(from_us, now_us), to_us, entered.get("stand_in") or None)
             elif verb == "back":
                 plan = come_back()
+            elif verb == "cancel_leave":
+                plan = cancel_leave(begins_us(entered))
             else:
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
             key = entered.get("key") or self.desk.new_id()

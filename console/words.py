@@ -512,6 +512,7 @@ REFUSALS = {
     "dates_reversed": N_("The end must be after the beginning, and after now."),
     "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),
     "not_away": N_("You are not away at present."),
+    "no_such_leave": N_("This leave is over, or was cancelled already."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
 }
@@ -737,6 +738,7 @@ ACTS = {
     "ask_taken": N_("asked whether it is taken"),
     "away": N_("noted an absence"),
     "back": N_("noted a return"),
+    "cancel_leave": N_("cancelled a leave"),
     "merge": N_("made two customers one"),
     "unmerge": N_("parted a customer"),
     "review": N_("answered a match review"),
@@ -934,6 +936,7 @@ AWAY_REFUSALS = {
     "dates_reversed": N_("The end must be after the beginning, and after now."),
     "no_stand_in": N_("They do not work here any more, or are away then as well. Choose somebody else."),
     "not_away": N_("They are not away at present."),
+    "no_such_leave": N_("This leave is over, or was cancelled already."),
     "bad_date": N_("Write days such as 2026-11-30, the first one first."),
     "key_reused": N_("This page was used already. Enter it once more."),
 }

@@ -203,10 +203,30 @@ def absences(
         raise typer.Exit(2)
 
 
-def back(person: Person, actor: Actor = "operator") -> None:
+def back(
+    person: Person,
+    cancel: Annotated[
+        str, typer.Option(help="Instead: not to go on the leave that begins on this day, or at this moment")
+    ] = "",
+    actor: Actor = "operator",
+) -> None:
     """Say that somebody is back; what waits for their teams is looked at at once."""
-    operate("back", id=person, actor=actor)
-    say(f"{person} is back", f"{person} 已返岗")
+    if not cancel:
+        operate("back", id=person, actor=actor)
+        say(f"{person} is back", f"{person} 已返岗")
+        return
+    from sales.cells import DAY, CellError
+    from worktime.localtime import zone_of
+
+    try:
+        from_us = DAY.read(cancel, zone_of(_company_zone()))
+    except CellError:
+        fail(
+            f"{cancel} is no day (2026-12-24) and no moment (2026-12-24T13:00).",
+            f"{cancel} 不是日期（2026-12-24）或时刻（2026-12-24T13:00）。",
+        )
+    operate("cancel_leave", id=person, actor=actor, from_us=from_us)
+    say(f"{person} does not go on this leave", f"已取消 {person} 的这次请假")
 
 
 def _company_zone() -> str:

@@ -43,7 +43,7 @@ from leadflow.operate_pools import do_claim, do_release
 from leadflow.payload import Payload, command_of
 from leadflow.settings import Settings
 from sales.apply import merged, publish, publish_book, roll_back
-from sales.away import come_back, covers, go_away
+from sales.away import cancel_leave, come_back, covers, go_away
 from sales.book_files import BookText
 from sales.diff import diff
 from sales.roles import set_roles
@@ -296,6 +296,11 @@ def do_back(engine: Engine, payload: Payload) -> dict[str, Any]:
     return _act(engine, payload, "back", come_back())
 
 
+def do_cancel_leave(engine: Engine, payload: Payload) -> dict[str, Any]:
+    """Note that somebody does not go on a leave after all."""
+    return _act(engine, payload, "cancel_leave", cancel_leave(int(payload["from_us"])))
+
+
 def do_look_over(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Look over everything for identifiers that sit on too many people."""
     files = engine.files
@@ -352,6 +357,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "away": do_away,
     "away_many": do_away_many,
     "back": do_back,
+    "cancel_leave": do_cancel_leave,
     "use_model": do_use_model,
     "ask_taken": do_ask_taken,
     "publish_book": do_publish_book,

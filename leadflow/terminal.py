@@ -53,6 +53,7 @@ REFUSED_ZH = {
     "no_stand_in": "代管人不在职、届时也请假，或就是本人",
     "not_above": "只有本人或其上级主管可以登记",
     "not_away": "该人员目前没有请假",
+    "no_such_leave": "该次请假已结束或已取消",
     "nothing_held": "该客户已被删除，没有任何内容",
     "nothing_left": "不能把全部线索都拆走，请留下仍属于该客户的",
     "nothing_merged": "没有可撤销的合并；请用 --leads 指明要拆走的线索",

@@ -81,6 +81,23 @@ def come_back() -> Plan:
     return _plan(change, lambda company: None, None)
 
 
+def cancel_leave(from_us: int) -> Plan:
+    """Return the plan of the act by which a person (the command's scope) is not away after all from a moment on.
+
+    A leave that has begun meanwhile ends now. Refused: an unknown person or actor, no leave that begins then, or one
+    that is over.
+    """
+
+    def change(own: tuple[Absence, ...], person_id: str, now_us: int) -> tuple[Absence, ...]:
+        leave = next((one for one in own if one.from_us == from_us and now_us < one.to_us), None)
+        if leave is None:
+            raise ActRefused("no_such_leave", f"{person_id} has no leave that begins then; reload the page.")
+        ended = (leave.model_copy(update={"to_us": now_us}),) if from_us < now_us else ()
+        return (*(one for one in own if one is not leave), *ended)
+
+    return _plan(change, lambda company: None, None)
+
+
 def may_say(company: Company, actor: str, person_id: str) -> bool:
     """Tell whether somebody may say that a person is away: they themselves, a manager above, or who operates this."""
     if actor == person_id or actor not in company.people or "operations" in company.people[actor].roles:

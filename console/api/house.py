@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 
 from console.api.acting import Key, command_for, done
-from console.api.models import Body, DeadLetters, DeadState, Done, Id, Leave, Me, Reasoned
+from console.api.models import Body, Cancelled, DeadLetters, DeadState, Done, Id, Leave, Me, Reasoned
 from console.api.operations import operations
 from console.api.paging import Cursor, Limit, cursor_of, place_of
 from console.desk import Desk
 from console.gate import visitor
-from sales.away import come_back, go_away
+from sales.away import cancel_leave, come_back, go_away
 from store import listing, views
 from store.acts_dead import discard, replay
 
@@ -45,6 +45,13 @@ def house_routes(desk: Desk) -> APIRouter:
     @router.post("/people/{person_id}/back", summary="Say that somebody is back")
     def back(request: Request, person_id: PersonId, body: Body, key: Key = "") -> Done:
         return done(desk, command_for(desk, request, body, "back", key, scope=person_id), come_back())
+
+    @router.post(
+        "/people/{person_id}/cancel-leave", summary="Say that somebody does not go on a leave after all"
+    )
+    def cancel(request: Request, person_id: PersonId, body: Cancelled, key: Key = "") -> Done:
+        command = command_for(desk, request, body, "cancel_leave", key, scope=person_id)
+        return done(desk, command, cancel_leave(body.from_us))
 
     @router.get("/dead", summary="Dead letters, newest first")
     def dead(cursor: Cursor = "", limit: Limit = 50, state: DeadState | None = "open") -> DeadLetters:

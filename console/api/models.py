@@ -81,6 +81,12 @@ class Leave(Body):
     stand_in: Id | None = None
 
 
+class Cancelled(Body):
+    """Which leave somebody does not go on after all."""
+
+    from_us: Moment = Field(description="When it begins, as it was entered")
+
+
 class Orders(Body):
     """Orders of a system outside; each has the columns of an orders list (docs/marketing.md)."""
 

@@ -62,14 +62,14 @@ def test_a_lead_arrives_is_tried_tried_again_and_won(browser: Browser, live: Liv
 
 
 LEAVE = {
-    "zh-CN": ("我要请假", "代管", "我的一天"),
-    "en-GB": ("I am away", "stands in", "My day"),
+    "zh-CN": ("我要请假", "代管", "我的一天", "取消这次请假"),
+    "en-GB": ("I am away", "stands in", "My day", "Cancel this leave"),
 }
 
 
 @pytest.mark.parametrize("language", LEAVE)
 def test_own_leave_with_a_stand_in_takes_two_taps(browser: Browser, live: Live, language: str) -> None:
-    away, told, title = LEAVE[language]
+    away, told, title, cancel = LEAVE[language]
     with tab(browser, language, viewport=PHONE, java_script_enabled=False) as page:
         page.goto(link_for(live, "ann"))
         page.get_by_role("button").first.click()
@@ -78,9 +78,12 @@ def test_own_leave_with_a_stand_in_takes_two_taps(browser: Browser, live: Live, 
         page.locator("select[name=stand_in]").select_option("bo")
         page.locator("form[action='/day/away'] button[value=tomorrow]").click()
         expect(page.get_by_role("status")).to_contain_text(told)
-    (absence,) = live.rows("absence")
-    assert (absence["person_id"], absence["stand_in_id"]) == ("ann", "bo")
-    assert absence["to_us"] - absence["from_us"] == 24 * 3_600_000_000
+        (absence,) = live.rows("absence")
+        assert (absence["person_id"], absence["stand_in_id"]) == ("ann", "bo")
+        assert absence["to_us"] - absence["from_us"] == 24 * 3_600_000_000
+        page.get_by_role("button", name=cancel).click()
+        expect(page.get_by_role("button", name=cancel)).to_have_count(0)
+        assert live.rows("absence") == []
 
 
 def test_later_by_thumb_and_a_second_tab_that_is_stale(browser: Browser, live: Live) -> None:
@@ -156,3 +159,29 @@ def test_a_message_s_link_opens_its_task_first_and_keeps_it_there(browser: Brows
         page.goto(f"{live.from_elsewhere}/day?task={task}")
         expect(page.get_by_text("What the message was about is done")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_who_stands_in_works_on_the_tasks_of_who_is_away(browser: Browser, live: Live) -> None:
+    only(live, "ann")
+    send(live, name="张伟", phone="138 1234 5678", message="要两台叉车")
+    live.wait_for("task", lambda row: (row["holder_id"], row["state"]) == ("ann", "open"))
+    with tab(browser, "zh-CN", viewport=PHONE) as page:
+        page.goto(link_for(live, "ann"))
+        page.get_by_role("button").first.click()
+        page.get_by_text("我要请假").click()
+        page.locator("select[name=stand_in]").select_option("bo")
+        page.locator("form[action='/day/away'] button[value=today]").click()
+        expect(page.get_by_role("status")).to_contain_text("代管")
+    with tab(browser, "zh-CN", viewport=PHONE) as page:
+        page.goto(link_for(live, "bo"))
+        page.get_by_role("button").first.click()
+        mine = page.get_by_role("region", name="代 安 跟进")
+        expect(mine.get_by_text("张伟")).to_be_visible()
+        expect(mine.get_by_text("退回团队")).to_have_count(0)
+        mine.get_by_role("link", name="所有渠道").click()
+        expect(page.get_by_text("要两台叉车")).to_be_visible()
+        page.go_back()
+        mine.get_by_role("button", name="无人接听").click()
+        expect(page.get_by_role("status")).to_contain_text("跟进结果已记录。")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert [row["person_id"] for row in live.rows("outcome")] == ["bo"]

@@ -91,6 +91,7 @@ def test_an_auditor_changes_nothing() -> None:
         "POST /look",
         "POST /api/people/{person_id}/away",
         "POST /api/people/{person_id}/back",
+        "POST /api/people/{person_id}/cancel-leave",
     }
     assert {
         key for key, permit in PERMITS.items() if key.startswith("POST") and "auditor" in permit.roles

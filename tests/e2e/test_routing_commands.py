@@ -65,6 +65,12 @@ def test_away_and_back_are_entered_by_the_person(folder: Path) -> None:
     leadflow(folder, "company", "out")
     assert (folder / "out" / "absences.csv").read_text().splitlines()[1] == "ann,2020-01-01,2099-12-31,bo"
     assert "ann 已返岗" in leadflow(folder, "back", "ann", "--actor", "ann", lang=CHINESE)
+    cancel = ("back", "ann", "--cancel", "2099-01-05", "--actor", "ann")
+    leadflow(folder, "away", "ann", "2099-01-05", "2099-01-09", "--actor", "ann")
+    assert "not_above" in leadflow(folder, *cancel[:-1], "bo", code=2, lang=CHINESE)
+    assert "ann does not go on this leave" in leadflow(folder, *cancel)
+    assert "no_such_leave" in leadflow(folder, *cancel, code=2, lang=CHINESE)
+    assert "is no day" in leadflow(folder, "back", "ann", "--cancel", "soon", code=2)
 
 
 def test_absences_come_out_of_a_calendar_and_are_entered_once(folder: Path) -> None:
