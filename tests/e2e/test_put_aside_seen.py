@@ -72,6 +72,7 @@ def test_who_had_it_last_and_their_manager_see_it_and_until_when(house: House, p
         assert "张伟" in told, page
         assert "培育至 2027-01-02" in told, page
         assert "到期后仍由 安 跟进" in told, page
+    assert "跟进中" not in text_of(seen.get("/customers").text), "nobody works on it meanwhile"
     assert "13812345678" in seen.get(f"/customer/{customer_id}").text, "theirs to call"
     (row,) = seen.get("/api/customers").json()["customers"]
     assert row["customer_id"] == customer_id
