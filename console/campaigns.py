@@ -45,7 +45,7 @@ from sales.spend import VERB as SPEND
 from sales.unlisted import unlisted
 from schemas.base import Language
 from schemas.company import ALIAS_KINDS, Company
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Plan
 
 BYS: tuple[By, ...] = ("campaign", "channel", "source")
 SHOWN = 50
@@ -146,8 +146,8 @@ class CampaignsPage:
             verb, scope, plan = _wanted(what, entered, company)
             actor = _actor(request, entered, company)
             reason = entered.get("reason", "").strip()[:_REASON_CHARS] or None
-            key = entered.get("key") or self.desk.new_id()
-            self.desk.perform(Command(verb, actor, key, scope, reason), plan)
+            command = self.desk.command(request, entered, verb, actor, scope, reason=reason)
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, refused.code, {**entered, "what": what}, 409)
         self.reckoned.forget()

@@ -70,9 +70,10 @@ class CollisionsPage:
                 "beside": _others(company, sides, owner) if entered.get("beside") else [],
                 **visitor(request).acting_as,
                 "reason": entered.get("reason", "").strip()[:REASON_CHARS],
-                "key": entered.get("key") or self.desk.new_id(),
+                **self.desk.keyed(request, entered),
             }
-            self.operations.do("decide_claim", decided)
+            with self.desk.remembers(request, entered):
+                self.operations.do("decide_claim", decided)
         except ActRefused as refused:
             return self._page(request, {**entered, "customer": customer_id}, refused.code, 409)
         return RedirectResponse("/collisions?done=decided", status_code=303)

@@ -33,7 +33,7 @@ from sales.segments import customers_of
 from schemas.company import Absence, Company
 from schemas.work import Reason
 from store import tables, views
-from store.acts import ActRefused, Command
+from store.acts import ActRefused
 from store.bulk import keys_in
 
 Row = dict[str, Any]
@@ -151,8 +151,8 @@ class DayPage:
                     plan = cancel_leave(begins_us(entered))
                 case _:
                     raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
-            key = entered.get("key") or self.desk.new_id()
-            self.desk.perform(Command(verb, me, key, me), plan)
+            command = self.desk.command(request, entered, verb, me, me)
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, "day.html", refused.code, 409)
         return RedirectResponse(f"/day?done={verb}", status_code=303)

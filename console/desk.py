@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import orjson
+from sqlalchemy import select
 from starlette.requests import Request
 
 from router.office import OfficeCache
-from store.acts import Append, Command, Plan, perform
+from store import tables
+from store.acts import ActRefused, Append, Command, Plan, digest_of, is_done, perform
 from store.company import CompanyCache
 from store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a form recorded when it was sent before, and the texts that somebody typed into it since."""
+
+    verb: str
+    actor: str
+    reason: str | None
+    recorded_us: int
+    typed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,62 @@ class Desk:
     def perform(self, command: Command, plan: Plan) -> bool:
         """Do an act; False if it had been done before under its key. Raises ActRefused."""
         return perform(self.store, command, plan, self.clock(), self.append)
+
+    def command(
+        self,
+        request: Request,
+        entered: Mapping[str, str],
+        verb: str,
+        actor: str,
+        scope_id: str,
+        *,
+        reason: str | None = None,
+    ) -> Command:
+        """Return the command of a posted form, under the form's own key if it has one."""
+        keyed = self.keyed(request, entered)
+        return Command(verb, actor, keyed["key"], scope_id, reason, asked=keyed.get("body_digest"))
+
+    def keyed(self, request: Request, entered: Mapping[str, str]) -> dict[str, str]:
+        """Return `key` of a posted form and `body_digest`, by which another act under the same key is told.
+
+        A form without a key gets a new one, and needs no digest.
+        """
+        if not (key := entered.get("key")):
+            return {"key": self.new_id()}
+        said = sorted((name, value) for name, value in entered.items() if name != "key")
+        return {"key": key, "body_digest": digest_of(orjson.dumps([request.url.path, said]))}
+
+    def perform_form(
+        self, request: Request, entered: Mapping[str, str], command: Command, plan: Plan
+    ) -> bool:
+        """Do what a form asks for, as `perform`; see `remembers`."""
+        with self.remembers(request, entered):
+            return self.perform(command, plan)
+
+    def was_done(self, request: Request, entered: Mapping[str, str], command: Command) -> bool:
+        """Tell whether a form did its act before, just so. Raises ActRefused if it did another one; see `remembers`."""
+        with self.remembers(request, entered), self.store.read() as connection:
+            return is_done(connection, command)
+
+    @contextmanager
+    def remembers(self, request: Request, entered: Mapping[str, str]) -> Iterator[None]:
+        """Have the page that answers a refusal tell what its form recorded before, if it did, and keep what was typed now."""
+        try:
+            yield
+        except ActRefused as refused:
+            if refused.code == "key_reused":
+                request.state.used = self._used(entered)
+            raise
+
+    def _used(self, entered: Mapping[str, str]) -> Used | None:
+        act = tables.act
+        asked = select(act.c.verb, act.c.actor, act.c.reason, act.c.recorded_us).where(
+            act.c.idem_key == entered.get("key", "")
+        )
+        with self.store.read() as connection:
+            row = connection.execute(asked).one_or_none()
+        typed = tuple(text for name in ("note", "reason") if (text := entered.get(name, "").strip()))
+        return Used(*row, typed) if row is not None else None
 
 
 def is_own_page(request: Request) -> bool:

@@ -65,7 +65,8 @@ class DoorsPage:
         reason = entered.get("reason", "").strip()[:500]
         payload = {"id": entered.get("source", ""), "actor": visitor(request).actor, "reason": reason or None}
         try:
-            self.operations.do("reset_breaker", {**payload, "key": entered.get("key") or self.desk.new_id()})
+            with self.desk.remembers(request, entered):
+                self.operations.do("reset_breaker", {**payload, **self.desk.keyed(request, entered)})
         except ActRefused as refused:
             return self._all(request, refused.code, 409)
         return RedirectResponse(f"/doors?{urlencode({'done': entered['source']})}", status_code=303)

@@ -27,7 +27,7 @@ from console.texts import page
 from console.view import View
 from schemas.company import Role
 from store.acted import Meanwhile, job_rows, jobs_lately, meanwhile
-from store.acts import ActRefused, Command
+from store.acts import ActRefused
 from store.acts_job import GOING, Job, counts, job_id_of, jobs, read_job
 from store.acts_move import Judged
 from store.belongings import KINDS, MENTIONS, Belonging
@@ -196,13 +196,18 @@ class HandOverPage:
         about = {
             **who.acting_as,
             "reason": entered.get("reason", "").strip()[:REASON_CHARS],
-            "key": entered.get("key") or self.desk.new_id(),
+            **self.desk.keyed(request, entered),
         }
+        command = self.desk.command(request, entered, "hand_over_begin", about["actor"], person_id)
+        begun = job_id_of(command)
         try:
+            if self.desk.was_done(request, entered, command):
+                return RedirectResponse(f"/handover/{quote(begun)}", status_code=303)  # sent twice
             of_theirs(who, person_id)
             done = self.host.begin(person_id, self._asked(entered), about)
         except ActRefused as refused:
-            begun = job_id_of(Command("hand_over_begin", about["actor"], about["key"], person_id))
+            if refused.code == "key_reused":
+                return self._plan(request, entered, refused.code, 409)
             with self.desk.store.read() as connection, suppress(ActRefused):
                 read_job(
                     connection, begun

@@ -27,7 +27,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part, plan_parting
 from enrich.review import Answer, Place, answer
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Plan
 from store.present import present_ids
 
 REASON_CHARS = 500
@@ -71,12 +71,12 @@ class MatchesPage:
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
         review_id, verb = request.path_params["review_id"], request.path_params["verb"]
         who = visitor(request)
-        actor, key = who.actor, entered.get("key") or self.desk.new_id()
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
         try:
             with self.desk.store.read() as connection:
                 kind, scope, plan = wanted_answer(connection, who, review_id, verb)
-            self.desk.perform(Command(kind, actor, key, scope, reason), plan)
+            command = self.desk.command(request, entered, kind, who.actor, scope, reason=reason)
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, refused.code, 409)
         return RedirectResponse(f"/matches?view=answered&done={verb}", status_code=303)
@@ -109,13 +109,12 @@ class MatchesPage:
     def _part(self, request: Request, entered: Mapping[str, str]) -> Response:
         customer_id = request.path_params["customer_id"]
         who = visitor(request)
-        actor = who.actor
         reason = entered.get("reason", "").strip()[:REASON_CHARS] or None
-        command = Command("unmerge", actor, entered.get("key") or self.desk.new_id(), customer_id, reason)
+        command = self.desk.command(request, entered, "unmerge", who.actor, customer_id, reason=reason)
         try:
             with self.desk.store.read() as connection:
                 parts(connection, who, customer_id)
-            self.desk.perform(command, part(_wish(customer_id, entered)))
+            self.desk.perform_form(request, entered, command, part(_wish(customer_id, entered)))
         except ActRefused as refused:
             return self._parting(request, refused.code, 409)
         return RedirectResponse(

@@ -23,7 +23,6 @@ from console.neglected import first_leads
 from console.texts import page
 from console.view import View
 from schemas.company import Company, Role
-from schemas.ids import make_id
 from store.acted import counted, lately, read_act, rows_of
 from store.acts import ActRefused
 from store.acts_move import Judged
@@ -192,21 +191,19 @@ class MovePage:
 
     def _apply(self, request: Request, entered: Mapping[str, str]) -> Response:
         who, asked = visitor(request), Filter.read(entered)
-        actor = who.actor
-        key = entered.get("key") or self.desk.new_id()
-        done = make_id("act", key)
-        with self.desk.store.read() as connection:
-            if any(one["act_id"] == done for one in lately(connection, actor, 20)):
-                return RedirectResponse(f"/move/{quote(done)}", status_code=303)  # sent twice
+        command = self.desk.command(request, entered, "move", who.actor, "")
         customers: list[str] = []
         try:
+            if self.desk.was_done(request, entered, command):
+                return RedirectResponse(f"/move/{quote(command.act_id)}", status_code=303)  # sent twice
             customers, to = self._chosen(who, asked, entered), _to(entered)
             reason = entered.get("reason", "").strip()[:REASON_CHARS]
-            act_id = self.mover.move(customers, to, {**who.acting_as, "reason": reason, "key": key})
+            about = {**who.acting_as, "reason": reason, **self.desk.keyed(request, entered)}
+            act_id = self.mover.move(customers, to, about)
         except ActRefused as refused:
             if refused.code != "nothing_to_move" or not customers:
                 return self._list(request, asked, refused.code, 409, entered)
-            judged = self.mover.preview(customers, to, actor, who.as_role)
+            judged = self.mover.preview(customers, to, who.actor, who.as_role)
             return self._judged(request, (judged, asked, entered), refused.code, 409)
         return RedirectResponse(f"/move/{quote(act_id)}", status_code=303)
 

@@ -31,7 +31,7 @@ from sales.segments import customers_of
 from schemas.company import Company
 from schemas.outcomes import OutcomeCode
 from store import views
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Plan
 from store.acts_inbox import give_back, take
 from store.breakers import open_breakers
 
@@ -181,8 +181,8 @@ class Pages:
             if person is None or person.state != "active":
                 raise ActRefused("unknown_actor", "The actor is nobody who works here.")
             reason = entered.get("reason", "").strip()[:NOTE_CHARS] or None
-            command = Command(verb, actor, entered.get("key") or self.desk.new_id(), task_id, reason)
-            self.desk.perform(command, plan)
+            command = self.desk.command(request, entered, verb, actor, task_id, reason=reason)
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._inbox(request, refused.code, entered, 409)
         here = "/day" if entered.get("back") == "/day" else f"/inbox/{quote(holder_id, safe='')}"

@@ -21,7 +21,7 @@ from console.texts import page
 from console.view import View
 from schemas.company import Company
 from schemas.pools import Pool, free_from, limit_reached
-from store.acts import ActRefused, Command
+from store.acts import ActRefused
 from store.acts_pool import claim, release
 from store.pools import CLAIM, RELEASE, Count, Lying, claimer, counts, entries, lying, may_claim
 
@@ -66,18 +66,21 @@ class PoolsPage:
     def _act(self, request: Request, entered: Mapping[str, str]) -> Response:
         customer_id, verb = request.path_params["customer_id"], request.path_params["verb"]
         actor = visitor(request).person_id or entered.get("actor", "")
-        key = entered.get("key") or self.desk.new_id()
         try:
             with self.desk.store.read() as connection:
                 office = self.desk.offices.get(self.desk.companies.get(connection))
             if verb == CLAIM:
-                self.desk.perform(Command(CLAIM, actor, key, customer_id), claim(office.due))
+                plan = claim(office.due)
+                command = self.desk.command(request, entered, CLAIM, actor, customer_id)
             elif verb == RELEASE:
                 reason = entered.get("reason", "").strip()[:REASON_CHARS]
-                command = Command(RELEASE, actor, key, customer_id, reason or None)
-                self.desk.perform(command, release(entered.get("pool") or None))
+                plan = release(entered.get("pool") or None)
+                command = self.desk.command(
+                    request, entered, RELEASE, actor, customer_id, reason=reason or None
+                )
             else:
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, refused.code, 409)
         asked = {"pool": entered.get("pool", ""), "by": entered.get("actor", ""), "done": verb}

@@ -151,7 +151,7 @@ class RepairPage:
         dead_id, verb = request.path_params["any_id"], request.path_params["verb"]
         reason = entered.get("reason", "").strip()[:REASON_CHARS]
         payload: dict[str, Any] = {"id": dead_id, "actor": visitor(request).actor, "reason": reason or None}
-        payload["key"] = entered.get("key") or self.desk.new_id()
+        payload |= self.desk.keyed(request, entered)
         try:
             if verb == "repair":
                 payload |= self._body(request, dead_id, entered)
@@ -159,7 +159,8 @@ class RepairPage:
                 raise ActRefused("discard_reason_missing", "Say why it is given up.")
             elif verb not in ("replay", "discard"):
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
-            self._do(verb, payload)
+            with self.desk.remembers(request, entered):
+                self._do(verb, payload)
         except ActRefused as refused:
             if refused.code != "dead_letter_ended" or not self._is_same(request, dead_id, verb, entered):
                 return self._one(request, refused.code, entered, 409)
@@ -201,7 +202,7 @@ class RepairPage:
         if dead is None:
             return page(request, view.language, "unknown.html", {"view": view, "asked_for": dead_id}, 404)
         capture, is_clear = self._capture(request, dead_id)
-        lost = refused == "dead_letter_ended" and bool(entered)
+        lost = refused in ("dead_letter_ended", "key_reused") and bool(entered)
         theirs = self._theirs(request, dead_id) if lost and is_clear else None
         mine = self._mine(request, dead_id, entered) if lost and is_clear else None
         values = {

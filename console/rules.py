@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -101,7 +101,7 @@ class RulesPage:
                     return self._roll_back(request, entered)
                 case "drop":
                     plan = drop_draft(entered.get("seen", ""), self.desk.companies.get)
-                    self.desk.perform(self._command(DROP, request, entered), plan)
+                    self.desk.perform_form(request, entered, self._command(DROP, request, entered), plan)
                     return RedirectResponse("/rules?done=drop", status_code=303)
                 case _:
                     self._edit(request, entered, _edit_of(verb, entered))
@@ -122,17 +122,18 @@ class RulesPage:
             return edit(draft)
 
         command = self._command(EDIT, request, entered, _told(entered))
-        self.desk.perform(command, edit_draft(current, self.desk.companies.get))
+        self.desk.perform_form(request, entered, command, edit_draft(current, self.desk.companies.get))
 
     def _command(
         self, verb: str, request: Request, entered: Mapping[str, str], reason: str | None = None
     ) -> Command:
         # A row is sent again at each change, from the same form; what a button does has the button's key.
-        key = None if request.path_params["verb"] == "row" else entered.get("key")
-        if verb == DROP and key:
-            key = f"{key}:drop"  # publishing has an act of its own under it
+        own = {**entered, "key": ""} if request.path_params["verb"] == "row" else entered
         scope_id = entered.get("table") or "rules"
-        return Command(verb, visitor(request).actor, key or self.desk.new_id(), scope_id, reason)
+        command = self.desk.command(request, own, verb, visitor(request).actor, scope_id, reason=reason)
+        if verb == DROP:  # publishing has an act of its own under the form's key
+            return replace(command, idem_key=f"{command.idem_key}:drop")
+        return command
 
     def _publish(self, request: Request, entered: Mapping[str, str]) -> Response:
         reason = entered.get("reason", "").strip()[:REASON_CHARS]
@@ -142,13 +143,17 @@ class RulesPage:
             company = self.desk.companies.get(connection)
             draft, number = find_draft(connection, company), last_book_number(connection)
         text = draft.text(company.book_examples)
-        if text.version != entered.get("seen"):
-            raise ActRefused("draft_changed", "Somebody has changed the draft since you looked at it.")
-        if draft.base != number and entered.get("over") != str(number):
-            raise ActRefused("book_replaced", "Another rule book was published meanwhile.")
-        payload = {"id": "book", "actor": visitor(request).actor, "reason": reason, **_payload(text)}
-        key = entered.get("key") or self.desk.new_id()
-        done = self.operations.do("publish_book", {**payload, "over": number, "key": key})
+        actor = visitor(request).actor
+        command = self.desk.command(request, entered, "publish_book", actor, "book", reason=reason)
+        if not self.desk.was_done(request, entered, command):
+            if text.version != entered.get("seen"):
+                raise ActRefused("draft_changed", "Somebody has changed the draft since you looked at it.")
+            if draft.base != number and entered.get("over") != str(number):
+                raise ActRefused("book_replaced", "Another rule book was published meanwhile.")
+        payload = {"id": "book", "actor": actor, "reason": reason, **_payload(text)}
+        keyed = self.desk.keyed(request, entered)
+        with self.desk.remembers(request, entered):
+            done = self.operations.do("publish_book", {**payload, "over": number, **keyed})
         drop = drop_draft(text.version, self.desk.companies.get)
         # Whoever typed meanwhile keeps the draft; the book is in force all the same.
         with suppress(ActRefused):
@@ -163,9 +168,8 @@ class RulesPage:
             return self._history(request, "publish_reason_missing", 409)
         payload = {"id": "book", "actor": visitor(request).actor, "reason": reason, "number": int(number)}
         try:
-            done = self.operations.do(
-                "roll_back_book", {**payload, "key": entered.get("key") or self.desk.new_id()}
-            )
+            with self.desk.remembers(request, entered):
+                done = self.operations.do("roll_back_book", {**payload, **self.desk.keyed(request, entered)})
         except ActRefused as refused:
             return self._history(request, refused.code, 409)
         return RedirectResponse(f"/rules?done=rollback&number={done['number']}", status_code=303)

@@ -26,7 +26,7 @@ from console.view import View
 from router.office import Office
 from sales.away import cancel_leave, come_back, go_away
 from schemas.company import Absence
-from store.acts import ActRefused, Command
+from store.acts import ActRefused
 from worktime import working_spans
 
 WEEKS = 4
@@ -100,8 +100,8 @@ class TeamCalendarPage:
                 plan = cancel_leave(begins_us(entered))
             else:
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
-            key = entered.get("key") or self.desk.new_id()
-            self.desk.perform(Command(verb, who.actor, key, person_id), plan)
+            command = self.desk.command(request, entered, verb, who.actor, person_id)
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, entered, refused.code, 409)
         asked = {"unit": entered.get("unit", ""), "done": verb}

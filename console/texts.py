@@ -23,7 +23,12 @@ def page(
     html = WORDING.render(
         language,
         template,
-        {"path": request.url.path, "clear": getattr(request.state, "clear", True), **values},
+        {
+            "path": request.url.path,
+            "clear": getattr(request.state, "clear", True),
+            "used": getattr(request.state, "used", None),
+            **values,
+        },
     )
     response = HTMLResponse(html, status_code=status, headers={**PAGE_HEADERS, "content-language": language})
     remember_language(request, response)

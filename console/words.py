@@ -474,7 +474,9 @@ REFUSALS = {
     "not_a_name": N_("This name says too little. Write it as it is registered."),
     "not_a_number": N_("Write the whole telephone number, with its area code."),
     "reason_missing": N_("Say why it is returned; the team needs to know."),
-    "key_reused": N_("This page was used for another entry already. Reload it and enter it once more."),
+    "key_reused": N_(
+        "This form recorded something else before. That stands; what you entered now was not recorded."
+    ),
     "without_owner": N_("This customer has no holder; an administrator must look at it."),
     "unknown_outcome": N_("Choose an outcome."),
     "more_is_open": N_("Something else is open with this customer: record the outcome of that first."),

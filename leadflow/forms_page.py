@@ -25,7 +25,7 @@ from ingest.web.texts import WORDING
 from sales.forms import VERB, forms, save_form, state_of
 from schemas.base import Language
 from schemas.company import Company
-from store.acts import ActRefused, Command
+from store.acts import ActRefused
 
 _TEXTS = (
     "title_zh",
@@ -104,8 +104,9 @@ class FormsPage:
             reason = entered.get("reason", "").strip()[:500]
             if not reason:
                 raise ActRefused("form_reason_missing", "Say why it is changed.")
-            command = Command(VERB, actor, entered.get("key") or self.desk.new_id(), source_id, reason)
-            self.desk.perform(command, save_form(changes_of(entered), entered.get("was", "")))
+            command = self.desk.command(request, entered, VERB, actor, source_id, reason=reason)
+            plan = save_form(changes_of(entered), entered.get("was", ""))
+            self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
             return self._page(request, source_id, refused.code, entered)
         return RedirectResponse(f"/forms?form={quote(source_id)}&done=saved", status_code=303)

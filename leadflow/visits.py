@@ -14,6 +14,7 @@ from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
 from schemas.base import Language
 from schemas.capture import capture_of
+from schemas.ids import body_digest
 from stream.door_log import Overloaded
 
 _FORM = "application/x-www-form-urlencoded"
@@ -49,7 +50,7 @@ class ConsoleVisits:
             body=body,
             accepted_us=wall_clock_us(),
             trace_id=new_id(),
-            idem_key=fields.get("visit_no") or None,
+            idem_key=_key(fields.get("visit_no", ""), body),
             made_key=new_id(),
             purpose=source.purpose,
             meta={"content_type": _FORM},
@@ -64,6 +65,11 @@ class ConsoleVisits:
         with self.engine.files.store.read() as connection:
             person = self.engine.companies.get(connection).people.get(person_id or "")
         return person.desk_code if person is not None else None
+
+
+def _key(visit_no: str, body: bytes) -> str | None:
+    """Return the key of a visit: who goes back in the browser and enters somebody else with the same form enters another."""
+    return f"{visit_no}:{body_digest(body)}" if visit_no else None
 
 
 def _told(code: str, language: Language) -> dict[str, str]:

@@ -113,10 +113,11 @@ def perform(store: Database, command: Command, plan: Plan, now_us: int, append: 
     return until_alone(lambda: _perform(store, command, plan, now_us, append))
 
 
-def is_done(connection: Connection, command: Command, *, whatever_to: bool = False) -> bool:
-    """Tell whether an act was done before under this key; `whatever_to`: its scope follows from how things stood then.
+def is_done(connection: Connection, command: Command) -> bool:
+    """Tell whether an act was done before under this key.
 
-    Raises ActRefused for a key that belongs to another act, or came with another body.
+    Asked for in the same words it is the same act, whatever its scope is by now: that may follow from how things
+    stood. Raises ActRefused for a key that belongs to another act, or came with another body.
     """
     act = tables.act
     known = connection.execute(
@@ -124,9 +125,10 @@ def is_done(connection: Connection, command: Command, *, whatever_to: bool = Fal
     ).one_or_none()
     if known is None:
         return False
-    if known.verb != command.verb or (known.scope_id != command.scope_id and not whatever_to):
+    told = None not in (known.asked, command.asked)
+    if known.verb != command.verb or (known.scope_id != command.scope_id and not told):
         raise ActRefused("key_reused", "This key was used for another act; send a new one.")
-    if None not in (known.asked, command.asked) and known.asked != command.asked:
+    if told and known.asked != command.asked:
         raise ActRefused("key_reused", "This key was used with another body; send that again, or a new key.")
     return True
 

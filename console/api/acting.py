@@ -49,7 +49,7 @@ def done(desk: Desk, command: Command, plan: Plan) -> Done:
 def is_repeated(desk: Desk, command: Command) -> bool:
     """Tell whether an act was done before under its key, to whatever it was. Raises ActRefused for another act's key."""
     with desk.store.read() as connection:
-        return is_done(connection, command, whatever_to=True)
+        return is_done(connection, command)
 
 
 def about(request: Request, command: Command) -> dict[str, str]:

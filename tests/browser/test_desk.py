@@ -76,6 +76,21 @@ def test_find_then_enter_somebody_who_is_known(browser: Browser, shop: Live, lan
     assert len(shop.rows("customer")) == 1
 
 
+def test_who_goes_back_and_enters_somebody_else_enters_two(browser: Browser, shop: Live) -> None:
+    with tab(browser, "en-GB") as page:
+        page.goto(link_for(shop, "dora"))
+        page.get_by_role("button").first.click()
+        page.goto(f"{shop.from_elsewhere}/desk")
+        for name, phone in (("Anna", "13812345671"), ("Bert", "13912345672")):
+            page.get_by_label("Name", exact=True).fill(name)
+            page.get_by_label("Telephone", exact=True).fill(phone)
+            page.get_by_role("button", name="Enter them", exact=True).dblclick()
+            expect(page.locator("#answer h2")).to_be_visible(timeout=10_000)
+            page.go_back()
+    visits = [row for row in shop.rows("lead") if row["channel"] == "counter"]
+    assert len(visits) == 2, "each once, though each was sent twice"
+
+
 @pytest.mark.parametrize("language", WORDS)
 def test_a_call_opens_its_screen(browser: Browser, shop: Live, language: str) -> None:
     new = WORDS[language][-1]

@@ -63,6 +63,8 @@ def test_a_part_goes_by_its_filter_and_the_rest_elsewhere(rig: Rig, house: House
     assert mia.post("/handover/apply", data=asked).headers["location"] == done.headers["location"], (
         "twice is once"
     )
+    other = mia.post("/handover/apply", data={**asked, "reason": "another one"})
+    assert (other.status_code, "began a hand-over" in other.text) == (409, True)
     assert of(rig, "bo") == []
     held = json_of(mia.get(f"{done.headers['location']}/certificate.json").content)
     with rig.store.read() as connection:

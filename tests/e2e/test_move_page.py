@@ -153,6 +153,9 @@ def test_a_manager_moves_sees_each_row_and_nobody_beside_them_does(rig: Rig, hou
     assert f"{len(mine)} moved" in told
     assert told.count("bo → chen") == len(mine)
     assert mia.post("/move/apply", data=form).headers["location"] == done.headers["location"]
+    other = mia.post("/move/apply", data={**form, "reason": "another one"})
+    assert (other.status_code, "moved customers" in text_of(other.text)) == (409, True)
+    assert "another one" in other.text
     zoe = house.client(house.grant("zoe"))
     assert zoe.get(done.headers["location"]).status_code == 404
     assert zoe.post(f"{done.headers['location']}/undo", data={}).status_code in (404, 409)

@@ -1,0 +1,68 @@
+"""A form that is sent again: just so it is answered as the first time, with something else it says what it recorded before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_console_pages import client_of, text_of
+from tests.support.rig import Rig, post, small_company
+
+EN = {"accept-language": "en"}
+TOLD = {
+    "en": ("This form recorded something else before", "recorded an outcome", "An, rings back"),
+    "zh": ("此表单之前已提交过别的内容", "记录了结果", "An, rings back"),
+}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path, company=small_company())
+    rig.feed([post(made="1", name="张伟", phone="13812345678")])
+    rig.run()
+    yield rig
+    rig.close()
+
+
+def outcome(rig: Rig, language: str = "en", **entered: str) -> Any:
+    task = min(rig.rows("task"), key=lambda row: row["created_us"])
+    path = f"/inbox/{task['holder_id']}/{task['task_id']}/outcome"
+    form = {"actor": task["holder_id"], "key": "f1", **entered}
+    return client_of(rig).post(path, data=form, headers={"accept-language": language})
+
+
+def codes(rig: Rig) -> list[str]:
+    return [row["code"] for row in rig.rows("outcome")]
+
+
+def test_the_same_form_again_is_answered_as_the_first_time(asked: Rig) -> None:
+    for _ in range(2):
+        answer = outcome(asked, code="no_answer", note="rang twice")
+        assert (answer.status_code, answer.headers["location"].endswith("?done=outcome")) == (303, True)
+    assert codes(asked) == ["no_answer"]
+
+
+@pytest.mark.parametrize("language", TOLD)
+def test_another_outcome_under_the_form_s_key_is_told_and_what_was_typed_is_kept(
+    asked: Rig, language: str
+) -> None:
+    outcome(asked, code="no_answer")
+    answer = outcome(asked, language, code="interested", note="An, rings back")
+    assert answer.status_code == 409
+    for text in TOLD[language]:
+        assert text in text_of(answer.text)
+    assert codes(asked) == ["no_answer"]
+
+
+def test_another_absence_under_the_form_s_key_is_told(asked: Rig) -> None:
+    client = client_of(asked)
+    form = {"key": "f1", "from": "2026-12-07", "to": "2026-12-08", "person": "ann"}
+    assert client.post("/team/calendar/away", data=form).status_code == 303
+    assert client.post("/team/calendar/away", data=form).status_code == 303
+    other = client.post("/team/calendar/away", data={**form, "to": "2026-12-09"}, headers=EN)
+    assert (other.status_code, "noted an absence" in text_of(other.text)) == (409, True)
+    assert 'value="2026-12-09"' in other.text
+    assert [row["person_id"] for row in asked.rows("absence")].count("ann") == 1
