@@ -21,6 +21,7 @@ from console.doors import boxes
 from console.gate import visitor
 from console.known import Known, at_a_glance, with_what_is_known
 from console.recent import PATIENCE_S, Recent
+from console.second import TOO_LATE, Second, came_second
 from console.story import steps
 from console.texts import page
 from console.times import parse_local
@@ -123,7 +124,10 @@ class Pages:
         holder_id, begin = request.path_params["holder_id"], begins_at(request)
         since_us = self.desk.clock() - NEWS_US
         view, (found, news) = self._read(request, _desk_of, holder_id, since_us, begin)
-        tasks = found[:INBOX_SHOWN]
+        tasks, second, typed = found[:INBOX_SHOWN], None, entered
+        if refused in TOO_LATE:
+            second, tasks = self._second(entered["task_id"], holder_id, tasks)
+            entered = {**entered, "task_id": second.open_id or ""}
         known = self._known({task["customer_id"] for task in tasks}, view.company)
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:
@@ -147,10 +151,23 @@ class Pages:
             "reasons": [code for code, _choices in reasons_for(view.company)],
             "refused": refused,
             "entered": entered,
+            "typed": typed,
+            "second": second,
             "back": entered.get("back"),
             "done": request.query_params.get("done"),
         }
         return _page(request, view, "inbox.html", values, status)
+
+    def _second(
+        self, task_id: str, holder_id: str, tasks: list[dict[str, Any]]
+    ) -> tuple[Second, list[dict[str, Any]]]:
+        """Return who comes second with a task, and the tasks: first the one that is open instead."""
+        with self.desk.store.read() as connection:
+            second = came_second(connection, holder_id, task_id)
+            if second.open_id is not None:
+                first = views.inbox(connection, holder_id, 1, second.open_id)
+                tasks = [*first, *(one for one in tasks if one["task_id"] != second.open_id)]
+        return second, tasks
 
     def _company(self) -> Company:
         with self.desk.store.read() as connection:

@@ -27,6 +27,7 @@ def page(
             "path": request.url.path,
             "clear": getattr(request.state, "clear", True),
             "used": getattr(request.state, "used", None),
+            "second": None,
             **values,
         },
     )

@@ -27,8 +27,13 @@ def task(live: Live) -> str:
 
 
 BACK = {
-    "zh-CN": ("无人接听", "有意向", "此表单之前已提交过别的内容", "记录了结果"),
-    "en-GB": ("No answer", "Interested", "This form recorded something else before", "recorded an outcome"),
+    "zh-CN": ("无人接听", "有意向", "此表单之前已提交过别的内容", "此前已记录： 无人接听"),
+    "en-GB": (
+        "No answer",
+        "Interested",
+        "This form recorded something else before",
+        "Recorded before: No answer",
+    ),
 }
 
 
@@ -75,3 +80,33 @@ def test_a_double_click_is_one_act_and_looks_like_one(browser: Browser, live: Li
         expect(page.get_by_role("status")).to_contain_text("Outcome recorded")
         expect(page.get_by_role("alert")).to_have_count(0)
     assert [row["code"] for row in live.rows("outcome")] == ["interested"]
+
+
+RECORD = {"zh-CN": ("记录跟进结果", "保存"), "en-GB": ("Record the outcome", "Save")}
+
+
+@pytest.mark.parametrize("language", RECORD)
+def test_two_record_an_outcome_and_the_second_saves_theirs_with_what_follows(
+    browser: Browser, live: Live, task: str, language: str
+) -> None:
+    open_form, save = RECORD[language]
+    with tab(browser, language, viewport=PHONE) as page:
+        signed_in(live, page)
+        page.get_by_text(open_form).click()
+        page.locator("select[name=code]").select_option("interested")
+        page.locator("textarea[name=note]").fill("rings back on Monday")
+        with tab(browser, "en-GB") as other:
+            other.goto(f"{live.url}/inbox/ann")
+            other.get_by_role("button", name="No answer").click()
+            expect(other.get_by_role("status")).to_contain_text("Outcome recorded")
+        page.get_by_role("button", name=save).click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.locator("#second")).to_contain_text("安")
+        expect(page.locator("textarea[name=note]")).to_have_value("rings back on Monday")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.get_by_role("button", name=save).click()
+        page.wait_for_url("**/day?done=outcome")
+    assert sorted((row["code"], row["note"]) for row in live.rows("outcome")) == [
+        ("interested", "rings back on Monday"), ("no_answer", None),
+    ]  # fmt: skip
+    assert {row["task_id"] for row in live.rows("outcome")} > {task}

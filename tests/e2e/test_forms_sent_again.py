@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from tests.support.rig import Rig, post, small_company
 
 EN = {"accept-language": "en"}
 TOLD = {
-    "en": ("This form recorded something else before", "recorded an outcome", "An, rings back"),
-    "zh": ("此表单之前已提交过别的内容", "记录了结果", "An, rings back"),
+    "en": ("This form recorded something else before", "Recorded before: No answer"),
+    "zh": ("此表单之前已提交过别的内容", "此前已记录： 无人接听"),
 }
 
 
@@ -38,6 +39,15 @@ def codes(rig: Rig) -> list[str]:
     return [row["code"] for row in rig.rows("outcome")]
 
 
+def kept(page: str, task_id: str) -> tuple[str, str]:
+    """Return outcome and note that stand in the form of a task, which is open."""
+    article = page[page.index(f'id="{task_id}"') :]
+    article = article[article.index("<details open>") :]
+    found = re.search(r'value="(\w+)" selected.*?name="note"[^>]*>(.*?)</textarea>', article, re.DOTALL)
+    assert found
+    return found[1], found[2]
+
+
 def test_the_same_form_again_is_answered_as_the_first_time(asked: Rig) -> None:
     for _ in range(2):
         answer = outcome(asked, code="no_answer", note="rang twice")
@@ -55,6 +65,30 @@ def test_another_outcome_under_the_form_s_key_is_told_and_what_was_typed_is_kept
     for text in TOLD[language]:
         assert text in text_of(answer.text)
     assert codes(asked) == ["no_answer"]
+    (following,) = [row["task_id"] for row in asked.rows("task") if row["state"] == "open"]
+    assert kept(answer.text, following) == ("interested", "An, rings back"), "in the form of what is open now"
+
+
+@pytest.mark.parametrize("language", TOLD)
+def test_who_is_second_sees_the_first_and_keeps_their_note(asked: Rig, language: str) -> None:
+    outcome(asked, code="wrong_number", note="a bakery")
+    answer = outcome(asked, language, key="f2", code="interested", note="An, rings back")
+    assert answer.status_code == 409
+    seen = text_of(answer.text)
+    for text in {"en": ("Wrong number · a bakery 10:01", "You entered: Interested"),
+                 "zh": ("号码有误 · a bakery 10:01", "您填写的是： 有意向")}[language]:  # fmt: skip
+        assert text in seen
+    assert re.search(r"<textarea[^>]* readonly>An, rings back</textarea>", answer.text)
+    assert codes(asked) == ["wrong_number"]
+
+
+def test_who_is_second_finds_their_entry_in_the_task_that_follows(asked: Rig) -> None:
+    outcome(asked, code="no_answer")
+    answer = outcome(asked, key="f2", code="interested", note="An, rings back", back="/day")
+    (following,) = [row["task_id"] for row in asked.rows("task") if row["state"] == "open"]
+    assert kept(answer.text, following) == ("interested", "An, rings back")
+    assert 'name="back" value="/day"' in answer.text
+    assert "recorded an outcome" not in text_of(answer.text), "told once"
 
 
 def test_another_absence_under_the_form_s_key_is_told(asked: Rig) -> None:
