@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from answers.language import language_of
 from console.texts import WORDING, page
+from console.whence import ENTRANCES
 from console.words import ENTRANCE
 from schemas.company import Company
 
@@ -44,6 +45,8 @@ def entrance(
         "name": "",
         **values,
     }
+    if request.url.path in ENTRANCES:
+        shown["origin"] = f"/sign-in?{urlencode({'next': shown['next']})}" if form == "sign_in" else "/"
     return page(request, language, "entrance.html", shown, status)
 
 
@@ -60,24 +63,3 @@ def sign_in_page(
     return entrance(
         request, company, what, status, form="sign_in", next=next_place, name=name, trouble=what not in _PLAIN
     )
-
-
-def came_for(path: str, query: str = "") -> str:
-    """Return where somebody wanted to go, as an address to lead back to after signing in; `/` if it is not one of ours.
-
-    Only a path of this site: `//other.example` and `/\\\\other.example` are other sites to a browser.
-    """
-    place = f"{path}?{query}" if query else path
-    try:
-        parts = urlsplit(place)
-    except ValueError:
-        return "/"
-    ours = (
-        place.startswith("/")
-        and not place.startswith(("//", "/\\"))
-        and not parts.netloc
-        and not parts.scheme
-    )
-    if not ours or any(ord(sign) < 0x21 for sign in place) or "\\" in place:
-        return "/"
-    return "/" if parts.path in ("/sign-in", "/leave") or parts.path.startswith("/enter/") else place

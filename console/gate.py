@@ -22,10 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from answers.problem import problem
 from console.desk import Desk, is_own_page
-from console.entrance import came_for, entrance, sign_in_page
+from console.entrance import entrance, sign_in_page
 from console.mask import masked_html, masked_json
 from console.may import AT_THIS_MACHINE, Visitor, may, visitor_of
 from console.permits import ROLES, Permit, permit_of
+from console.whence import came_for, page_of
 from schemas.company import Company
 from schemas.mask import masked
 from store import tables, views
@@ -225,8 +226,7 @@ class Gate:
             return answer
         company = await run_in_threadpool(self._guard.company)
         if status == 401 and await run_in_threadpool(self._guard.asks_who_comes):
-            asked = request.url.path if request.method in _SAFE else "/"
-            page = sign_in_page(request, company, came_for(asked, request.url.query), status=401)
+            page = sign_in_page(request, company, came_for(page_of(request)), status=401)
         else:
             page = entrance(request, company, trouble, status, place=home(who) if who else None)
         page.headers.update(headers)

@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from console.desk import entered_in, is_own_page
-from console.entrance import came_for, entrance, sign_in_page
+from console.entrance import entrance, sign_in_page
 from console.gate import COOKIE, Guard, address_of, home
 from console.may import visitor_of
 from console.passwords import Passwords, SecondFactors, weakness
 from console.tries import PAIR_S, Tries
+from console.whence import came_for
 from schemas.company import Company, Person, Role
 from store.access import SESSION_US, Access, end, find_access, redeem, redemption
 from store.accounts import Account, accept, acceptance, find_account, sign_in, spend_step

@@ -110,3 +110,18 @@ def test_two_record_an_outcome_and_the_second_saves_theirs_with_what_follows(
         ("interested", "rings back on Monday"), ("no_answer", None),
     ]  # fmt: skip
     assert {row["task_id"] for row in live.rows("outcome")} > {task}
+
+
+@pytest.mark.usefixtures("task")
+def test_the_other_language_after_a_refused_form_leads_to_the_form_s_page(
+    browser: Browser, live: Live
+) -> None:
+    with tab(browser, "en-GB", viewport=PHONE) as page:
+        signed_in(live, page)
+        page.get_by_text("Record the outcome").click()
+        page.locator("select[name=code]").select_option("later")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("alert")).to_contain_text("needs the date")
+        page.get_by_role("link", name="中文").click()
+        expect(page).to_have_url(f"{live.from_elsewhere}/day?lang=zh")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("我的一天")

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from console.accounts import account_routes
 from console.app import console_routes
 from console.desk import Desk
-from console.entrance import came_for
+from console.whence import came_for
 from console.gate import COOKIE, Failures, Gate, Guard
 from console.passwords import weakness
 from console.tries import NAME_TRIES, PAIR_TRIES, Tries
