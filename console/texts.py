@@ -33,6 +33,7 @@ def page(
             "clear": getattr(request.state, "clear", True),
             "used": getattr(request.state, "used", None),
             "second": None,
+            "http_status": status,
             "switch": in_language(origin, "en" if language == "zh" else "zh"),
             **values,
         },

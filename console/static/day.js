@@ -23,7 +23,9 @@
     if (mine !== latest) return; // a later look is under way, and sees more
     const now = text !== null && (wanted || !busy()); // somebody may have begun to type meanwhile
     bar.hidden = now;
-    if (now) day.innerHTML = text;
+    if (!now) return;
+    day.innerHTML = text;
+    document.dispatchEvent(new Event("leadflow:replaced"));
   };
   bar.addEventListener("click", show);
   new EventSource(day.dataset.news).addEventListener("changed", show);
