@@ -128,6 +128,8 @@ class Pages:
         if refused in TOO_LATE:
             second, tasks = self._second(entered["task_id"], holder_id, tasks)
             entered = {**entered, "task_id": second.open_id or ""}
+            if second.row is None and hasattr(request.state, "used"):
+                second = None  # the form did something else than record an outcome: that is told
         known = self._known({task["customer_id"] for task in tasks}, view.company)
         person = view.company.people.get(holder_id)
         if person is None and holder_id not in view.company.units and not tasks:

@@ -28,6 +28,9 @@ def office(tmp_path: Path) -> Iterator[Live]:
         yield running
 
 
+PUBLISHED = "new URLSearchParams(new FormData(document.querySelector('form[action=\"/rules/publish\"]')))"
+
+
 def rule(page: Page, number: int) -> Locator:
     return page.get_by_role("article", name=f"Rule {number}", exact=True)
 
@@ -65,9 +68,15 @@ def test_a_rule_is_changed_checked_simulated_published_and_taken_back(office: Li
         expect(page.locator("main")).to_contain_text("1 would have gone to somebody else")
         page.get_by_role("link", name="Rule book").first.click()
         page.get_by_label("What is changed, and why").fill("West takes the site")
+        sent = page.evaluate(f"{PUBLISHED}.toString()")
         page.get_by_role("button", name="Publish").click()
         expect(page.get_by_role("status").first).to_contain_text("version 2 is in force")
         assert office.rows("book_draft") == []
+        again = page.evaluate(
+            "body => fetch('/rules/publish', {method: 'POST', body: new URLSearchParams(body)}).then(one => one.url)",
+            sent,
+        )
+        assert again.endswith("/rules?done=publish&number=2"), "sent twice is answered as once"
         send(office, name="李娜", phone="13912345678", message="托盘车")
         office.wait_for("decision", lambda row: row["rule_id"] == "new-1")
         page.get_by_role("link", name="All versions").click()

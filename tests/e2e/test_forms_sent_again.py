@@ -91,6 +91,27 @@ def test_who_is_second_finds_their_entry_in_the_task_that_follows(asked: Rig) ->
     assert "recorded an outcome" not in text_of(answer.text), "told once"
 
 
+def test_another_reason_to_return_a_customer_is_told_with_the_first(asked: Rig) -> None:
+    (task,) = asked.rows("task")
+    path = f"/inbox/{task['holder_id']}/{task['task_id']}/return"
+    form = {"actor": task["holder_id"], "key": "f1", "reason": "not of ours"}
+    assert client_of(asked).post(path, data=form).status_code == 303
+    answer = client_of(asked).post(path, data={**form, "reason": "I am away"}, headers=EN)
+    seen = text_of(answer.text)
+    assert (answer.status_code, "returned a customer · not of ours" in seen) == (409, True)
+    assert "to copy I am away" in seen
+
+
+def test_who_takes_what_has_ended_is_shown_its_outcome(asked: Rig) -> None:
+    (task,) = asked.rows("task")
+    outcome(asked, code="no_answer")
+    path = f"/inbox/{task['holder_id']}/{task['task_id']}/take"
+    answer = client_of(asked).post(path, data={"actor": task["holder_id"], "key": "f2"}, headers=EN)
+    seen = text_of(answer.text)
+    assert (answer.status_code, "Recorded before: No answer" in seen) == (409, True)
+    assert "What you entered" not in seen
+
+
 def test_another_absence_under_the_form_s_key_is_told(asked: Rig) -> None:
     client = client_of(asked)
     form = {"key": "f1", "from": "2026-12-07", "to": "2026-12-08", "person": "ann"}

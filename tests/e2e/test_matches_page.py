@@ -74,6 +74,22 @@ def test_a_manager_of_one_side_alone_sees_and_answers_nothing(rig: Rig) -> None:
     assert "已有人判断过" in late.text
 
 
+def test_joining_after_all_is_answered_twice_alike_and_another_reason_is_told(rig: Rig) -> None:
+    (review,) = rig.rows("review")
+    holders = {row["holder_id"] for row in rig.rows("holding") if row["to_us"] is None}
+    theirs, path = client_of(rig, manager(*holders)), f"/matches/{review['review_id']}"
+    assert theirs.post(f"{path}/apart", data={"key": "k1"}).status_code == 303
+    same = {"key": "k2", "reason": "same voice"}
+    for _ in range(2):  # the second finds one customer, under one id
+        assert theirs.post(f"{path}/join", data=same).status_code == 303
+    other = theirs.post(
+        f"{path}/join", data={**same, "reason": "same car"}, headers={"accept-language": "en"}
+    )
+    assert (other.status_code, "made two customers one" in other.text) == (409, True)
+    assert "same car" in other.text, "what was typed"
+    assert [row["verb"] for row in rig.rows("act")].count("merge") == 1
+
+
 def test_theirs_show_however_many_of_others_are_likelier_or_were_answered_since(rig: Rig) -> None:
     (mine,) = rig.rows("review")
     holders = {row["holder_id"] for row in rig.rows("holding") if row["to_us"] is None}
