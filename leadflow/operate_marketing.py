@@ -37,7 +37,7 @@ def do_take_orders(engine: Engine, payload: Payload) -> dict[str, Any]:
         told: list[orders.Taken] = []
         some = named[start : start + orders.AT_ONCE]
         plan = orders.take_orders(source, some, told)
-        asked = digest_of(orjson.dumps(payload["orders"][start : start + orders.AT_ONCE]))
+        asked = digest_of(orjson.dumps([source, payload["orders"][start : start + orders.AT_ONCE]]))
         done = _done(
             engine, {**payload, "key": f"{key}:{start}", "id": source}, orders.VERB, plan, asked=asked
         )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish as PartWish
 from enrich.acts_part import part
 from enrich.given import identifiers_given
+from leadflow.operate_marketing import do_take_orders
 from router.office import office_of
 from sales.aliases import assign_alias
 from sales.campaign_table import Line, total
@@ -211,6 +213,16 @@ def test_orders_sent_again_corrected_and_cancelled_count_once(rig: Rig) -> None:
         3,
     ]
     assert stays(rig, customer(rig, "张伟"))["forklift"][-2:] == ["won", "opportunity"]
+
+
+def test_the_same_orders_of_another_source_are_no_repetition(rig: Rig) -> None:
+    engine: Any = SimpleNamespace(files=rig.files)
+    sent = {"actor": "operator", "key": "k", "orders": [order("A1").model_dump(mode="json")]}
+    for _ in range(2):
+        assert do_take_orders(engine, {**sent, "source": "erp"})["counts"] == {"new": 1}
+    with pytest.raises(ActRefused) as refused:
+        do_take_orders(engine, {**sent, "source": "shop"})
+    assert refused.value.code == "key_reused"
 
 
 def test_what_fits_nobody_or_several_is_kept_with_the_reason_and_can_be_assigned(rig: Rig) -> None:
