@@ -142,8 +142,7 @@
     if (!navigator.onLine) return false;
     try {
       const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(CHECK_MS) };
-      await fetch("/static/icon.svg", asked);
-      return true;
+      return (await fetch("/static/icon.svg", asked)).ok; // a proxy may answer for one of ours that is not there
     } catch {
       return false;
     }

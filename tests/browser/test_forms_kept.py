@@ -173,7 +173,9 @@ def test_a_form_sent_without_a_network_stays_and_is_sent_again(
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         page.context.set_offline(False)
         expect(page.get_by_role("alert")).to_have_count(0)
-        page.route("**/icon.svg", lambda route: route.abort(), times=1)  # connected, and still nobody there
+        page.route(
+            "**/icon.svg", lambda route: route.fulfill(status=502), times=1
+        )  # a proxy, and nobody behind it
         page.get_by_role("button", name=save).click()
         expect(page.get_by_role("alert")).to_contain_text(told)
         page.get_by_role("button", name=save).click()

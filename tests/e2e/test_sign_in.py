@@ -17,10 +17,10 @@ from starlette.testclient import TestClient
 from console.accounts import account_routes
 from console.app import console_routes
 from console.desk import Desk
-from console.whence import came_for
 from console.gate import COOKIE, Failures, Gate, Guard
 from console.passwords import weakness
 from console.tries import NAME_TRIES, PAIR_TRIES, Tries
+from console.whence import came_for
 from leadflow.set_up import set_up_link
 from schemas.company import Person
 from store.access import grant
