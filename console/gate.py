@@ -141,8 +141,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            answer: Response | None = problem(400, "bad_parameter", "An address holds no NUL.")
+        if any(sign < " " for sign in scope["path"]) or b"%00" in scope["query_string"]:
+            # Neither a route nor a mount takes a line break for part of an id: it would be nobody's address.
+            answer: Response | None = problem(400, "bad_parameter", "An address holds no control characters.")
         else:
             answer = await self._answer(request)
         if answer is None:
