@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection
@@ -20,25 +20,19 @@ from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import visitor
 from console.known import Known, at_a_glance, with_what_is_known
+from console.outcome_form import NOTE_CHARS, said_in
 from console.recent import PATIENCE_S, Recent
 from console.second import TOO_LATE, Second, came_second
 from console.story import steps
 from console.texts import page
-from console.times import parse_local
 from console.view import View
-from sales.money_files import order_said
-from sales.outcomes import Said, reasons_for, record_outcome
+from sales.outcomes import reasons_for, record_outcome
 from sales.segments import customers_of
 from schemas.company import Company
-from schemas.outcomes import OutcomeCode
 from store import views
 from store.acts import ActRefused, Plan
 from store.acts_inbox import give_back, take
 from store.breakers import open_breakers
-
-NOTE_CHARS = 5_000
-"""An outcome's note is a few sentences; longer is a pasted document."""
-
 
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
@@ -220,22 +214,7 @@ class Pages:
                 raise ActRefused("unknown_verb", f"There is no act {verb!r}.")
 
     def _outcome(self, entered: Mapping[str, str], company: Company) -> Plan:
-        code = entered.get("code", "")
-        known: tuple[OutcomeCode, ...] = get_args(OutcomeCode)
-        chosen = next((one for one in known if one == code), None)
-        if chosen is None:
-            raise ActRefused("unknown_outcome", "Choose an outcome.")
-        next_us = None
-        if date := entered.get("next", "").strip():
-            try:
-                next_us = parse_local(date, company.zone)
-            except (ValueError, OverflowError):
-                raise ActRefused("bad_date", "The date cannot be read.") from None
-            if next_us <= self.desk.clock():
-                raise ActRefused("past_date", "The date lies in the past.")
-        note = entered.get("note", "").strip()[:NOTE_CHARS] or None
-        order = order_said(entered, company, self.desk.clock()) if chosen == "won" else None
-        said = Said(chosen, note, next_us, entered.get("reason") or None, order)
+        said = said_in(entered, company, self.desk.clock())
         return record_outcome(said, company, self.desk.offices.get(company).due)
 
     async def find(self, request: Request) -> Response:

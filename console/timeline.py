@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,16 +13,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
-from console.desk import Desk
+from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.known import at_a_glance
+from console.outcome_form import said_in
 from console.texts import page
 from console.view import View
 from enrich.golden import called_of
+from sales.outcomes import CONTACT, reasons_for, record_contact
 from sales.segments import customers_of
 from schemas.capture import Capture
+from store import listing
+from store.acts import ActRefused
 from store.timeline import timeline
 
+Row = dict[str, Any]
 SHOWN_BYTES = 200_000
 """Of an original: longer ones are read after downloading."""
 
@@ -41,13 +46,38 @@ class TimelinePage:
         """Return the page's routes."""
         return [
             Route("/customer/{customer_id}", self.show),
+            Route("/customer/{customer_id}/contact", self.contact, methods=["POST"]),
             Route("/original/{any_id}", self.original),
             Route("/original/{any_id}/bytes", self.raw),
         ]
 
     async def show(self, request: Request) -> Response:
         """Everything that happened with a customer, newest first."""
-        return await run_in_threadpool(self._show, request)
+        return await run_in_threadpool(self._show, request, None, {}, 200)
+
+    async def contact(self, request: Request) -> Response:
+        """Record what came of a contact that no task asked for; then show the customer again (303)."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, 20)
+        return await run_in_threadpool(self._contact, request, entered)
+
+    def _contact(self, request: Request, entered: dict[str, str]) -> Response:
+        customer_id = request.path_params["customer_id"]
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        try:
+            said = said_in(entered, company, self.desk.clock())
+            actor = visitor(request).person_id or entered.get("actor", "")
+            person = company.people.get(actor)
+            if person is None or person.state != "active":
+                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            command = self.desk.command(request, entered, CONTACT, actor, customer_id, reason=said.reason)
+            plan = record_contact(said, company, self.desk.offices.get(company).due)
+            self.desk.perform_form(request, entered, command, plan)
+        except ActRefused as refused:
+            return self._show(request, refused.code, entered, 409)
+        return RedirectResponse(f"/customer/{quote(customer_id, safe='')}?done=contact", status_code=303)
 
     async def original(self, request: Request) -> Response:
         """What was received, as text, with what the transport said."""
@@ -71,14 +101,18 @@ class TimelinePage:
         }
         return Response(capture.body, media_type="application/octet-stream", headers=headers)
 
-    def _show(self, request: Request) -> Response:
+    def _show(
+        self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
+    ) -> Response:
         customer_id, now_us = request.path_params["customer_id"], self.desk.clock()
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             found = timeline(connection, customer_id)
-            known, called = [], list[dict[str, Any]]()
+            known, called, tasks, row = [], list[Row](), list[Row](), None
             if found is not None:
                 called = called_of(connection, [found[0]])[found[0]]
+                tasks = [one for one in listing.tasks_of(connection, found[0]) if one["state"] == "open"]
+                row = listing.customer(connection, found[0])
                 customers = customers_of(connection, company, now_us, {found[0]})
                 known = list(at_a_glance(connection, customers))
         view = View(language_of(request, company.language), company, now_us, visitor(request))
@@ -86,8 +120,28 @@ class TimelinePage:
             return page(request, view.language, "unknown.html", {"view": view, "asked_for": customer_id}, 404)
         # The second in intake is nobody's, and nobody's business.
         entries = [one for one in found[1] if one["kind"] != "owner" or view.name(one["holder_id"])]
-        values = {"view": view, "customer_id": found[0], "entries": entries, "known": known, "called": called}
-        return page(request, view.language, "timeline.html", values)
+        values: dict[str, Any] = {
+            "view": view,
+            "customer_id": found[0],
+            "entries": entries,
+            "known": known,
+            "called": called,
+            "tasks": tasks,
+            "may_record": row is not None
+            and row["holder_kind"] == "person"
+            and not tasks
+            and view.visitor.acts("/customer/x/contact"),
+            "reasons": [code for code, _choices in reasons_for(company)],
+            "actors": []
+            if view.visitor.person_id
+            else [one.person_id for one in company.people.values() if one.state == "active"],
+            "new_key": self.desk.new_id,
+            "entered": entered,
+            "mine": entered,
+            "refused": refused,
+            "done": request.query_params.get("done"),
+        }
+        return page(request, view.language, "timeline.html", values, status)
 
     def _original(self, request: Request) -> Response:
         capture_id = request.path_params["any_id"]

@@ -410,6 +410,10 @@ REFUSALS = {
     "discard_reason_missing": N_("Say why it is given up; it is kept with your name."),
     "numbers_masked": N_("Numbers are masked; have it shown in full first, and correct it then."),
     "quiet_hours": N_("Quiet hours have a beginning and an end, such as 22:00 and 07:00."),
+    "task_open": N_("There is a task with this customer: record the outcome there."),
+    "customer_closed": N_(
+        "This customer is closed for good: their data was erased, or their list taken back."
+    ),
     "unknown_review": N_("This is not on your list any more."),
     "answered_already": N_("Somebody has answered this already."),
     "one_already": N_("They are one already."),
@@ -728,6 +732,7 @@ ACTS = {
     "hand_back": N_("gave customers back"),
     "come_back": N_("took a leaver back"),
     "auto_move": N_("moved by a rule"),
+    "contact": N_("recorded a contact"),
     "take": N_("took a customer"),
     "return": N_("returned a customer"),
     "outcome": N_("recorded an outcome"),

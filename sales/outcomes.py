@@ -19,6 +19,7 @@ from schemas.work import Task, TaskOrigin
 from store import tables
 from store.acts import ActRefused, Command, Plan, open_task
 from store.effects import Effect, Emit, Insert, Update
+from store.ended import endings
 from store.ledger import credited
 from store.locks import share_company
 from store.moves import Held, held_customer
@@ -138,7 +139,7 @@ def record_contact(said: Said, company: Company, due: Due) -> Plan:
         state = connection.execute(
             select(customer.c.state).where(customer.c.customer_id == customer_id)
         ).scalar_one()
-        if state != "open" and not _was_worked(connection, customer_id):
+        if state != "open" and not endings(connection, [customer_id]):
             raise ActRefused("customer_closed", f"{customer_id} is closed for good.")
         decision_id, lead_id = _decided(connection, held)
         task = Task(
@@ -213,12 +214,6 @@ def _decided(connection: Connection, held: Held) -> tuple[str, str | None]:
         of_customer = asked.where(decision.c.subject_id == held.customer_id)
         row = connection.execute(of_customer.order_by(decision.c.decided_us.desc()).limit(1)).one()
     return row.decision_id, row.lead_id
-
-
-def _was_worked(connection: Connection, customer_id: str) -> bool:
-    outcome = tables.outcome
-    asked = select(outcome.c.outcome_id).where(outcome.c.customer_id == customer_id).limit(1)
-    return connection.execute(asked).first() is not None
 
 
 def reasons_for(company: Company) -> list[tuple[OutcomeCode, list[Choice]]]:

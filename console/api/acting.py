@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import Header
 from starlette.requests import Request
 
-from console.api.models import Body, Done
+from console.api.models import Body, Done, Outcome
 from console.api.refusals import Refused
 from console.desk import Desk
 from console.gate import visitor
+from sales.money_files import order_said
+from sales.outcomes import Said
 from schemas.company import Company
 from store.acts import Command, Plan, digest_of, is_done
 
@@ -38,6 +40,13 @@ def command_for(
     said = f"{request.url.path} {body.model_dump_json(exclude={'actor'})}"
     asked = digest_of(said.encode()) if key else None
     return Command(verb, actor, own, scope, (reason or "").strip() or None, asked=asked)
+
+
+def said_by(body: Outcome, company: Company, now_us: int) -> Said:
+    """Return what a body says came of a contact. Raises ActRefused for an order that cannot be read."""
+    sold = body.order.model_dump(exclude_none=True) if body.order and body.code == "won" else {}
+    order = order_said({name: str(value) for name, value in sold.items()}, company, now_us)
+    return Said(body.code, body.note, body.next_us, body.reason, order)
 
 
 def done(desk: Desk, command: Command, plan: Plan) -> Done:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 
-from console.api.acting import Key, command_for, company_of, done
+from console.api.acting import Key, command_for, company_of, done, said_by
 from console.api.models import (
     Body,
     CustomerAnswer,
@@ -18,6 +18,7 @@ from console.api.models import (
     Id,
     Leads,
     Moment,
+    Outcome,
     Release,
     StageSet,
 )
@@ -27,6 +28,7 @@ from console.api.refusals import Refused
 from console.desk import Desk
 from console.gate import visitor
 from sales import stages
+from sales.outcomes import CONTACT, record_contact
 from store import listing, views
 from store.acts_pool import claim, release
 from store.pools import CLAIM, RELEASE
@@ -92,6 +94,15 @@ def customer_routes(desk: Desk) -> APIRouter:
         wish = stages.Wish(body.stage, body.line, body.until_us, body.lost)
         command = command_for(desk, request, body, stages.VERB, key, scope=customer_id, reason=body.reason)
         return done(desk, command, stages.set_stage(wish, company_of(desk)))
+
+    @router.post(
+        "/customers/{customer_id}/contact", summary="Record what came of a contact that no task asked for"
+    )
+    def contact(request: Request, customer_id: CustomerId, body: Outcome, key: Key = "") -> Done:
+        company = company_of(desk)
+        said = said_by(body, company, desk.clock())
+        command = command_for(desk, request, body, CONTACT, key, scope=customer_id, reason=body.reason)
+        return done(desk, command, record_contact(said, company, desk.offices.get(company).due))
 
     @router.post("/customers/{customer_id}/claim", summary="Claim a customer out of its pool")
     def claim_it(request: Request, customer_id: CustomerId, body: Body, key: Key = "") -> Done:

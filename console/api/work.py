@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 
-from console.api.acting import Key, command_for, company_of, done
+from console.api.acting import Key, command_for, company_of, done, said_by
 from console.api.models import Body, Done, Id, Outcome, Reasoned
 from console.api.operations import operations
 from console.desk import Desk
-from sales.money_files import order_said
-from sales.outcomes import Said, record_outcome
+from sales.outcomes import record_outcome
 from store import views
 from store.acts_inbox import give_back, take
 
@@ -42,9 +41,7 @@ def work_routes(desk: Desk) -> APIRouter:
     )
     def outcome(request: Request, task_id: TaskId, body: Outcome, key: Key = "") -> Done:
         company = company_of(desk)
-        sold = body.order.model_dump(exclude_none=True) if body.order and body.code == "won" else {}
-        order = order_said({name: str(value) for name, value in sold.items()}, company, desk.clock())
-        said = Said(body.code, body.note, body.next_us, body.reason, order)
+        said = said_by(body, company, desk.clock())
         command = command_for(desk, request, body, "outcome", key, scope=task_id, reason=body.reason)
         return done(desk, command, record_outcome(said, company, desk.offices.get(company).due))
 

@@ -445,7 +445,9 @@ def test_no_other_site_acts_through_a_browser_on_this_machine(house: House) -> N
     assert here.post("/api/operate/who").status_code == 200
 
 
-@pytest.mark.parametrize("place", ["/story/a%00b", "/customers?by=%00", "/api/customers?cursor=%00", "/api/moves/a%0Ab"])
+@pytest.mark.parametrize(
+    "place", ["/story/a%00b", "/customers?by=%00", "/api/customers?cursor=%00", "/api/moves/a%0Ab"]
+)
 def test_an_address_with_a_nul_is_refused_before_a_database_sees_it(house: House, place: str) -> None:
     answer = house.client(house.grant("bo")).get(place)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
