@@ -141,13 +141,16 @@
   const isReachable = async () => {
     if (!navigator.onLine) return false;
     try {
-      const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(CHECK_MS) };
+      // Browsers inside other programs may be older than the time limit: then the network's own has to do.
+      const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout?.(CHECK_MS) };
       return (await fetch("/static/icon.svg", asked)).ok; // a proxy may answer for one of ours that is not there
     } catch {
       return false;
     }
   };
 
+  const TRIES = 3; // who insists is believed: something between here and there may not let the question through
+  const missed = new WeakMap();
   const checking = new WeakSet();
   const passed = new WeakSet();
   document.addEventListener("submit", async (event) => {
@@ -161,7 +164,11 @@
     event.preventDefault();
     if (checking.has(form)) return; // clicked twice
     checking.add(form);
-    const isThere = await isReachable();
+    let isThere = await isReachable();
+    if (!isThere && navigator.onLine) {
+      missed.set(form, (missed.get(form) ?? 0) + 1);
+      isThere = missed.get(form) >= TRIES;
+    }
     checking.delete(form);
     unsent.hidden = isThere;
     if (!form.isConnected) {
