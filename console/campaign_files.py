@@ -66,6 +66,15 @@ class Took:
     """Orders that belong to nobody yet."""
 
 
+MOST_BYTES = 4 * 1024 * 1024
+"""Of a file of spend or orders, some 60,000 rows: it is read as a whole, beside the doors. More goes by the command."""
+
+
+def most_bytes(tables: Tables) -> int:
+    """Return how large a file may be: no larger than a list."""
+    return min(MOST_BYTES, tables.most_bytes)
+
+
 def take_file(desk: Desk, tables: Tables, upload: Upload, company: Company) -> Took:
     """Take a file in. Raises ListTrouble for what is no such table, ActRefused for what was said of it."""
     source = storable(upload.source.strip() or PurePath(upload.name).stem)[:_NAME_CHARS]

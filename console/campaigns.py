@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
 from console.campaign_files import SHOWN as WRONG_SHOWN
-from console.campaign_files import Tables, Took, Upload, take_file
+from console.campaign_files import Tables, Took, Upload, most_bytes, take_file
 from console.desk import Desk, entered_in, is_larger, is_own_page
 from console.desk_found import Answer, find
 from console.desk_page import ASKED_CHARS
@@ -108,7 +108,7 @@ class CampaignsPage:
         """Take a file of spend or orders in; then show what became of its rows. The same again changes nothing."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
-        if self.tables is None or is_larger(request, self.tables.most_bytes):
+        if self.tables is None or is_larger(request, most_bytes(self.tables)):
             return await run_in_threadpool(self._page, request, "too_large_money_file", {}, 413)
         async with request.form(max_files=1, max_fields=10) as posted:
             return await run_in_threadpool(self._bring, request, posted, self.tables)
@@ -119,7 +119,7 @@ class CampaignsPage:
         file = posted.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             return self._page(request, "choose_file", entered, 422)
-        if (file.size or 0) > tables.most_bytes:
+        if (file.size or 0) > most_bytes(tables):
             return self._page(request, "too_large_money_file", entered, 413)
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
@@ -226,7 +226,7 @@ class CampaignsPage:
             "new_key": self.desk.new_id,
             "entered": entered,
             "brings": who.acts("/campaigns/file") and self.tables is not None,
-            "most_mb": self.tables.most_bytes // 1024**2 if self.tables else 0,
+            "most_mb": most_bytes(self.tables) // 1024**2 if self.tables else 0,
             "took": took,
             "found": found,
             "wrong": list(_wrong_rows(took, view.language)) if took else [],

@@ -70,7 +70,10 @@ def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -
 
     Somebody who writes again without a name is the one whom one knows, not a number.
     """
-    lacking = {row["lead_id"]: row for row in rows if row["lead_id"] and _lacks(row["fields"])}
+    lacking: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["lead_id"] and _lacks(row["fields"]):
+            lacking.setdefault(row["lead_id"], []).append(row)
     if not lacking:
         return
     member = tables.membership
@@ -82,9 +85,10 @@ def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -
     now = present_ids(connection, of.values())
     called = called_of(connection, sorted(set(now.values())))
     for lead_id, contact_id in of.items():
-        row = lacking[lead_id]
-        own = {field["name"] for field in row["fields"]}
-        row["fields"] = [*row["fields"], *(one for one in called[now[contact_id]] if one["name"] not in own)]
+        for row in lacking[lead_id]:
+            own = {field["name"] for field in row["fields"]}
+            known = (one for one in called[now[contact_id]] if one["name"] not in own)
+            row["fields"] = [*row["fields"], *known]
 
 
 def _lacks(fields: Iterable[Mapping[str, Any]]) -> bool:

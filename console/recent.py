@@ -85,10 +85,13 @@ class Recent(Generic[T]):
         """Return an answer at most max(AT_LEAST_S, cost / SHARE) seconds old, or while a dear one is found out, the last."""
         known = self._known
         if known is None or not known.is_dear:
-            with self._finding, self._places:
+            with self._finding:
                 known = self._known
-                if known is None or self._is_old():
-                    known = self._find_now()
+                if known is None:
+                    with self._places:
+                        known = self._find_now()
+                elif self._is_old():
+                    known = self._find_now()  # it was cheap: it does not wait behind what is dear
         elif self._is_old():
             self._start(self._find_beside)
         return _dated(known)

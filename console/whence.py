@@ -29,7 +29,7 @@ def page_of(request: Request) -> str:
     path = request.url.path
     while path and not _is_page(request, path):
         path = path.rpartition("/")[0]
-    return quote(path) or "/"
+    return _address(quote(path), "")
 
 
 def in_language(address: str, language: str) -> str:
@@ -58,6 +58,7 @@ def came_for(place: str) -> str:
 
 
 def _address(path: str, query: str) -> str:
+    path = "/" + path.lstrip("/")  # `//other.example` would be another site
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "lang"]
     return f"{path}?{urlencode(kept)}" if kept else path
 

@@ -115,9 +115,10 @@ def on_their_way(connection: Connection, run: Run, now_us: int) -> int:
         return 0
     row, capture, origin = tables.import_row, tables.capture, tables.lead_capture
     lead, member, decision, dead = tables.lead, tables.membership, tables.decision, tables.dead
-    stands = exists().where(
-        dead.c.state.in_(("open", "discarded")),
-        or_(dead.c.capture_id == row.c.capture_id, dead.c.trace_id == capture.c.trace_id),
+    settled = dead.c.state.in_(("open", "discarded"))
+    stands = or_(
+        exists().where(dead.c.capture_id == row.c.capture_id, settled),
+        exists().where(dead.c.trace_id == capture.c.trace_id, settled),
     )
     resolved = exists().where(member.c.lead_id == origin.c.lead_id)  # also of somebody who was erased
     decided = exists().where(decision.c.lead_id == lead.c.lead_id, decision.c.stage == "route")

@@ -182,18 +182,9 @@ def advanced(
     table = tables.import_run
     refused = sum(row["code"] is not None for row in rows)
     noted = [{"field": None, "reverted": None, **row} for row in rows]
-    back = connection.execute(
-        update(table)
-        .where(table.c.import_id == run.import_id, table.c.state.in_(("reverting", "reverted")))
-        .values(
-            state="reverting",
-            taken=table.c.taken + len(rows) - refused,
-            refused=table.c.refused + refused,
-            next_row=case((table.c.next_row < run.next_row, table.c.next_row), else_=run.next_row),
-        )
-    )
-    if back.rowcount:
-        insert_ignore(connection, tables.import_row, noted)
+    asked = select(table.c.state).where(table.c.import_id == run.import_id).with_for_update()
+    if connection.execute(asked).scalar_one() in ("reverting", "reverted"):
+        _late(connection, run, noted)
         return False
     done = connection.execute(
         update(table)
@@ -211,6 +202,35 @@ def advanced(
         return False
     insert_ignore(connection, tables.import_row, noted)
     return True
+
+
+def _late(connection: Connection, run: Run, noted: Sequence[Mapping[str, Any]]) -> None:
+    """Note rows of a list that is being taken back, or was, unless another process has noted them before that."""
+    row, table = tables.import_row, tables.import_run
+    numbers = [one["number"] for one in noted]
+    known = set(
+        connection.execute(
+            select(row.c.number).where(
+                row.c.import_id == run.import_id, row.c.number.between(min(numbers), max(numbers))
+            )
+        ).scalars()
+    )
+    new = [one for one in noted if one["number"] not in known]
+    if not new:
+        return
+    refused = sum(one["code"] is not None for one in new)
+    first = min(one["number"] for one in new)
+    insert_ignore(connection, row, new)
+    connection.execute(
+        update(table)
+        .where(table.c.import_id == run.import_id)
+        .values(
+            state="reverting",
+            taken=table.c.taken + len(new) - refused,
+            refused=table.c.refused + refused,
+            next_row=case((table.c.next_row < first, table.c.next_row), else_=first),
+        )
+    )
 
 
 def unread_of(connection: Connection, run: Run, most: int) -> int:

@@ -277,6 +277,7 @@ dead = Table(
     CheckConstraint("state IN ('open', 'held', 'repaired', 'replayed', 'discarded')", name="state"),
     Index("ix_dead_state", "state", "refused_us", "dead_id"),
     Index("ix_dead_capture_id", "capture_id"),
+    Index("ix_dead_trace_id", "trace_id"),
     Index(
         "ix_dead_held",
         "stage",

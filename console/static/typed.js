@@ -87,7 +87,11 @@
         isHere = true;
       }
       // Nobody knows whether what was sent arrived: under the key of then it is recorded once.
-      for (const [name, value] of Object.entries(one.once ?? {})) form.elements.namedItem(name).value = value;
+      for (const [name, value] of Object.entries(one.once ?? {})) {
+        const field = form.elements.namedItem(name);
+        field.dataset.own ??= field.value;
+        field.value = value;
+      }
       if (isHere) form.closest("details")?.setAttribute("open", "");
       isAny ||= isHere;
     }
@@ -133,6 +137,7 @@
     for (const form of forms()) {
       delete kept.forms[idOf(form)];
       form.reset();
+      for (const one of [...form.elements].filter(isOnce)) one.value = one.dataset.own ?? one.value;
     }
     write();
     back.hidden = true;
@@ -179,7 +184,7 @@
       passed.add(form);
       form.requestSubmit(submitter);
     } else {
-      form.append(unsent);
+      (form.hidden ? document.querySelector("main") : form).append(unsent);
       unsent.scrollIntoView({ block: "nearest" });
     }
   });

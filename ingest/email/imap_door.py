@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 IDLE_S = 240.0
 """A provider's IDLE may fall silent without a word (routers forget quiet lines): every four minutes we ask anyway."""
+MARKING_MOST = 1_000
+"""Mails that wait to be marked; their numbers are kept with the progress."""
 DROPS = 3
 """A server that hangs up on one mail so often, and gives what else is asked, does so because of the mail."""
 BATCH_MAILS, BATCH_BYTES = 50, 8 * 1024 * 1024
@@ -66,7 +68,7 @@ class MailboxFollower(Follower[EmailSource]):
             raise ValueError("a source without a mailbox")
         self._mailbox: ImapMailbox = source.imap
         self._drops: dict[int, int] = {}
-        """How often in a row the connection was lost while a mail was asked for."""
+        """How often the connection was lost while a mail was asked for, of those that are not durable yet."""
         self._unmarked: FetchTrouble | None = None
 
     def secret(self) -> str | None:
@@ -82,6 +84,8 @@ class MailboxFollower(Follower[EmailSource]):
             self._mark(client, progress.marking)
             while not self.ending.is_set():
                 progress = self._read(client, progress)
+                if self._unmarked is not None:
+                    self._mark(client, progress.marking)
                 # Only now: a mailbox that opens and cannot be read is in trouble.
                 if self._unmarked is None:
                     self.well()
@@ -125,8 +129,12 @@ class MailboxFollower(Follower[EmailSource]):
             for batch in _batches(wanted):
                 captures = self._captures(client, batch, progress)
                 taken = tuple(one.uid for one in batch)
-                progress = further(progress, taken[-1], taken if self._mailbox.mode != "read_only" else ())
+                # What the provider would not mark (the folder to move to is gone) waits until it does.
+                waiting = progress.marking if self._unmarked is not None else ()
+                marking = (*waiting, *taken)[-MARKING_MOST:] if self._mailbox.mode != "read_only" else ()
+                progress = further(progress, taken[-1], marking)
                 self._durable(captures, progress)
+                self._drops.clear()
                 crash_point("answered")
                 self._mark(client, progress.marking)
                 if self.ending.is_set():
@@ -158,6 +166,7 @@ class MailboxFollower(Follower[EmailSource]):
 
     def _mark(self, client: Client, uids: Sequence[int]) -> None:
         """Mark or move mails at the provider; where it refuses (the folder to move to is gone), reading goes on."""
+        self._unmarked = None
         try:
             client.mark(uids)
         except FetchTrouble as trouble:
@@ -207,9 +216,7 @@ class MailboxFollower(Follower[EmailSource]):
                 if trouble.code != "refused":
                     raise
             else:
-                self._drops.pop(uid, None)
                 return body
-        self._drops.pop(uid, None)
         log.warning("mail_not_given", source=self.source.source_id, uid=uid)
         return b""
 

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.live import Live, chromium, find_chromium, live_server
 from tests.support.rig import small_company
+
+expect.set_options(timeout=20_000)
+"""A loaded machine may take long over what a person waits a second for; what never comes fails all the same."""
 
 
 @pytest.fixture(scope="session")

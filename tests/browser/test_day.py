@@ -37,7 +37,7 @@ def test_a_lead_arrives_is_tried_tried_again_and_won(browser: Browser, live: Liv
         expect(page).to_have_url(f"{live.from_elsewhere}/day")
         expect(page.get_by_text("Nothing to do")).to_be_visible()
         send(live, name="张伟", phone="138 1234 5678", message="要两台叉车")
-        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=30_000)
         expect(page.get_by_role("button", name="138 1234 5678")).to_have_attribute(
             "href", "tel:+8613812345678"
         )
@@ -50,7 +50,7 @@ def test_a_lead_arrives_is_tried_tried_again_and_won(browser: Browser, live: Liv
         page.get_by_label("Outcome").select_option("won")
         page.get_by_label("Note").fill("signed on the phone")
         send(live, name="李雷", phone="139 1234 5678")
-        expect(page.get_by_role("button", name="Something changed. Show it")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("button", name="Something changed. Show it")).to_be_visible(timeout=30_000)
         expect(page.get_by_label("Note")).to_have_value("signed on the phone")
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("heading", name="New 1")).to_be_visible()
@@ -117,7 +117,7 @@ def test_what_comes_before_the_page_listens_or_between_two_streams_is_shown(
         page.goto(link_for(live, "ann"))
         page.route("**/day/news?*", late, times=1)
         page.get_by_role("button", name="Open my tasks").click()
-        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("heading", name="New 1")).to_be_visible(timeout=30_000)
         path = page.locator("#day").get_attribute("data-news") or ""
         cookies = {one["name"]: one["value"] for one in page.context.cookies()}
     url, host = f"{live.url}{path}", live.from_elsewhere.removeprefix("http://")
@@ -152,7 +152,7 @@ def test_a_message_s_link_opens_its_task_first_and_keeps_it_there(browser: Brows
         expect(page.locator("article.task").first).to_have_id(task)
         expect(page.get_by_role("heading", name="New 1")).to_be_visible()
         send(live, name="韩梅", phone="137 1234 5678")
-        expect(page.get_by_role("heading", name="New 2")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("heading", name="New 2")).to_be_visible(timeout=30_000)
         expect(page.locator("article.task").first).to_have_id(task)
         page.locator("article.task").first.get_by_role("button", name="Interested").click()
         expect(page.get_by_role("status")).to_contain_text("Outcome recorded")

@@ -67,7 +67,7 @@ def test_find_then_enter_somebody_who_is_known(browser: Browser, shop: Live, lan
         page.get_by_label(name, exact=True).fill("王芳")
         page.get_by_label(phone, exact=True).fill("13812345678")
         page.get_by_role("button", name=enter, exact=True).click()
-        expect(page.locator("#answer")).to_contain_text(known, timeout=10_000)
+        expect(page.locator("#answer")).to_contain_text(known, timeout=30_000)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], "nothing to push sideways on a phone"
     (visit,) = [row for row in shop.rows("lead") if row["channel"] == "counter"]
@@ -85,7 +85,7 @@ def test_who_goes_back_and_enters_somebody_else_enters_two(browser: Browser, sho
             page.get_by_label("Name", exact=True).fill(name)
             page.get_by_label("Telephone", exact=True).fill(phone)
             page.get_by_role("button", name="Enter them", exact=True).dblclick()
-            expect(page.locator("#answer h2")).to_be_visible(timeout=10_000)
+            expect(page.locator("#answer h2")).to_be_visible(timeout=30_000)
             page.go_back()
     visits = [row for row in shop.rows("lead") if row["channel"] == "counter"]
     assert len(visits) == 2, "each once, though each was sent twice"

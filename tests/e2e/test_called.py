@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.known import with_what_is_known
 from tests.e2e.test_access import House
 from tests.support.rig import HOUR, MONDAY_10, Rig, post, small_company
 
@@ -41,6 +42,15 @@ def test_a_customer_is_called_by_what_is_known_of_them(house: House) -> None:
     assert tasks
     assert day.count("<h2><bdi>王芳</bdi> <small><bdi>大恒</bdi></small></h2>") == len(tasks)
     assert day.count("tel:+8613800000001") == len(tasks), "the number once, though two leads gave it"
+
+
+def test_two_tasks_of_one_lead_are_both_called_by_name(house: House) -> None:
+    (bare,) = [row["lead_id"] for row in house.rig.rows("lead") if "请回电" in row["fields_json"]]
+    rows: list[dict[str, Any]] = [{"lead_id": bare, "fields": []} for _ in range(2)]
+    with house.rig.store.read() as connection:
+        with_what_is_known(connection, rows)
+    names = [[field["value"] for field in row["fields"] if field["name"] == "full_name"] for row in rows]
+    assert names == [["王芳"], ["王芳"]]
 
 
 def test_of_two_people_of_a_company_neither_is_called_by_the_other_s_name(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ def test_marketing_finds_whose_an_order_is_by_a_number_and_assigns_it(
     client.post("/in/web/site", data={"name": "张伟", "phone": "138 1234 5678"})
     bring(client, "orders", ORDERS)
     away = away_as(client, files, "marketing")
-    for _ in range(200):
+    for _ in range(600):
         asked = away.post("/campaigns/order", data={"order_no": "A1", "source": "十一月", "customer": "5678"})
         if found := re.search(r'name="customer" value="(cus_\w+)"', asked.text):
             break

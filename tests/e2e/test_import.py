@@ -33,7 +33,7 @@ from schemas.work import Reason
 from store.acts import ActRefused
 from store.company import company_version, load_company
 from store.find import leads_found
-from store.imports import became, read_run, remembered, unread_of
+from store.imports import advanced, became, read_run, remembered, unread_of
 from store.views import balance, orphans
 from tests.support.lists import LISTS, Bringing, bringing, company_of_lists
 from tests.support.rig import post
@@ -320,6 +320,22 @@ def test_a_batch_under_way_while_its_list_is_taken_back_is_taken_back_too(
     assert host.rows("import_run")[0]["state"] == "reverted"
 
 
+def test_what_another_process_notes_once_more_leaves_a_list_that_was_taken_back(host: Bringing) -> None:
+    import_id = host.begin("name,mobile\n" + "".join(f"客户{n},139000000{n:02}\n" for n in range(5)))
+    with host.engine.files.store.read() as connection:
+        run = read_run(connection, import_id)
+    host.go_on(import_id)
+    host.revert(import_id)
+    noted = [
+        {name: row[name] for name in ("import_id", "number", "capture_id", "code")}
+        for row in host.rows("import_row")
+    ]
+    before = host.rows("import_run"), host.rows("import_row")
+    with host.engine.files.store.write() as connection:
+        assert not advanced(connection, run, noted, 6, {})
+    assert (host.rows("import_run"), host.rows("import_row")) == before
+
+
 def test_an_error_that_passes_does_not_end_the_taking_of_lists(
     host: Bringing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,7 +353,7 @@ def test_an_error_that_passes_does_not_end_the_taking_of_lists(
     lists = Imports(host.engine, is_live=True)
     lists.start()
     try:
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 30
         while {row["state"] for row in host.rows("import_run")} != {"done"}:
             assert time.monotonic() < give_up
             host.engine.work_off()

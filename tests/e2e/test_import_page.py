@@ -53,7 +53,7 @@ def bring(client: TestClient, body: bytes, name: str = "old.csv") -> Any:
 def draft_of(client: TestClient, body: bytes, name: str = "old.csv") -> str:
     """Bring a file; return the address of its draft, once its file is there to be looked at."""
     address = str(bring(client, body, name).headers["location"])
-    for _ in range(200):
+    for _ in range(600):
         if "The file is being kept" not in client.get(address, headers=EN).text:
             return address
         time.sleep(0.05)
@@ -76,7 +76,7 @@ def workbook(**sheets: list[list[str]]) -> bytes:
 
 
 def until(client: TestClient, address: str, words: str) -> str:
-    for _ in range(200):
+    for _ in range(600):
         text = client.get(address, headers=EN).text
         if words in text:
             return text

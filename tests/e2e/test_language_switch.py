@@ -91,3 +91,11 @@ def test_who_is_out_when_a_form_is_sent_comes_back_to_its_page(house: House) -> 
     answer = sent(house.client(), "/day?task=task_1", "/inbox/ann/task_1/outcome", code="won")
     assert answer.status_code == 401
     assert 'name="next" value="/day?task=task_1"' in answer.text
+
+
+def test_no_address_makes_the_link_lead_to_another_site(house: House) -> None:
+    account(house, "ann")
+    answer = house.client().get(f"http://{AWAY}//evil.example/x", headers=PAGE)
+    assert answer.status_code == 401
+    assert 'href="/evil.example/x?lang=' in answer.text
+    assert 'href="//' not in answer.text

@@ -416,6 +416,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'held'"),
         )
         batch_op.create_index("ix_dead_state", ["state", "refused_us", "dead_id"], unique=False)
+        batch_op.create_index("ix_dead_trace_id", ["trace_id"], unique=False)
 
     op.create_table(
         "decision",
@@ -1731,6 +1732,7 @@ def downgrade() -> None:
 
     op.drop_table("decision")
     with op.batch_alter_table("dead", schema=None) as batch_op:
+        batch_op.drop_index("ix_dead_trace_id")
         batch_op.drop_index("ix_dead_state")
         batch_op.drop_index(
             "ix_dead_held", sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'")
