@@ -6,7 +6,6 @@
   const PLACE = "leadflow-typed";
   const LONGEST_MS = 8 * 3_600_000; // a working day: a tab may stay open for weeks
   const NOBODYS_MS = 10 * 60_000; // where nobody signs in, whoever comes next cannot be told from who typed
-  const CHECK_MS = 10_000; // without an answer for so long the network is as good as gone
   const { person, status, left } = document.body.dataset;
   const isInside = person !== undefined; // else a page of the entrance
   const back = document.getElementById("typed-back");
@@ -143,50 +142,18 @@
     back.hidden = true;
   });
 
-  const isReachable = async () => {
-    if (!navigator.onLine) return false;
-    try {
-      // Browsers inside other programs may be older than the time limit: then the network's own has to do.
-      const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout?.(CHECK_MS) };
-      return (await fetch("/static/icon.svg", asked)).ok; // a proxy may answer for one of ours that is not there
-    } catch {
-      return false;
-    }
-  };
-
-  const TRIES = 3; // who insists is believed: something between here and there may not let the question through
-  const missed = new WeakMap();
-  const checking = new WeakSet();
-  const passed = new WeakSet();
-  document.addEventListener("submit", async (event) => {
+  document.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
     if (event.defaultPrevented || !isKept(form) || submitter?.formTarget) return;
-    if (passed.delete(form)) {
+    if (navigator.onLine) {
       const once = Object.fromEntries([...form.elements].filter(isOnce).map((one) => [one.name, one.value]));
       remember(form, { once, sent: true });
       return;
     }
     event.preventDefault();
-    if (checking.has(form)) return; // clicked twice
-    checking.add(form);
-    let isThere = await isReachable();
-    if (!isThere && navigator.onLine) {
-      missed.set(form, (missed.get(form) ?? 0) + 1);
-      isThere = missed.get(form) >= TRIES;
-    }
-    checking.delete(form);
-    unsent.hidden = isThere;
-    if (!form.isConnected) {
-      form.hidden = true;
-      document.body.append(form); // the page fetched its tasks anew meanwhile
-    }
-    if (isThere) {
-      passed.add(form);
-      form.requestSubmit(submitter);
-    } else {
-      (form.hidden ? document.querySelector("main") : form).append(unsent);
-      unsent.scrollIntoView({ block: "nearest" });
-    }
+    unsent.hidden = false;
+    form.append(unsent);
+    unsent.scrollIntoView({ block: "nearest" });
   });
   window.addEventListener("online", () => (unsent.hidden = true));
 })();
