@@ -19,7 +19,7 @@ from console.campaign_files import Tables, Took, Upload, most_bytes, take_file
 from console.desk import Desk, entered_in, is_larger, is_own_page
 from console.desk_found import Answer, find
 from console.desk_page import ASKED_CHARS
-from console.gate import visitor
+from console.gate import actor_of, visitor
 from console.imports import ListTrouble
 from console.recent import PATIENCE_S, Recent, RecentBy
 from console.texts import page
@@ -125,7 +125,7 @@ class CampaignsPage:
             company = self.desk.companies.get(connection)
         said = {name: entered.get(name, "") for name in ("kind", "source", "currency")}
         try:
-            actor = _actor(request, entered, company)
+            actor = actor_of(request, entered, company)
             took = take_file(
                 self.desk, tables, Upload(file.file, file.filename, actor=actor, **said), company
             )
@@ -144,7 +144,7 @@ class CampaignsPage:
             return self._choose(request, entered, company)
         try:
             verb, scope, plan = _wanted(what, entered, company)
-            actor = _actor(request, entered, company)
+            actor = actor_of(request, entered, company)
             reason = entered.get("reason", "").strip()[:_REASON_CHARS] or None
             command = self.desk.command(request, entered, verb, actor, scope, reason=reason)
             self.desk.perform_form(request, entered, command, plan)
@@ -306,15 +306,6 @@ def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[st
             return ASSIGN, entered.get("customer", "").strip(), plan
         case _:
             raise ActRefused("unknown_verb", f"There is no act {what!r}.")
-
-
-def _actor(request: Request, entered: Mapping[str, str], company: Company) -> str:
-    """Return who acts. Raises ActRefused for nobody who works here."""
-    actor = visitor(request).person_id or entered.get("actor", "")
-    person = company.people.get(actor)
-    if person is None or person.state != "active":
-        raise ActRefused("unknown_actor", "The actor is nobody who works here.")
-    return actor
 
 
 def _wrong_rows(took: Took, language: Language) -> Iterator[tuple[int, str, str, str]]:

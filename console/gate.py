@@ -32,6 +32,7 @@ from schemas.mask import masked
 from store import tables, views
 from store.access import AccessKind, find_access, seen
 from store.accounts import anybody_signs_in
+from store.acts import ActRefused
 from store.present import present_ids
 from store.reveal import is_revealed
 from store.whose import whose
@@ -290,6 +291,15 @@ def visitor(request: HTTPConnection) -> Visitor:
     """
     found: Visitor = getattr(request.state, "visitor", AT_THIS_MACHINE)
     return found
+
+
+def actor_of(request: Request, entered: Mapping[str, str], company: Company) -> str:
+    """Return who acts by a form: the visitor, or whom the form names where nobody signs in. Raises ActRefused for nobody who works here."""
+    actor = visitor(request).person_id or entered.get("actor", "")
+    person = company.people.get(actor)
+    if person is None or person.state != "active":
+        raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+    return actor
 
 
 def _task_holders(connection: Connection, task_id: str) -> list[str]:

@@ -18,7 +18,7 @@ from answers.language import language_of
 from console import first_touch
 from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
-from console.gate import visitor
+from console.gate import actor_of, visitor
 from console.known import Known, at_a_glance, with_what_is_known
 from console.outcome_form import NOTE_CHARS, said_in
 from console.recent import PATIENCE_S, Recent
@@ -189,10 +189,7 @@ class Pages:
             company = self.desk.companies.get(connection)
         try:
             plan = self._plan(verb, entered, company)
-            actor = visitor(request).person_id or entered.get("actor", "")
-            person = company.people.get(actor)
-            if person is None or person.state != "active":
-                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            actor = actor_of(request, entered, company)
             reason = entered.get("reason", "").strip()[:NOTE_CHARS] or None
             command = self.desk.command(request, entered, verb, actor, task_id, reason=reason)
             self.desk.perform_form(request, entered, command, plan)

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
-from console.gate import visitor
+from console.gate import actor_of, visitor
 from console.known import at_a_glance
 from console.outcome_form import said_in
 from console.texts import page
@@ -68,10 +68,7 @@ class TimelinePage:
             company = self.desk.companies.get(connection)
         try:
             said = said_in(entered, company, self.desk.clock())
-            actor = visitor(request).person_id or entered.get("actor", "")
-            person = company.people.get(actor)
-            if person is None or person.state != "active":
-                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            actor = actor_of(request, entered, company)
             command = self.desk.command(request, entered, CONTACT, actor, customer_id, reason=said.reason)
             plan = record_contact(said, company, self.desk.offices.get(company).due)
             self.desk.perform_form(request, entered, command, plan)

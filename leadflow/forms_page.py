@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
 from console.desk import Desk, entered_in, is_own_page
-from console.gate import visitor
+from console.gate import actor_of, visitor
 from console.texts import page
 from console.view import View
 from ingest.web.form import Posted, WebForm
@@ -97,10 +97,7 @@ class FormsPage:
             if settings is None:
                 raise ActRefused("unknown_source", f"There is no web form {source_id!r}.")
             _checked({**settings, **changes_of(entered)})
-            actor = visitor(request).person_id or entered.get("actor", "")
-            person = company.people.get(actor)
-            if person is None or person.state != "active":
-                raise ActRefused("unknown_actor", "The actor is nobody who works here.")
+            actor = actor_of(request, entered, company)
             reason = entered.get("reason", "").strip()[:500]
             if not reason:
                 raise ActRefused("form_reason_missing", "Say why it is changed.")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from schemas.company import Absence, Member
+from schemas.company import Absence
 from tests.e2e.test_access import PAGE, House
 from tests.e2e.test_console_pages import text_of
-from tests.e2e.test_stand_in import unit
+from tests.e2e.test_stand_in import two_teams
 from tests.support.host import host_of
-from tests.support.rig import DAY, HOUR, MONDAY_10, Rig, small_company
+from tests.support.rig import DAY, HOUR, MONDAY_10, Rig
 
 NEXT, LATER = MONDAY_10 + DAY, MONDAY_10 + 30 * DAY
 
@@ -22,17 +22,11 @@ NEXT, LATER = MONDAY_10 + DAY, MONDAY_10 + 30 * DAY
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """Ann of East, which Bo manages, goes on leave twice; Chen of West has nothing to do with it."""
-    small = small_company()
-    company = small_company(
-        units={**small.units, "east": unit("east", "bo"), "west": unit("west", "chen")},
-        members=(
-            Member(unit_id="east", person_id="ann", from_us=0, share=1),
-            Member(unit_id="west", person_id="chen", from_us=0, share=0),
-        ),
-        absences=tuple(
+    company = two_teams(
+        *(
             Absence(person_id="ann", from_us=at, to_us=at + 2 * DAY, stand_in_id="chen")
             for at in (NEXT, LATER)
-        ),
+        )
     )
     rig = Rig(tmp_path, company=company)
     yield House(rig, now_us=MONDAY_10 + HOUR, host=host_of(rig))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from schemas.company import Absence, Member, Unit
+from schemas.company import Absence, Company, Member, Unit
 from store.company import company_version, load_company, replace_company
 from tests.e2e.test_access import PAGE, House
 from tests.e2e.test_console_pages import text_of
@@ -30,18 +30,23 @@ def unit(unit_id: str, manager: str) -> Unit:
     )
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """Ann of East, with one customer and her task, is away for two days from 11 on; Chen of West stands in."""
+def two_teams(*absences: Absence) -> Company:
+    """Ann of East, which Bo manages, and Chen of West, who manages it."""
     small = small_company()
-    company = small_company(
+    return small_company(
         units={**small.units, "east": unit("east", "bo"), "west": unit("west", "chen")},
         members=(
             Member(unit_id="east", person_id="ann", from_us=0, share=1),
             Member(unit_id="west", person_id="chen", from_us=0, share=0),
         ),
-        absences=(Absence(person_id="ann", from_us=BEGIN, to_us=END, stand_in_id="chen"),),
+        absences=absences,
     )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Ann of East, with one customer and her task, is away for two days from 11 on; Chen of West stands in."""
+    company = two_teams(Absence(person_id="ann", from_us=BEGIN, to_us=END, stand_in_id="chen"))
     rig = Rig(tmp_path, company=company)
     rig.feed([post(made="1", name="张伟", phone="13812345678")])
     rig.run()
