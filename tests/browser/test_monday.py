@@ -131,7 +131,7 @@ def _take_the_first_lead(page: Page, monday: Monday) -> None:
     (lead,) = (one for one in _export(monday, "leads") if one["channel"] == "web")
     (task,) = (one for one in _export(monday, "tasks") if one["lead_id"] == lead["lead_id"])
     waits = task["holder_kind"] == "queue"
-    person = "wang-fang" if waits else task["holder_id"]
+    person = "wang-fang" if waits else task["holder"]
     page.context.clear_cookies()
     said = monday.terminal.run(Block("monday", "sh", f"leadflow token link --person {person}\n", None))
     page.goto(said.splitlines()[0])

@@ -104,13 +104,14 @@ def test_a_leavers_customers_go_with_a_certificate_and_come_back(browser: Browse
         for row in demo.rows("customer")
     ]
     asked = {"id": "", "gives": gives, "actor": "operator", "reason": "test", "key": "test"}
-    assert do_move(demo.engine, asked)["moved"] == 3
+    do_move(demo.engine, asked)
 
     def held() -> int:
         return len(
             [row for row in demo.rows("holding") if row["to_us"] is None and row["holder_id"] == LEAVER]
         )
 
+    assert held() == 3, "in office hours the rules have given some of them already"
     with tab(browser, "en-GB") as page:
         begin(page, demo, "leaver", "en-GB")
         assert held() == 3, "a preview does nothing"
