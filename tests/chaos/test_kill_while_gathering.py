@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.test_kill_at_every_point import Sender, delivered, keep_running, night_company
+from tests.chaos.test_kill_at_every_point import (
+    Sender,
+    await_the_kill,
+    delivered,
+    keep_running,
+    night_company,
+)
 from tests.support.live import Live
 from tests.support.postbox import Postbox
 
@@ -31,11 +36,7 @@ def test_a_kill_around_a_list_loses_nothing_and_tells_nothing_in_two(tmp_path: P
     live.start(LEADFLOW_CRASH_AT=point, LEADFLOW_CRASH_LOG=str(passed))
     sender = Sender(live, LEADS)
     keep_running(live, sender)
-    give_up = time.monotonic() + 30
-    while live.starts < 2 and time.monotonic() < give_up:
-        if not live.alive:
-            live.start()
-        time.sleep(0.05)
+    await_the_kill(live)
     live.drained()
     delivered(live)
     live.stop()
