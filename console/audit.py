@@ -82,9 +82,7 @@ class AuditPage:
             rows = [
                 (
                     view.exact(row["recorded_us"]),
-                    view.word("MACHINES", row["actor"])
-                    if row["actor"] in words.MACHINES
-                    else view.name(row["actor"]),
+                    view.name(row["actor"]),
                     view.word("ACTS", row["verb"]),
                     row["scope_id"] or "",
                     row["reason"] or "",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
+
+from babel.dates import format_date
 
 from console import times, words
 from console.devices import device_name
@@ -132,7 +134,10 @@ class View:
     def score(self, row: Mapping[str, Any]) -> str:
         """Return a lead's score with the rows of points that counted, from its row."""
         _ = self.gettext
-        counted = _(", ").join(f"{one['name']} {one['points']:+d}" for one in row["more"]["score"])
+        counted = _(", ").join(
+            f"{self.word('FIELDS', self.word('COLUMNS', one['name']))} {one['points']:+d}"
+            for one in row["more"]["score"]
+        )
         told = {"score": row["score"], "grade": row["grade"], "points": counted}
         return _("Score %(score)s of 100, grade %(grade)s: %(points)s") % told
 
@@ -232,8 +237,27 @@ class View:
         return choice.name_zh if self.language == "zh" else choice.name_en
 
     def name(self, holder_id: str | None) -> str:
-        """Return the name of a person or team."""
-        return holder_name(self.company, holder_id, self.language)
+        """Return the name of a person or team; of an actor that is nobody, what acted."""
+        found = holder_name(self.company, holder_id, self.language)
+        return self.word("MACHINES", found) if found == holder_id else found
+
+    def scope(self, scope_id: str) -> str:
+        """Return the name of what an act was done to: a holder, a campaign or a source; its id if it is none of them."""
+        company = self.company
+        if scope_id in company.campaigns:
+            return self.campaign(scope_id)
+        return self.source(scope_id) if scope_id in company.sources else self.name(scope_id)
+
+    def act_reason(self, said: str) -> str:
+        """Return the reason of an act: what was typed, or the name of the entry that was chosen."""
+        chosen = (
+            name for which in get_args(ChoiceList) for code, name in self.choices(which) if code == said
+        )
+        return next(chosen, said)
+
+    def weekday(self, day: date) -> str:
+        """Return the shortest name of a day of the week."""
+        return str(format_date(day, "EEEEE", locale=self.language))
 
     def put_aside(self, aside: Aside) -> str:
         """Return until when a customer is put aside, in words."""
@@ -379,15 +403,15 @@ class View:
         return _(", ").join(part for part in (told, one.number) if part)
 
     def _number(self, code: str, number: int) -> str:
-        _ = self.gettext
+        _, ngettext = self.gettext, WORDING.translations(self.language).ngettext
         match code:
             case "least_loaded":
-                return _("%(count)s open customers") % {"count": number}
+                return ngettext("%(num)s open customer", "%(num)s open customers", number) % {"num": number}
             case "least_recent":
                 last = self.exact(number) if number else _("not lately")
                 return _("last given: %(last)s") % {"last": last}
             case "best_match":
-                return _("%(count)s matches") % {"count": number}
+                return ngettext("%(num)s match", "%(num)s matches", number) % {"num": number}
             case _:
                 return ""
 

@@ -565,13 +565,13 @@ ENTRANCE: Mapping[str, tuple[str, str]] = {
             "Too many wrong passwords. Or ask whoever looks after Leadflow for a one-time link, which works at once."
         ),
     ),
-    "left_for_now": (N_("You have left"), N_("This device is signed out.")),
+    "left_for_now": (N_("You are signed out"), N_("What you see needs a sign-in again.")),
     "token_needed": (
-        N_("You are not in"),
+        N_("You are not signed in"),
         N_("From here Leadflow opens by a one-time link. Ask whoever looks after it to send you one."),
     ),
     "token_invalid": (
-        N_("You are not in any more"),
+        N_("You are no longer signed in"),
         N_("Your access is over or was ended. Ask whoever looks after Leadflow for a new link."),
     ),
     "not_allowed": (
@@ -582,7 +582,7 @@ ENTRANCE: Mapping[str, tuple[str, str]] = {
         N_("Nothing was done"),
         N_("This request was sent by a page of another site. Open Leadflow itself and try again."),
     ),
-    "left": (N_("You have left"), N_("This device is no longer in. A new link brings you back.")),
+    "left": (N_("You are signed out"), N_("Ask for a new link to come back.")),
 }
 """Title and text of the pages before the console, by state or code."""
 
@@ -784,7 +784,11 @@ ACTS = {
 }
 """Acts as what somebody did; in the order in which the audit log offers them."""
 
-MACHINES = {"leadflow": N_("Leadflow itself"), "operator": N_("at the machine"), "restore": N_("a restore")}
+MACHINES = {
+    "leadflow": N_("Leadflow itself"),
+    "operator": N_("the machine's operator"),
+    "restore": N_("a restore"),
+}
 """Actors that are no people."""
 
 WAYS = {"mail": N_("mail"), "webhook": N_("webhook")}

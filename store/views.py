@@ -276,7 +276,7 @@ FEED_KINDS = ("enquiry", "existing_customer")
 
 
 def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
-    """Return the newest leads, each with its customer's holder, first task, and the decision to explain.
+    """Return the newest leads, each with its customer's holder, its open task (else its last), and the decision to explain.
 
     That decision is the newest of the lead's own and the one by which the holder got the customer, so a
     customer taken out of a waiting queue shows whose turn it was. `received` is what the holder got of that
@@ -326,7 +326,8 @@ def feed(connection: Connection, limit: int = 30) -> list[dict[str, Any]]:
     names = {row["customer_id"] for row in found if row["customer_id"]}
     listed = keys_in(connection, ["customer_id"], [(one,) for one in atoms_of(connection, names)])
     for one in connection.execute(select(task).where(listed).order_by(task.c.created_us)).mappings():
-        tasks.setdefault(str(one["lead_id"]), dict(one))
+        if tasks.get(str(one["lead_id"]), {}).get("state") != "open":
+            tasks[str(one["lead_id"])] = dict(one)
     for row in found:
         row["task"] = tasks.get(row["lead_id"])
     _explain(connection, found)

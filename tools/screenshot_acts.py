@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
+from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
 from console.stories_cast import LEAVER
 from leadflow.demo.run import demo_company, with_calls
@@ -73,7 +74,7 @@ def acts(browser: Browser, live: Live, folder: Path) -> Iterator[tuple[str, str]
     context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(_WAIT_MS)
-    for act in (_stories, _moved, _handed_over, _listed, _ruled):
+    for act in (_stories, _moved, _handed_over, _listed, _sheets, _ruled):
         for name in act(page, live, folder):
             yield name, page.url.removeprefix(live.url)
     context.close()
@@ -126,13 +127,35 @@ def _listed(page: Page, live: Live, folder: Path) -> Iterator[str]:
     file.write_text(_LIST, "utf-8-sig")
     page.goto(f"{live.url}/import")
     page.get_by_label("File").set_input_files(file)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("heading", name="What will happen").wait_for()
     yield "act-list"
     # The same page is another once it has run; whoever takes the pictures looks at each when it is yielded.
     page.get_by_role("button", name="Run it").click()
     page.locator("#progress strong").get_by_text("Done").wait_for()
     yield "act-list-done"
+
+
+def _sheets(page: Page, live: Live, folder: Path) -> Iterator[str]:
+    """A workbook of two sheets whose columns nobody knows yet, looked at, and thrown away."""
+    file = folder / "展会.xlsx"
+    with Workbook(file) as book:
+        book.add_worksheet("说明").write_row(0, 0, ["2026 亚洲物流展，观众登记"])
+        sheet = book.add_worksheet("观众")
+        sheet.write_row(0, 0, ["单位", "联系人", "联系方式", "想看什么"])
+        for number in range(1, 30):
+            sheet.write_row(
+                number, 0, [f"第{number}物流有限公司", "王经理", f"1390000{number:04}", "电动叉车"]
+            )
+    page.goto(f"{live.url}/import")
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_label("new leads").check()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_label("Sheet").wait_for()
+    yield "act-list-sheets"
+    page.get_by_role("button", name="Discard").click()
+    page.wait_for_load_state()
+    yield "act-list-away"
 
 
 def _ruled(page: Page, live: Live, _folder: Path) -> Iterator[str]:

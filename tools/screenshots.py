@@ -18,11 +18,12 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import update
 
-from leadflow.operate import do_grant
+from leadflow.operate import do_away, do_grant
 from leadflow.operate_marketing import do_take_orders, do_take_spend
 from leadflow.operate_pools import do_release
 from schemas.capture import Capture, capture_of
@@ -40,6 +41,7 @@ MAX_BYTES = 150_000
 SMTP_PORT = 12525
 """Shown on the first page."""
 _MINUTE_US = 60_000_000
+_DAY_US = 86_400_000_000
 
 BOOK = (
     "rule,channel,language,then_team,then_respond_within\n"
@@ -186,6 +188,7 @@ def pages(live: Live) -> Iterator[tuple[str, str]]:
     yield "taken", "/taken"
     yield "desk", "/desk"
     yield "pop", "/pop?phone=13812345678"
+    yield "pop-closed", "/pop?phone=15800003456"
     yield "matches", "/matches"
     yield "parting", f"/parting/{customer}"
     yield "calls", "/calls"
@@ -218,8 +221,10 @@ def prepare(live: Live, hostile: bool) -> None:
         if time.monotonic() > deadline:
             raise SystemExit("the stages did not catch up")
         time.sleep(0.05)
+    end_two(live)
     release_two(live)
     spend(live)
+    leaves(live, now_us)
     task = tables.task
     with live.engine.files.store.write() as connection:
         first = min(row["task_id"] for row in live.rows("task") if row["holder_id"] == "zhou")
@@ -229,12 +234,36 @@ def prepare(live: Live, hostile: bool) -> None:
 
 
 def release_two(live: Live) -> None:
-    """Let two people put one customer each into the pool."""
-    held = [row for row in live.rows("holding") if (row["holder_kind"], row["to_us"]) == ("person", None)]
-    for person in ("zhou", "wang"):
-        customers = sorted(row["customer_id"] for row in held if row["holder_id"] == person)
-        asked = {"id": customers[-1], "actor": person, "reason": "不在我的片区", "key": f"pool {person}"}
-        do_release(live.engine, asked)
+    """Let Zhou Min put two customers into the pool."""
+    tasks = [row for row in live.rows("task") if (row["holder_id"], row["state"]) == ("zhou", "open")]
+    for customer_id in sorted({row["customer_id"] for row in tasks})[-2:]:
+        do_release(
+            live.engine,
+            {"id": customer_id, "actor": "zhou", "reason": "不在我的片区", "key": f"pool {customer_id}"},
+        )
+
+
+def end_two(live: Live) -> None:
+    """Have one customer want nothing any more, and one be put aside."""
+    said = {
+        "赵强": {"code": "no_need", "reason": "price", "note": "价格高出预算一倍"},
+        "陈静": {"code": "nurture", "reason": "next_budget", "note": "明年一月再谈"},
+    }
+    for name, outcome in said.items():
+        lead = next(row["lead_id"] for row in live.rows("lead") if name in row["fields_json"])
+        task = next(row for row in live.rows("task") if row["lead_id"] == lead)
+        entered = {"actor": task["holder_id"], "key": name, **outcome}
+        path = f"{live.url}/inbox/{task['holder_id']}/{task['task_id']}/outcome"
+        with urlopen(Request(path, urlencode(entered).encode(), {"Origin": live.url})):  # noqa: S310  # our own
+            pass
+
+
+def leaves(live: Live, now_us: int) -> None:
+    """Have Wang Lei be away, Zhou Min stand in for him, and go on leave herself in a week."""
+    for person, stand_in, begin, days in (("wang", "zhou", 0, 3), ("zhou", "lin", 7, 2)):
+        span = {"from_us": now_us + begin * _DAY_US, "to_us": now_us + (begin + days) * _DAY_US}
+        asked = {"id": person, "actor": person, "reason": "年假", "key": f"leave {person}", **span}
+        do_away(live.engine, {**asked, "stand_in": stand_in})
 
 
 def spend(live: Live) -> None:
@@ -260,11 +289,14 @@ def shoot(browser: Browser, live: Live, folder: Path, names: tuple[str, ...] | N
             if names is not None and name not in names:
                 continue
             tab.goto(live.url + path)
+            # What is dear is counted beside the page, which then asks for it once more.
+            expect(tab.locator("[hx-trigger^='load delay']")).to_have_count(0)
             file = folder / f"{name}-{size}-{language}.png"
             tab.screenshot(path=file, full_page=names is None)
             yield file
         if names is None:
             yield from _worked(tab, live, folder, f"{size}-{language}")
+            yield from _sent_twice(tab, live, folder, f"{size}-{language}")
             yield from _from_elsewhere(tab, live, folder, f"{size}-{language}")
         context.close()
 
@@ -287,6 +319,18 @@ def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
     tab.get_by_text("张伟").first.wait_for()
     tab.screenshot(path=folder / f"desk-found-{suffix}.png", full_page=True)
     yield folder / f"desk-found-{suffix}.png"
+    tab.goto(live.url + "/desk")
+    tab.fill("[name=asked]", "2345")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("陈静").first.wait_for()
+    tab.screenshot(path=folder / f"desk-aside-{suffix}.png", full_page=True)
+    yield folder / f"desk-aside-{suffix}.png"
+    tab.goto(live.url + "/taken")
+    tab.fill("[name=asked]", "13600002345")
+    tab.keyboard.press("Enter")
+    tab.locator("main section[role=status]").wait_for()
+    tab.screenshot(path=folder / f"taken-aside-{suffix}.png", full_page=True)
+    yield folder / f"taken-aside-{suffix}.png"
     tab.goto(live.url + "/counter/desk")
     tab.screenshot(path=folder / f"counter-{suffix}.png", full_page=True)
     yield folder / f"counter-{suffix}.png"
@@ -296,6 +340,48 @@ def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
     tab.get_by_text(re.compile("周敏|Zhou Min|王磊|Wang Lei")).first.wait_for()
     tab.screenshot(path=folder / f"counter-answer-{suffix}.png", full_page=True)
     yield folder / f"counter-answer-{suffix}.png"
+
+
+def _sent_twice(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
+    """Forms whose answer did not come, sent again with something else; and what is typed on a page that was left."""
+
+    def unheard(route: Route) -> None:
+        route.fetch(max_redirects=0)
+        route.abort("aborted")
+
+    tab.goto(live.url + "/inbox/lin")
+    tab.route("**/outcome", unheard, times=1)
+    with tab.expect_event("requestfailed", lambda one: one.method == "POST"):
+        tab.locator("button[value=no_answer]").first.click()
+    tab.locator("button[value=interested]").first.click()
+    tab.get_by_role("alert").wait_for()
+    tab.screenshot(path=folder / f"second-{suffix}.png", full_page=True)
+    yield folder / f"second-{suffix}.png"
+    tab.goto(live.url + "/campaigns")
+    form = tab.locator("form[action='/campaigns/spend']")
+    form.locator("[name=actor]").select_option("zhou")
+    form.locator("[name=campaign]").select_option("fair")
+    for name in ("from", "to"):
+        form.locator(f"[name={name}]").fill(f"{date.today():%Y-%m-%d}")
+    form.locator("[name=amount]").fill("1200")
+    form.locator("[name=note]").fill("展台")
+    tab.route("**/campaigns/spend", unheard, times=1)
+    with tab.expect_event("requestfailed", lambda one: one.method == "POST"):
+        form.locator("button").click()
+    form.locator("[name=amount]").fill("2100")
+    form.locator("button").click()
+    tab.get_by_role("alert").wait_for()
+    tab.screenshot(path=folder / f"used-{suffix}.png", full_page=True)
+    yield folder / f"used-{suffix}.png"
+    closed = next(row["customer_id"] for row in live.rows("outcome") if row["code"] == "no_need")
+    tab.goto(f"{live.url}/customer/{closed}")
+    tab.locator("main details summary").first.click()
+    tab.locator("form[action$='/contact'] textarea").fill("她说下周二来看车")
+    tab.screenshot(path=folder / f"contact-{suffix}.png", full_page=True)
+    yield folder / f"contact-{suffix}.png"
+    tab.reload()
+    tab.screenshot(path=folder / f"typed-back-{suffix}.png", full_page=True)
+    yield folder / f"typed-back-{suffix}.png"
 
 
 def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
@@ -317,7 +403,7 @@ def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterato
     for name in ("day", "me"):
         tab.goto(f"{live.from_elsewhere}/{name}")
         yield taken(f"own-{name}")
-    tab.goto(live.from_elsewhere + "/inbox/wang")
+    tab.goto(live.from_elsewhere + "/inbox/lin")
     yield taken("access-not-allowed")
     tab.goto(live.from_elsewhere + "/inbox/zhou")
     tab.click(".leave button")

@@ -21,9 +21,9 @@ WORDS = {
         "Open my tasks",
         "My day",
         "This link was used already",
-        "You are not in",
-        "Leave",
-        "You have left",
+        "You are not signed in",
+        "Sign out",
+        "You are signed out",
     ),
 }
 

@@ -39,7 +39,7 @@ WORDS = {
     "zh-CN": ("查找", "登记", "姓名", "电话", "负责人", "老客户", "登记新客户"),
     "en-GB": (
         "Find",
-        "Enter them",
+        "Add",
         "Name",
         "Telephone",
         "Looked after by",
@@ -84,7 +84,7 @@ def test_who_goes_back_and_enters_somebody_else_enters_two(browser: Browser, sho
         for name, phone in (("Anna", "13812345671"), ("Bert", "13912345672")):
             page.get_by_label("Name", exact=True).fill(name)
             page.get_by_label("Telephone", exact=True).fill(phone)
-            page.get_by_role("button", name="Enter them", exact=True).dblclick()
+            page.get_by_role("button", name="Add", exact=True).dblclick()
             expect(page.locator("#answer h2")).to_be_visible(timeout=30_000)
             page.go_back()
     visits = [row for row in shop.rows("lead") if row["channel"] == "counter"]

@@ -212,7 +212,7 @@ def test_a_page_left_too_early_has_what_was_typed_until_it_is_thrown_away(
         expect(page.locator("textarea[name=note]")).to_have_value("rings back on Monday")
         expect(page.locator("textarea[name=note]")).to_be_visible()
         expect(page.locator("select[name=code]")).to_have_value("interested")
-        page.get_by_role("button", name="Throw it away").click()
+        page.get_by_role("button", name="Discard").click()
         expect(page.locator("textarea[name=note]")).to_have_value("")
         page.reload()
         expect(page.locator("#typed-back")).to_be_hidden()
@@ -255,7 +255,7 @@ def test_a_session_that_ends_while_one_types_loses_nothing(browser: Browser, liv
 def test_on_a_shared_machine_nobody_else_gets_what_was_typed(browser: Browser, live: Live) -> None:
     with tab(browser, "en-GB") as page:
         account(live, page, "bo")
-        page.get_by_role("button", name="Leave").click()
+        page.get_by_role("button", name="Sign out").click()
         account(live, page, "ann")
         for way_out in ("another comes in", "signed out", "signed out in another tab"):
             typed(page)
@@ -266,11 +266,11 @@ def test_on_a_shared_machine_nobody_else_gets_what_was_typed(browser: Browser, l
                 come_in(page, "bo")
                 page.wait_for_url("**/day")
             elif way_out == "signed out":
-                page.get_by_role("button", name="Leave").click()
+                page.get_by_role("button", name="Sign out").click()
             else:
                 beside = page.context.new_page()
                 beside.goto(f"{live.from_elsewhere}/day")
-                beside.get_by_role("button", name="Leave").click()
+                beside.get_by_role("button", name="Sign out").click()
                 beside.close()
             assert "Monday" not in kept(page)
             ended(live)
@@ -290,7 +290,7 @@ def test_no_password_and_no_code_is_kept(browser: Browser, live: Live) -> None:
         page.get_by_role("button", name="Set it up").click()
         page.get_by_label("Code from your app").fill("123456")
         assert "123456" not in kept(page)
-        page.get_by_role("button", name="Leave").click()
+        page.get_by_role("button", name="Sign out").click()
         page.get_by_label("Password").fill(SECRET)
         assert "secret" not in kept(page)
 

@@ -41,7 +41,7 @@ def test_a_resignation_ends_in_a_certificate_and_is_taken_back(browser: Browser,
         expect(page.get_by_text(f"{CUSTOMERS} customers with {CUSTOMERS} open tasks")).to_be_visible()
         assert owners(live) == ["ann"] * CUSTOMERS, "nothing is changed by looking"
         page.get_by_role("button", name=f"Hand over {CUSTOMERS}").click()
-        expect(page.get_by_role("status")).to_contain_text(f"{CUSTOMERS} handed over")
+        expect(page.get_by_role("status")).to_contain_text(f"handed over · {CUSTOMERS} customers")
         assert (owners(live), state(live, "ann")) == (["bo"] * CUSTOMERS, "left")
         page.get_by_role("button", name="Certificate").click()
         expect(page.get_by_role("heading", name="Certificate no. 1")).to_be_visible()

@@ -42,7 +42,7 @@ def test_a_list_with_errors_is_brought_corrected_and_taken_back(
     with tab(browser, "en") as page:
         page.goto(f"{lists.url}/import")
         page.get_by_label("File").set_input_files(file)
-        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("button", name="Preview").click()
         expect(page.get_by_role("heading", name="What will happen")).to_be_visible(timeout=30_000)
         expect(page.get_by_label("Tell nobody")).to_be_checked()
         page.get_by_label("is read as: 需求说明").select_option("message")
@@ -63,7 +63,7 @@ def test_a_list_with_errors_is_brought_corrected_and_taken_back(
         first = page.url
         page.goto(f"{lists.url}/import")
         page.get_by_label("File").set_input_files(errors)
-        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("button", name="Preview").click()
         page.get_by_role("button", name="Run it").click(timeout=30_000)
         expect(page.locator("#progress strong")).to_have_text("Done", timeout=120_000)
         lists.wait_for("customer", lambda _row: len(lists.rows("customer")) == ROWS)
@@ -82,7 +82,7 @@ def test_on_a_phone_nothing_runs_over_the_edge(lists: Live, browser: Browser, tm
     with tab(browser, viewport=PHONE) as page:
         page.goto(f"{lists.url}/import")
         page.get_by_label("文件").set_input_files(file)
-        page.get_by_role("button", name="先看看").click()
+        page.get_by_role("button", name="预览").click()
         expect(page.get_by_role("heading", name="会发生什么")).to_be_visible(timeout=30_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
@@ -96,7 +96,7 @@ def test_a_list_whose_headings_nobody_knows_is_mapped_and_its_cost_counts_with_a
     with tab(browser, language, viewport=viewport) as page:
         page.goto(f"{lists.url}/import")
         page.get_by_label("文件" if is_zh else "File").set_input_files(file)
-        page.get_by_role("button", name="先看看" if is_zh else "Look at it").click()
+        page.get_by_role("button", name="预览" if is_zh else "Preview").click()
         expect(page.locator('[name="map:甲"]')).to_be_visible(timeout=30_000)
         assert complaints(page) == []
         page.locator('[name="map:甲"]').select_option("full_name")
@@ -122,10 +122,10 @@ def test_a_draft_is_thrown_away(lists: Live, browser: Browser, tmp_path: Path) -
     with tab(browser, "en") as page:
         page.goto(f"{lists.url}/import")
         page.get_by_label("File").set_input_files(file)
-        page.get_by_role("button", name="Look at it").click()
-        page.get_by_role("button", name="Throw it away").click()
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_role("button", name="Discard").click()
         expect(page).to_have_url(f"{lists.url}/import")
-        expect(page.get_by_role("row", name="list.csv")).to_contain_text("Thrown away")
+        expect(page.get_by_role("row", name="list.csv")).to_contain_text("Discarded")
 
 
 @pytest.mark.parametrize(("language", "viewport"), [("zh-CN", PHONE), ("en-GB", DESKTOP)])
@@ -142,7 +142,7 @@ def test_a_file_of_spend_says_row_by_row_what_was_refused(
         form = page.locator('form[action="/campaigns/file"]')
         form.locator('[name="file"]').set_input_files(file)
         form.locator('[name="actor"]').select_option("ann")
-        form.get_by_role("button", name="导入" if is_zh else "Bring it").click()
+        form.get_by_role("button", name="导入" if is_zh else "Upload").click()
         expect(page.get_by_role("status")).to_have_text(
             "新增：1 被拒绝：2" if is_zh else "Added: 1 Refused: 2"
         )
@@ -166,7 +166,7 @@ def test_an_order_of_nobody_is_assigned_by_the_end_of_a_number(
         form.locator('[value="orders"]').check()
         form.locator('[name="file"]').set_input_files(file)
         form.locator('[name="actor"]').select_option("ann")
-        form.get_by_role("button", name="导入" if is_zh else "Bring it").click()
+        form.get_by_role("button", name="导入" if is_zh else "Upload").click()
         nobodys = page.locator("section", has=page.locator("#nobodys"))
         nobodys.get_by_label("客户" if is_zh else "Customer").fill("5678")
         nobodys.get_by_role("button", name="归入" if is_zh else "Assign").click()

@@ -87,7 +87,7 @@ def test_a_backup_is_made_from_the_page_and_stands_in_the_audit_log(browser: Bro
         expect(page.locator("#making")).to_contain_text("is made and verified")
         page.goto(f"{live.url}/audit?kind=backup")
         expect(page.locator(".log li")).to_have_count(1)
-        expect(page.locator(".log li")).to_contain_text("at the machine made a backup")
+        expect(page.locator(".log li")).to_contain_text("the machine's operator made a backup")
         page.get_by_label("Did").select_option("reveal")
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator("main")).to_contain_text("Nothing like that is on record")

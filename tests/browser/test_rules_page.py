@@ -57,14 +57,14 @@ def test_a_rule_is_changed_checked_simulated_published_and_taken_back(office: Li
         expect(rule(page, 2).locator(".said")).to_contain_text("If the province is 江苏")
         expect(rule(page, 1).locator(".said")).to_contain_text("channel=web, province=江苏")  # fits both
         cell.blur()
-        expect(page.locator("#state")).to_contain_text("Not published: 1 changes")
+        expect(page.locator("#state")).to_contain_text("Not published: 1 change")
         rule(page, 2).get_by_role("button", name="Move up rule 2").click()
         rule(page, 1).get_by_label("province").fill("")
         rule(page, 1).get_by_label("channel").fill("web")
         rule(page, 1).get_by_label("channel").blur()
         expect(rule(page, 2).locator(".said")).to_contain_text("new-1")  # nothing reaches it any more
         page.get_by_role("button", name="Simulate").click()
-        expect(page.locator("main")).to_contain_text("1 leads")
+        expect(page.locator("main")).to_contain_text("1 lead 1 would")
         expect(page.locator("main")).to_contain_text("1 would have gone to somebody else")
         page.get_by_role("link", name="Rule book").first.click()
         page.get_by_label("What is changed, and why").fill("West takes the site")

@@ -109,7 +109,7 @@ def test_why_not_that_one(browser: Browser, live: Live, language: str) -> None:
         chen = Stranger(page, live, "chen", "representative", language)
         chen.clicks(*ASK)
         chen.clicks(*question, within=page.locator("main"))
-        chen.clicks("为什么没有", "Why not?", within=page.locator("ul.rows"))
+        chen.clicks("为什么没分到", "Why not?", within=page.locator("ul.rows"))
         chen.reads("陈当时不能接", "陈 could not have it")
     for person, role in (OTHERS[0], OTHERS[2]):
         with tab(browser, language) as page:
@@ -117,7 +117,7 @@ def test_why_not_that_one(browser: Browser, live: Live, language: str) -> None:
             if role != "operations":  # whose first page has the questions itself
                 other.clicks(*ASK)
             other.clicks(*question, within=page.locator("main"))
-            other.clicks("为什么没有", "Why not?", within=page.locator("ul.rows"))
+            other.clicks("为什么没分到", "Why not?", within=page.locator("ul.rows"))
             other.clicks("陈", "陈", within=page.locator("main"))
             other.reads("陈当时不能接", "陈 could not have it")
 

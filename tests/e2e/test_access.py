@@ -215,9 +215,10 @@ def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> 
     assert owners
     assert mine.count('class="one"') <= sum(one in ("ann", "east") for one in held.values())
     assert alls.count('class="one"') == len(held) > mine.count('class="one"')
-    assert alls.count("being worked on") == len(held), "where each stands"
+    stands = alls.count("being worked on") + alls.count("Waits for")
+    assert stands == len(held), "where each stands"
     assert "With 安" in alls
-    assert "With West" in alls
+    assert "Waits for West" in alls
 
 
 def test_long_lists_come_in_pages_and_none_is_lost_between_them(tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ def test_who_moves_to_another_team_sees_the_other_queue(house: House) -> None:
     assert client.get("/inbox/east").status_code == 200
 
 
-@pytest.mark.parametrize(("language", "words"), [("zh", "您尚未登录"), ("en", "You are not in")])
+@pytest.mark.parametrize(("language", "words"), [("zh", "您尚未登录"), ("en", "You are not signed in")])
 def test_a_stranger_is_told_in_their_language(house: House, language: str, words: str) -> None:
     answer = house.client(language=language).get("/inbox/ann", headers=PAGE)
     assert answer.status_code == 401
@@ -392,7 +393,7 @@ def test_leaving_ends_the_session(house: House) -> None:
     phone.post(f"/enter/{house.grant('ann', 'link')}")
     stolen = phone.cookies[COOKIE]
     origin = {"origin": f"http://{AWAY}"}
-    assert "You have left" in phone.post("/leave", headers=origin).text
+    assert "You are signed out" in phone.post("/leave", headers=origin).text
     other = house.client()
     other.cookies.set(COOKIE, stolen)
     assert other.get("/inbox/ann").status_code == 401

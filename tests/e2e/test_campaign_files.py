@@ -124,7 +124,7 @@ def test_a_file_again_changes_nothing_and_a_corrected_one_counts_once(
 def test_orders_come_in_and_half_an_order_does_not(client: TestClient, files: Files) -> None:
     shown = text_of(bring(client, "orders", ORDERS).text)
     assert "Added: 1 Refused: 3" in shown
-    assert "Belong to nobody yet: 1 orders" in shown
+    assert "Belongs to nobody yet: 1 order." in shown
     assert "4 amount zwölf is no amount" in shown
     assert "5 status vielleicht is neither placed nor cancelled" in shown
     with files.store.read() as connection:

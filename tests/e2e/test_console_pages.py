@@ -422,7 +422,7 @@ def test_a_name_on_no_list_is_shown_until_somebody_enters_it(tmp_path: Path) -> 
     rig.feed([post(made="1", name="张伟", phone="13812345678", utm_campaign="autumn-26")])
     rig.run()
     seen = text_of(client_of(rig).get("/needs-repair?lang=zh").text)
-    assert "网址中的活动（UTM） autumn-26 1" in seen.partition("未登记的名称")[2]
+    assert "网址中的活动（UTM） autumn-26 1" in seen.partition("未收录的名称")[2]
     assert "autumn-26" in client_of(rig).get("/needs-repair?lang=en").text
     rig.close()
 

@@ -277,9 +277,9 @@ def test_a_draft_is_thrown_away_and_its_file_may_be_brought_again(client: TestCl
     address = draft_of(client, LIST.encode())
     assert client.post(f"{address}/throw-away", data={"actor": "ann"}).headers["location"] == "/import"
     assert client.post(f"{address}/throw-away").status_code == 303, "a second click changes nothing"
-    assert "Thrown away" in client.get("/import", headers=EN).text
+    assert "Discarded" in client.get("/import", headers=EN).text
     gone = client.get(address, headers=EN).text
-    assert "Thrown away" in gone
+    assert "Discarded" in gone
     assert "/run" not in gone
     assert client.post(f"{address}/run", data={"no_route": "on"}).status_code == 303
     assert run_of(files, address).taken == 0

@@ -38,11 +38,11 @@ def test_a_missed_call_stands_there_until_it_is_returned(house: House) -> None:
             f"/api/tasks/{row['task_id']}/outcome", json={"code": "no_need", "reason": "price"}
         )
         assert done.status_code == 200, done.text
-    assert "Every missed call was returned." in client.get("/calls").text
+    assert "No missed call is open." in client.get("/calls").text
 
 
 def test_nobody_sees_the_calls_of_others(house: House) -> None:
     page = house.client(house.grant("bo", role="representative")).get("/calls").text
-    assert "Every missed call was returned." in page
+    assert "No missed call is open." in page
     assert "来电" not in page
     assert "138 ••••" in house.client(house.grant("bo", role="auditor")).get("/calls").text

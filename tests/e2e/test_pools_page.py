@@ -33,7 +33,7 @@ def test_it_names_nobody_and_says_what_waits_and_what_is_left(rig: Rig) -> None:
         .text
     )
     said = text_of(page)
-    assert "East pool 1 customers" in said
+    assert "East pool 1 customer ·" in said
     assert "At once: 3 of 3 left" in said
     assert "江苏" in said
     assert "Held back for a time" in said

@@ -107,7 +107,7 @@ def test_calls_of_today_are_told_apart_from_earlier_ones(house: House) -> None:
     )
     house.now_us += DAY
     assert client.get("/calls").text.count("called ") == both.count("called ")
-    assert "Every missed call of today was returned." in client.get("/calls?of=today").text
+    assert "No missed call of today is open." in client.get("/calls?of=today").text
 
 
 def test_the_page_of_a_customer_says_who_has_it_and_why(house: House) -> None:
