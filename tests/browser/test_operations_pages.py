@@ -83,7 +83,7 @@ def test_a_backup_is_made_from_the_page_and_stands_in_the_audit_log(browser: Bro
         expect(page.locator("main")).to_contain_text("There is no backup of the last night")
         page.get_by_role("button", name="Make one now").click()
         expect(page.locator("article.task")).to_contain_text("restored and compared", timeout=20_000)
-        expect(page.locator("article.task")).to_contain_text("1 leads")
+        expect(page.locator("article.task")).to_contain_text("1 lead · Leadflow")
         expect(page.locator("#making")).to_contain_text("is made and verified")
         page.goto(f"{live.url}/audit?kind=backup")
         expect(page.locator(".log li")).to_have_count(1)

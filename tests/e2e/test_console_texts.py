@@ -41,9 +41,9 @@ def texts_of(room: str) -> set[str]:
     }
 
 
-def forms(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
     """Return what a message says for one and for several, which are mostly the same."""
-    return (text,) if isinstance(text, str) else tuple(text)
+    return (text,) if isinstance(text, str) else tuple(text or ("",))
 
 
 def catalogue_of(room: str) -> Catalog:
