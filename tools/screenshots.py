@@ -14,11 +14,12 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import update
@@ -268,7 +269,8 @@ def leaves(live: Live, now_us: int) -> None:
 
 def spend(live: Live) -> None:
     """Have the campaigns cost something, and an order come that fits nobody."""
-    days = {"from_day": f"{date.today():%Y-%m-01}", "to_day": f"{date.today():%Y-%m-%d}", "currency": "CNY"}
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    days = {"from_day": f"{today:%Y-%m-01}", "to_day": f"{today:%Y-%m-%d}", "currency": "CNY"}
     for campaign_id, minor in (("baidu", 480_000), ("fair", 6_800_000)):
         entry = {**days, "campaign_id": campaign_id, "amount_minor": minor}
         do_take_spend(
@@ -362,7 +364,7 @@ def _sent_twice(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Pa
     form.locator("[name=actor]").select_option("zhou")
     form.locator("[name=campaign]").select_option("fair")
     for name in ("from", "to"):
-        form.locator(f"[name={name}]").fill(f"{date.today():%Y-%m-%d}")
+        form.locator(f"[name={name}]").fill(f"{datetime.now(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}")
     form.locator("[name=amount]").fill("1200")
     form.locator("[name=note]").fill("展台")
     tab.route("**/campaigns/spend", unheard, times=1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -133,7 +135,9 @@ def test_a_file_of_spend_says_row_by_row_what_was_refused(
     lists: Live, browser: Browser, tmp_path: Path, language: str, viewport: dict[str, int]
 ) -> None:
     file, is_zh = tmp_path / "花费.csv", language == "zh-CN"
-    today = date.today().isoformat()
+    today = (
+        datetime.fromtimestamp(time.time(), ZoneInfo("Asia/Shanghai")).date().isoformat()
+    )  # the company's, not the machine's
     rows = "".join(f'展会,{today},"{words}"\n' for words in ('5<img src=x onerror="window.pwned=1">', ""))
     file.write_text(f"市场活动,日期,金额\n展会,{today},1234.5\n{rows}", "utf-8-sig")
     with tab(browser, language, viewport=viewport) as page:
