@@ -153,7 +153,7 @@ def _sheets(page: Page, live: Live, folder: Path) -> Iterator[str]:
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("Sheet").wait_for()
     yield "act-list-sheets"
-    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Discard it").click()
     page.wait_for_load_state()
     yield "act-list-away"
 
