@@ -30,7 +30,7 @@ def asked(tmp_path: Path) -> Iterator[Rig]:
 
 def outcome(rig: Rig, language: str = "en", **entered: str) -> Any:
     task = min(rig.rows("task"), key=lambda row: row["created_us"])
-    path = f"/inbox/{task['holder_id']}/{task['task_id']}/outcome"
+    path = f"/inbox/{task['holder_id']}/{entered.pop('task', task['task_id'])}/outcome"
     form = {"actor": task["holder_id"], "key": "f1", **entered}
     return client_of(rig).post(path, data=form, headers={"accept-language": language})
 
@@ -121,3 +121,12 @@ def test_another_absence_under_the_form_s_key_is_told(asked: Rig) -> None:
     assert (other.status_code, "noted an absence" in text_of(other.text)) == (409, True)
     assert 'value="2026-12-09"' in other.text
     assert [row["person_id"] for row in asked.rows("absence")].count("ann") == 1
+
+
+def test_the_first_page_says_what_is_still_to_be_done_after_a_call_that_nobody_took(asked: Rig) -> None:
+    outcome(asked, code="no_answer")
+    (following,) = [row for row in asked.rows("task") if row["state"] == "open"]
+    seen = text_of(client_of(asked).get("/", headers=EN).text)
+    assert "done" not in seen.partition("张伟")[2]
+    outcome(asked, key="f2", code="no_need", reason="price", task=following["task_id"])
+    assert "done" in text_of(client_of(asked).get("/", headers=EN).text).partition("张伟")[2]
