@@ -135,7 +135,7 @@ class View:
         """Return a lead's score with the rows of points that counted, from its row."""
         _ = self.gettext
         counted = _(", ").join(
-            f"{self.word('FIELDS', self.word('COLUMNS', one['name']))} {one['points']:+d}"
+            f"{self.word('FIELDS' if one['name'] in words.FIELDS else 'COLUMNS', one['name'])} {one['points']:+d}"
             for one in row["more"]["score"]
         )
         told = {"score": row["score"], "grade": row["grade"], "points": counted}
@@ -243,10 +243,10 @@ class View:
 
     def scope(self, scope_id: str) -> str:
         """Return the name of what an act was done to: a holder, a campaign or a source; its id if it is none of them."""
-        company = self.company
-        if scope_id in company.campaigns:
+        found = self.name(scope_id)
+        if found == scope_id and scope_id in self.company.campaigns:
             return self.campaign(scope_id)
-        return self.source(scope_id) if scope_id in company.sources else self.name(scope_id)
+        return self.source(scope_id) if found == scope_id else found
 
     def act_reason(self, said: str) -> str:
         """Return the reason of an act: what was typed, or the name of the entry that was chosen."""
@@ -255,9 +255,9 @@ class View:
         )
         return next(chosen, said)
 
-    def weekday(self, day: date) -> str:
-        """Return the shortest name of a day of the week."""
-        return str(format_date(day, "EEEEE", locale=self.language))
+    def weekday(self, day: date, width: str = "EEEEE") -> str:
+        """Return the name of a day of the week, the shortest or another of CLDR's widths."""
+        return str(format_date(day, width, locale=self.language))
 
     def put_aside(self, aside: Aside) -> str:
         """Return until when a customer is put aside, in words."""

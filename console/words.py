@@ -758,7 +758,7 @@ ACTS = {
     "drop_draft": N_("ended the draft of the rule book"),
     "save_form": N_("changed a web form"),
     "import_list": N_("brought a list"),
-    "throw_list_away": N_("threw a list away that was not begun"),
+    "throw_list_away": N_("discarded a list that was not begun"),
     "revert_list_begin": N_("began to take a list back"),
     "revert_list": N_("took a list back"),
     "take_orders": N_("brought orders"),

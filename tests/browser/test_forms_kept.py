@@ -212,7 +212,7 @@ def test_a_page_left_too_early_has_what_was_typed_until_it_is_thrown_away(
         expect(page.locator("textarea[name=note]")).to_have_value("rings back on Monday")
         expect(page.locator("textarea[name=note]")).to_be_visible()
         expect(page.locator("select[name=code]")).to_have_value("interested")
-        page.get_by_role("button", name="Discard").click()
+        page.get_by_role("button", name="Discard it").click()
         expect(page.locator("textarea[name=note]")).to_have_value("")
         page.reload()
         expect(page.locator("#typed-back")).to_be_hidden()

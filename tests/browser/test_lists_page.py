@@ -125,7 +125,7 @@ def test_a_draft_is_thrown_away(lists: Live, browser: Browser, tmp_path: Path) -
         page.goto(f"{lists.url}/import")
         page.get_by_label("File").set_input_files(file)
         page.get_by_role("button", name="Preview").click()
-        page.get_by_role("button", name="Discard").click()
+        page.get_by_role("button", name="Discard it").click()
         expect(page).to_have_url(f"{lists.url}/import")
         expect(page.get_by_role("row", name="list.csv")).to_contain_text("Discarded")
 

@@ -57,7 +57,7 @@ def test_a_rule_is_changed_checked_simulated_published_and_taken_back(office: Li
         expect(rule(page, 2).locator(".said")).to_contain_text("If the province is 江苏")
         expect(rule(page, 1).locator(".said")).to_contain_text("channel=web, province=江苏")  # fits both
         cell.blur()
-        expect(page.locator("#state")).to_contain_text("Not published: 1 change")
+        expect(page.locator("#state")).to_contain_text("Not published: 1 change, by")
         rule(page, 2).get_by_role("button", name="Move up rule 2").click()
         rule(page, 1).get_by_label("province").fill("")
         rule(page, 1).get_by_label("channel").fill("web")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -219,6 +219,10 @@ def test_each_sees_the_customers_that_they_may_see_the_work_of(house: House) -> 
     assert stands == len(held), "where each stands"
     assert "With 安" in alls
     assert "Waits for West" in alls
+    with house.rig.files.store.write() as connection:
+        connection.execute(update(tables.customer).values(state="closed"))
+    closed = house.client(house.grant("ann", role="operations")).get("/customers").text
+    assert (closed.count("at rest"), closed.count("Waits for")) == (len(held), 0), "wherever it is"
 
 
 def test_long_lists_come_in_pages_and_none_is_lost_between_them(tmp_path: Path) -> None:
