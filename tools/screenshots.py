@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 from zoneinfo import ZoneInfo
@@ -228,20 +229,24 @@ def prepare(live: Live, hostile: bool) -> None:
     leaves(live, now_us)
     task = tables.task
     with live.engine.files.store.write() as connection:
-        first = min(row["task_id"] for row in live.rows("task") if row["holder_id"] == "zhou")
+        first = task_of(live, "大恒")["task_id"]
         connection.execute(
             update(task).where(task.c.task_id == first).values(due_us=now_us - 12 * _MINUTE_US)
         )
 
 
 def release_two(live: Live) -> None:
-    """Let Zhou Min put two customers into the pool."""
-    tasks = [row for row in live.rows("task") if (row["holder_id"], row["state"]) == ("zhou", "open")]
-    for customer_id in sorted({row["customer_id"] for row in tasks})[-2:]:
-        do_release(
-            live.engine,
-            {"id": customer_id, "actor": "zhou", "reason": "不在我的片区", "key": f"pool {customer_id}"},
-        )
+    """Have whoever got these two put them into the pool."""
+    for told in ("李娜", "13800138000"):
+        task = task_of(live, told)
+        asked = {"id": task["customer_id"], "actor": task["holder_id"], "reason": "不在我的片区", "key": told}
+        do_release(live.engine, asked)
+
+
+def task_of(live: Live, told: str) -> dict[str, Any]:
+    """Return the first task of the lead that tells this of itself."""
+    lead = next(row["lead_id"] for row in live.rows("lead") if told in row["fields_json"])
+    return next(row for row in live.rows("task") if row["lead_id"] == lead)
 
 
 def end_two(live: Live) -> None:
@@ -251,8 +256,7 @@ def end_two(live: Live) -> None:
         "陈静": {"code": "nurture", "reason": "next_budget", "note": "明年一月再谈"},
     }
     for name, outcome in said.items():
-        lead = next(row["lead_id"] for row in live.rows("lead") if name in row["fields_json"])
-        task = next(row for row in live.rows("task") if row["lead_id"] == lead)
+        task = task_of(live, name)
         entered = {"actor": task["holder_id"], "key": name, **outcome}
         path = f"{live.url}/inbox/{task['holder_id']}/{task['task_id']}/outcome"
         with urlopen(Request(path, urlencode(entered).encode(), {"Origin": live.url})):  # noqa: S310  # our own
