@@ -13,8 +13,9 @@ import itertools
 import re
 import sys
 import time
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from leadflow.operate import do_away, do_grant
@@ -32,7 +33,7 @@ from schemas.capture import Capture, capture_of
 from schemas.company import Campaign, Company, Member, Person, Unit, book_version
 from schemas.pools import Pool
 from store import tables
-from tests.browser.live import Live, chromium, find_chromium, live_server
+from tests.browser.live import Live, chromium, find_chromium, live_server, unanswered
 from tools.screenshot_acts import acts, demo
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 700}}
@@ -263,6 +264,11 @@ def end_two(live: Live) -> None:
             pass
 
 
+def today() -> date:
+    """Return the company's day."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
 def leaves(live: Live, now_us: int) -> None:
     """Have Wang Lei be away, Zhou Min stand in for him, and go on leave herself in a week."""
     for person, stand_in, begin, days in (("wang", "zhou", 0, 3), ("zhou", "lin", 7, 2)):
@@ -273,8 +279,8 @@ def leaves(live: Live, now_us: int) -> None:
 
 def spend(live: Live) -> None:
     """Have the campaigns cost something, and an order come that fits nobody."""
-    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    days = {"from_day": f"{today:%Y-%m-01}", "to_day": f"{today:%Y-%m-%d}", "currency": "CNY"}
+    day = today()
+    days = {"from_day": day.replace(day=1).isoformat(), "to_day": day.isoformat(), "currency": "CNY"}
     for campaign_id, minor in (("baidu", 480_000), ("fair", 6_800_000)):
         entry = {**days, "campaign_id": campaign_id, "amount_minor": minor}
         do_take_spend(
@@ -286,120 +292,99 @@ def spend(live: Live) -> None:
     do_take_orders(live.engine, {"source": "erp", "actor": "zhou", "orders": orders, "key": "orders"})
 
 
+def _taken(tab: Page, folder: Path, suffix: str, name: str, *, whole: bool = True) -> Path:
+    file = folder / f"{name}-{suffix}.png"
+    tab.screenshot(path=file, full_page=whole)
+    return file
+
+
 def shoot(browser: Browser, live: Live, folder: Path, names: tuple[str, ...] | None) -> Iterator[Path]:
     """Yield the file of each screenshot taken; `names` are the pages, None for all of them."""
     for (size, viewport), (language, locale) in itertools.product(SIZES.items(), LANGUAGES.items()):
         context = browser.new_context(viewport=viewport, locale=locale, device_scale_factor=1)  # type: ignore[arg-type]
         tab = context.new_page()
+        taken = partial(_taken, tab, folder, f"{size}-{language}")
         for name, path in pages(live):
             if names is not None and name not in names:
                 continue
             tab.goto(live.url + path)
             # What is dear is counted beside the page, which then asks for it once more.
             expect(tab.locator("[hx-trigger^='load delay']")).to_have_count(0)
-            file = folder / f"{name}-{size}-{language}.png"
-            tab.screenshot(path=file, full_page=names is None)
-            yield file
+            yield taken(name, whole=names is None)
         if names is None:
-            yield from _worked(tab, live, folder, f"{size}-{language}")
-            yield from _sent_twice(tab, live, folder, f"{size}-{language}")
-            yield from _from_elsewhere(tab, live, folder, f"{size}-{language}")
+            for acted in (_worked, _sent_twice, _from_elsewhere):
+                yield from acted(tab, live, taken)
         context.close()
 
 
-def _worked(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
+def _worked(tab: Page, live: Live, taken: Callable[..., Path]) -> Iterator[Path]:
     """Pages that come after doing something: a wrong form, an open outcome."""
     tab.goto(live.url + "/f/site")
     tab.fill("[name=name]", "张伟")
     tab.fill("[name=phone]", "1381234567")
     tab.click("button[type=submit]")
-    tab.screenshot(path=folder / f"form-wrong-{suffix}.png", full_page=True)
-    yield folder / f"form-wrong-{suffix}.png"
+    yield taken("form-wrong")
     tab.goto(live.url + "/inbox/zhou")
     tab.locator("main details summary").first.click()
-    tab.screenshot(path=folder / f"inbox-outcome-{suffix}.png")
-    yield folder / f"inbox-outcome-{suffix}.png"
-    tab.goto(live.url + "/desk")
-    tab.fill("[name=asked]", "5678")
-    tab.keyboard.press("Enter")
-    tab.get_by_text("张伟").first.wait_for()
-    tab.screenshot(path=folder / f"desk-found-{suffix}.png", full_page=True)
-    yield folder / f"desk-found-{suffix}.png"
-    tab.goto(live.url + "/desk")
-    tab.fill("[name=asked]", "2345")
-    tab.keyboard.press("Enter")
-    tab.get_by_text("陈静").first.wait_for()
-    tab.screenshot(path=folder / f"desk-aside-{suffix}.png", full_page=True)
-    yield folder / f"desk-aside-{suffix}.png"
-    tab.goto(live.url + "/taken")
-    tab.fill("[name=asked]", "13600002345")
-    tab.keyboard.press("Enter")
-    tab.locator("main section[role=status]").wait_for()
-    tab.screenshot(path=folder / f"taken-aside-{suffix}.png", full_page=True)
-    yield folder / f"taken-aside-{suffix}.png"
+    yield taken("inbox-outcome", whole=False)
+    asked = (
+        ("/desk", "5678", "text=张伟", "desk-found"),
+        ("/desk", "2345", "text=陈静", "desk-aside"),
+        ("/taken", "13600002345", "main section[role=status]", "taken-aside"),
+    )
+    for path, about, answer, name in asked:
+        tab.goto(live.url + path)
+        tab.fill("[name=asked]", about)
+        tab.keyboard.press("Enter")
+        tab.locator(answer).first.wait_for()
+        yield taken(name)
     tab.goto(live.url + "/counter/desk")
-    tab.screenshot(path=folder / f"counter-{suffix}.png", full_page=True)
-    yield folder / f"counter-{suffix}.png"
+    yield taken("counter")
     tab.fill("[name=name]", "张伟")
     tab.fill("[name=phone]", "138 1234 5678")
     tab.click("button[type=submit]")
     tab.get_by_text(re.compile("周敏|Zhou Min|王磊|Wang Lei")).first.wait_for()
-    tab.screenshot(path=folder / f"counter-answer-{suffix}.png", full_page=True)
-    yield folder / f"counter-answer-{suffix}.png"
+    yield taken("counter-answer")
 
 
-def _sent_twice(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
+def _sent_twice(tab: Page, live: Live, taken: Callable[..., Path]) -> Iterator[Path]:
     """Forms whose answer did not come, sent again with something else; and what is typed on a page that was left."""
 
-    def unheard(route: Route) -> None:
-        route.fetch(max_redirects=0)
-        route.abort("aborted")
-
     tab.goto(live.url + "/inbox/lin")
-    tab.route("**/outcome", unheard, times=1)
+    tab.route("**/outcome", unanswered, times=1)
     with tab.expect_event("requestfailed", lambda one: one.method == "POST"):
         tab.locator("button[value=no_answer]").first.click()
     tab.locator("button[value=interested]").first.click()
     tab.get_by_role("alert").wait_for()
-    tab.screenshot(path=folder / f"second-{suffix}.png", full_page=True)
-    yield folder / f"second-{suffix}.png"
+    yield taken("second")
     tab.goto(live.url + "/campaigns")
     form = tab.locator("form[action='/campaigns/spend']")
     form.locator("[name=actor]").select_option("zhou")
     form.locator("[name=campaign]").select_option("fair")
     for name in ("from", "to"):
-        form.locator(f"[name={name}]").fill(f"{datetime.now(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}")
+        form.locator(f"[name={name}]").fill(today().isoformat())
     form.locator("[name=amount]").fill("1200")
     form.locator("[name=note]").fill("展台")
-    tab.route("**/campaigns/spend", unheard, times=1)
+    tab.route("**/campaigns/spend", unanswered, times=1)
     with tab.expect_event("requestfailed", lambda one: one.method == "POST"):
         form.locator("button").click()
     form.locator("[name=amount]").fill("2100")
     form.locator("button").click()
     tab.get_by_role("alert").wait_for()
-    tab.screenshot(path=folder / f"used-{suffix}.png", full_page=True)
-    yield folder / f"used-{suffix}.png"
+    yield taken("used")
     closed = next(row["customer_id"] for row in live.rows("outcome") if row["code"] == "no_need")
     tab.goto(f"{live.url}/customer/{closed}")
     tab.locator("main details summary").first.click()
     tab.locator("form[action$='/contact'] textarea").fill("她说下周二来看车")
-    tab.screenshot(path=folder / f"contact-{suffix}.png", full_page=True)
-    yield folder / f"contact-{suffix}.png"
+    yield taken("contact")
     tab.reload()
-    tab.screenshot(path=folder / f"typed-back-{suffix}.png", full_page=True)
-    yield folder / f"typed-back-{suffix}.png"
+    yield taken("typed-back")
 
 
-def _from_elsewhere(tab: Page, live: Live, folder: Path, suffix: str) -> Iterator[Path]:
+def _from_elsewhere(tab: Page, live: Live, taken: Callable[..., Path]) -> Iterator[Path]:
     """What somebody sees who is not at this machine: out, the link, their own inbox, and what is not theirs."""
     asked = {"id": "zhou", "actor": "operator", "kind": "link", "hours": 1}
     link = f"{live.from_elsewhere}/enter/{do_grant(live.engine, asked)['secret']}"
-
-    def taken(name: str) -> Path:
-        file = folder / f"{name}-{suffix}.png"
-        tab.screenshot(path=file, full_page=True)
-        return file
-
     tab.goto(live.from_elsewhere + "/inbox/zhou")
     yield taken("access-out")
     tab.goto(link)
@@ -428,8 +413,7 @@ def shoot_acts(browser: Browser, folder: Path) -> Iterator[Path]:
         for name, path in acts(browser, live, Path(data)):
             for suffix, tab in tabs.items():
                 tab.goto(live.url + path)
-                tab.screenshot(path=folder / f"{name}-{suffix}.png", full_page=True)
-                yield folder / f"{name}-{suffix}.png"
+                yield _taken(tab, folder, suffix, name)
         for tab in tabs.values():
             tab.context.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
 from sqlalchemy import select
 
 from leadflow.demo.feed import Doors
@@ -117,3 +117,9 @@ def chromium(executable: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_ARGS))
         yield browser
         browser.close()
+
+
+def unanswered(route: Route) -> None:
+    """Have what is sent arrive, and the answer not be waited for: the page stays."""
+    route.fetch(max_redirects=0)
+    route.abort("aborted")

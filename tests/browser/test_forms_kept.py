@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from leadflow.operate import do_end_access, do_grant
-from tests.browser.live import Live
+from tests.browser.live import Live, unanswered
 from tests.browser.test_access import link_for
 from tests.browser.test_day import only
 from tests.browser.test_pages import PHONE, send, tab
@@ -33,12 +33,6 @@ def lost(route: Route) -> None:
     route.abort("connectionreset")
 
 
-def stopped(route: Route) -> None:
-    """Have what is sent arrive, and the answer not be waited for: the page stays."""
-    route.fetch(max_redirects=0)
-    route.abort("aborted")
-
-
 BACK = {
     "zh-CN": ("无人接听", "有意向", "此表单之前已提交过别的内容", "此前已记录： 无人接听"),
     "en-GB": (
@@ -59,7 +53,7 @@ def test_something_else_by_a_form_whose_answer_did_not_arrive_is_told(
 
     with tab(browser, language, viewport=PHONE) as page:
         page.goto(f"{live.url}/inbox/ann")
-        page.route("**/outcome", stopped, times=1)
+        page.route("**/outcome", unanswered, times=1)
         with page.expect_event("requestfailed", lambda one: one.method == "POST"):
             page.get_by_role("button", name=first).click()
         live.wait_for("outcome", lambda row: row["code"] == "no_answer")

@@ -135,9 +135,8 @@ def test_a_file_of_spend_says_row_by_row_what_was_refused(
     lists: Live, browser: Browser, tmp_path: Path, language: str, viewport: dict[str, int]
 ) -> None:
     file, is_zh = tmp_path / "花费.csv", language == "zh-CN"
-    today = (
-        datetime.fromtimestamp(time.time(), ZoneInfo("Asia/Shanghai")).date().isoformat()
-    )  # the company's, not the machine's
+    # The company's day, not the machine's.
+    today = datetime.fromtimestamp(time.time(), ZoneInfo("Asia/Shanghai")).date().isoformat()
     rows = "".join(f'展会,{today},"{words}"\n' for words in ('5<img src=x onerror="window.pwned=1">', ""))
     file.write_text(f"市场活动,日期,金额\n展会,{today},1234.5\n{rows}", "utf-8-sig")
     with tab(browser, language, viewport=viewport) as page:
