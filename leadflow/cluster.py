@@ -81,6 +81,9 @@ from stream.watch import Forgetting
 
 log = structlog.get_logger()
 
+STOP_S = 15.0
+"""How long a part that is told to stop may take to finish what is at hand: below the 30 s after which Kubernetes kills."""
+
 
 class NotReady(RuntimeError):
     """The cluster cannot be used as it is; the message says what to do first."""
@@ -306,7 +309,7 @@ class ClusterEngine:
         self.companies = CompanyCache()
         self.metrics = Metrics()
         self.sources = Sources(cluster.store, self.companies)
-        self.broke_down = False
+        self.broke_down = self.left_behind = False
         self._part = part
         self._has_door = part in ("doors", "console")
         self.imports = Imports(self, is_live=True) if part == "console" else None
@@ -390,7 +393,19 @@ class ClusterEngine:
         self._life.start()
 
     def stop(self) -> None:
-        """Finish what is at hand, and let go."""
+        """Finish what is at hand, and let go; what waits for servers that do not answer is left after STOP_S.
+
+        Faust leaves its groups only once the brokers answer, be that in an hour. Left like this is no harm, as
+        after a SIGKILL: what was not recorded is done again elsewhere.
+        """
+        letting_go = threading.Thread(target=self._let_go, name="letting go", daemon=True)
+        letting_go.start()
+        letting_go.join(STOP_S)
+        self.left_behind = letting_go.is_alive()
+        if self.left_behind:
+            log.error("stop_given_up", part=self._part, after_s=STOP_S)
+
+    def _let_go(self) -> None:
         self._life.stop(is_missed=self.broke_down)
         for one in (self._apps, self._outbox, self._clockwork, self._dispatch, self.imports):
             if one is not None:

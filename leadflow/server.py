@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import resource
+import signal
 import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -286,6 +287,8 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
     if nightly is not None:
         nightly.stop()
     lock.close()
+    if engine.left_behind:  # Python would wait for those threads at its end
+        os._exit(1 if engine.broke_down else 0)
     return not engine.broke_down
 
 
@@ -336,11 +339,15 @@ class _Server(uvicorn.Server):
     """Tells open pages to let go when it is to stop: else each holds it up until the time for that is over."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop; a second SIGINT cuts short what is being answered.
+
+        uvicorn's own raises the signal again when it has served, which ends the process before a backup under way.
+        """
         app = self.config.app
         if isinstance(app, Starlette) and hasattr(app.state, "stopping"):
             app.state.stopping.set()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def _allow_many_connections() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leadflow.cluster import STOP_S
 from stream.door_log import Overloaded
 from stream.kafka.door import SpoolLimits
 from tests.support.cluster import Site, posts, started
@@ -69,6 +70,27 @@ def test_a_door_killed_with_a_full_spool(own_site: Site, broker: KafkaServer) ->
     site.workers("a")
     site.door()
     site.wait(lambda: site.count("task") >= 40, "every task", 120)
+    site.assert_sound(captures)
+
+
+def test_a_worker_told_to_stop_while_the_brokers_are_away(own_site: Site, broker: KafkaServer) -> None:
+    """Faust would leave its groups only once the brokers answer: a restart of everything must not wait for that."""
+    site = own_site
+    captures = posts(60)
+    door = site.door()
+    site.outbox()
+    worker = site.workers("a")
+    site.accept(door, captures[:30])
+    broker.kill()
+    told = time.monotonic()
+    site.stop(worker)
+    assert time.monotonic() - told < STOP_S + 5
+    assert not worker.alive
+    assert "stop_given_up" in worker.log()
+    broker.start()
+    site.workers("a")
+    site.accept(door, captures[30:])
+    site.wait(lambda: site.count("task") >= 60, "every task", 120)
     site.assert_sound(captures)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -117,7 +118,7 @@ class Process:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(20)
+                self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
@@ -254,12 +255,16 @@ class Site:
             assert orphans(connection, wall_clock_us()) == []
 
     def stop_all(self) -> None:
-        for part in reversed(list(self._running)):
-            self.stop(part)
+        """Stop what runs, the last first. One that does not stop leaves none of the others to the tests behind it."""
+        with ExitStack() as stopping:
+            for part in self._running:
+                stopping.callback(self.stop, part)
 
     def close(self) -> None:
-        self.stop_all()
-        self.cluster.close()
+        try:
+            self.stop_all()
+        finally:
+            self.cluster.close()
 
 
 _TWICE = """
