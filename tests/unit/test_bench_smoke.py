@@ -54,6 +54,11 @@ ACCEPT = {
             {"csv_ratio_to_reader", "xlsx_ratio_to_reader", "csv_peak_mb", "xlsx_peak_mb", "csv_rows_per_s"},
         ),
         (
+            "mailbox.py",
+            "--mails 1200",
+            {"ratio_to_reader", "mails_per_s", "peak_mb", "leads", "dead_letters"},
+        ),
+        (
             "lookup.py",
             "--customers 300 --asked 40 --rate 20",
             {"lookup_p99_ms", "primary_key_p99_ms", "ratio_to_primary_key", "found_pct"},
