@@ -190,7 +190,6 @@ class MePage:
             "calendar": calendar,
             "notice": notice,
             "robot": any(one.get("person") == who.person_id for one in company.sinks.values()),
-            "zone": company.zone,
             "this": session.access_id if session is not None else None,
             "refused": refused,
             "done": request.query_params.get("done"),

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any, get_args
 from urllib.parse import quote
 
-from babel.dates import format_date
+from babel.core import get_global
+from babel.dates import format_date, get_timezone_name
 
 from console import times, words
 from console.devices import device_name
@@ -328,6 +329,14 @@ class View:
     def day(self, us: int) -> str:
         """Return a date as ISO 8601."""
         return times.local(us, self.company.zone).date().isoformat()
+
+    @property
+    def zone(self) -> str:
+        """Return the company's time zone in words, as CLDR has it (中国时间); one of no country, such as UTC, by its id."""
+        zone = self.company.zone
+        if get_global("zone_territories").get(zone, "ZZ") == "ZZ":
+            return zone
+        return str(get_timezone_name(zone, locale=self.language, zone_variant="generic"))
 
     def exact(self, us: int) -> str:
         """Return a moment to the millisecond."""
