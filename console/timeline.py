@@ -86,8 +86,6 @@ class TimelinePage:
         if not getattr(request.state, "clear", True):
             return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
         capture = await run_in_threadpool(self.find_capture, capture_id)
-        if capture is not None and _holds_others(capture, request):
-            return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
         if capture is None:
             return Response("Unknown, or erased.\n", status_code=404)
         headers = {
@@ -145,8 +143,6 @@ class TimelinePage:
         if not getattr(request.state, "clear", True):
             return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
         capture = self.find_capture(capture_id)
-        if capture is not None and _holds_others(capture, request):
-            return RedirectResponse(f"/story/{quote(capture_id, safe='')}", status_code=303)
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
         view = View(language_of(request, company.language), company, self.desk.clock(), visitor(request))
@@ -154,11 +150,6 @@ class TimelinePage:
             return page(request, view.language, "unknown.html", {"view": view, "asked_for": capture_id}, 404)
         values = {"view": view, "capture": capture, "text": as_text(capture.body)}
         return page(request, view.language, "original.html", values)
-
-
-def _holds_others(capture: Capture, request: Request) -> bool:
-    """Tell whether a body holds other people's leads, too (one of several of a webhook), and the reader may not see all."""
-    return "item" in capture.meta and not visitor(request).sees_all
 
 
 def as_text(body: bytes) -> str:

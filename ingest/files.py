@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.email.parse import message_key
 from ingest.web.form import FormError
-from ingest.web.mapped import ITEM, Item, MappedWebhook, items_of
+from ingest.web.mapped import Item, MappedWebhook, items_of
 from schemas.capture import Capture, capture_of
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -36,13 +36,13 @@ def captures_of_file(
             source_id=source["source_id"],
             channel=source["channel"],
             format=source["format"],
-            body=body,
+            body=item.body,
             accepted_us=accepted_us,
             trace_id=new_id(),
             idem_key=item.key,
             made_key=new_id(),
             purpose=source.get("purpose", "real"),
-            meta={**kept, **({ITEM: str(item.number)} if len(items) > 1 else {})},
+            meta={**kept, **item.meta},
         )
         for item in items
     ]
@@ -53,7 +53,7 @@ def _items(source: Mapping[str, Any], body: bytes, meta: Mapping[str, str]) -> l
         try:
             return items_of(meta["content_type"], body, MappedWebhook.model_validate(source))
         except FormError:
-            return [Item(0, None)]
+            return [Item(body)]
     if source["channel"] == "email":
-        return [Item(0, message_key(body))]
-    return [Item(0, None)]
+        return [Item(body, message_key(body))]
+    return [Item(body)]

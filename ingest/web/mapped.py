@@ -7,7 +7,7 @@ The body is a form or JSON; several leads may lie in one body. What is known of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from ingest.web.mapping import (
     search,
     texts,
 )
+from ingest.web.own_bytes import own_bytes
 from ingest.web.presets import with_preset
 from schemas.capture import Capture
 from schemas.lead import CampaignHint, FieldName, FieldValue, Lead, lead_of
@@ -38,8 +39,8 @@ _KEPT = 100
 """Values kept beside the mapped ones: more is no form."""
 _CLOCK_SLACK_US = 300_000_000
 """Clocks of senders drift; up to five minutes ahead of ours they are believed."""
-ITEM = "item"
-"""Meta of a capture: which lead of its body it stands for, counted from 0."""
+PART = "part"
+"""Meta of a capture that is one of several leads of a body: which, counted from 0. Its bytes are that lead's alone."""
 
 HintKind = Literal["utm", "click", "tag", "dialled", "list", "heard"]
 
@@ -149,10 +150,11 @@ def _check(expression: str, where: str = "") -> None:
 
 
 class Item(NamedTuple):
-    """One lead of a body: its place, and the sender's key of it."""
+    """One lead of a body: its own bytes, the sender's key of it, and what its capture's meta says beside the door's."""
 
-    number: int
-    key: str | None
+    body: bytes
+    key: str | None = None
+    meta: Mapping[str, str] = {}
 
 
 def items_of(content_type: str, body: bytes, source: MappedWebhook) -> list[Item]:
@@ -165,8 +167,10 @@ def items_of(content_type: str, body: bytes, source: MappedWebhook) -> list[Item
             f"{len(parts)} leads in one body; at most {MAX_LEADS} are taken at once.",
             "Have the sender send fewer at once, or bring them as a list.",
         )
+    # Nobody's bytes are kept in another's capture: who is erased would live on there.
+    bodies = own_bytes(body, parts) if len(parts) > 1 else [body]
     items, given = list[Item](), dict[str, list[Any]]()
-    for number, part in enumerate(parts):
+    for number, (part, own) in enumerate(zip(parts, bodies, strict=True)):
         key = _key(part, source)
         if key is not None:
             # A key that comes again with something else is another lead; with the same it is a repetition.
@@ -174,7 +178,8 @@ def items_of(content_type: str, body: bytes, source: MappedWebhook) -> list[Item
             if part not in same:
                 same.append(part)
             key = f"{key}#{same.index(part)}" if same.index(part) else key
-        items.append(Item(number, key))
+        meta = {"content_type": "application/json", PART: str(number)} if len(parts) > 1 else {}
+        items.append(Item(own, key, meta))
     return items
 
 
@@ -193,7 +198,7 @@ def _key(part: Any, source: MappedWebhook) -> str | None:
 
 
 def parse(capture: Capture, source: MappedWebhook) -> tuple[ParseResult, ...]:
-    """Turn one posted body into its lead, or, where the door did not take it apart, into its leads.
+    """Turn one posted body, or what the door cut out of one, into its lead; what nobody took apart into its leads.
 
     Refused: a body that is no form and no JSON, or a lead in it of which none of `fields` was found.
     """
@@ -205,10 +210,7 @@ def parse(capture: Capture, source: MappedWebhook) -> tuple[ParseResult, ...]:
                 stage="parse", code=error.code, field=error.field, message=error.message, hint=error.hint
             ),
         )
-    parts = _parts(document, source)
-    chosen = int(capture.meta[ITEM]) if capture.meta.get(ITEM, "").isdigit() else None
-    if chosen is not None:
-        parts = parts[chosen : chosen + 1] if len(parts) > 1 else parts
+    parts = [document] if PART in capture.meta else _parts(document, source)
     results = [_lead(part, capture, source, (number, flags)) for number, part in enumerate(parts)]
     refused = [one for one in results if isinstance(one, Refused)]
     return tuple(refused or results) or (_nothing(source, 0),)

@@ -13,7 +13,7 @@ from answers.problem import problem
 from ingest.registry import parse_capture
 from ingest.web.body import MAX_BODY, SLOW_BODY_S, TooLarge, read_body
 from ingest.web.form import FormError, read_form
-from ingest.web.mapped import ITEM, MappedWebhook, answer_to, items_of
+from ingest.web.mapped import MappedWebhook, answer_to, items_of
 from ingest.web.next_page import next_page
 from ingest.web.proof import wrong_proof
 from schemas.capture import Capture, capture_of
@@ -21,8 +21,6 @@ from schemas.lead import Lead
 from stream.crash import crash_point
 from stream.door_log import PROBE_HEADER, DoorLog, Overloaded
 
-MAX_TOGETHER = 8 * 1024 * 1024
-"""Each lead keeps the whole body it came in: a page of a hundred leads is 100 kB, and ten MB in all."""
 _MESSAGES = {
     "bad_token": "The secret is missing or wrong; it is `secret` of this source.",
     "bad_signature": "The signature is missing or wrong; see `hmac_…` and `secret` of this source.",
@@ -81,9 +79,6 @@ class MappedDoor:
             captures = self._captures(request, source, body, is_probe=is_probe)
         except FormError as error:
             return problem(400, error.code, error.message, error.hint, error.field)
-        if len(captures) * len(body) > MAX_TOGETHER:
-            hint = "Have the sender send fewer leads at once."
-            return problem(413, "too_large", f"{len(captures)} leads in {len(body)} bytes.", hint)
         try:
             await self.log.durable(captures)
         except Overloaded:
@@ -108,19 +103,16 @@ class MappedDoor:
                 source_id=source.source_id,
                 channel="web",
                 format=source.format,
-                body=body,
+                body=item.body,
                 accepted_us=accepted_us,
-                trace_id=trace_id if item.number == 0 else self.new_id(),
-                idem_key=item.key or (f"{header}#{item.number}" if header else None),
+                trace_id=trace_id if number == 0 else self.new_id(),
+                idem_key=item.key or (f"{header}#{number}" if header else None),
                 made_key=self.new_id(),
                 traceparent=request.headers.get("traceparent"),
                 purpose="probe" if is_probe else source.purpose,
-                meta={
-                    "content_type": content_type,
-                    **({ITEM: str(item.number)} if len(items) > 1 else {}),
-                },
+                meta={"content_type": content_type, **item.meta},
             )
-            for item in items
+            for number, item in enumerate(items)
         ]
 
 
@@ -145,7 +137,7 @@ async def _body(request: Request) -> bytes | Response:
 def _answer(request: Request, source: MappedWebhook, body: bytes, captures: list[Capture]) -> Response:
     first = captures[0]
     if source.answers_with == "page" and "json" not in request.headers.get("accept", ""):
-        posted = read_form(first.meta["content_type"], body)
+        posted = read_form(_content_type(request), body)
         if posted.get("debug").strip() in ("1", "true", "yes"):
             return _debug(source, captures)
         return RedirectResponse(next_page(posted, source), status_code=303)

@@ -184,6 +184,18 @@ def test_leads_of_one_body_go_their_own_ways(site: Site) -> None:
     assert [one["code"] for one in site.letters()] == ["nothing_mapped"]
 
 
+def test_no_lead_of_a_body_keeps_the_bytes_of_another(site: Site) -> None:
+    """Who is erased must not live on in the originals of those who came in the same body."""
+    body = b'{"items": [{"id": 1, "tel":"13900000036"}, {"id":2,"tel": "13900000037"}]}'
+    receipts = site.post("/in/web/batch", body).json()["receipts"]
+    assert site.fields("phone") == ["13900000036", "13900000037"]
+    captures = [site.engine.files.capture(one) for one in receipts]
+    assert [one.body for one in captures if one] == [
+        b'{"id": 1, "tel":"13900000036"}',
+        b'{"id":2,"tel": "13900000037"}',
+    ]
+
+
 def test_what_is_no_json_is_said_at_once(site: Site) -> None:
     assert site.post("/in/web/batch", b'{"items": [').json()["code"] == "bad_json"
 
