@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 LOOK_S = 1.0
 """How soon a source that was added, changed or switched off is noticed."""
+LEAVE_S = 5.0
+"""How long a stop waits for those who read: what they have at hand is read again, once, by its key."""
 OVERLOADED_S = 5.0
 PATIENCE_US = 10 * 60 * 1_000_000
 """A provider that is away for ten minutes is no hiccup: somebody should know."""
@@ -61,13 +63,15 @@ class FetchDoor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; what was read and is not yet durable will be read again."""
+        """Stop; what was read and is not yet durable will be read again. Who hangs on a silent server is not waited for."""
+        give_up = time.monotonic() + LEAVE_S
         self._stopping.set()
-        self._thread.join()
-        for one in self._followers.values():
+        self._thread.join(LEAVE_S)
+        followers = list(self._followers.values())
+        for one in followers:
             one.end()
-        for one in self._followers.values():
-            one.join()
+        for one in followers:
+            one.join(max(0.0, give_up - time.monotonic()))
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):

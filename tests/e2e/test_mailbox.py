@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from ingest.email.imap_client import Client, Envelope
 from ingest.email.imap_door import DROPS
+from ingest.fetch_door import LEAVE_S
 from ingest.followed import FetchTrouble
 from leadflow.embedded import Embedded, open_files
 from schemas.capture import Capture
@@ -23,6 +24,7 @@ from store.company import put_company
 from tests.support.live import Live
 from tests.support.mailserver import PASSWORD, USER, MailServer, enquiry, mail_server
 from tests.support.rig import small_company
+from tests.support.silence import silence
 
 
 @pytest.fixture
@@ -366,6 +368,22 @@ def test_a_server_that_goes_away_is_found_again(server: MailServer, tmp_path: Pa
         server.deliver(enquiry(1))
         server.start()
         here.leads(1)
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_server_that_falls_silent_holds_up_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    monkeypatch.setenv("SALES_MAIL_PASSWORD", PASSWORD)
+    with mail_server(idle=idle) as server:
+        server.deliver(enquiry(1))
+        with following(tmp_path, company(server, start="all")) as here:
+            here.leads(1)
+            with silence(server.port):
+                time.sleep(1)
+                told = time.monotonic()
+                here.engine.mailboxes.stop()
+                assert time.monotonic() - told < LEAVE_S + 2
 
 
 def test_a_full_mailbox_is_begun_at_its_end_and_read_in_batches(server: MailServer, tmp_path: Path) -> None:
