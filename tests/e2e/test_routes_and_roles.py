@@ -26,6 +26,17 @@ from tests.e2e.test_access import AWAY
 from tests.support.rig import DAY, small_company
 from tools.export_access import PAGE, with_table
 
+STRANGERS = (
+    "/f/site",
+    "/f/site/html",
+    "/thanks/site",
+    "/sign-in",
+    "/enter/nothing",
+    "/no/such/page",
+    "/counter/none",
+)
+FRAMED = "/forms/site/preview"
+"""The one page that may stand in a frame, of our own page alone."""
 NOT_ASKED = ("/demo/kill", "/leave")
 """One kills this process; the other ends a session, and a token has none."""
 
@@ -128,3 +139,50 @@ def test_the_gate_keeps_the_table(engine: Any, app: Any, role: Role) -> None:
         if (role in permit.roles and not narrowed) == (refused or led_away):
             found[key] = f"{answer.status_code}: the table says otherwise"
     assert found == {}
+
+
+@pytest.mark.parametrize("role", [None, *ROLES])
+def test_no_page_runs_what_stands_in_it_or_is_framed(engine: Any, app: Any, role: Role | None) -> None:
+    """Each page by its address, for strangers and in each role, found or refused: only our own files run, nobody frames it."""
+    headers = {"accept": "text/html", "origin": f"http://{AWAY}"}
+    if role is not None:
+        secret = f"page-{role}"
+        command = Command("grant", "operator", new_id(), "ann")
+        plan = grant("token", secret, DAY, role)
+        perform(engine.files.store, command, plan, wall_clock_us(), engine.files.store_log.append)
+        headers["authorization"] = f"Bearer {secret}"
+    client = TestClient(app, f"http://{AWAY}", headers=headers, follow_redirects=False)
+    known = {"source_id": "site", "holder_id": "ann", "person_id": "ann"}
+    paths = [
+        re.sub(r"\{(\w+)[^}]*\}", lambda part: known.get(part[1], "1"), path)
+        for method, _, path in (key.partition(" ") for key in PERMITS)
+        if method == "GET" and path not in NOT_ASKED
+    ]
+    pages, wrong = 0, {}
+    for path in (*paths, *STRANGERS):
+        answer = client.get(path)
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            pages += 1
+            if found := list(_lets_run(answer, framed=path == FRAMED)):
+                wrong[path] = found
+    assert wrong == {}
+    assert pages > 50, "a refusal is a page as well"
+
+
+def _lets_run(answer: Any, framed: bool) -> Iterator[str]:
+    """Say what a page leaves open."""
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers.get("content-security-policy", "x x").split(";")
+    )
+    for name, wanted in (("default-src", "'none'"), ("base-uri", "'none'")):
+        if policy.get(name) != wanted:
+            yield f"{name} is {policy.get(name)}"
+    if policy.get("frame-ancestors") != ("'self'" if framed and answer.status_code == 200 else "'none'"):
+        yield f"frame-ancestors is {policy.get('frame-ancestors')}"
+    if "unsafe" in str(policy) or "*" in str(policy):
+        yield str(policy)
+    if answer.headers.get("x-content-type-options") != "nosniff":
+        yield "its type may be guessed"
+    yield from re.findall(
+        r"<script(?![^>]*\bsrc=)[^>]*>|<[a-z][^>]*\s(?:on\w+|style)=[^>]*>|<style[^>]*>", answer.text
+    )
