@@ -63,7 +63,8 @@ def words_of(asked: str) -> tuple[Word, ...]:
     typed = unicodedata.normalize("NFKC", asked).strip()
     if not any(map(str.isalpha, typed)):
         return _digits(re.sub(r"\D", "", typed), typed)
-    tokens = [token for word in typed.split() for token in fold(word).split()]
+    # A name of one sign again and again (0000) says nothing, and folds to nothing; the end of a number may be that.
+    tokens = [one for word in typed.split() for one in ([word] if word.isdigit() else fold(word).split())]
     latin = "".join(one for one in tokens if not has_chinese(one) and not one.isdigit())
     words = [_letters(re.sub(r"[^\w]", "", plain_letters(latin)))] if latin else []
     digits = "".join(one for one in tokens if one.isdigit())

@@ -61,7 +61,9 @@ def test_all_these_find_her(asked: str) -> None:
     assert is_found(asked, **WANG)
 
 
-@pytest.mark.parametrize("asked", ["5679", "1381", "李芳", "lifang", "wfx", "ang", "大同", "wf 5679"])
+@pytest.mark.parametrize(
+    "asked", ["5679", "1381", "李芳", "lifang", "wfx", "ang", "大同", "wf 5679", "wf 8888"]
+)
 def test_these_find_somebody_else(asked: str) -> None:
     assert not is_found(asked, **WANG)
 
