@@ -75,6 +75,11 @@ def words_of(asked: str) -> tuple[Word, ...]:
     return tuple(one for one in words if one)[:MOST_WORDS]
 
 
+def is_number(word: Word) -> bool:
+    """Tell whether a word is (the end of) a telephone number."""
+    return any(one.start.startswith("t") for one in word)
+
+
 def _digits(digits: str, typed: str) -> tuple[Word, ...]:
     whole = parse_phone(typed)
     if whole is not None and whole.line != "unknown":

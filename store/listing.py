@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tuple_
 
 from store import tables
+from store.bulk import keys_in
 from store.customer_list import came_by
 from store.present import present
-from store.whose import Aside, customers_of
+from store.whose import Aside, theirs
 
 Row = dict[str, Any]
 
@@ -23,43 +25,71 @@ def customers(
     after: str = "",
     holders: Collection[str] | None = None,
     state: str | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Row]:
     """Return customers behind an id, in order of their ids; merged ones and probes are left out.
 
-    `holders`: only what these have, or had before it was put aside; None: everybody's.
+    `holders`: only what these have, or had before it was put aside; None: everybody's. `only`: only these, by their present ids.
     """
     customer = tables.customer
-    asked = _customers().where(
-        customer.c.customer_id > after, customer.c.state != "merged", customer.c.purpose != "probe"
-    )
+    order: ColumnElement[str] = customer.c.customer_id
+    asked = _customers().where(customer.c.state != "merged", customer.c.purpose != "probe")
+    if only is not None:
+        order = _few_of_many(order)
+        asked = asked.where(keys_in(connection, ["customer.customer_id"], [(one,) for one in only]))
     if state is not None:
         asked = asked.where(customer.c.state == state)
     if holders is not None:
-        asked = asked.where(customer.c.customer_id.in_(customers_of(holders)))
-    rows = connection.execute(asked.order_by(customer.c.customer_id).limit(limit))
+        asked = asked.where(theirs(connection, customer.c.customer_id, holders))
+    rows = connection.execute(asked.where(order > after).order_by(order).limit(limit))
     return [dict(row._mapping) for row in rows]
 
 
-def newest(
-    connection: Connection,
-    limit: int,
-    holders: Collection[str] | None = None,
-    campaign_id: str | None = None,
-) -> list[str]:
-    """Return the ids of the customers that came last, the last one first: an id begins with its moment.
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Of which customers the newest are wanted. None: of whatever they are."""
 
-    Merged ones and probes are left out; `holders`: as above; `campaign_id`: only of whom a lead came by it.
+    holders: Collection[str] | None = None
+    """As above."""
+    campaign_id: str | None = None
+    """Only of whom a lead came by it."""
+    only: Collection[str] | None = None
+    """Only these, by their present ids."""
+
+
+def newest(
+    connection: Connection, limit: int, wanted: Newest = Newest(), *, before: str = "", after: str = ""
+) -> list[str]:
+    """Return the ids of so many customers, those that came last first: an id begins with its moment.
+
+    `before` an id the next ones, `after` an id the last ones before it came; with neither the newest of all. What comes
+    in meanwhile is in front of them and moves none. Merged ones and probes are left out.
     """
     customer = tables.customer
     order: ColumnElement[str] = customer.c.customer_id
     asked = select(customer.c.customer_id).where(customer.c.state != "merged", customer.c.purpose != "probe")
-    if holders is not None:
-        asked = asked.where(customer.c.customer_id.in_(customers_of(holders)))
-    if campaign_id is not None:
-        # As in `customer_list`: a campaign has few customers of many, and is not to be looked for among all in order.
-        order = func.coalesce(order, order)
-        asked = asked.where(came_by(campaign_id))
+    if wanted.holders is not None:
+        asked = asked.where(theirs(connection, customer.c.customer_id, wanted.holders))
+    if wanted.campaign_id is not None or wanted.only is not None:
+        order = _few_of_many(order)
+    if wanted.campaign_id is not None:
+        asked = asked.where(came_by(wanted.campaign_id))
+    if wanted.only is not None:
+        asked = asked.where(keys_in(connection, ["customer.customer_id"], [(one,) for one in wanted.only]))
+    if after:
+        rows = connection.execute(asked.where(order > after).order_by(order).limit(limit))
+        return list(rows.scalars())[::-1]
+    if before:
+        asked = asked.where(order < before)
     return list(connection.execute(asked.order_by(order.desc()).limit(limit)).scalars())
+
+
+def born(connection: Connection, customers: Collection[str]) -> dict[str, int]:
+    """Return when each of these came (µs)."""
+    customer = tables.customer
+    wanted = keys_in(connection, ["customer_id"], [(one,) for one in sorted(customers)])
+    rows = connection.execute(select(customer.c.customer_id, customer.c.born_us).where(wanted))
+    return {row.customer_id: row.born_us for row in rows}
 
 
 def customer(connection: Connection, customer_id: str) -> Row | None:
@@ -155,6 +185,11 @@ def _customers() -> Select[Any]:
         holding.c.holder_id.label("holder_id"),
         holding.c.from_us.label("holder_since_us"),
     ).select_from(customer.outerjoin(holding, owned))
+
+
+def _few_of_many(order: ColumnElement[str]) -> ColumnElement[str]:
+    """Return an order that is no index's, as in `customer_list`: few of many are not to be looked for among all in order."""
+    return func.coalesce(order, order)
 
 
 _LEAD = (

@@ -6,7 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, Select, SelectBase, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    exists,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from store import tables
 from store.bulk import keys_in
@@ -19,6 +29,8 @@ WHOSE = (
 """As SQL: whose a customer is by a row of `holding`: who has it, or had it last before it was put aside; empty: no person."""
 _HAVE = ("person", "queue", "pool")
 """Kinds of holders whose ids are those of people, units and pools; a cadence may be called as a unit is."""
+_MANY = 50_000
+"""Customers of somebody: to look them all up and sort them takes some 60 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,27 @@ def whose(connection: Connection, customers: Collection[str]) -> dict[str, list[
     return found
 
 
-def customers_of(holders: Collection[str]) -> SelectBase:
+def theirs(
+    connection: Connection, customer_id: ColumnElement[str], holders: Collection[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a customer is one of these holders' (`customers_of`), for a list in order of ids.
+
+    Few are looked up by who has them, and sorted; of many, as whoever manages the whole house has, the list is gone
+    through in order until a page is full, and each one's holder looked at.
+    """
+    some = customers_of(holders).limit(_MANY).subquery()
+    if connection.execute(select(func.count()).select_from(some)).scalar_one() < _MANY:
+        return customer_id.in_(customers_of(holders))
+    holding = tables.holding
+    return exists().where(
+        holding.c.customer_id == customer_id,
+        holding.c.role == "owner",
+        holding.c.to_us.is_(None),
+        literal_column(WHOSE).in_(sorted(holders)),
+    )
+
+
+def customers_of(holders: Collection[str]) -> CompoundSelect[tuple[str]]:
     """Return the ids of what these have, and of what is put aside and they had last, each by an index of who has or had it."""
     return union_all(_had_by(holders), _had_last(holders))
 

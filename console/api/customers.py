@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -25,17 +26,26 @@ from console.api.models import (
 from console.api.operations import operations
 from console.api.paging import Cursor, Limit, cursor_of, place_of
 from console.api.refusals import Refused
+from console.customer_search import ASKED_CHARS, Trouble, asked_in, search
 from console.desk import Desk
 from console.gate import visitor
 from sales import stages
 from sales.outcomes import CONTACT, record_contact
 from store import listing, views
 from store.acts_pool import claim, release
+from store.find import WIDE
 from store.pools import CLAIM, RELEASE
 from store.timeline import timeline
 from store.whose import asides
 
 CustomerId = Annotated[Id, Path(description="The id of a customer, also one that was merged into another")]
+
+
+_TROUBLES: Mapping[Trouble, str] = {
+    "says_too_little": "This says too little: four digits, two letters or two characters at least; an e-mail address whole.",
+    "fits_too_many": f"More than {WIDE} enquiries fit; add digits of the telephone, or another word.",
+    "numbers_masked": "Telephone numbers are masked for you, so nobody is found by one; ask by name, e-mail or order number.",
+}
 
 
 def customer_routes(desk: Desk) -> APIRouter:
@@ -45,20 +55,37 @@ def customer_routes(desk: Desk) -> APIRouter:
     @router.get("/customers", summary="Customers, of those one may see, in order of their ids")
     def customers(
         request: Request,
+        *,
         cursor: Cursor = "",
         limit: Limit = 50,
         holder: Annotated[
             Id | None, Query(description="Only what this person or unit has, or had before it was put aside")
         ] = None,
         state: CustomerState | None = None,
+        q: Annotated[
+            str,
+            Query(
+                max_length=ASKED_CHARS,
+                description="Only whom this finds: a name, pinyin or its initials, the company's short name, a telephone "
+                "number or the end of one, a whole e-mail address or order number",
+            ),
+        ] = "",
     ) -> Customers:
-        who, place = visitor(request), place_of(cursor, str)
+        who, place, typed = visitor(request), place_of(cursor, str), asked_in(q)
         holders = None if who.sees_all else set(who.looks_after)
         if holder is not None:
             holders = {holder} if holders is None else holders & {holder}
         with desk.store.read() as connection:
+            looked_for = search(connection, typed, who) if typed else None
+            if looked_for and looked_for.trouble:
+                raise Refused(422, looked_for.trouble, _TROUBLES[looked_for.trouble], field="q")
             found = listing.customers(
-                connection, limit + 1, after=str(place[0]) if place else "", holders=holders, state=state
+                connection,
+                limit + 1,
+                after=str(place[0]) if place else "",
+                holders=holders,
+                state=state,
+                only=looked_for.customers if looked_for else None,
             )
             aside = asides(connection, [one["customer_id"] for one in found])
         more = len(found) > limit

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from console import customers
 from leadflow.desk_handover import ConsoleHandOver
 from store.company import CompanyCache
 from tests.e2e.test_access import House
@@ -67,17 +66,6 @@ def test_quick_add_leads_to_the_desk_of_whoever_has_a_day(house: House) -> None:
     page = house.client(house.grant("ann")).get("/day").text
     assert 'href="/desk">Quick add</a>' in page
     assert "/counter/" not in page
-
-
-def test_only_who_may_move_is_sent_to_the_page_of_moves(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(customers, "LOOKED_AT", 1)
-    assert "“Move”" in house.client(house.grant("ann", role="operations")).get("/customers").text
-    told = house.client(house.grant("ann", role="auditor")).get("/customers").text
-    assert "“Move”" not in told
-    assert "“Find or add”" not in told
-    assert "Of the 1 newest." in told
 
 
 def test_the_desk_answers_for_what_came_by_a_desk_alone(house: House) -> None:
