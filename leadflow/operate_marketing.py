@@ -92,7 +92,11 @@ def do_assign_alias(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Have a name count for a campaign; return for how many leads that had none."""
     counted: list[str] = []
     plan = aliases.assign_alias(payload["kind"], payload["value"], counted)
-    return {**_done(engine, payload, aliases.VERB, plan), "leads": len(counted)}
+    done = _done(engine, payload, aliases.VERB, plan)
+    if not done["repeated"]:
+        return {**done, "leads": len(counted)}
+    with engine.files.store.read() as connection:
+        return {**done, "leads": aliases.counted_before(connection, done["act_id"])}
 
 
 def _company(engine: Engine) -> Company:

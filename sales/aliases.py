@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sales.apply import apply
 from schemas.company import ALIAS_KINDS, Alias, Campaign, Company, alias_key
 from store import tables
-from store.acts import ActRefused, Command, Plan
+from store.acts import ActRefused, Command, Plan, tells, told_before
 from store.company import company_version, load_company
 from store.effects import Effect, Update
 from store.locks import lock_company
@@ -21,7 +21,8 @@ def assign_alias(kind: str, value: str, counted: list[str]) -> Plan:
     """Return the plan by which a name counts for a campaign: the command's scope is its code.
 
     The name goes onto the campaign's list, as if written into campaigns.csv, if it is not there already; leads that came with it and have no
-    campaign get this one. `counted` is filled with them. Refused: an unknown campaign or kind, a name that another has.
+    campaign get this one. `counted` is filled with them; how many they were is kept with the act (`counted_before`).
+    Refused: an unknown campaign or kind, a name that another has.
     """
 
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -31,9 +32,15 @@ def assign_alias(kind: str, value: str, counted: list[str]) -> Plan:
         apply(connection, _with_alias(company, command.scope_id, kind, value), now_us, command.act_id)
         leads = _leads(connection, kind, value)
         counted.extend(leads)
-        return [Update("lead", {"lead_id": one}, {"campaign_id": command.scope_id}) for one in leads]
+        named = [Update("lead", {"lead_id": one}, {"campaign_id": command.scope_id}) for one in leads]
+        return [*named, tells(command, len(leads))]
 
     return plan
+
+
+def counted_before(connection: Connection, act_id: str) -> int:
+    """Return for how many leads a name counted when this act assigned it, for who asks again under its key."""
+    return int(told_before(connection, act_id) or 0)
 
 
 def _with_alias(company: Company, campaign_id: str, kind: str, value: str) -> Company:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select, tuple_
 
 from schemas.ids import make_id
 from schemas.orders import HAND, OrderRow, WhyOpen
@@ -109,15 +109,23 @@ def assign_order(order_no: str, source: str | None) -> Plan:
     return plan
 
 
-def open_orders(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """Return the orders that belong to nobody yet, newest first, each with what it names (`given`)."""
+def open_orders(connection: Connection, limit: int = 200, after: str | None = None) -> list[dict[str, Any]]:
+    """Return the orders that belong to nobody yet, newest first, each with what it names (`given`).
+
+    `after`: only those behind the one of this `order_id`, whatever became of that since.
+    """
     table = tables.sale_order
-    rows = connection.execute(
-        select(table)
-        .where(table.c.to_us.is_(None), table.c.lead_id.is_(None))
-        .order_by(table.c.ordered_us.desc(), table.c.order_no)
-        .limit(limit)
-    ).mappings()
+    query = select(table).where(table.c.to_us.is_(None), table.c.lead_id.is_(None))
+    if after is not None:
+        last = table.alias()
+        same_day = and_(
+            table.c.ordered_us == last.c.ordered_us,
+            tuple_(table.c.order_no, table.c.order_id) > tuple_(last.c.order_no, last.c.order_id),
+        )
+        behind = or_(table.c.ordered_us < last.c.ordered_us, same_day)
+        query = query.join(last, behind).where(last.c.order_id == after)
+    order = (table.c.ordered_us.desc(), table.c.order_no, table.c.order_id)
+    rows = connection.execute(query.order_by(*order).limit(limit)).mappings()
     return [{**row, "given": orjson.loads(row["given_json"] or "{}")} for row in rows]
 
 
