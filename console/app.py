@@ -105,5 +105,5 @@ def console_routes(
         *(MovePage(desk, mover).routes() if mover else ()),
         *(HandOverPage(desk, hand_over).routes() if hand_over else ()),
         Mount("/static", StaticFiles(directory=STATIC)),
-        Mount("/api", api_app(desk, Ports(mover, hand_over, operations, find_capture))),
+        Mount("/api", api_app(desk, Ports(mover, hand_over, operations, lists, find_capture))),
     ]

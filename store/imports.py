@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, case, exists, func, select, update
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 
 from schemas.ids import make_id
 from schemas.lead import ListKind
@@ -69,12 +69,21 @@ def read_run(connection: Connection, import_id: str) -> Run:
     return _run(row)
 
 
-def runs(connection: Connection, states: Sequence[str] = (), limit: int = 200) -> list[Run]:
-    """Return lists, in some states only, the newest first."""
+def runs(
+    connection: Connection,
+    states: Sequence[str] = (),
+    limit: int = 200,
+    after: tuple[int, str] | None = None,
+) -> list[Run]:
+    """Return lists, in some states only, the newest first; `after`: only those behind a moment and id."""
     table = tables.import_run
     query = select(table).order_by(table.c.at_us.desc(), table.c.import_id).limit(limit)
     if states:
         query = query.where(table.c.state.in_(states))
+    if after is not None:
+        at_us, import_id = after
+        same = and_(table.c.at_us == at_us, table.c.import_id > import_id)
+        query = query.where(or_(table.c.at_us < at_us, same))
     return [_run(row) for row in connection.execute(query).mappings()]
 
 

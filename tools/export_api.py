@@ -23,7 +23,7 @@ def described() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store = open_sqlite(Path(folder) / "store.db")
         desk = Desk(store, lambda: 0, lambda: "", lambda *_: None)
-        everything = Ports(*(cast("Any", object()) for _ in range(3)))  # described, and never asked
+        everything = Ports(*(cast("Any", object()) for _ in range(4)))  # described, and never asked
         spec: dict[str, Any] = {**api_app(desk, everything).openapi(), "servers": [{"url": "/api"}]}
         store.close()
     return spec

@@ -28,13 +28,19 @@ Key = Annotated[
 ]
 
 
+def actor_said(request: Request, said: str | None) -> str:
+    """Return who does an act: the token's person, else whoever it says. Raises Refused if nobody is named."""
+    actor = visitor(request).person_id or said
+    if actor is None:
+        raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
+    return actor
+
+
 def command_for(
     desk: Desk, request: Request, body: Body, verb: str, key: str, *, scope: str, reason: str | None = None
 ) -> Command:
     """Return the command of an act. Raises Refused if nobody is named who does it."""
-    actor = visitor(request).person_id or body.actor
-    if actor is None:
-        raise Refused(422, "actor_missing", "Say who does it: actor is the code of a person.", "actor")
+    actor = actor_said(request, body.actor)
     # Under a name of its own: a key of somebody's choice must not be one that Leadflow itself will use.
     own = f"api:{actor}:{key}" if key else desk.new_id()
     said = f"{request.url.path} {body.model_dump_json(exclude={'actor'})}"

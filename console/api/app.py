@@ -9,6 +9,7 @@ from console.api.claims import claim_routes
 from console.api.customers import customer_routes
 from console.api.handovers import handover_routes
 from console.api.house import house_routes
+from console.api.lists import list_routes
 from console.api.matches import match_routes
 from console.api.money import money_routes
 from console.api.moves import move_routes
@@ -45,6 +46,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
         assign_routes(desk),
+        *([list_routes(desk, ports.lists)] if ports.lists else ()),
         house_routes(desk),
         *([repair_routes(desk, ports, ports.operations)] if ports.operations else ()),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.handover import HandOver
+from console.imports import Lists
 from console.move import Mover
 from console.operations import Operations
 from console.timeline import FindCapture
@@ -17,4 +18,5 @@ class Ports:
     mover: Mover | None = None
     hand_over: HandOver | None = None
     operations: Operations | None = None
+    lists: Lists | None = None
     find_capture: FindCapture = lambda _capture_id: None

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from answers.problem import MEDIA_TYPE, problem
 from console.api.models import Problem
 from console.api.paging import CursorError
+from console.imports import ListTrouble
 from store.acts import ActRefused
 
 _WRONG = frozenset(
@@ -69,6 +70,10 @@ def handle_refusals(app: FastAPI) -> None:
     async def act_refused(request: Request, why: ActRefused) -> Response:
         is_missing = request.method == "GET" and why.code.startswith("unknown_")
         return problem(404 if is_missing else 422 if why.code in _WRONG else 409, why.code, str(why))
+
+    @app.exception_handler(ListTrouble)
+    async def no_list(request: Request, why: ListTrouble) -> Response:
+        return problem(404 if request.method == "GET" else 422, why.code, str(why))
 
     @app.exception_handler(CursorError)
     async def no_cursor(_request: Request, _why: CursorError) -> Response:

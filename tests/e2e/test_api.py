@@ -20,6 +20,7 @@ from store.acts import Command
 from tests.e2e.test_access import HERE, House
 from tests.e2e.test_marketing import CAMPAIGNS
 from tests.support.host import host_of
+from tests.support.lists import LISTS
 from tests.support.rig import DAY, MONDAY_10, Rig, post, small_company
 from tools import export_api
 
@@ -62,7 +63,8 @@ def _pages(client: TestClient, path: str, what: str, limit: int) -> list[Any]:
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house with all of its host, in which something of each kind was done, and waits to be done."""
-    rig = Rig(tmp_path_factory.mktemp("busy"), company=small_company(campaigns=CAMPAIGNS))
+    company = small_company(campaigns=CAMPAIGNS, sources={**small_company().sources, "lists": LISTS})
+    rig = Rig(tmp_path_factory.mktemp("busy"), company=company)
     rig.feed([post(made=f"{n}", name=f"客户{n}", phone=f"138 0000 {n:04}") for n in range(1, LEADS + 1)])
     rig.feed([post(wer="客户", mobil="138 0000 0001")])
     rig.run()
@@ -80,6 +82,11 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     assert here.post(f"/api/customers/{anns[3]}/register", json=said).status_code == 200
     spent = {"campaign": "fair", "from": "2026-11", "amount": 5, **actor}
     assert here.post("/api/spend", json=spent).status_code == 200
+    brought = {"source": "lists", "kind": "leads", "name": "list.csv", **actor}
+    assert (
+        here.post("/api/imports", params=brought, content="姓名,手机\n李娜,13900000001\n").status_code == 200
+    )
+    rig.run()
     yield made
     rig.close()
 
@@ -162,6 +169,7 @@ def _known_ids(house: House) -> dict[str, str]:
         "review_id": house.rig.rows("review")[0]["review_id"],
         "spend_id": house.rig.rows("spend")[0]["spend_id"],
         "job_id": house.rig.rows("job")[0]["job_id"],
+        "import_id": house.rig.rows("import_run")[0]["import_id"],
         "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }
 

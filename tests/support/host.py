@@ -1,4 +1,4 @@
-"""What a console has done by its host, over a rig: the real moves, hand-overs and operations, with a door that feeds the rig."""
+"""What a console has done by its host, over a rig: the real moves, hand-overs, lists and operations, with a door that feeds the rig."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from leadflow.desk_handover import ConsoleHandOver
 from leadflow.desk_moves import ConsoleMoves
+from leadflow.imports.desk import ConsoleLists
 from leadflow.operations_desk import OperationsDesk
 from schemas.capture import Capture
 from store.company import CompanyCache
@@ -22,10 +23,17 @@ def host_of(rig: Rig) -> dict[str, Any]:
         return SimpleNamespace(result=lambda: None)
 
     door = SimpleNamespace(append=append)
-    engine: Any = SimpleNamespace(files=rig.files, companies=CompanyCache(), door=door)
+    companies = CompanyCache()
+
+    def sources() -> Any:
+        with rig.store.read() as connection:
+            return companies.get(connection).sources
+
+    engine: Any = SimpleNamespace(files=rig.files, companies=companies, door=door, sources=sources)
     return {
         "mover": ConsoleMoves(engine),
         "hand_over": ConsoleHandOver(engine),
         "operations": OperationsDesk(engine, "https://leads.example"),
+        "lists": ConsoleLists(engine, 1024**2),
         "find_capture": rig.files.capture,
     }
