@@ -309,7 +309,7 @@ class ClusterEngine:
         self.companies = CompanyCache()
         self.metrics = Metrics()
         self.sources = Sources(cluster.store, self.companies)
-        self.broke_down = self.left_behind = False
+        self.broke_down = self.has_let_go = False
         self._part = part
         self._has_door = part in ("doors", "console")
         self.imports = Imports(self, is_live=True) if part == "console" else None
@@ -401,8 +401,8 @@ class ClusterEngine:
         letting_go = threading.Thread(target=self._let_go, name="letting go", daemon=True)
         letting_go.start()
         letting_go.join(STOP_S)
-        self.left_behind = letting_go.is_alive()
-        if self.left_behind:
+        self.has_let_go = not letting_go.is_alive()
+        if not self.has_let_go:
             log.error("stop_given_up", part=self._part, after_s=STOP_S)
 
     def _let_go(self) -> None:

@@ -265,7 +265,7 @@ def run_host(settings: Settings, kill: Kill | None = None, stories: Stories | No
 
 
 def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -> bool:
-    """Run one part of the cluster until told to stop; return False if it broke down. Raises AlreadyRunning, NotReady.
+    """Run one part of the cluster until told to stop; False if it did not start, or broke down. Raises AlreadyRunning, NotReady.
 
     `stages`: which ones a process for stages runs; none named, all of them.
     """
@@ -283,13 +283,18 @@ def run_part(settings: Settings, part: Part, stages: Sequence[StageName] = ()) -
         nightly.start()
     if part == "console":
         _tell_set_up(engine, settings)
-    serve(engine, settings, part=part)
+    has_started = True
+    try:
+        serve(engine, settings, part=part)
+    except SystemExit:
+        has_started = False
     if nightly is not None:
         nightly.stop()
     lock.close()
-    if engine.left_behind:  # Python would wait for those threads at its end
-        os._exit(1 if engine.broke_down else 0)
-    return not engine.broke_down
+    is_well = has_started and not engine.broke_down
+    if not engine.has_let_go:  # Python would wait for the threads that are left at its end
+        os._exit(0 if is_well else 1)
+    return is_well
 
 
 def _tell_set_up(engine: Engine, settings: Settings) -> None:
@@ -313,7 +318,10 @@ def serve(
     part: Part | None = None,
     stories: Stories | None = None,
 ) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`, `stories`: the demo's buttons."""
+    """Serve until told to stop (SIGINT, SIGTERM); requests at hand are answered first. `kill`, `stories`: the demo's buttons.
+
+    Raises SystemExit if it cannot start; the log says why.
+    """
     serve_app(make_app(engine, settings, kill, part, stories), settings.host, settings.http_port)
 
 
@@ -346,7 +354,8 @@ class _Server(uvicorn.Server):
         app = self.config.app
         if isinstance(app, Starlette) and hasattr(app.state, "stopping"):
             app.state.stopping.set()
-        self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
         self.should_exit = True
 
 
