@@ -57,7 +57,7 @@ from store.acts_erase import Outgrown, erase_customer, find_erasure, marked
 from store.acts_move import owned_by
 from store.acts_opt_out import find_opt_out, opt_out
 from store.breakers import reset
-from store.company import company_version, last_book_number, load_company
+from store.company import company_version, last_book_number, load_company, number_by
 from store.journal import Erasure, write_journal
 from store.present import present_ids
 
@@ -201,7 +201,8 @@ def do_roll_back_book(engine: Engine, payload: Payload) -> dict[str, Any]:
 
 def _numbered(engine: Engine, done: dict[str, Any]) -> dict[str, Any]:
     with engine.files.store.read() as connection:
-        return {**done, "number": last_book_number(connection)}
+        number = number_by(connection, done["act_id"]) or last_book_number(connection)
+    return {**done, "number": number}
 
 
 def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _reordered(before: list[str], after: list[str]) -> bool:
 def _rows(text: str, what: str) -> dict[str, _Thing]:
     """Return the rows of a decision table by name; `what` is both the column of the names and their kind."""
     found = {}
-    for position, row in enumerate(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))), start=1):
+    for position, row in enumerate(csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline="")), start=1):
         name = str(row.get(what) or position)
         cells = {
             str(column): value

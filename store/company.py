@@ -152,16 +152,29 @@ def load_book(connection: Connection, number: int) -> dict[str, Any] | None:
     return {"csv": row.csv, "tables": orjson.loads(row.tables_json), "examples": row.examples_csv}
 
 
-def list_books(connection: Connection, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return every rule book that is or was in force, the newest first: number, version, when, and whose act it was."""
+def number_by(connection: Connection, act_id: str) -> int | None:
+    """Return the number under which an act put a rule book in force; None if it changed nothing."""
+    book = tables.book
+    return connection.execute(select(book.c.number).where(book.c.act_id == act_id)).scalar_one_or_none()
+
+
+def list_books(
+    connection: Connection, limit: int | None = None, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Return every rule book that is or was in force, the newest first: number, version, when, and whose act it was.
+
+    `before`: only those before that number.
+    """
     book, act = tables.book, tables.act
-    rows = connection.execute(
+    query = (
         select(book.c.number, book.c.version, book.c.published_us, act.c.actor, act.c.reason)
         .outerjoin(act, act.c.act_id == book.c.act_id)
         .order_by(book.c.number.desc())
         .limit(limit)
     )
-    return [dict(row) for row in rows.mappings()]
+    if before is not None:
+        query = query.where(book.c.number < before)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def raise_version(connection: Connection) -> None:

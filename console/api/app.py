@@ -16,6 +16,7 @@ from console.api.moves import move_routes
 from console.api.ports import Ports
 from console.api.refusals import handle_refusals
 from console.api.repairs import repair_routes
+from console.api.rules import rule_routes
 from console.api.work import work_routes
 from console.desk import Desk
 
@@ -49,6 +50,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         *([list_routes(desk, ports.lists)] if ports.lists else ()),
         house_routes(desk),
         *([repair_routes(desk, ports, ports.operations)] if ports.operations else ()),
+        *([rule_routes(desk, ports.operations)] if ports.operations else ()),
     ]
     for router in routers:
         app.router.routes += router.routes  # as they are: each with the path that the table of permits has

@@ -32,6 +32,7 @@ _WRONG = frozenset(
         "not_a_number",
         "not_a_name",
         "why_missing",
+        "publish_reason_missing",
     }
 )
 """Refusals that are about the body alone; the others are about how things stand, and may pass later."""
