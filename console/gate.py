@@ -25,7 +25,7 @@ from console.desk import Desk, is_own_page
 from console.entrance import entrance, sign_in_page
 from console.mask import masked_html, masked_json
 from console.may import AT_THIS_MACHINE, Visitor, may, visitor_of
-from console.permits import ROLES, Permit, permit_of
+from console.permits import ANY_SCOPE, ROLES, SCOPES, Permit, permit_of, scope_of
 from console.whence import came_for, page_of
 from schemas.company import Company
 from schemas.mask import masked
@@ -100,7 +100,8 @@ class Guard:
                 return None
             company = self.desk.companies.get(connection)
         seen(self.desk.store, access, now_us)
-        return visitor_of(company, access.person_id, access.role, now_us)
+        who = visitor_of(company, access.person_id, access.role, now_us)
+        return who and replace(who, scopes=access.scopes)
 
     def asks_who_comes(self) -> bool:
         """Tell whether people sign in here; nobody's account is ever taken away, so once is for good."""
@@ -166,6 +167,8 @@ class Gate:
         request.state.visitor = who
         if who is AT_THIS_MACHINE:
             return None
+        if (refused := _out_of_scope(request, who)) is not None:
+            return refused
         if request.url.path == "/" and (place := home(who)) != "/":
             return RedirectResponse(place, status_code=303)
         return await self._judged(request, who)
@@ -300,6 +303,18 @@ def actor_of(request: Request, entered: Mapping[str, str], company: Company) -> 
     if person is None or person.state != "active":
         raise ActRefused("unknown_actor", "The actor is nobody who works here.")
     return actor
+
+
+def _out_of_scope(request: Request, who: Visitor) -> Response | None:
+    """Return the refusal of a request that a narrow token does not open."""
+    if who.scopes is None or request.url.path in ANY_SCOPE:
+        return None
+    wanted = scope_of(request.method, request.url.path)
+    if wanted in who.scopes:
+        return None
+    why = f"This token does not open {wanted}" if wanted in SCOPES else "This token is for the API alone"
+    message = f"{why}; it opens {', '.join(sorted(who.scopes))}."
+    return problem(403, "out_of_scope", message, "Make another: leadflow token new --scope …")
 
 
 def _task_holders(connection: Connection, task_id: str) -> list[str]:

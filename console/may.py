@@ -27,6 +27,8 @@ class Visitor:
     would; not to give away, and nothing that is not the representative's."""
     acting: frozenset[Role] | None = None
     """Of their roles those that let them have what they ask for now: the others widen nothing on that page."""
+    scopes: frozenset[str] | None = None
+    """The only parts of the API that their token opens (`console.permits.scope_of`); None: it is not narrowed so."""
 
     @property
     def actor(self) -> str:

@@ -230,6 +230,25 @@ PERMITS: Mapping[str, Permit] = {
 
 NOT_LISTED = _OPERATE
 
+ANY_SCOPE = frozenset({"/api/me", "/api/openapi.json"})
+"""What every token opens, however narrow."""
+_NO_SCOPE = "/api/operate/"
+"""The command line's own way in does everything: no narrow token has it."""
+
+
+def scope_of(method: str, path: str) -> str | None:
+    """Return the scope by which a narrow token opens a request, such as `leads:read`; None: by none, as pages.
+
+    It follows from the address, so there is no second table that would have to agree with this one.
+    """
+    if path.startswith(_NO_SCOPE) or not path.startswith(("/api/", "/metrics")) or path in ANY_SCOPE:
+        return None
+    area = path.removeprefix("/api").split("/")[1]
+    return f"{area}:{'read' if method in ('GET', 'HEAD') else 'write'}"
+
+
+SCOPES = tuple(sorted({scope for key in PERMITS if (scope := scope_of(*key.split(" ", 1)))}))
+
 _COMPILED = [
     (key.partition(" ")[0], compile_path(key.partition(" ")[2])[0], permit) for key, permit in PERMITS.items()
 ]

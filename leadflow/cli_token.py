@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -26,11 +27,15 @@ _OWN = ("their roles", "本人的角色")
 def new(
     person: Person,
     role: Role = "",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="Of that only a part of the API, such as leads:read; may stand several times"),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid")] = 90,
     actor: Actor = "operator",
 ) -> None:
     """Print a bearer token for a program that acts as a person. It is shown once and kept nowhere."""
-    answer = _grant("token", person, role, days * 24, actor)
+    answer = _grant("token", person, role, days * 24, actor, scopes=scope or ())
     typer.echo(answer["secret"])
     access_id, (given, given_zh) = answer["access_id"], _given(answer)
     say(
@@ -69,7 +74,7 @@ def link(
 def show(
     every: Annotated[bool, typer.Option("--all", help="Also what is used, over or ended")] = False,
 ) -> None:
-    """List tokens, links and sessions that open something: id, kind, role, person, valid until."""
+    """List tokens, links and sessions that open something: id, kind, role, person, valid until, state, scopes."""
     from leadflow.clock import wall_clock_us
     from store.access import list_access
 
@@ -87,6 +92,7 @@ def show(
                 one.person_id,
                 f"{until:%Y-%m-%dT%H:%MZ}",
                 state,
+                one.scope or "-",
             )
             typer.echo("\t".join(cells))
 
@@ -104,13 +110,26 @@ def end(
 
 def _given(answer: dict[str, Any]) -> tuple[str, str]:
     role = answer["role"]
-    return (role, role) if role else _OWN
+    told, told_zh = (role, role) if role else _OWN
+    scope = answer["scope"]
+    return (f"{told}, {scope} alone", f"{told_zh}，仅限 {scope}") if scope else (told, told_zh)
 
 
-def _grant(kind: str, person: str, role: str, hours: int, actor: str) -> dict[str, Any]:
+def _grant(
+    kind: str, person: str, role: str, hours: int, actor: str, *, scopes: Sequence[str] = ()
+) -> dict[str, Any]:
+    from console.permits import SCOPES
+
     if role and role not in ROLES:
         fail(
             f"Roles are {', '.join(ROLES)}; {role!r} is none.",
             f"角色只有 {'、'.join(ROLES)}，没有 {role!r}。",
         )
-    return operate("grant", id=person, actor=actor, kind=kind, role=role or None, hours=hours)
+    if strange := [one for one in scopes if one not in SCOPES]:
+        fail(
+            f"Scopes are {', '.join(SCOPES)}; {strange[0]!r} is none.",
+            f"范围只有 {'、'.join(SCOPES)}，没有 {strange[0]!r}。",
+        )
+    return operate(
+        "grant", id=person, actor=actor, kind=kind, role=role or None, scopes=list(scopes), hours=hours
+    )

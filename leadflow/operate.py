@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from console.may import roles_of
+from console.permits import SCOPES
 from enrich.acts_merge import merge_with
 from enrich.acts_part import Wish, part
 from enrich.live import publish_model
@@ -213,7 +214,10 @@ def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
         *get_args(Role),
     ):
         raise ValueError("no such kind or role")
-    plan = grant(payload["kind"], secret, int(payload["hours"]) * HOUR_US, payload.get("role"))
+    scopes = payload.get("scopes") or ()
+    if scopes and (payload["kind"] != "token" or not all(one in SCOPES for one in scopes)):
+        raise ValueError("scopes are a token's, and parts of the API")
+    plan = grant(payload["kind"], secret, int(payload["hours"]) * HOUR_US, payload.get("role"), scopes)
     _act(engine, payload, "grant", plan)
     with engine.files.store.read() as connection:
         access = find_access(connection, secret)
@@ -221,7 +225,12 @@ def do_grant(engine: Engine, payload: Payload) -> dict[str, Any]:
         raise ActRefused(
             "key_reused", "This was granted before, and its secret is kept nowhere; ask for another."
         )
-    return {"secret": secret, "access_id": access.access_id, "role": access.role}
+    return {
+        "secret": secret,
+        "access_id": access.access_id,
+        "role": access.role,
+        "scope": access.scope,
+    }
 
 
 def do_set_roles(engine: Engine, payload: Payload) -> dict[str, Any]:

@@ -50,6 +50,13 @@ class Access:
     """When a session was last used, to an hour."""
     device: str | None = None
     """What a session's browser says of itself."""
+    scope: str | None = None
+    """Of a token, the only parts of the API that it opens, with spaces between; None: all that its roles do."""
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """Return the only parts of the API that it opens; None: it is not narrowed so."""
+        return None if self.scope is None else frozenset(self.scope.split())
 
     def state(self, now_us: int) -> AccessState:
         """Return whether it opens anything now, else why not. Only a link is used up."""
@@ -65,11 +72,12 @@ def grant(
     secret: str,
     lasts_us: int,
     role: Role | None = None,
+    scopes: Collection[str] = (),
 ) -> Plan:
     """Return the plan that gives the person who is the command's scope a token, a one-time link, an invitation, or the
     address of their calendar.
 
-    `role`: only what that role may; without it what their roles are at each request. An invitation is for a
+    `role`: only what that role may; without it what their roles are at each request. `scopes`: of that only these parts of the API. An invitation is for a
     person to choose a password; it takes the place of the ones before, as a calendar's address does. Refused for nobody who works here. The
     access's id is `access_id_of(command)`.
     """
@@ -77,7 +85,8 @@ def grant(
     def plan(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
         check_works_here(connection, command.scope_id)
         until_us = now_us + lasts_us
-        made = Access(access_id_of(command), command.scope_id, kind, role, now_us, until_us)
+        scope = " ".join(sorted(scopes)) or None
+        made = Access(access_id_of(command), command.scope_id, kind, role, now_us, until_us, scope=scope)
         before = ended(connection, command.scope_id, now_us, kind) if kind in _ONE_AT_A_TIME else ()
         return [*before, new_access(made, secret, command)]
 

@@ -872,6 +872,7 @@ access = Table(
     _id("person_id"),
     _id("kind"),
     Column("role", Text, nullable=True, comment="none: whatever roles its person has at that moment"),
+    Column("scope", Text, nullable=True, comment="of a token: the only parts of the API that it opens"),
     _us("made_us"),
     _us("expires_us"),
     _us("used_us", null=True),

@@ -22,8 +22,8 @@ from console.desk import Desk
 
 ABOUT = (
     "What the console's pages do, for programs. Send `Authorization: Bearer` with a token (`leadflow token new`); "
-    "what it opens is what its person's roles allow, or with `--role` only that role. The actor of every act is "
-    "that person. Errors are problems (RFC 9457) with a stable `code`. Telephone numbers are masked as on the pages."
+    "what it opens is what its person's roles allow, with `--role` only that role, with `--scope` only parts of the "
+    "API. The actor of every act is that person. Errors are problems (RFC 9457) with a stable `code`. Telephone numbers are masked as on the pages."
 )
 
 

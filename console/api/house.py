@@ -33,6 +33,7 @@ def house_routes(desk: Desk) -> APIRouter:
             roles=sorted(who.roles),
             sees_all=who.sees_all,
             holders=sorted(who.holders),
+            scopes=None if who.scopes is None else sorted(who.scopes),
         )
 
     @router.post(

@@ -265,6 +265,9 @@ class Me(BaseModel):
     roles: list[str]
     sees_all: bool
     holders: list[str] = Field(description="People and units whose work they may see")
+    scopes: list[str] | None = Field(
+        description="The only parts of the API that the token opens, such as leads:read; null: it is not narrowed so"
+    )
 
 
 class Problem(BaseModel):

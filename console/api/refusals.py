@@ -43,7 +43,7 @@ PROBLEMS: Mapping[int | str, dict[str, Any]] = {
     for status, text in {
         400: "The body is no JSON, or the cursor none of this list's",
         401: "No token, or one that opens nothing",
-        403: "Not for this role, or not theirs; or sent by a page of another site",
+        403: "Not for this role or token, or not theirs; or sent by a page of another site",
         404: "There is no such thing",
         409: "It cannot be done as things stand",
         422: "A parameter or the body is not what this takes",

@@ -590,6 +590,14 @@ def test_the_whole_server_asks_for_a_token_beyond_this_machine(tmp_path: Path) -
             live.folder, "token", "new", "--person", "bo", "--role", "operations"
         ).splitlines()[0]
         assert asked(live, "/api/tally", operator) == 200
+        as_operator = ("token", "new", "--person", "bo", "--role", "operations", "--scope")
+        narrow, told = leadflow(live.folder, *as_operator, "tally:read").splitlines()
+        assert "operations, tally:read alone" in told
+        assert (asked(live, "/api/tally", narrow), asked(live, "/api/leads", narrow)) == (200, 403)
+        assert "leads:read" in leadflow(live.folder, *as_operator, "leads", code=2)
+        assert [line.split("\t")[6] for line in leadflow(live.folder, "token", "list").splitlines()].count(
+            "tally:read"
+        ) == 1
         assert asked(live, "/api/operate/nothing", operator, "POST") == 404
     finally:
         live.stop()

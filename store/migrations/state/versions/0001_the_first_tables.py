@@ -30,6 +30,9 @@ def upgrade() -> None:
         sa.Column(
             "role", sa.Text(), nullable=True, comment="none: whatever roles its person has at that moment"
         ),
+        sa.Column(
+            "scope", sa.Text(), nullable=True, comment="of a token: the only parts of the API that it opens"
+        ),
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
         sa.Column("used_us", sa.BigInteger(), nullable=True),
