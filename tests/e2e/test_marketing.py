@@ -242,7 +242,9 @@ def test_what_fits_nobody_or_several_is_kept_with_the_reason_and_can_be_assigned
         "no_reference",
     ]
     with rig.store.read() as connection:
-        assert {row["order_no"] for row in open_orders(connection)} == {"1", "2", "3", "5"}
+        found = open_orders(connection)
+        assert {row["order_no"] for row in found} == {"1", "2", "3", "5"}
+        assert open_orders(connection, after=found[1]["order_id"]) == found[2:]
     li = customer(rig, "李娜")
     act(rig, li, assign_order("1", None), MONDAY_10 + 3 * DAY)
     assert table(rig)["fair"].amount == {"CNY": 100_00}
