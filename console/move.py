@@ -28,6 +28,7 @@ from store.acts import ActRefused
 from store.acts_move import Judged
 from store.acts_undo import Undoing
 from store.customer_list import Place
+from store.find import WIDE
 
 SHOWN = 50
 """Rows of the list, and of a preview: what a person reads through before they decide."""
@@ -134,6 +135,8 @@ class MovePage:
         values = {
             "filter": asked,
             "found": found.rows,
+            "trouble": found.trouble,
+            "wide": WIDE,
             "total": total,
             "most": MOST,
             "after": str(after) if after else "",

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 
+from console.customer_search import Search, Trouble, asked_in, search
 from console.may import Visitor, holders_in
 from sales.segments import customers_of, members
 from schemas.company import Company
 from schemas.segments import Segment, read_segments
 from store.customer_list import Listed, Place, Wanted, count_up_to, listed
 
-NAMES = ("unit", "holder", "segment", "campaign", "silent", "state")
+NAMES = ("q", "unit", "holder", "segment", "campaign", "silent", "state")
 """The parts of a filter, as they stand in an address."""
 STATES = ("open", "closed")
 MOST = 5_000
@@ -30,6 +31,8 @@ _DAY_US = 86_400 * 1_000_000
 class Filter:
     """A filter as it was asked for; what is empty narrows nothing."""
 
+    q: str = ""
+    """Whom it finds (console.customer_search)."""
     unit: str = ""
     holder: str = ""
     segment: str = ""
@@ -41,7 +44,8 @@ class Filter:
     @staticmethod
     def read(asked: Mapping[str, str]) -> Filter:
         """Return what an address or a form asks for."""
-        return Filter(**{name: asked.get(name, "").strip()[:200] for name in NAMES})
+        parts = {name: asked.get(name, "").strip()[:200] for name in NAMES}
+        return Filter(**{**parts, "q": asked_in(parts["q"])})
 
     @property
     def said(self) -> dict[str, str]:
@@ -60,6 +64,8 @@ class Found:
 
     rows: list[Listed]
     is_all: bool
+    trouble: Trouble | None = None
+    """Why nobody was looked for by what was typed."""
 
 
 def find(
@@ -67,7 +73,10 @@ def find(
 ) -> Found:
     """Return so many customers of a filter behind a place, of those that the visitor (of a company, at a moment) sees."""
     company, who, now_us = seen
-    wanted = _wanted(company, who, now_us, asked)
+    looked_for = search(connection, asked.q, who) if asked.q else None
+    if looked_for and looked_for.trouble:
+        return Found([], is_all=True, trouble=looked_for.trouble)
+    wanted = _wanted(seen, asked, looked_for)
     segment = _segment(company, asked.segment)
     if segment is None:
         rows = [] if asked.segment else listed(connection, wanted, after, limit + 1)
@@ -85,11 +94,11 @@ def find(
 
 def count(connection: Connection, seen: tuple[Company, Visitor, int], asked: Filter) -> int | None:
     """Return how many customers of a filter a visitor sees; None for more than `MOST`, or more than a page looks at."""
-    company, who, now_us = seen
     if asked.segment:
         found = find(connection, seen, asked, None, MOST)
         return len(found.rows) if found.is_all else None
-    return count_up_to(connection, _wanted(company, who, now_us, asked), MOST)
+    looked_for = search(connection, asked.q, seen[1]) if asked.q else None
+    return count_up_to(connection, _wanted(seen, asked, looked_for), MOST)
 
 
 def _batches(connection: Connection, wanted: Wanted, after: Place | None) -> Iterator[list[Listed]]:
@@ -98,7 +107,8 @@ def _batches(connection: Connection, wanted: Wanted, after: Place | None) -> Ite
         after = batch[-1].place
 
 
-def _wanted(company: Company, who: Visitor, now_us: int, asked: Filter) -> Wanted:
+def _wanted(seen: tuple[Company, Visitor, int], asked: Filter, looked_for: Search | None) -> Wanted:
+    company, who, now_us = seen
     holders = None if who.sees_all else set(who.holders)
     if asked.unit:
         within = holders_in(company, asked.unit, now_us)
@@ -111,6 +121,7 @@ def _wanted(company: Company, who: Visitor, now_us: int, asked: Filter) -> Wante
         asked.state if asked.state in STATES else None,
         asked.campaign or None,
         now_us - days * _DAY_US if days else None,
+        looked_for.customers if looked_for else None,
     )
 
 

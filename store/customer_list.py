@@ -12,6 +12,7 @@ from schemas.work import ASKED, HolderKind
 from store import tables
 from store.acts import ITSELF
 from store.acts_move import INTAKE, PROBE
+from store.bulk import keys_in
 
 KINDS: tuple[HolderKind, ...] = ("person", "pool", "queue")
 """Who has what is listed; what is put aside until a date has its own place (`leadflow nurture`)."""
@@ -26,6 +27,8 @@ class Wanted:
     campaign_id: str | None = None
     untouched_since_us: int | None = None
     """Neither a lead nor an outcome nor an act on it since, and the same owner, as in `store.touches`."""
+    only: Collection[str] | None = None
+    """These, by their present ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Listed:
 def listed(connection: Connection, wanted: Wanted, after: Place | None, limit: int) -> list[Listed]:
     """Return so many customers behind a place; probes and what is on its way through the stages are none."""
     customer, order = tables.customer, _order(wanted)
-    asked = _those(wanted).with_only_columns(*_PLACE, customer.c.state, customer.c.touched_us)
+    asked = _those(connection, wanted).with_only_columns(*_PLACE, customer.c.state, customer.c.touched_us)
     if after is not None:
         at = (after.holder_kind, after.holder_id, after.from_us, after.customer_id)
         asked = asked.where(tuple_(*order) > tuple_(*at))
@@ -79,7 +82,7 @@ def listed(connection: Connection, wanted: Wanted, after: Place | None, limit: i
 
 def count_up_to(connection: Connection, wanted: Wanted, most: int) -> int | None:
     """Return how many customers these are; None for more than `most`, which are not counted to the end."""
-    some = _those(wanted).limit(most + 1).subquery()
+    some = _those(connection, wanted).limit(most + 1).subquery()
     count = connection.execute(select(func.count()).select_from(some)).scalar_one()
     return None if count > most else int(count)
 
@@ -93,13 +96,13 @@ _PLACE = (
 
 
 def _order(wanted: Wanted) -> Sequence[ColumnElement[Any]]:
-    if wanted.campaign_id is None:
+    if wanted.campaign_id is None and wanted.only is None:
         return _PLACE
-    # A campaign has few customers of many: going through all in order would be the long way to them.
+    # A campaign has few customers of many, as a search finds few: going through all in order would be the long way to them.
     return [func.coalesce(one, one) for one in _PLACE[:3]] + [_PLACE[3]]
 
 
-def _those(wanted: Wanted) -> Select[Any]:
+def _those(connection: Connection, wanted: Wanted) -> Select[Any]:
     customer, holding, order = tables.customer, tables.holding, _order(wanted)
     asked = (
         select(holding.c.customer_id)
@@ -118,6 +121,8 @@ def _those(wanted: Wanted) -> Select[Any]:
         asked = asked.where(customer.c.state == wanted.state)
     if wanted.campaign_id is not None:
         asked = asked.where(came_by(wanted.campaign_id))
+    if wanted.only is not None:
+        asked = asked.where(keys_in(connection, ["customer.customer_id"], [(one,) for one in wanted.only]))
     if wanted.untouched_since_us is not None:
         asked = asked.where(untouched_since(wanted.untouched_since_us))
     return asked

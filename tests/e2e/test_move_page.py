@@ -203,6 +203,38 @@ def test_all_that_match_must_be_as_many_as_were_typed(rig: Rig, house: House) ->
     assert of(rig, "bo") == []
 
 
+def test_a_search_narrows_what_is_chosen_and_widens_nothing(rig: Rig, house: House) -> None:
+    rig.feed(
+        post(made=f"q{n}", at_us=MONDAY_10 + n, name=name, phone=f"1351234567{n}", region="江苏")
+        for n, name in enumerate(("刘安", "刘波", "王芳"))
+    )
+    rig.run()
+    assert len(found(rig, q="liu")) == 2
+    (wang,) = found(rig, q="13512345672")
+    assert found(rig, q="wf") == found(rig, q="5672") == [wang]
+    here = owners(rig)[wang]
+    there = "ann" if here == "bo" else "bo"
+    assert (found(rig, q="wf", holder=here), found(rig, q="wf", holder=there)) == ([wang], [])
+    assert found(rig, q="wf", segment="none such") == []
+    nobody = Visitor("zoe", frozenset({"manager"}), frozenset({"zoe", "west", "wei"}))
+    assert found(rig, nobody, q="wf") == []
+    mia = house.client(house.grant("mia"))
+    page = mia.get("/move?q=wf").text
+    assert "1 match." in text_of(page)
+    assert '<input type="hidden" name="q" value="wf">' in page
+    form = {"which": "all", "q": "wf", "to": there, "reason": "workload", "key": "k", "typed": "1"}
+    before = owners(rig)
+    assert mia.post("/move/apply", data=form).status_code == 303
+    assert owners(rig) == {**before, wang: there}
+    for little in ("78", '"><script>alert(1)</script>'):
+        told = mia.get("/move", params={"q": little}).text
+        assert "<script>alert" not in told
+        assert "too little" in told or "Nobody is found by this filter." in told
+    assert mia.post("/move/apply", data={**form, "q": "78", "key": "l"}).status_code == 409
+    ola = house.client(house.grant("ann", role="operations"))
+    assert "numbers are masked for you" in ola.get("/move?q=5672").text
+
+
 def test_hostile_names_and_addresses_stay_text(rig: Rig, house: House) -> None:
     rig.feed([post(made="x", at_us=MONDAY_10 + 1, name="<script>alert(1)</script>", phone="13900001111")])
     rig.run()
