@@ -79,6 +79,8 @@ def test_who_had_it_last_and_their_manager_see_it_and_until_when(house: House, p
     assert row["holder"]["kind"] == "nurture"
     assert row["put_aside"] == {"person_id": "ann", "until_us": UNTIL}
     assert seen.get("/api/customers?holder=ann").json()["customers"] == [row]
+    assert seen.get("/api/customers?q=zhangwei").json()["customers"] == [row]
+    assert "<bdi>张伟</bdi>" in seen.get("/customers?q=5678").text
     assert seen.get(f"/api/customers/{customer_id}").json()["put_aside"] == row["put_aside"]
     found = text_of(seen.get("/pop?phone=13812345678").text)
     assert "张伟" in found
@@ -92,6 +94,7 @@ def test_nobody_else_does_even_of_a_unit_that_is_called_as_the_cadence(house: Ho
     for page in (f"/customer/{customer_id}", f"/story/{lead_id}", f"/api/customers/{customer_id}"):
         assert chen.get(page).status_code == 403, page
     assert chen.get("/api/customers").json()["customers"] == []
+    assert chen.get("/api/customers?q=zhangwei").json()["customers"] == []
     assert "张伟" not in chen.get("/customers").text
     assert chen.post(f"/api/customers/{customer_id}/stage", json={"stage": "won"}).status_code == 403
     pop = text_of(chen.get("/pop?phone=13812345678").text)
