@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, true
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +15,12 @@ from console.day import midnight
 from console.desk import Desk
 from console.gate import visitor
 from console.known import with_what_is_known
+from console.may import Visitor
+from console.news import CALMLY, mark, news
 from console.texts import page
 from console.view import View
-from store.missed import missed_calls
+from store import tables
+from store.missed import CALL_BACK, missed_calls
 
 SHOWN = 200
 
@@ -28,8 +32,18 @@ class CallsPage:
     desk: Desk
 
     def routes(self) -> list[BaseRoute]:
-        """Return the page's route."""
-        return [Route("/calls", self.show)]
+        """Return the page's routes."""
+        return [Route("/calls", self.show), Route("/calls/news", self.news)]
+
+    async def news(self, request: Request) -> Response:
+        """Tell whenever a call was missed, or one returned."""
+        who = visitor(request)
+
+        def look() -> str:
+            with self.desk.store.read() as connection:
+                return _mark(connection, who)
+
+        return news(request, look, CALMLY)
 
     async def show(self, request: Request) -> Response:
         """List them, who waits longest first."""
@@ -40,11 +54,14 @@ class CallsPage:
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
                 since_us = midnight(now_us, company.zone, 0) if of_today else 0
+                # Before the calls: what comes in while they are read is told once too often, not once too seldom.
+                seen = _mark(connection, who)
                 calls = missed_calls(connection, None if who.sees_all else who.holders, SHOWN + 1, since_us)
                 with_what_is_known(connection, calls)
             view = View(language_of(request, company.language), company, now_us, who)
             values = {
                 "view": view,
+                "seen": seen,
                 "calls": calls[:SHOWN],
                 "is_all": len(calls) <= SHOWN,
                 "of_today": of_today,
@@ -52,3 +69,9 @@ class CallsPage:
             return page(request, view.language, "calls.html", values)
 
         return await run_in_threadpool(answer)
+
+
+def _mark(connection: Connection, who: Visitor) -> str:
+    task = tables.task
+    theirs = true() if who.sees_all else task.c.holder_id.in_(sorted(who.holders))
+    return mark(connection, (task.c.origin == CALL_BACK) & theirs)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import chain
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
@@ -22,6 +21,7 @@ from console.desk import Desk, entered_in, is_own_page
 from console.gate import visitor
 from console.known import at_a_glance, with_what_is_known
 from console.may import Visitor, teams_of
+from console.news import SOON, mark, news
 from console.texts import page
 from console.times import local, parse_local
 from console.view import View
@@ -43,10 +43,6 @@ QUEUE_SHOWN = 10
 OVERDUE_READ, AHEAD_READ = 30, 60
 NEW_SHOWN, SHOWN = 8, 6
 """Tasks of a section: each has its forms in it, and a phone loads them all; the others are a tap away."""
-LOOK_S = 1.0
-"""How often a page that is open is looked at for news: as fast as somebody can answer a call."""
-STREAM_S = 60.0
-"""After that the browser asks anew, so that no connection outlives what its person may see by more."""
 _FIRST = ("first_response", "call_back")
 
 
@@ -91,42 +87,18 @@ class DayPage:
         """Return the page's routes."""
         return [
             Route("/day", self.show),
-            Route("/part/day", self.part),
             Route("/day/news", self.news),
             Route("/day/{verb}", self.act, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
         """The page."""
-        return await run_in_threadpool(self._page, request, "day.html", None, 200)
-
-    async def part(self, request: Request) -> Response:
-        """What is on it, for an open page to fetch again."""
-        return await run_in_threadpool(self._page, request, "_day.html", None, 200)
+        return await run_in_threadpool(self._page, request, None, 200)
 
     async def news(self, request: Request) -> Response:
-        """Server-sent events: one whenever a task came, went or moved. They say that, and nothing else.
-
-        What the browser has seen comes with its question, `seen` of the page or `Last-Event-ID` when it
-        asks anew: what came in before this stream began, or between two streams, is told at once.
-        """
-        who, stopping = visitor(request), getattr(request.app.state, "stopping", None)
-        holders = await run_in_threadpool(self._holders, who)
-        seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
-
-        async def stream() -> AsyncIterator[bytes]:
-            before = seen
-            yield b"retry: 2000\n\n"
-            for _ in range(int(STREAM_S / LOOK_S)):
-                now = await run_in_threadpool(self._looked_at, holders)
-                yield b": \n\n" if now == before else f"id: {now}\nevent: changed\ndata: 1\n\n".encode()
-                before = now
-                await asyncio.sleep(LOOK_S)
-                if stopping is not None and stopping.is_set():
-                    return
-
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+        """Tell whenever a task came, went or moved."""
+        holders = await run_in_threadpool(self._holders, visitor(request))
+        return news(request, lambda: self._looked_at(holders), SOON)
 
     async def act(self, request: Request) -> Response:
         """Be away, be back, or not go on leave after all; then show the page again (303)."""
@@ -154,7 +126,7 @@ class DayPage:
             command = self.desk.command(request, entered, verb, me, me)
             self.desk.perform_form(request, entered, command, plan)
         except ActRefused as refused:
-            return self._page(request, "day.html", refused.code, 409)
+            return self._page(request, refused.code, 409)
         return RedirectResponse(f"/day?done={verb}", status_code=303)
 
     def _holders(self, who: Visitor) -> list[str]:
@@ -166,7 +138,7 @@ class DayPage:
         with self.desk.store.read() as connection:
             return _mark(connection, holders)
 
-    def _page(self, request: Request, template: str, refused: str | None, status: int) -> Response:
+    def _page(self, request: Request, refused: str | None, status: int) -> Response:
         who, now_us = visitor(request), self.desk.clock()
         me, asked_for = who.person_id, request.query_params.get("task", "")[:100]
         with self.desk.store.read() as connection:
@@ -224,7 +196,7 @@ class DayPage:
             "refused": refused,
             "done": request.query_params.get("done"),
         }
-        return page(request, view.language, template, values, status)
+        return page(request, view.language, "day.html", values, status)
 
 
 def _gone(company: Company, who: Visitor, now_us: int) -> list[Absence]:
@@ -232,14 +204,7 @@ def _gone(company: Company, who: Visitor, now_us: int) -> list[Absence]:
 
 
 def _mark(connection: Connection, holders: Sequence[str]) -> str:
-    """Return what changes whenever one of these gets an open task, loses one, or has one moved."""
-    task = tables.task
-    # A sum of moments passes 64 bits at some 5,000 tasks; what is left of each behind a prime moves with it as well.
-    moved = func.sum(task.c.due_us % 1_000_000_007)
-    asked = select(func.count(), func.max(task.c.created_us), moved).where(
-        task.c.holder_id.in_(holders), task.c.state == "open"
-    )
-    return "-".join(str(one or 0) for one in connection.execute(asked).one())
+    return mark(connection, tables.task.c.holder_id.in_(holders))
 
 
 def _task_of(connection: Connection, holders: Sequence[str], task_id: str) -> list[Row]:

@@ -20,6 +20,7 @@ from console.desk import Desk, begins_at, entered_in, is_own_page
 from console.doors import boxes
 from console.gate import actor_of, visitor
 from console.known import Known, at_a_glance, with_what_is_known
+from console.news import CALMLY, mark, news
 from console.outcome_form import NOTE_CHARS, said_in
 from console.recent import PATIENCE_S, Recent
 from console.second import TOO_LATE, Second, came_second
@@ -29,7 +30,7 @@ from console.view import View
 from sales.outcomes import reasons_for, record_outcome
 from sales.segments import customers_of
 from schemas.company import Company
-from store import views
+from store import tables, views
 from store.acts import ActRefused, Plan
 from store.acts_inbox import give_back, take
 from store.breakers import open_breakers
@@ -57,6 +58,7 @@ class Pages:
             Route("/part/live", self.live),
             Route("/inbox", self.inboxes),
             Route("/inbox/{holder_id}", self.inbox),
+            Route("/inbox/{holder_id}/news", self.news),
             Route("/inbox/{holder_id}/{task_id}/{verb}", self.act, methods=["POST"]),
             Route("/story", self.find),
             Route("/story/{any_id}", self.story),
@@ -112,12 +114,22 @@ class Pages:
             return RedirectResponse(f"/pools?pool={quote(holder_id, safe='')}", status_code=303)
         return await run_in_threadpool(self._inbox, request, None, {}, 200)
 
+    async def news(self, request: Request) -> Response:
+        """Tell whenever a task came to an inbox, went or moved."""
+        holder_id = request.path_params["holder_id"]
+
+        def look() -> str:
+            with self.desk.store.read() as connection:
+                return _mark(connection, holder_id)
+
+        return news(request, look, CALMLY)
+
     def _inbox(
         self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
     ) -> Response:
         holder_id, begin = request.path_params["holder_id"], begins_at(request)
         since_us = self.desk.clock() - NEWS_US
-        view, (found, news) = self._read(request, _desk_of, holder_id, since_us, begin)
+        view, (seen, found, said) = self._read(request, _desk_of, holder_id, since_us, begin)
         tasks, second, typed = found[:INBOX_SHOWN], None, entered
         if refused in TOO_LATE:
             second, tasks = self._second(entered["task_id"], holder_id, tasks)
@@ -140,7 +152,9 @@ class Pages:
             "tasks": tasks,
             "earlier": None if begin == 0 else max(0, begin - INBOX_SHOWN),
             "later": begin + INBOX_SHOWN if len(found) > INBOX_SHOWN else None,
-            "news": news,
+            "news": said,
+            "seen": seen,
+            "begin": begin,
             "actors": [] if person else _actors(view.company, holder_id),
             "me": view.visitor.person_id or (holder_id if person else None),
             "new_key": self.desk.new_id,
@@ -253,10 +267,16 @@ class Pages:
 
 def _desk_of(
     connection: Connection, holder_id: str, since_us: int, begin: int
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+    # The mark first: what comes in while the tasks are read is told once too often, not once too seldom.
+    seen = _mark(connection, holder_id)
     tasks = views.inbox(connection, holder_id, INBOX_SHOWN + 1, offset=begin)
     with_what_is_known(connection, tasks)
-    return tasks, views.news(connection, holder_id, since_us)
+    return seen, tasks, views.news(connection, holder_id, since_us)
+
+
+def _mark(connection: Connection, holder_id: str) -> str:
+    return mark(connection, tables.task.c.holder_id == holder_id)
 
 
 def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

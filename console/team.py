@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,12 +14,14 @@ from answers.language import language_of
 from console.desk import Desk
 from console.gate import visitor
 from console.may import Visitor
+from console.news import CALMLY, mark, news
 from console.texts import page
 from console.view import View
 from router.office import Office
 from sales.neglected import DAYS
 from schemas.company import Absence, Company
-from store.team_now import MOST_NEGLECTED, Load, covered, loads
+from store import tables
+from store.team_now import MOST_NEGLECTED, Load, covered, customers_marked, loads
 from worktime import Calendar, working_days_between
 
 SOON_US = 10 * 60 * 1_000_000
@@ -46,12 +49,30 @@ class TeamPage:
     desk: Desk
 
     def routes(self) -> list[BaseRoute]:
-        """Return the page's route."""
-        return [Route("/team", self.show)]
+        """Return the page's routes."""
+        return [Route("/team", self.show), Route("/team/news", self.news)]
 
     async def show(self, request: Request) -> Response:
         """The team."""
         return await run_in_threadpool(self._page, request)
+
+    async def news(self, request: Request) -> Response:
+        """Tell whenever somebody of the team, or its queue, got or lost something, a limit passed, or the company changed."""
+
+        def look() -> str:
+            with self.desk.store.read() as connection:
+                company = self.desk.companies.get(connection)
+                holders = self._holders(request, company)
+                return _mark(connection, company, holders, self.desk.clock())
+
+        return news(request, look, CALMLY)
+
+    def _holders(self, request: Request, company: Company) -> list[str]:
+        """Return whose numbers the page of this address shows."""
+        now_us = self.desk.clock()
+        unit_id = chosen_unit(units_of(company, visitor(request), now_us), request)
+        people = members_of(self.desk.offices.get(company), unit_id, now_us)
+        return [*people, *([unit_id] if unit_id else [])]
 
     def _page(self, request: Request) -> Response:
         who, now_us = visitor(request), self.desk.clock()
@@ -63,6 +84,8 @@ class TeamPage:
             people = members_of(office, unit_id, now_us)
             calendars = {one: office.calendar_of_id(one) for one in people}
             holders = [*people, *([unit_id] if unit_id else [])]
+            # Before the numbers: what comes in while they are read is told once too often, not once too seldom.
+            seen = _mark(connection, company, holders, now_us)
             found = loads(connection, holders, (now_us, now_us + SOON_US), cuts_of(calendars, now_us))
             covers = covered(connection, people)
         rows = [
@@ -71,6 +94,7 @@ class TeamPage:
         view = View(language_of(request, company.language), company, now_us, who)
         values = {
             "view": view,
+            "seen": seen,
             "units": units,
             "unit": unit_id,
             "rows": rows,
@@ -79,6 +103,12 @@ class TeamPage:
             "most_neglected": MOST_NEGLECTED,
         }
         return page(request, view.language, "team.html", values)
+
+
+def _mark(connection: Connection, company: Company, holders: list[str], now_us: int) -> str:
+    """Return what changes with the page's numbers: with tasks, with customers that are moved without one, with absences."""
+    tasks = mark(connection, tables.task.c.holder_id.in_(holders), now_us, now_us + SOON_US)
+    return f"{company.version}-{customers_marked(connection, holders)}-{tasks}"
 
 
 def units_of(company: Company, who: Visitor, now_us: int) -> list[str]:

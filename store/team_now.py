@@ -70,6 +70,19 @@ def _customers(holders: Collection[str]) -> Select[Any]:
     )
 
 
+def customers_marked(connection: Connection, holders: Collection[str]) -> str:
+    """Return what changes whenever one of these people and queues gets a customer or loses one."""
+    holding = tables.holding
+    number, last = connection.execute(
+        select(func.count(), func.max(holding.c.from_us)).where(
+            holding.c.to_us.is_(None),
+            holding.c.holder_kind.in_(("person", "queue")),
+            holding.c.holder_id.in_(sorted(holders)),
+        )
+    ).one()
+    return f"{number}-{last or 0}"
+
+
 def _theirs(kinds: Collection[str], holders: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     holding, customer = tables.holding, tables.customer
     return (

@@ -22,9 +22,9 @@ Walk = Callable[[Page, Live, Path], Iterator[str]]
 """What a role does; yields the name of what is shown after each step."""
 
 LISTS = {"source_id": "lists", "channel": "list", "format": "list.row", "name": "名单", "language": "zh"}
-_OF_A_PAGE = ("/progress", "/became", "/steps", "/bytes")
+_OF_A_PAGE = ("/progress", "/became", "/steps", "/bytes", "/news")
 _FILES = (".csv", ".xlsx", ".json", ".{suffix}")
-_NO_PAGE = ("/api/", "/part/", "/day/news", "/desk/answer", "/handover/plan", "/stories/", "/demo/", "/healthz", "/readyz", "/metrics")  # fmt: skip
+_NO_PAGE = ("/api/", "/part/", "/desk/answer", "/handover/plan", "/stories/", "/demo/", "/healthz", "/readyz", "/metrics")  # fmt: skip
 
 
 def house(now_us: int) -> Company:

@@ -6,7 +6,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
+from sqlalchemy import update
 
+from store import tables
 from tests.browser.live import Live
 from tests.browser.test_access import link_for
 from tests.browser.test_pages import PHONE, send, tab
@@ -125,6 +127,38 @@ def test_what_comes_before_the_page_listens_or_between_two_streams_is_shown(
     before, again = _first_news(url, signed)
     assert before == "event: changed", "the page was made before the lead came"
     assert _first_news(url, signed | {"last-event-id": again}) == (":", "")
+
+
+def test_inbox_and_missed_calls_show_what_comes_and_keep_what_is_typed(browser: Browser, live: Live) -> None:
+    only(live, "ann")
+    send(live, name="张伟", phone="138 1234 5678")
+    live.wait_for("task", lambda row: row["holder_id"] == "ann")
+    with tab(browser, "zh-CN", viewport=PHONE) as page:
+        page.goto(link_for(live, "ann"))
+        page.get_by_role("button").first.click()
+        calls = page.context.new_page()
+        calls.goto(f"{live.from_elsewhere}/calls")
+        expect(calls.get_by_text("没有待回的未接来电")).to_be_visible()
+        page.goto(f"{live.from_elsewhere}/inbox/ann")
+        page.get_by_text("记录跟进结果").click()
+        page.get_by_label("备注").fill("写到一半")
+        send(live, name="李雷", phone="139 1234 5678")
+        second = live.wait_for("task", lambda row: len(live.rows("task")) == 2)
+        assert second["holder_id"] == "ann"
+        bar = page.get_by_role("button", name="有新变化")
+        expect(bar).to_be_visible(timeout=30_000)
+        expect(page.get_by_label("备注")).to_have_value("写到一半")
+        bar.click()
+        expect(page.get_by_role("heading", name="李雷")).to_be_visible()
+        expect(page.get_by_label("备注").first).to_have_value("写到一半")
+        expect(bar).to_be_hidden()
+        with live.engine.files.store.write() as connection:
+            task = tables.task
+            connection.execute(
+                update(task).where(task.c.task_id == second["task_id"]).values(origin="call_back")
+            )
+        expect(calls.locator("#calls li")).to_have_count(1, timeout=30_000)
+    assert live.rows("outcome") == []
 
 
 def _first_news(url: str, headers: dict[str, str]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.live import Live, live_server
 from tests.browser.test_access import link_for
 from tests.browser.test_move import as_manager, company_with_managers, filled
-from tests.browser.test_pages import PHONE, tab
+from tests.browser.test_pages import PHONE, send, tab
 
 PAGES = ("/team", "/team/calendar", "/team/open", "/move", "/handover", "/why-not")
 
@@ -35,6 +35,50 @@ def test_on_a_phone_nothing_runs_over_the_edge(browser: Browser, live: Live, lan
             assert answer.status == 200
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
             assert "Project-Id-Version" not in page.content(), path
+
+
+def test_what_comes_changes_the_numbers_while_a_form_is_half_filled(browser: Browser, live: Live) -> None:
+    filled(live, 2)
+    with tab(browser, "zh-CN", viewport=PHONE) as page:
+        as_manager(page, live)
+        expect(page.get_by_role("link", name="2 跟进中的客户")).to_be_visible()
+        page.evaluate("window.untouched = true")
+        asked: list[str] = []
+        page.on("request", lambda one: asked.append(one.url) if one.resource_type == "fetch" else None)
+        page.locator("footer input[name=id]").fill("lead_half")
+        send(live, name="孙丽", phone="139 7777 0001")
+        expect(page.get_by_role("link", name="3 跟进中的客户")).to_be_visible(timeout=30_000)
+        expect(page.locator("footer input[name=id]")).to_have_value("lead_half")
+        expect(page.locator("footer input[name=id]")).to_be_focused()
+        assert page.evaluate("window.untouched"), "the page was not loaded anew"
+        many = len(asked)
+        page.wait_for_timeout(4_000)
+        assert len(asked) == many, "nothing is counted anew while nothing happens"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('#team .whom strong'))")
+        send(live, name="周强", phone="139 7777 0002")
+        expect(page.get_by_role("button", name="有新变化")).to_be_visible(timeout=30_000)
+        assert page.evaluate("getSelection().toString()") == "安"
+        page.get_by_role("button", name="有新变化").click()
+        expect(page.get_by_role("link", name="4 跟进中的客户")).to_be_visible()
+
+
+def test_a_tab_that_nobody_sees_asks_nothing_and_catches_up(browser: Browser, live: Live) -> None:
+    filled(live, 1)
+    hide = """(is) => {
+        Object.defineProperty(document, "hidden", {configurable: true, get: () => is});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with tab(browser, "en-GB") as page:
+        as_manager(page, live)
+        page.evaluate(hide, True)
+        send(live, name="孙丽", phone="139 7777 0001")
+        live.wait_for("task", lambda _row: len(live.rows("task")) == 2)
+        page.wait_for_timeout(4_000)
+        expect(page.get_by_role("link", name="1 open customers")).to_be_visible()
+        page.evaluate(hide, False)
+        expect(page.get_by_role("link", name="2 open customers")).to_be_visible(timeout=30_000)
 
 
 def test_from_the_team_to_leave_with_a_stand_in_and_to_why_not(browser: Browser, live: Live) -> None:
