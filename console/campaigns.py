@@ -57,12 +57,20 @@ KEPT = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A row of the chart: what of its leads was valid, an opportunity, won; `part` is of the longest row, in thousandths."""
+class Part:
+    """One count of a row, and how long its part is as classes of the style sheet."""
 
     name: str
-    leads: int
-    parts: tuple[tuple[str, int], ...]
+    count: int
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row of the chart, in parts that end where a count ends: what was won, what was an opportunity, valid, a lead."""
+
+    name: str
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -262,23 +270,21 @@ class CampaignsPage:
 def bars(rows: Sequence[Line], by: By, company: Company, view: View) -> list[Bar]:
     """Return the chart: each row's leads as a bar, and in it what became of them."""
     most = max((row.leads for row in rows), default=0)
-    return [
-        Bar(
-            _name(row, by, company, view),
-            row.leads,
-            tuple(
-                (name, 1_000 * count // most)
-                for name, count in (
-                    ("leads", row.leads),
-                    ("valid", row.valid),
-                    ("opportunities", row.opportunities),
-                    ("won", row.won),
-                )
-            ),
-        )
-        for row in rows
-        if row.leads
-    ]
+    found = []
+    for row in rows:
+        counts = (row.won, row.opportunities, row.valid, row.leads)
+        ends = [1_000 * count // most if most else 0 for count in counts]
+        sizes = [max(0, end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
+        parts = tuple(map(Part, ("won", "opportunities", "valid", "leads"), counts, map(size_of, sizes)))
+        if row.leads:
+            found.append(Bar(_name(row, by, company, view), parts))
+    return found
+
+
+def size_of(thousandths: int) -> str:
+    """Return the classes that say how long a part is, a class a digit: the page's policy lets no element say it by itself."""
+    tens, rest = divmod(min(thousandths, 1_000), 100)
+    return f"tenths-{tens} hundredths-{rest // 10} thousandths-{rest % 10}"
 
 
 def _name(row: Line, by: By, company: Company, view: View) -> str:
