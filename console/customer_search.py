@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from console.may import Visitor
 from enrich.findable import is_number, words_of
 from enrich.normalise import normal_email
-from schemas.mask import masked
+from schemas.mask import SHOWN_FIRST, masked
 from store.find import customers_found, customers_named
 
 ASKED_CHARS = 200
@@ -34,8 +34,8 @@ class Search:
 
 
 def asked_in(text: str) -> str:
-    """Return what is to be looked for of what an address or form says; empty: nothing."""
-    return "".join(filter(str.isprintable, text)).strip()[:ASKED_CHARS]
+    """Return what is to be looked for of what an address or form says, its words one space apart; empty: nothing."""
+    return "".join(filter(str.isprintable, " ".join(text.split()))).strip()[:ASKED_CHARS]
 
 
 def search(connection: Connection, asked: str, who: Visitor) -> Search:
@@ -43,7 +43,11 @@ def search(connection: Connection, asked: str, who: Visitor) -> Search:
     holders = None if who.sees_all else who.looks_after
     email = normal_email(asked) or ""
     words = () if "@" in asked else words_of(asked)
-    hidden = not who.reads_clearly() and (any(map(is_number, words)) or masked(asked) != asked)
+    # Beside letters digits find the beginning of a company's text, in which a number may stand.
+    digits = sum(map(str.isdecimal, asked)) if words else 0
+    hidden = not who.reads_clearly() and (
+        any(map(is_number, words)) or digits > SHOWN_FIRST or masked(asked) != asked
+    )
     named = customers_named(connection, "" if hidden else email, asked, holders)
     found = customers_found(connection, () if hidden else words, holders)
     customers = tuple(sorted({*named, *(found or ())}, reverse=True))

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from schemas.ids import body_digest
 from store import tables
 
 SOON, CALMLY = 1, 3
@@ -47,9 +48,9 @@ def news(request: Request, look: Callable[[], str], every_s: int) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
 
-def mark(connection: Connection, which: ColumnElement[bool], *moments: int) -> str:
-    """Return what changes whenever one of these open tasks comes, goes or is moved, or the limit of one falls before one of
-    these moments."""
+def mark(connection: Connection, which: ColumnElement[bool], *moments: int, beside: str = "") -> str:
+    """Return what changes whenever one of these open tasks comes, goes or is moved, the limit of one falls before one of
+    these moments, or what stands `beside` changes: a digest, which stays as it is where telephone numbers are masked."""
     task = tables.task
     # A sum of moments passes 64 bits at some 5,000 tasks; what is left of each behind a prime moves with it as well.
     moved = func.sum(task.c.due_us % 1_000_000_007)
@@ -57,4 +58,5 @@ def mark(connection: Connection, which: ColumnElement[bool], *moments: int) -> s
     asked = select(func.count(), func.max(task.c.created_us), moved, *passed).where(
         which, task.c.state == "open"
     )
-    return "-".join(str(one or 0) for one in connection.execute(asked).one())
+    found = "-".join(str(one or 0) for one in connection.execute(asked).one())
+    return body_digest(f"{beside}-{found}".encode())

@@ -107,8 +107,8 @@ class TeamPage:
 
 def _mark(connection: Connection, company: Company, holders: list[str], now_us: int) -> str:
     """Return what changes with the page's numbers: with tasks, with customers that are moved without one, with absences."""
-    tasks = mark(connection, tables.task.c.holder_id.in_(holders), now_us, now_us + SOON_US)
-    return f"{company.version}-{customers_marked(connection, holders)}-{tasks}"
+    beside = f"{company.version}-{customers_marked(connection, holders)}"
+    return mark(connection, tables.task.c.holder_id.in_(holders), now_us, now_us + SOON_US, beside=beside)
 
 
 def units_of(company: Company, who: Visitor, now_us: int) -> list[str]:

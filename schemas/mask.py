@@ -15,7 +15,7 @@ _BETWEEN = r"[\s\u00a0\u200b-\u200f\u2060()./_·－–-]{0,3}"
 _NUMBER = re.compile(rf"(?P<ours>{_OURS})|(?<!\d)[+＋]?\(?\d(?:{_BETWEEN}\d){{6,}}(?!\d)")
 """Seven digits and more (E.164 has up to fifteen; two may stand together), in groups or not, in any script."""
 _DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}\b")
-_SHOWN_FIRST, _SHOWN_LAST = 3, 2
+SHOWN_FIRST, _SHOWN_LAST = 3, 2
 DOT = "•"
 
 
@@ -39,5 +39,5 @@ def _hidden(match: re.Match[str]) -> str:
     if date := _DATE.match(text):
         return date[0] + masked(text[date.end() :])
     places = [index for index, sign in enumerate(text) if sign.isdigit()]
-    hidden = set(places[_SHOWN_FIRST : len(places) - _SHOWN_LAST])
+    hidden = set(places[SHOWN_FIRST : len(places) - _SHOWN_LAST])
     return "".join(DOT if index in hidden else sign for index, sign in enumerate(text))

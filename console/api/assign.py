@@ -22,11 +22,13 @@ from console.api.models_assign import (
 from console.api.operations import operations
 from console.api.paging import Cursor, Limit, cursor_of, place_of
 from console.desk import Desk
+from console.gate import visitor
 from sales import aliases
 from sales.orders import ASSIGN, assign_order, open_orders
 from sales.unlisted import Unlisted, unlisted
 from schemas.company import ALIAS_KINDS
 from schemas.ids import body_digest
+from schemas.mask import masked
 from schemas.orders import Buyer
 
 CampaignId = Annotated[Id, Path(description="The code of a campaign, as in campaigns.csv")]
@@ -60,11 +62,11 @@ def assign_routes(desk: Desk) -> APIRouter:
             return AliasDone(**did.model_dump(), leads=aliases.counted_before(connection, command.act_id))
 
     @router.get("/orders/open", summary="Orders that belong to no customer yet, newest first")
-    def orders_of_nobody(cursor: Cursor = "", limit: Limit = 50) -> OpenOrders:
-        place = place_of(cursor, str)
+    def orders_of_nobody(request: Request, cursor: Cursor = "", limit: Limit = 50) -> OpenOrders:
+        place, is_clear = place_of(cursor, str), visitor(request).reads_clearly()
         with desk.store.read() as connection:
             found = open_orders(connection, limit + 1, str(place[0]) if place else None)
-        shown = [_open_order(one) for one in found[:limit]]
+        shown = [_open_order(one, is_clear) for one in found[:limit]]
         more = len(found) > limit
         return OpenOrders(orders=shown, next=cursor_of(found[limit - 1]["order_id"]) if more else None)
 
@@ -76,8 +78,10 @@ def assign_routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _open_order(row: dict[str, Any]) -> OpenOrder:
-    given = {name: value for name, value in row["given"].items() if name in Buyer.model_fields}
+def _open_order(row: dict[str, Any], is_clear: bool) -> OpenOrder:
+    """Return an order as a reader may see it: the buyer's numbers masked, its own number whole, by which it is assigned."""
+    said = {name: str(value) for name, value in row["given"].items() if name in Buyer.model_fields}
+    given = said if is_clear else {name: masked(value) for name, value in said.items()}
     return OpenOrder.model_validate({name: row[name] for name in OpenOrder.model_fields} | {"given": given})
 
 

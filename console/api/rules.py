@@ -69,7 +69,7 @@ def rule_routes(desk: Desk, host: Operations) -> APIRouter:
     def check_rules(request: Request, body: RulesText) -> RulesChecked:
         company = company_of(desk)
         changed = _with(company, body)
-        thorough = sum(text.count("\n") for text in (body.csv, *body.tables.values())) <= MOST_CHECKED
+        thorough = sum(len(text.splitlines()) for text in (body.csv, *body.tables.values())) <= MOST_CHECKED
         problems = host.problems_of_book(changed, thorough=thorough)
         language = language_of(request, company.language)
         is_right = all(one.severity != "error" for one in problems)

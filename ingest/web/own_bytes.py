@@ -36,13 +36,10 @@ def _as_they_stand(text: str, wanted: set[bytes]) -> dict[bytes, bytes]:
         try:
             value, end = _DECODER.raw_decode(text, start)
             written = orjson.dumps(value)
-        except json.JSONDecodeError as error:  # a bracket within a text
-            end = max(error.pos, end)
-        except (
-            RecursionError,
-            TypeError,
-        ):  # nested too deeply, or a number too large for who reads the leads
-            end = len(text)
+        except json.JSONDecodeError as error:
+            left -= error.pos  # a bracket within a text; to say its line, all in front of it was gone through
+        except (RecursionError, TypeError, ValueError):
+            left -= len(text)  # nested too deeply, or a number too large
         left -= end - start
         if written in wanted:
             found.setdefault(written, text[start:end].encode())

@@ -86,6 +86,18 @@ def test_a_name_that_cannot_be_assigned_is_refused(
     assert {row["campaign_id"] for row in rig.rows("lead")} == {None}
 
 
+def test_an_order_with_a_long_number_is_assigned_as_it_was_listed(rig: Rig, house: House) -> None:
+    client = _client(house)
+    order = {"order_no": "SO20261130001", "date": "2026-11-30", "amount": "1", "phone": "13611112222"}
+    client.post("/api/orders", json={"source": "erp", "orders": [order]})
+    (listed,) = client.get("/api/orders/open").json()["orders"]
+    assert "11112" not in str(listed["given"]), "marketing calls nobody"
+    said = {"order_no": listed["order_no"], "source": listed["source"], "reason": "said so by phone"}
+    customer = rig.rows("customer")[0]["customer_id"]
+    assert client.post("/api/orders/assign", json={**said, "customer_id": customer}).status_code == 200
+    assert client.get("/api/orders/open").json()["orders"] == []
+
+
 def test_orders_of_nobody_are_listed_by_cursor_and_given_to_a_customer(rig: Rig, house: House) -> None:
     client = _client(house)
     day, number = {"date": "2026-11-30", "amount": "86000"}, "13611112222"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from console.rules import MOST_CHECKED
+from sales.book_files import BookText
 from schemas.company import Member, Unit
 from store.company import company_version, load_company
 from tests.e2e.test_access import HERE, House
@@ -123,6 +125,8 @@ def test_a_book_with_the_line_ends_of_an_old_mac_is_published_as_any_other(
     book = NEW.replace("\n", "\r")
     assert client.post("/api/rules/check", json={"csv": book}).json()["may_be_published"]
     over = client.get("/api/rules").json()["number"]
+    long = book.split("\r")[0] + "\r" + "jiangsu,江苏,west,60\r" * (MOST_CHECKED + 1)
+    assert not client.post("/api/rules/check", json={"csv": long}).json()["overlaps_looked_for"]
     said = {"csv": book, "over": over, "reason": "from an old machine"}
     assert client.post("/api/rules/publish", json=said).status_code == 200
     assert _in_force(rig) == book
@@ -133,6 +137,7 @@ def test_a_simulation_says_who_would_have_had_the_leads(rig: Rig, client: TestCl
     assert found.status_code == 200
     assert found.json()["orphans"] == 0
     assert {"leads", "same", "changed", "moves", "by_rule"} <= found.json().keys()
+    assert found.json()["book_version"] == BookText(NEW, {}, None).version
     refused = client.post("/api/rules/simulate", json={"csv": WRONG})
     assert (refused.status_code, refused.json()["code"]) == (409, "book_refused")
     assert _in_force(rig) == OLD

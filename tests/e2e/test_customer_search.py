@@ -96,7 +96,18 @@ def ids(house: House) -> dict[str, str]:
     return {row["holder_id"]: row["customer_id"] for row in rows if row["to_us"] is None}
 
 
-WAYS = ["王芳", "wf", "wangfang", "大恒", "daheng", "13812345678", "138 1234 5678", "5678", "王芳 5678"]
+WAYS = [
+    "王芳",
+    "wf",
+    "wangfang",
+    "大恒",
+    "daheng",
+    "13812345678",
+    "138 1234 5678",
+    "5678",
+    "王芳 5678",
+    "王芳\u30005678",
+]
 
 
 @pytest.mark.parametrize("what", [*WAYS, "wang.fang@daheng-it.cn", " Wang.Fang@Daheng-IT.cn "])
@@ -125,12 +136,26 @@ def test_whoever_reads_numbers_masked_finds_by_name_and_not_by_number(house: Hou
     who = client(house, person)
     assert found(who, "wf") == ["吴凡", "王芳"]
     assert found(who, "大恒") == found(who, "wang.fang@daheng-it.cn") == ["王芳"]
-    for number in ("5678", "345678", "13812345678", "+86 138 1234 5678", "王芳 5678", "王芳 0001"):
+    for number in (
+        "5678",
+        "345678",
+        "13812345678",
+        "+86 138 1234 5678",
+        "王芳 5678",
+        "王芳 0001",
+        "大恒1381",
+    ):
         told = asked(who, number)
         assert names(told) == []
         assert "numbers are masked for you" in told
         assert who.get("/api/customers", params={"q": number}).json()["code"] == "numbers_masked"
     assert ('href="/desk"' in asked(who, "5678").partition("<main")[2]) == (person == "olga")
+
+
+def test_words_apart_by_what_a_chinese_keyboard_types_are_two(house: House) -> None:
+    ann = client(house, "ann")
+    for between in (" ", "\u3000", "\t", "\u00a0"):
+        assert found(ann, f"王芳{between}9999") == []
 
 
 def test_an_order_is_found_by_its_number_by_whom_its_customer_is(house: House) -> None:

@@ -24,7 +24,6 @@ from store.company import put_company
 from tests.support.live import Live
 from tests.support.mailserver import PASSWORD, USER, MailServer, enquiry, mail_server
 from tests.support.rig import small_company
-from tests.support.silence import silence
 
 
 @pytest.fixture
@@ -379,7 +378,7 @@ def test_a_server_that_falls_silent_holds_up_no_end(
         server.deliver(enquiry(1))
         with following(tmp_path, company(server, start="all")) as here:
             here.leads(1)
-            with silence(server.port):
+            with server.silent():
                 time.sleep(1)
                 told = time.monotonic()
                 here.engine.mailboxes.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.news import mark
+from schemas.mask import masked
 from store import tables
 from store.team_now import customers_marked
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
@@ -39,6 +40,11 @@ def test_time_alone_changes_nothing_until_a_limit_passes(rig: Rig) -> None:
     late = seen(rig, MONDAY_10 + 35 * MINUTE)
     assert len({begin[0], soon[0], late[0]}) == 3, "at risk, then missed"
     assert seen(rig, MONDAY_10 + HOUR) == late
+
+
+def test_a_mark_stays_as_it_is_where_numbers_are_masked(rig: Rig) -> None:
+    tasks, _ = seen(rig)
+    assert masked(f"/team/news?seen={tasks}") == f"/team/news?seen={tasks}"
 
 
 def test_what_comes_to_the_team_changes_both_and_what_comes_elsewhere_none(rig: Rig) -> None:

@@ -151,6 +151,17 @@ class MailServer:
         self._process.wait()
         self._process = None
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Have it take every connection and answer nothing, until the block ends."""
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
     def said(self) -> str:
         """Return its log."""
         path = self.folder / "log"

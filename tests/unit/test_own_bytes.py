@@ -6,6 +6,7 @@ import json
 import time
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,9 +44,18 @@ def test_the_bytes_say_what_was_found(parts: list[object], is_wide: bool) -> Non
     assert [orjson.loads(one) for one in own_bytes(body.encode(), found)] == found
 
 
-def test_a_body_made_to_cost_time_does_not() -> None:
-    nested = "[" * 900 + "]" * 900
-    body = "[" + ",".join([nested] * 500) + ',{"tel":"1"},{"tel":"2"}]'
+@pytest.mark.parametrize(
+    "in_front",
+    [
+        json.dumps([["[" * 900 + "]" * 900]] * 500),
+        "[" + ",".join(["[" * 900 + "]" * 900] * 500) + "]",
+        json.dumps("{" * 400_000),
+        json.dumps(("[" + "1" * 5_000) * 50),
+    ],
+    ids=["texts", "nested", "braces", "digits"],
+)
+def test_a_body_made_to_cost_time_does_not(in_front: str) -> None:
+    body = f'{{"a": {in_front}, "list": [{{"tel":"1"}},{{"tel":"2"}}]}}'
     started = time.process_time()
     found = own_bytes(body.encode(), [{"tel": "1"}, {"tel": "2"}])
     assert [orjson.loads(one) for one in found] == [{"tel": "1"}, {"tel": "2"}]
