@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-_ROUNDS = 8
+_ROUNDS = 6
 """How many times its length of a body is read in search of the parts: envelopes are few, and endless nesting is given up."""
 _OPENING = re.compile(r"[{\[]")
 _DECODER = json.JSONDecoder()

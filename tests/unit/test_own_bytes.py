@@ -59,4 +59,6 @@ def test_a_body_made_to_cost_time_does_not(in_front: str) -> None:
     started = time.process_time()
     found = own_bytes(body.encode(), [{"tel": "1"}, {"tel": "2"}])
     assert [orjson.loads(one) for one in found] == [{"tel": "1"}, {"tel": "2"}]
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10, (
+        "seconds on a busy machine; going through all of it again and again takes minutes"
+    )
