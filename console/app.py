@@ -87,7 +87,7 @@ def console_routes(
         *CollisionsPage(desk, operations).routes(),
         *CustomersPage(desk).routes(),
         *DayPage(desk).routes(),
-        *TimelinePage(desk, find_capture).routes(),
+        *TimelinePage(desk, find_capture, operations).routes(),
         *TakenPage(desk).routes(),
         *(DeskPage(desk, visits).routes() if visits else ()),
         *PopPage(desk).routes(),

@@ -13,9 +13,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from answers.language import language_of
+from console.correct import became_known, correctable, to_correct
 from console.desk import Desk, entered_in, is_own_page
 from console.gate import actor_of, visitor
 from console.known import at_a_glance
+from console.operations import Operations
 from console.outcome_form import said_in
 from console.texts import page
 from console.view import View
@@ -23,6 +25,7 @@ from enrich.golden import called_of
 from sales.outcomes import CONTACT, reasons_for, record_contact
 from sales.segments import customers_of
 from schemas.capture import Capture
+from schemas.correction import CORRECTABLE
 from store import listing
 from store.acts import ActRefused
 from store.timeline import timeline
@@ -41,12 +44,18 @@ class TimelinePage:
 
     desk: Desk
     find_capture: FindCapture
+    operations: Operations | None = None
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
         return [
             Route("/customer/{customer_id}", self.show),
             Route("/customer/{customer_id}/contact", self.contact, methods=["POST"]),
+            *(
+                [Route("/customer/{customer_id}/correct", self.correct, methods=["POST"])]
+                if self.operations
+                else ()
+            ),
             Route("/original/{any_id}", self.original),
             Route("/original/{any_id}/bytes", self.raw),
         ]
@@ -76,6 +85,37 @@ class TimelinePage:
             return self._show(request, refused.code, entered, 409)
         return RedirectResponse(f"/customer/{quote(customer_id, safe='')}?done=contact", status_code=303)
 
+    async def correct(self, request: Request) -> Response:
+        """Put right what is known of a customer; then show them again (303), as soon as they are known so."""
+        if not is_own_page(request):
+            return Response("This form was sent from another site.\n", status_code=403)
+        entered = await entered_in(request, 2 * len(CORRECTABLE) + 5)
+        return await run_in_threadpool(self._correct, request, entered)
+
+    def _correct(self, request: Request, entered: dict[str, str]) -> Response:
+        customer_id = request.path_params["customer_id"]
+        with self.desk.store.read() as connection:
+            company = self.desk.companies.get(connection)
+        offered = correctable(request)
+        try:
+            if self.operations is None:
+                raise ActRefused("unknown_verb", "Nobody corrects here.")
+            actor = actor_of(request, entered, company)
+            with self.desk.remembers(request, entered):
+                said = {
+                    "id": customer_id,
+                    "actor": actor,
+                    "fields": {name: entered[name] for name in offered if name in entered},
+                    "was": {name: entered[f"was_{name}"] for name in offered if f"was_{name}" in entered},
+                    **visitor(request).acting_as,
+                    **self.desk.keyed(request, entered),
+                }
+                lead_id = self.operations.do("correct", said)["lead_id"]
+        except ActRefused as refused:
+            return self._show(request, refused.code, entered, 409, form="correct")
+        became_known(self.desk.store, lead_id)
+        return RedirectResponse(f"/customer/{quote(customer_id, safe='')}?done=correct", status_code=303)
+
     async def original(self, request: Request) -> Response:
         """What was received, as text, with what the transport said."""
         return await run_in_threadpool(self._original, request)
@@ -97,15 +137,21 @@ class TimelinePage:
         return Response(capture.body, media_type="application/octet-stream", headers=headers)
 
     def _show(
-        self, request: Request, refused: str | None, entered: Mapping[str, str], status: int
+        self,
+        request: Request,
+        refused: str | None,
+        entered: Mapping[str, str],
+        status: int,
+        form: str = "contact",
     ) -> Response:
         customer_id, now_us = request.path_params["customer_id"], self.desk.clock()
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             found = timeline(connection, customer_id)
-            known, called, tasks, row = [], list[Row](), list[Row](), None
+            known, called, tasks, row, stands = [], list[Row](), list[Row](), None, list[Row]()
             if found is not None:
                 called = called_of(connection, [found[0]])[found[0]]
+                stands = called_of(connection, [found[0]], correctable(request))[found[0]]
                 tasks = [one for one in listing.tasks_of(connection, found[0]) if one["state"] == "open"]
                 row = listing.customer(connection, found[0])
                 customers = customers_of(connection, company, now_us, {found[0]})
@@ -126,6 +172,10 @@ class TimelinePage:
             and row["holder_kind"] == "person"
             and not tasks
             and view.visitor.acts("/customer/x/contact"),
+            "to_correct": to_correct(correctable(request), stands, entered if form == "correct" else {})
+            if self.operations and row is not None and stands and view.visitor.acts("/customer/x/correct")
+            else [],
+            "form": form,
             "reasons": [code for code, _choices in reasons_for(company)],
             "actors": []
             if view.visitor.person_id

@@ -23,6 +23,7 @@ from sales.life import Life, at_a_glance
 from sales.money import grouped
 from schemas.base import Language
 from schemas.company import Choice, ChoiceList, Company
+from schemas.correction import CORRECTIONS
 from schemas.mask import masked
 from schemas.shares import parts_of
 from schemas.work import Reason
@@ -269,6 +270,8 @@ class View:
 
     def source(self, source_id: str | None) -> str:
         """Return the name of a source."""
+        if source_id == CORRECTIONS:
+            return self.word("KINDS", "correction")
         return source_name(self.company, source_id)
 
     def breaker(self, row: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ KINDS = {
     "supplier": N_("Supplier"),
     "private": N_("Private"),
     "automatic": N_("Automatic message"),
+    "correction": N_("Correction"),
 }
 
 ROLES = {
@@ -521,6 +522,16 @@ REFUSALS = {
     "no_such_leave": N_("This leave is over, or was cancelled already."),
     "bad_date": N_("This is no date and time."),
     "past_date": N_("The date lies in the past."),
+    "fact_changed": N_(
+        "Somebody else has put this right meanwhile. What stands there now is beside what you entered; save again if yours holds."
+    ),
+    "nothing_changed": N_("All of this is known so already."),
+    "value_unreadable": N_("This telephone number or address cannot be read; correct it."),
+    "value_too_long": N_("One of the texts is too long: at most 500 characters."),
+    "known_as_anothers": N_(
+        "This number or address is known as another customer's. If both are one, a manager joins them; else ask for another."
+    ),
+    "unknown_field": N_("This cannot be corrected here."),
 }
 """Why an act was refused, by the code of `ActRefused`, and this page's own checks."""
 

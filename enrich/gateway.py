@@ -296,7 +296,7 @@ def _lead_rows(understood: Understood, answer: Resolution, score: Score, at_us: 
     lead, terms = understood.lead, understood.terms
     more = lead.model_dump(
         mode="json",
-        include={"hints", "consent", "call", "mail", "visit", "imported", "flags", "repeats"},
+        include={"hints", "consent", "call", "mail", "visit", "imported", "flags", "repeats", "corrected_by"},
         exclude_none=True,
     )
     if understood.junk.signs:

@@ -47,17 +47,16 @@ CALLED_BY: tuple[FieldName, ...] = ("full_name", "company", "phone", "email")
 """What people call somebody by, and reach them by."""
 
 
-def called_of(connection: Connection, names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return what each of these (as for `members_of_each`) is called and reached by: a field each, as in a lead."""
-    return {name: _called(members) for name, members in members_of_each(connection, names).items()}
+def called_of(
+    connection: Connection, names: Collection[str], by: Sequence[FieldName] = CALLED_BY
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what each of these (as for `members_of_each`) is called and reached `by`: a field each, as in a lead."""
+    return {name: _called(members, by) for name, members in members_of_each(connection, names).items()}
 
 
-def _called(members: Sequence[Member]) -> list[dict[str, Any]]:
+def _called(members: Sequence[Member], by: Sequence[FieldName]) -> list[dict[str, Any]]:
     record = golden_record(
-        [
-            replace(one, fields=tuple(field for field in one.fields if field.name in CALLED_BY))
-            for one in members
-        ],
+        [replace(one, fields=tuple(field for field in one.fields if field.name in by)) for one in members],
         RULES,
     )
     said = {
@@ -65,7 +64,7 @@ def _called(members: Sequence[Member]) -> list[dict[str, Any]]:
         for one in members
         for field in one.fields
     }
-    kept = [(name, record[name]) for name in CALLED_BY if name in record]
+    kept = [(name, record[name]) for name in by if name in record]
     return [said[one.from_lead, name, one.value].model_dump() for name, one in kept]
 
 
@@ -111,6 +110,7 @@ def _members(
                 fields,
                 consent,
                 refused.get(lead_id, {}),
+                row["kind"] == "correction",
             )
         )
     return found

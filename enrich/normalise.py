@@ -21,13 +21,14 @@ def normalise(lead: Lead, country: str = "CN") -> tuple[FieldValue, ...]:
     A name in parts gains a `full_name` (family name first where it is Chinese).
     """
     fields = tuple(
-        field.model_copy(update={"value": _value(field.name, field.received, country)})
+        field.model_copy(update={"value": normal_value(field.name, field.received, country)})
         for field in lead.fields
     )
     return fields + _composed_name(fields)
 
 
-def _value(name: FieldName, received: str, country: str) -> str | None:
+def normal_value(name: FieldName, received: str, country: str = "CN") -> str | None:
+    """Return a value of a field in its normal form; None if it cannot be read as one."""
     match name:
         case "phone":
             phone = parse_phone(received, country)

@@ -50,6 +50,8 @@ class Member:
     consent: Mapping[str, Any] | None = None
     opted_out: Mapping[str, int] = field_of(default_factory=dict)
     """Purposes that its sender does not agree to, each with the moment up to which that holds."""
+    corrects: bool = False
+    """Somebody of ours put right what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +65,33 @@ class Kept:
 
 
 def golden_record(members: Iterable[Member], rules: Mapping[str, Sequence[str]] = RULES) -> dict[str, Kept]:
-    """Return the golden record, field by field. What could not be normalised stands only where nothing else does."""
+    """Return the golden record, field by field. What could not be normalised stands only where nothing else does.
+
+    A correction outranks what was said before it, also when that is said again: a form filled in by the browser says the
+    old name for years. What is new after it competes with it by the rules.
+    """
     found: dict[str, dict[str, list[tuple[Member, FieldValue]]]] = {}
+    wrong: dict[str, set[str]] = {}
     for member in sorted(members, key=lambda one: (one.accepted_us, one.lead_id)):
         for field in member.fields:
             value = (field.value or field.received).strip()
             if value:
-                by_value = found.setdefault(field.name, {})
-                by_value.setdefault(" ".join(value.casefold().split()), []).append((member, field))
-    return {name: _kept(name, found[name], tuple(rules.get(name, OTHERWISE))) for name in sorted(found)}
+                by_value, key = found.setdefault(field.name, {}), " ".join(value.casefold().split())
+                if member.corrects:
+                    wrong[field.name] = set(by_value) - {key}
+                by_value.setdefault(key, []).append((member, field))
+    return {
+        name: _kept(name, found[name], wrong.get(name, set()), tuple(rules.get(name, OTHERWISE)))
+        for name in sorted(found)
+    }
 
 
-def _kept(name: str, by_value: dict[str, list[tuple[Member, FieldValue]]], rule: tuple[str, ...]) -> Kept:
+def _kept(
+    name: str, by_value: dict[str, list[tuple[Member, FieldValue]]], wrong: set[str], rule: tuple[str, ...]
+) -> Kept:
     ranks = {
-        key: (_is_readable(many), *(_rank(one, name, many) for one in rule)) for key, many in by_value.items()
+        key: (_is_readable(many), key not in wrong, *(_rank(one, name, many) for one in rule))
+        for key, many in by_value.items()
     }
     last = {
         key: max((member.accepted_us, member.lead_id) for member, _ in many) for key, many in by_value.items()
@@ -98,7 +113,7 @@ def _deciding(rule: tuple[str, ...], ranks: Sequence[tuple[Any, ...]]) -> str:
     """Return the criterion by which the first differs from the second; `only` where there is no second."""
     if len(ranks) < 2:
         return "only"
-    names = ("readable", *rule)
+    names = ("readable", "corrected", *rule)
     return next((name for name, a, b in zip(names, ranks[0], ranks[1], strict=True) if a != b), "recent")
 
 

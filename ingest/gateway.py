@@ -140,7 +140,7 @@ class ParseStage:
         leads = [
             one.model_copy(
                 update={
-                    "joins": joins or _thread_of(one, facts),
+                    "joins": joins or one.joins or _thread_of(one, facts),
                     "repeats": repeats,
                     "flags": (*one.flags, *kept),
                 }

@@ -134,7 +134,12 @@ def _contacts(connection: Connection, found: list[str]) -> dict[tuple[str, str],
         fields = _fields(row.fields_json)
         for each in fields:
             one.received.setdefault((each.name, (each.value or each.received).strip()), each.received)
-        one.members.append(Member(row.lead_id, row.lead_id, row.channel, row.accepted_us, fields))
+        corrects = row.kind == "correction"
+        one.members.append(
+            Member(row.lead_id, row.lead_id, row.channel, row.accepted_us, fields, corrects=corrects)
+        )
+        if corrects:
+            continue
         listed = orjson.loads(row.more_json).get("imported", {})
         came_us = row.occurred_us if row.occurred_us is not None else row.accepted_us
         if listed.get("kind") == "customers":

@@ -30,6 +30,7 @@ from leadflow.embedded import Embedded, open_files
 from leadflow.engine import Data, Engine
 from leadflow.lock import AlreadyRunning, take_lock
 from leadflow.operate_claims import do_decide_claim, do_register
+from leadflow.operate_correct import do_correct
 from leadflow.operate_imports import IMPORT_VERBS
 from leadflow.operate_marketing import (
     do_assign_alias,
@@ -354,6 +355,7 @@ VERBS: Mapping[str, Callable[[Engine, Payload], dict[str, Any]]] = {
     "discard": do_discard,
     "reset_breaker": do_reset_breaker,
     "repair": do_repair,
+    "correct": do_correct,
     "erase": do_erase,
     "opt_out": do_opt_out,
     "ingest": do_ingest,

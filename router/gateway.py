@@ -159,8 +159,8 @@ def _routed(event: Event, facts: RouteFacts, at_us: int) -> Step:
     resolved = facts.resolved[event.id]
     lead = resolved.lead
     customer_id = facts.customers[lead.lead_id]
-    if (event.id, customer_id) in facts.done:
-        return Step()
+    if lead.kind == "correction" or (event.id, customer_id) in facts.done:
+        return Step()  # whoever has a customer has them under a mended name, too
     facts.done.add((event.id, customer_id))
     case = _Case(event, customer_id, lead.lead_id, _stamp(event, facts, customer_id, at_us))
     grade = resolved.score.grade

@@ -199,7 +199,7 @@ def read_waiting(connection: Connection, facts: RouteFacts) -> None:
 
 
 def _read_needs(connection: Connection, facts: RouteFacts) -> dict[str, tuple[Needs, str]]:
-    """Return what the newest lead of each of the queue's customers needs, and its grade."""
+    """Return what the newest lead of each of the queue's customers needs, and its grade; a correction needs nothing."""
     lead, member, alias = tables.lead, tables.membership, tables.alias
     keys = [(one,) for one in facts.queue]
     merged = select(alias.c.old_id).where(keys_in(connection, ["now_id"], keys))
@@ -209,6 +209,7 @@ def _read_needs(connection: Connection, facts: RouteFacts) -> dict[str, tuple[Ne
         .outerjoin(alias, alias.c.old_id == member.c.customer_id)
         .where(
             member.c.to_us.is_(None),
+            lead.c.kind != "correction",
             or_(
                 keys_in(connection, ["membership.customer_id"], keys),
                 member.c.customer_id.in_(merged),

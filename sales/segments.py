@@ -26,6 +26,7 @@ _OF_LEAD = (
     "fields_json",
     "grade",
     "industry",
+    "kind",
     "language",
     "product",
     "product_line",
@@ -103,7 +104,9 @@ def customers_of(
 
 
 def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) -> CustomerFacts:
-    newest = leads[-1]
+    # What the customer said, not we; a parting may have left nothing but a correction on one side.
+    said = [row for row in leads if row.kind != "correction"] or leads
+    newest = said[-1]
     known = {
         field["name"]
         for row in leads
@@ -130,7 +133,7 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
             "language": _newest(leads, "language"),
             "grade": scored.grade if scored else "",
             "score": str(scored.score) if scored else "",
-            "leads": str(len(leads)),
+            "leads": str(len(said)),
             "days_silent": str(max(0, now_us - newest.accepted_us) // _DAY_US),
             "holder_kind": newest.holder_kind or "",
             "holder": newest.holder_id or "",

@@ -15,8 +15,11 @@ Channel = Literal["web", "email", "cti", "counter", "list"]
 Purpose = Literal["real", "test", "probe", "demo"]
 """What a capture is for. A `probe` runs every stage but touches no ledger, figure or default export."""
 
-LeadKind = Literal["enquiry", "existing_customer", "service", "supplier", "private", "automatic"]
-"""What a capture turned out to be. Only an `enquiry` is routed as a lead."""
+LeadKind = Literal[
+    "enquiry", "existing_customer", "service", "supplier", "private", "automatic", "correction"
+]
+"""What a capture turned out to be. Only an `enquiry` is routed as a lead; a `correction` is what somebody of ours put right
+about a customer, and nothing is decided on it."""
 
 Language = Literal["zh", "en"]
 

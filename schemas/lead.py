@@ -138,6 +138,7 @@ class Lead(Frozen):
     mail: Mail | None = None
     visit: Visit | None = None
     imported: Imported | None = None
+    corrected_by: str | None = Field(None, description="Of a correction: who put right what is known")
     joins: str | None = Field(None, description="The lead that this capture corrects or continues")
     repeats: str | None = Field(None, description="A capture with the same body within 10 minutes, no key")
     flags: tuple[str, ...] = Field(

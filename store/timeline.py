@@ -47,6 +47,7 @@ def _touches(connection: Connection, now: str, known_as: Any) -> list[Entry]:
             lead.c.campaign_id,
             lead.c.accepted_us.label("at_us"),
             lead.c.fields_json,
+            lead.c.more_json,
         )
         .join(membership, membership.c.lead_id == lead.c.lead_id)
         .where(
@@ -56,7 +57,17 @@ def _touches(connection: Connection, now: str, known_as: Any) -> list[Entry]:
         .order_by(lead.c.accepted_us.desc())
         .limit(LONGEST)
     ).mappings()
-    return [{**row, "kind": "touch", "fields": orjson.loads(row["fields_json"])} for row in rows]
+    return [_touch(dict(row)) for row in rows]
+
+
+def _touch(row: Entry) -> Entry:
+    by = orjson.loads(row.pop("more_json")).get("corrected_by")
+    return {
+        **row,
+        "kind": "touch",
+        "fields": orjson.loads(row["fields_json"]),
+        **({"corrected_by": by} if by else {}),
+    }
 
 
 def _outcomes(connection: Connection, now: str, known_as: Any) -> list[Entry]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, literal, or_, select, union_all
 
+from schemas.correction import CORRECTIONS
 from store import tables
 from store.bulk import keys_in
 from store.nurture import NURTURE_WAKES
@@ -104,7 +105,7 @@ def balance(connection: Connection, now_us: int) -> Balance:
     """Return where everything received stands at this instant; both sides are counted in one statement.
 
     Counted is each lead once, and each thing received that led to no lead once. A repair stands for what it
-    repairs, a whole call for its parts; probes are left out. `received` counts them bare; the other side
+    repairs, a whole call for its parts; probes, and what our own people put right, are left out. `received` counts them bare; the other side
     follows each to where it stands:
 
     - to repair: an open or held dead letter stands in its way (at parse, resolve or route);
@@ -138,9 +139,15 @@ def _received() -> Any:
     leads = (
         select(origin.c.lead_id)
         .join(capture, capture.c.capture_id == origin.c.capture_id)
-        .where(origin.c.role == "origin", capture.c.purpose != "probe")
+        .where(origin.c.role == "origin", _came_in())
     )
     return union_all(leads, select(capture.c.capture_id).where(_led_to_no_lead()), _unread())
+
+
+def _came_in() -> ColumnElement[bool]:
+    """Return the condition that a capture is no probe, and nothing that our own people put right."""
+    capture = tables.capture
+    return and_(capture.c.purpose != "probe", capture.c.source_id != CORRECTIONS)
 
 
 def _led_to_no_lead() -> Any:
@@ -227,7 +234,7 @@ def _places_of_leads(open_dead: Any, stuck_before_us: int) -> Select[Any]:
                 ),
             )
         )
-        .where(origin.c.role == "origin", capture.c.purpose != "probe")
+        .where(origin.c.role == "origin", _came_in())
     )
 
 

@@ -40,7 +40,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
     handle_refusals(app)
     routers = [
         work_routes(desk),
-        customer_routes(desk),
+        customer_routes(desk, ports.operations),
         *([move_routes(desk, ports.mover)] if ports.mover else ()),
         match_routes(desk),
         *([claim_routes(desk, ports.operations)] if ports.operations else ()),

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 
-from console.api.acting import Key, command_for, company_of, done, said_by
+from console.api.acting import Key, about, command_for, company_of, done, said_by
 from console.api.models import (
     Body,
+    Correction,
+    CorrectionDone,
     CustomerAnswer,
     Customers,
     CustomerState,
@@ -26,9 +28,11 @@ from console.api.models import (
 from console.api.operations import operations
 from console.api.paging import Cursor, Limit, cursor_of, place_of
 from console.api.refusals import Refused
+from console.correct import correctable
 from console.customer_search import ASKED_CHARS, Trouble, asked_in, search
 from console.desk import Desk
 from console.gate import visitor
+from console.operations import Operations
 from sales import stages
 from sales.outcomes import CONTACT, record_contact
 from store import listing, views
@@ -48,7 +52,7 @@ _TROUBLES: Mapping[Trouble, str] = {
 }
 
 
-def customer_routes(desk: Desk) -> APIRouter:
+def customer_routes(desk: Desk, host: Operations | None) -> APIRouter:
     """Return the operations about customers and leads."""
     router = operations("customers")
 
@@ -131,6 +135,9 @@ def customer_routes(desk: Desk) -> APIRouter:
         command = command_for(desk, request, body, CONTACT, key, scope=customer_id, reason=body.reason)
         return done(desk, command, record_contact(said, company, desk.offices.get(company).due))
 
+    if host is not None:
+        _correcting(router, desk, host)
+
     @router.post("/customers/{customer_id}/claim", summary="Claim a customer out of its pool")
     def claim_it(request: Request, customer_id: CustomerId, body: Body, key: Key = "") -> Done:
         office = desk.offices.get(company_of(desk))
@@ -165,3 +172,19 @@ def customer_routes(desk: Desk) -> APIRouter:
             return views.story(connection, any_id)
 
     return router
+
+
+def _correcting(router: APIRouter, desk: Desk, host: Operations) -> None:
+    @router.post("/customers/{customer_id}/correct", summary="Put right what is known of a customer")
+    def correct(request: Request, customer_id: CustomerId, body: Correction, key: Key = "") -> CorrectionDone:
+        fields, was = body.fields.model_dump(exclude_none=True), body.was.model_dump(exclude_none=True)
+        if masked := sorted({*fields, *was} - set(correctable(request))):
+            raise Refused(
+                403, "masked", "Numbers are masked for you; who reads them corrects them.", masked[0]
+            )
+        command = command_for(desk, request, body, "correct", key, scope=customer_id)
+        said = {**about(request, command), "id": customer_id, "fields": fields, "was": was}
+        done_now = host.do("correct", said)
+        return CorrectionDone(
+            act_id=done_now["act_id"], repeated=done_now["repeated"], lead_id=done_now["lead_id"] or None
+        )

@@ -58,6 +58,43 @@ class Outcome(Body):
     order: Order | None = Field(None, description="Of `won`: the order, if its number is known")
 
 
+Fact = Annotated[str, StringConstraints(max_length=2_000, pattern=_TEXT)]
+
+
+class Facts(BaseModel):
+    """What can be put right of a customer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    full_name: Fact | None = None
+    company: Fact | None = None
+    job_title: Fact | None = None
+    phone: Fact | None = None
+    email: Fact | None = None
+    city: Fact | None = None
+    address: Fact | None = None
+    industry: Fact | None = None
+
+
+class Correction(Body):
+    """What is known wrongly of a customer, put right."""
+
+    fields: Facts = Field(description="What it is; what is left out or empty stays as it is")
+    was: Facts = Field(
+        default_factory=Facts,
+        description="What stood there in its normal form when whoever corrects looked; if another value stands there now, "
+        "nothing is done",
+    )
+
+
+class CorrectionDone(BaseModel):
+    """A correction that was taken; the customer is known so once its lead is resolved, within milliseconds."""
+
+    act_id: str
+    repeated: bool
+    lead_id: str | None = Field(description="None of a repeated one")
+
+
 class StageSet(Reasoned):
     """How far a customer is, as somebody says."""
 

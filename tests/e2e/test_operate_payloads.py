@@ -18,7 +18,7 @@ from leadflow.settings import Settings
 from store.company import put_company
 from tests.support.rig import small_company
 
-_MORE = "act_id although bands beside body bytes company draft entries gives keep_contacts leads orders pieces purposes roles rows spec tables value"
+_MORE = "act_id although bands beside body bytes company draft entries fields gives keep_contacts leads orders pieces purposes roles rows spec tables value was"
 _TEXT = st.sampled_from(["", "ann", "x", "2026-01-01"])
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 2**53 - 1) | _TEXT,

@@ -77,6 +77,7 @@ def test_every_refusal_of_an_operator_s_act_is_told_in_chinese() -> None:
         "sales/aliases.py",
         "sales/forms.py",
         "leadflow/operate.py",
+        "leadflow/operate_correct.py",
         "leadflow/operate_imports.py",
         "leadflow/imports/pieces.py",
         "leadflow/imports/spec.py",

@@ -1,0 +1,174 @@
+"""A customer's name, number and place are put right on their page; what was received stays, and nothing is decided on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console import correct
+from enrich.golden import golden_of
+from tests.e2e.test_access import House
+from tests.support.host import host_of
+from tests.support.rig import HOUR, MONDAY_10, Rig, post, small_company
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(correct, "_WAIT_S", 0.0)  # here the stages run when the test says so
+    rig = Rig(tmp_path, company=small_company())
+    rig.feed([post(made="1", name="王方", phone="138 0000 0001", company="海川")])
+    rig.run()
+    yield House(rig, now_us=MONDAY_10 + HOUR, host=host_of(rig))
+    rig.close()
+
+
+def first(house: House) -> tuple[str, str]:
+    """Return who has the one customer, and the customer."""
+    (customer,) = house.rig.rows("customer")
+    (holding,) = [row for row in house.rig.rows("holding") if row["to_us"] is None and row["role"] == "owner"]
+    return holding["holder_id"], customer["customer_id"]
+
+
+def known(house: House, customer_id: str) -> dict[str, str]:
+    with house.rig.store.read() as connection:
+        return {name: kept.value for name, kept in golden_of(connection, customer_id)[0].items()}
+
+
+FORM = {
+    "key": "k1",
+    "full_name": "王芳",
+    "was_full_name": "王方",
+    "phone": "138 0000 0001",
+    "was_phone": "+8613800000001",
+    "city": "苏州",
+    "was_city": "",
+}
+
+
+def test_a_name_is_put_right_and_found_and_nothing_else_happens(house: House) -> None:
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+    place = f"/customer/{customer_id}"
+    assert "Correct what is known" in client.get(place).text
+    decided, told = len(house.rig.rows("decision")), len(house.rig.rows("task"))
+    for _ in range(2):
+        done = client.post(f"{place}/correct", data=FORM, follow_redirects=False)
+        assert (done.status_code, done.headers["location"]) == (303, f"{place}?done=correct")
+    house.rig.run()
+    assert known(house, customer_id) == {
+        "full_name": "王芳", "phone": "+8613800000001", "company": "海川", "city": "苏州",
+    }  # fmt: skip
+    (correction,) = [row for row in house.rig.rows("lead") if row["kind"] == "correction"]
+    assert (correction["province"], correction["city"]) == ("江苏", "苏州")
+    assert "phone" not in correction["fields_json"], "what was the same is not said again"
+    assert (len(house.rig.rows("decision")), len(house.rig.rows("task"))) == (decided, told)
+    assert len(house.rig.rows("customer")) == len(house.rig.rows("contact")) == 1
+    page = client.get(f"{place}?done=correct").text
+    assert "王芳" in page
+    assert "Correction" in page
+    assert "王方" not in page.split('<ol class="story">')[0]
+    by_api = client.get("/api/customers", params={"q": "王芳"}).json()["customers"]
+    assert [one["customer_id"] for one in by_api] == [customer_id]
+    (facts,) = [one for one in house.rig.rows("act") if one["verb"] == "correct"]
+    assert (facts["actor"], facts["scope_id"]) == (owner, customer_id)
+    assert "王芳" not in str(facts), "what is known of somebody is where it can be erased"
+
+
+def test_what_the_browser_fills_in_for_years_does_not_come_back_and_what_is_new_does(house: House) -> None:
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+    client.post(f"/customer/{customer_id}/correct", data={**FORM, "phone": "139 0000 0002"})
+    house.rig.run()
+    house.rig.feed([
+        post(made=str(n), at_us=MONDAY_10 + n * HOUR, name="王方", phone="138 0000 0001") for n in (2, 3, 4)
+    ])  # fmt: skip
+    house.rig.run()
+    assert (known(house, customer_id)["full_name"], known(house, customer_id)["phone"]) == (
+        "王芳",
+        "+8613900000002",
+    )
+    house.rig.feed([post(made="5", at_us=2**51, name="王芳芳", phone="139 0000 0002")])
+    house.rig.run()
+    assert len(house.rig.rows("customer")) == 1, "the number that was put in recognises them"
+    assert known(house, customer_id)["full_name"] == "王芳芳"
+
+
+def test_the_second_of_two_sees_what_stands_there_and_may_save_theirs(house: House) -> None:
+    owner, customer_id = first(house)
+    client, place = house.client(house.grant(owner, role="representative")), f"/customer/{customer_id}"
+    client.post(f"{place}/correct", data=FORM)
+    house.rig.run()
+    late = client.post(f"{place}/correct", data={"key": "k2", "full_name": "王舫", "was_full_name": "王方"})
+    assert late.status_code == 409
+    assert "Somebody else has put this right meanwhile" in late.text
+    assert 'value="王舫"' in late.text
+    assert "Stands there now:" in late.text
+    assert 'name="was_full_name" value="王芳"' in late.text
+    again = client.post(f"{place}/correct", data={"key": "k3", "full_name": "王舫", "was_full_name": "王芳"})
+    assert again.status_code == 303
+    house.rig.run()
+    assert known(house, customer_id)["full_name"] == "王舫"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"full_name": "王方"}, "nothing_changed"),
+        ({"full_name": "", "phone": "13800000001"}, "nothing_changed"),
+        ({"phone": "call me"}, "value_unreadable"),
+        ({"email": "nobody"}, "value_unreadable"),
+        ({"full_name": "x" * 501}, "value_too_long"),
+        ({"phone": "137 0000 0003"}, "known_as_anothers"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_do(house: House, fields: dict[str, str], code: str) -> None:
+    owner, customer_id = first(house)
+    house.rig.feed([post(made="9", name="李雷", phone="137 0000 0003")])
+    house.rig.run()
+    client = house.client(house.grant(owner, role="representative"))
+    before = house.rig.rows("lead")
+    answer = client.post(f"/api/customers/{customer_id}/correct", json={"fields": fields})
+    assert (answer.status_code, answer.json()["code"]) == (409, code), answer.text
+    page = client.post(f"/customer/{customer_id}/correct", data=fields)
+    assert page.status_code == 409
+    house.rig.run()
+    assert house.rig.rows("lead") == before
+
+
+def test_by_the_api_once_by_its_key_and_by_nobody_who_may_not(house: House) -> None:
+    owner, customer_id = first(house)
+    path = f"/api/customers/{customer_id}/correct"
+    said: dict[str, Any] = {"fields": {"full_name": "王芳"}, "was": {"full_name": "王方"}}
+    other = "ann" if owner != "ann" else "bo"
+    for role in ("representative", "auditor", "marketing", "front_desk"):
+        stranger = house.client(house.grant(other, role=role))
+        assert stranger.post(path, json=said).status_code == 403
+        assert stranger.post(f"/customer/{customer_id}/correct", data=FORM).status_code == 403
+    client = house.client(house.grant(owner, role="representative"))
+    evil = client.post(
+        f"/customer/{customer_id}/correct", data=FORM, headers={"origin": "http://evil.example"}
+    )
+    assert evil.status_code == 403
+    for repeated in (False, True):
+        answer = client.post(path, json=said, headers={"idempotency-key": "a"})
+        assert (answer.status_code, answer.json()["repeated"]) == (200, repeated), answer.text
+        house.rig.run()
+    assert known(house, customer_id)["full_name"] == "王芳"
+    late = client.post(path, json={**said, "fields": {"full_name": "王舫"}})
+    assert (late.status_code, late.json()["code"]) == (409, "fact_changed")
+    assert client.post(path, json={"fields": {"message": "x"}}).status_code == 422
+
+
+def test_an_erased_customer_takes_the_correction_along(house: House) -> None:
+    from leadflow.operate import do_erase
+
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+    client.post(f"/customer/{customer_id}/correct", data=FORM)
+    house.rig.run()
+    do_erase(house.host["operations"].engine, {"id": customer_id, "actor": "operator"})
+    assert house.rig.rows("lead") == []
+    assert client.get(f"/customer/{customer_id}").status_code in (403, 404)
