@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from enrich.golden import called_of, opted_out
+from enrich.golden import called_of, corrected, opted_out
 from enrich.taken import questions_about
 from sales.life import Life
 from sales.life_facts import records_of
@@ -66,29 +66,34 @@ def at_a_glance(connection: Connection, customers: Iterable[CustomerFacts]) -> l
 
 
 def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Add to each row's `fields` (of its `lead_id`) what that lead did not say and earlier ones of the same person did.
+    """Add to each row's `fields` (of its `lead_id`) what that lead did not say and others of the same person did, and have
+    what was put right since stand instead of what the lead said.
 
     Somebody who writes again without a name is the one whom one knows, not a number.
     """
-    lacking: dict[str, list[dict[str, Any]]] = {}
+    of_lead: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        if row["lead_id"] and _lacks(row["fields"]):
-            lacking.setdefault(row["lead_id"], []).append(row)
-    if not lacking:
+        if row["lead_id"]:
+            of_lead.setdefault(row["lead_id"], []).append(row)
+    if not of_lead:
         return
     member = tables.membership
-    wanted = keys_in(connection, ["lead_id"], [(one,) for one in sorted(lacking)])
+    wanted = keys_in(connection, ["lead_id"], [(one,) for one in sorted(of_lead)])
     rows_of = connection.execute(
         select(member.c.lead_id, member.c.contact_id).where(wanted, member.c.to_us.is_(None))
     )
     of = {row.lead_id: row.contact_id for row in rows_of}
     now = present_ids(connection, of.values())
-    called = called_of(connection, sorted(set(now.values())))
+    put_right = corrected(connection, set(now.values()))
+    lacking = {now[of[one]] for one in of if any(_lacks(row["fields"]) for row in of_lead[one])}
+    called = called_of(connection, sorted({*lacking, *put_right}))
     for lead_id, contact_id in of.items():
-        for row in lacking[lead_id]:
-            own = {field["name"] for field in row["fields"]}
-            known = (one for one in called[now[contact_id]] if one["name"] not in own)
-            row["fields"] = [*row["fields"], *known]
+        stands = called.get(now[contact_id], [])
+        right = put_right.get(now[contact_id], frozenset()) & {one["name"] for one in stands}
+        for row in of_lead[lead_id]:
+            own = [field for field in row["fields"] if field["name"] not in right]
+            said = {field["name"] for field in own}
+            row["fields"] = [*own, *(one for one in stands if one["name"] not in said)]
 
 
 def _lacks(fields: Iterable[Mapping[str, Any]]) -> bool:

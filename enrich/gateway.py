@@ -13,7 +13,7 @@ from enrich.classify import Classified, classify
 from enrich.findable import keys_to_find
 from enrich.identifiers import identifiers_of
 from enrich.junk import junk_of
-from enrich.known_again import KnownAgain, read_known_again
+from enrich.known_again import KnownAgain, gone_with_them, read_known_again
 from enrich.live import judge_in_use
 from enrich.near import Compared, Neighbourhood, compared_by
 from enrich.normalise import normalise
@@ -173,6 +173,8 @@ class ResolveStage:
         answer = resolve(lead, understood.identifiers, facts.known, alike)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         is_stranger = answer.new_contact and answer.new_customer and lead.imported is None
+        if is_stranger and lead.kind == "correction":
+            return Step(tuple(gone_with_them(lead, event.key_id)))
         if understood.lead.kind != "enquiry" and is_stranger:
             rows = _lead_rows(understood, answer, Score(), at_us)
             return Step(effects=(*rows, *facts.known_again.opt_outs(lead)))

@@ -68,6 +68,26 @@ def _called(members: Sequence[Member], by: Sequence[FieldName]) -> list[dict[str
     return [said[one.from_lead, name, one.value].model_dump() for name, one in kept]
 
 
+def corrected(connection: Connection, contacts: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return of those of these contacts (present ids) about whom something was put right: the names of the fields."""
+    member, lead = tables.membership, tables.lead
+    atoms = atoms_of(connection, contacts)
+    rows = connection.execute(
+        select(member.c.contact_id, lead.c.fields_json)
+        .join(lead, lead.c.lead_id == member.c.lead_id)
+        .where(
+            keys_in(connection, ["membership.contact_id"], [(one,) for one in sorted(atoms)]),
+            member.c.to_us.is_(None),
+            lead.c.kind == "correction",
+        )
+    )
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        names = frozenset(field["name"] for field in orjson.loads(row.fields_json))
+        found[atoms[row.contact_id]] = found.get(atoms[row.contact_id], frozenset()) | names
+    return found
+
+
 def golden_of(
     connection: Connection, name: str, rules: Mapping[str, Sequence[str]] = RULES
 ) -> tuple[dict[str, Kept], tuple[Agreed, ...]]:

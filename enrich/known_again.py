@@ -76,6 +76,17 @@ class KnownAgain:
         return effects
 
 
+def gone_with_them(lead: Lead, key_id: str | None) -> list[Effect]:
+    """Return what makes a correction one that never was, because whom it is about was erased within the same moment."""
+    here = {"capture_id": lead.capture_id}
+    ignored = {"result": "ignored", "kind": "private", "code": "forgotten", "detail_json": None}
+    return [
+        Delete("lead_capture", {"lead_id": lead.lead_id, **here}),
+        Update("capture", here, ignored),
+        *([Insert("key_to_erase", {"key_id": key_id})] if key_id is not None else []),
+    ]
+
+
 _ANY = Prepared(
     select(
         exists().where(OneOf(["kind"], "of_kinds")).select_from(tables.erased).label("erased"),

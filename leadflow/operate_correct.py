@@ -13,6 +13,7 @@ from enrich.golden import golden_of
 from enrich.normalise import normal_value
 from enrich.survivorship import Kept
 from ingest.correction import FORMAT
+from ingest.gateway import key_hash
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
 from leadflow.payload import Payload, command_of
@@ -42,14 +43,24 @@ def do_correct(engine: Engine, payload: Payload) -> dict[str, Any]:
     with engine.files.store.read() as connection:
         if is_done(connection, command):
             return {"act_id": command.act_id, "repeated": True, "lead_id": ""}
-        correction = _correction(connection, command, payload)
-    engine.door.append([correction]).result()
+        lead_id = _taken(connection, command)
+        correction = None if lead_id else _correction(connection, command, payload)
+    if correction is not None:
+        engine.door.append([correction]).result()
+        lead_id = lead_id_of(correction.capture_id, correction.accepted_us)
     done = perform(engine.files.store, command, _noted, wall_clock_us(), engine.files.store_log.append)
-    return {
-        "act_id": command.act_id,
-        "repeated": not done,
-        "lead_id": lead_id_of(correction.capture_id, correction.accepted_us),
-    }
+    return {"act_id": command.act_id, "repeated": not done, "lead_id": lead_id}
+
+
+def _taken(connection: Connection, command: Command) -> str:
+    """Return the lead of this very correction, if we were killed between its bytes and its act; else empty."""
+    capture = tables.capture
+    row = connection.execute(
+        select(capture.c.capture_id, capture.c.accepted_us).where(
+            capture.c.source_id == CORRECTIONS, capture.c.idem_hash == key_hash(command.act_id)
+        )
+    ).first()
+    return lead_id_of(row.capture_id, row.accepted_us) if row is not None else ""
 
 
 def _noted(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
@@ -93,9 +104,7 @@ def _texts(payload: Payload, name: str) -> Mapping[str, str]:
     return found
 
 
-def _wanted(
-    record: Mapping[str, Kept], fields: Mapping[str, str], was: Mapping[str, str]
-) -> dict[str, str]:
+def _wanted(record: Mapping[str, Kept], fields: Mapping[str, str], was: Mapping[str, str]) -> dict[str, str]:
     """Return what is to be other than it is. Raises ActRefused."""
     known = {name: kept.value for name, kept in record.items()}
     if unknown := sorted({*fields, *was} - set(CORRECTABLE)):

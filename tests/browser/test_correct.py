@@ -52,9 +52,9 @@ def test_two_put_the_same_name_right(browser: Browser, live: Live, language: str
         expect(page.get_by_text(now)).to_contain_text("王芳")
         expect(page.get_by_label(name, exact=True)).to_have_value("王舫")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        page.screenshot(path=f"/tmp/founder/corr-{language}.png", full_page=True)
+
         page.get_by_role("button", name=save).last.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("王舫")
-        page.screenshot(path=f"/tmp/founder/corr2-{language}.png", full_page=True)
+
     assert [row["code"] for row in live.rows("outcome")] == []
     assert len(live.rows("customer")) == 1

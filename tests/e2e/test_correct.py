@@ -10,6 +10,8 @@ import pytest
 
 from console import correct
 from enrich.golden import golden_of
+from leadflow import operate_correct
+from store.views import balance
 from tests.e2e.test_access import House
 from tests.support.host import host_of
 from tests.support.rig import HOUR, MONDAY_10, Rig, post, small_company
@@ -70,6 +72,9 @@ def test_a_name_is_put_right_and_found_and_nothing_else_happens(house: House) ->
     assert "王芳" in page
     assert "Correction" in page
     assert "王方" not in page.split('<ol class="story">')[0]
+    day = client.get("/day").text
+    assert "王芳" in day, "who has them reads the right name wherever they are to be called"
+    assert "王方" not in day
     by_api = client.get("/api/customers", params={"q": "王芳"}).json()["customers"]
     assert [one["customer_id"] for one in by_api] == [customer_id]
     (facts,) = [one for one in house.rig.rows("act") if one["verb"] == "correct"]
@@ -172,3 +177,44 @@ def test_an_erased_customer_takes_the_correction_along(house: House) -> None:
     do_erase(house.host["operations"].engine, {"id": customer_id, "actor": "operator"})
     assert house.rig.rows("lead") == []
     assert client.get(f"/customer/{customer_id}").status_code in (403, 404)
+
+
+def test_a_correction_of_somebody_erased_within_the_same_moment_goes_with_them(house: House) -> None:
+    from leadflow.operate import do_erase
+
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+    assert client.post(f"/customer/{customer_id}/correct", data={**FORM, "phone": ""}).status_code == 303
+    do_erase(house.host["operations"].engine, {"id": customer_id, "actor": "operator"})
+    house.rig.run()
+    for _ in range(10):  # the correction waits for the lead that it continues, a few seconds at most
+        house.rig.fire(2**52)
+    assert house.rig.rows("lead") == []
+    assert "王芳" not in str([house.rig.rows(name) for name in ("lead", "match_record", "find_key")])
+    (kept,) = [row for row in house.rig.rows("capture") if row["format"] == "desk.correction"]
+    assert (kept["result"], kept["code"]) == ("ignored", "forgotten")
+    assert house.rig.rows("key_to_erase")
+
+
+def test_killed_between_its_bytes_and_its_act_a_correction_is_the_same_one_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+
+    def killed(*_args: object) -> bool:
+        raise RuntimeError
+
+    with monkeypatch.context() as within:
+        within.setattr(operate_correct, "perform", killed)
+        with pytest.raises(RuntimeError):
+            client.post(f"/customer/{customer_id}/correct", data=FORM)
+    house.rig.run()
+    assert [row for row in house.rig.rows("act") if row["verb"] == "correct"] == []
+    assert client.post(f"/customer/{customer_id}/correct", data=FORM).status_code == 303
+    house.rig.run()
+    assert len([row for row in house.rig.rows("act") if row["verb"] == "correct"]) == 1
+    assert len([row for row in house.rig.rows("lead") if row["kind"] == "correction"]) == 1
+    with house.rig.store.read() as connection:
+        sums = balance(connection, MONDAY_10 + HOUR)
+    assert (sums.received, sums.owned, sums.adds_up) == (1, 1, True), "nobody sent it in"
