@@ -103,11 +103,11 @@ class TimelinePage:
             actor = actor_of(request, entered, company)
             with self.desk.remembers(request, entered):
                 said = {
+                    **visitor(request).acting_as,
                     "id": customer_id,
                     "actor": actor,
                     "fields": {name: entered[name] for name in offered if name in entered},
                     "was": {name: entered[f"was_{name}"] for name in offered if f"was_{name}" in entered},
-                    **visitor(request).acting_as,
                     **self.desk.keyed(request, entered),
                 }
                 lead_id = self.operations.do("correct", said)["lead_id"]

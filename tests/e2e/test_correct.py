@@ -12,7 +12,7 @@ from console import correct
 from enrich.golden import golden_of
 from leadflow import operate_correct
 from store.views import balance
-from tests.e2e.test_access import House
+from tests.e2e.test_access import HERE, House
 from tests.support.host import host_of
 from tests.support.rig import HOUR, MONDAY_10, Rig, post, small_company
 
@@ -165,6 +165,17 @@ def test_by_the_api_once_by_its_key_and_by_nobody_who_may_not(house: House) -> N
     late = client.post(path, json={**said, "fields": {"full_name": "王舫"}})
     assert (late.status_code, late.json()["code"]) == (409, "fact_changed")
     assert client.post(path, json={"fields": {"message": "x"}}).status_code == 422
+
+
+def test_at_this_machine_whoever_says_who_they_are_is_who_did_it(house: House) -> None:
+    _, customer_id = first(house)
+    client = house.client(host=HERE)
+    nobody = client.post(f"/customer/{customer_id}/correct", data=FORM)
+    assert nobody.status_code == 409, "a form of this machine asks who it is"
+    client.post(f"/customer/{customer_id}/correct", data={**FORM, "key": "k9", "actor": "ann"})
+    house.rig.run()
+    assert [row["actor"] for row in house.rig.rows("act") if row["verb"] == "correct"] == ["ann"]
+    assert "<bdi>安</bdi>" in client.get(f"/customer/{customer_id}").text
 
 
 def test_an_erased_customer_takes_the_correction_along(house: House) -> None:
