@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +53,35 @@ def test_what_could_not_be_read_stands_only_alone() -> None:
     assert golden_record([told])["phone"].value == "call me"
     kept = golden_record([told, lead(1, "email", phone="+8613812345678")])["phone"]
     assert (kept.value, kept.rule) == ("+8613812345678", "readable")
+
+
+def corrects(number: int, **fields: str) -> Member:
+    return replace(lead(number, "counter", **fields), corrects=True)
+
+
+@given(
+    before=st.lists(st.sampled_from(["王方", "王房", "wang fang"]), max_size=4),
+    after=st.lists(st.sampled_from(["王方", "王房", "wang fang"]), max_size=4),
+    order=st.randoms(use_true_random=False),
+)
+def test_what_was_put_right_stands_before_all_that_was_said_until_then(
+    before: list[str], after: list[str], order: Random
+) -> None:
+    members = [lead(n, full_name=one) for n, one in enumerate(before)]
+    members.append(corrects(10, full_name="王芳"))
+    members += [lead(20 + n, full_name=one) for n, one in enumerate(after) if one in before]
+    order.shuffle(members)
+    kept = golden_record(members)["full_name"]
+    assert (kept.value, kept.from_lead) == ("王芳", "lead_10")
+    assert kept.rule == ("corrected" if before else "only")
+
+
+def test_what_is_new_after_a_correction_competes_with_it_and_a_later_one_replaces_it() -> None:
+    known = [lead(1, "cti", phone="+8613812345678"), corrects(2, phone="+8613987654321")]
+    assert golden_record(known)["phone"].value == "+8613987654321"
+    newer = [*known, lead(3, "cti", phone="+8613700000003")]
+    assert golden_record(newer)["phone"].value == "+8613700000003"
+    assert golden_record([*newer, corrects(4, phone="+8613812345678")])["phone"].from_lead == "lead_4"
 
 
 def test_consent_is_the_latest_word_of_each_and_the_stricter_of_both() -> None:
