@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
 from sales.apply import apply
 from schemas.company import ALIAS_KINDS, Alias, Campaign, Company, alias_key
+from schemas.text import storable
 from store import tables
 from store.acts import ActRefused, Command, Plan, tells, told_before
 from store.company import company_version, load_company
@@ -29,11 +30,8 @@ def assign_alias(kind: str, value: str, counted: list[str]) -> Plan:
         counted.clear()
         lock_company(connection)
         company = load_company(connection, company_version(connection))
-        apply(connection, _with_alias(company, command.scope_id, kind, value), now_us, command.act_id)
-        leads = _leads(connection, kind, value)
-        counted.extend(leads)
-        named = [Update("lead", {"lead_id": one}, {"campaign_id": command.scope_id}) for one in leads]
-        return [*named, tells(command, len(leads))]
+        apply(connection, with_alias(company, command.scope_id, kind, value), now_us, command.act_id)
+        return counting(connection, command, [(kind, value)], counted)
 
     return plan
 
@@ -43,34 +41,60 @@ def counted_before(connection: Connection, act_id: str) -> int:
     return int(told_before(connection, act_id) or 0)
 
 
-def _with_alias(company: Company, campaign_id: str, kind: str, value: str) -> Company:
+def with_alias(company: Company, campaign_id: str, kind: str, value: str) -> Company:
+    """Return a company in which a name stands with a campaign. Raises ActRefused, see `assign_alias`."""
     campaign = company.campaigns.get(campaign_id)
     if campaign is None:
         known = ", ".join(company.campaigns) or "none"
         raise ActRefused("unknown_campaign", f"There is no campaign {campaign_id!r}; there are: {known}.")
     listed = next((one for one in ALIAS_KINDS if one == kind), None)
-    key = alias_key(kind, value) if listed else ""
-    if listed is None or not key:
+    if listed is None or not alias_key(kind, value):
         raise ActRefused("unknown_alias", f"An alias is one of {', '.join(ALIAS_KINDS)}, and is not empty.")
-    for one in company.campaigns.values():
-        if not any(alias.kind == listed and alias_key(listed, alias.value) == key for alias in one.aliases):
-            continue
-        if one.campaign_id == campaign_id:
-            return company  # leads that came just before are looked at once more
-        raise ActRefused("alias_taken", f"{value!r} stands with the campaign {one.campaign_id} already.")
-    more = Campaign.model_validate(
-        {**campaign.model_dump(), "aliases": (*campaign.aliases, Alias(kind=listed, value=value))}
-    )
+    holder = whose(company, kind, value)
+    if holder == campaign_id:
+        return company  # leads that came just before are looked at once more
+    if holder is not None:
+        raise ActRefused("alias_taken", f"{value!r} stands with the campaign {holder} already.")
+    added = Alias(kind=listed, value=written(value))
+    more = Campaign.model_validate({**campaign.model_dump(), "aliases": (*campaign.aliases, added)})
     return company.model_copy(update={"campaigns": {**company.campaigns, campaign_id: more}})
 
 
-def _leads(connection: Connection, kind: str, value: str) -> list[str]:
-    """Return the leads without a campaign that came with a name, in any of the ways it can be written."""
+def whose(company: Company, kind: str, value: str) -> str | None:
+    """Return the code of the campaign with which a name stands."""
+    key = alias_key(kind, value)
+    return next(
+        (
+            one.campaign_id
+            for one in company.campaigns.values()
+            for alias in one.aliases
+            if alias.kind == kind and alias_key(kind, alias.value) == key
+        ),
+        None,
+    )
+
+
+def written(text: str) -> str:
+    """Return a name as campaigns.csv gives it back: cells keep neither line breaks nor spaces around them."""
+    return " ".join(storable(text).split())
+
+
+def counting(
+    connection: Connection, command: Command, names: Iterable[tuple[str, str]], counted: list[str]
+) -> Sequence[Effect]:
+    """Return the effects by which leads without a campaign that came with these names count for the command's."""
+    leads = _leads(connection, {(kind, alias_key(kind, value)) for kind, value in names})
+    counted.extend(leads)
+    named = [Update("lead", {"lead_id": one}, {"campaign_id": command.scope_id}) for one in leads]
+    return [*named, tells(command, len(leads))]
+
+
+def _leads(connection: Connection, wanted: set[tuple[str, str]]) -> list[str]:
+    """Return the leads without a campaign that came with one of these names, in any of the ways it can be written."""
     unlisted, lead = tables.unlisted, tables.lead
     rows = connection.execute(
-        select(unlisted.c.value, lead.c.lead_id)
+        select(unlisted.c.kind, unlisted.c.value, lead.c.lead_id)
         .join(lead, lead.c.lead_id == unlisted.c.lead_id)
-        .where(unlisted.c.kind == kind, lead.c.campaign_id.is_(None))
+        .where(unlisted.c.kind.in_({kind for kind, _ in wanted}), lead.c.campaign_id.is_(None))
     )
-    key = alias_key(kind, value)
-    return sorted({row.lead_id for row in rows if alias_key(kind, row.value) == key})
+    return sorted({row.lead_id for row in rows if (row.kind, alias_key(row.kind, row.value)) in wanted})
