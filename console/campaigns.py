@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -26,7 +27,8 @@ from console.texts import page
 from console.times import local
 from console.view import View
 from sales.aliases import VERB as ALIAS
-from sales.aliases import assign_alias
+from sales.aliases import assign_alias, whose, written
+from sales.campaign_list import ADD, CHANGE, Wish, add_campaign, change_campaign, state_of
 from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
 from sales.campaigns_shown import as_csv, as_xlsx, heading, lines, name_of, only_currency, without_money
@@ -44,7 +46,7 @@ from sales.spend import END, add_spend, end_spend, entries
 from sales.spend import VERB as SPEND
 from sales.unlisted import unlisted
 from schemas.base import Language
-from schemas.company import ALIAS_KINDS, Company
+from schemas.company import ALIAS_KINDS, Campaign, Company
 from store.acts import ActRefused, Plan
 
 BYS: tuple[By, ...] = ("campaign", "channel", "source")
@@ -106,7 +108,7 @@ class CampaignsPage:
         return await run_in_threadpool(self._file, request, "xlsx")
 
     async def act(self, request: Request) -> Response:
-        """Enter or take back spend, assign a name or an order; then show the page again (303)."""
+        """Put a campaign on the list or change it, enter or take back spend, assign a name or an order; then show the page again (303)."""
         if not is_own_page(request):
             return Response("This form was sent from another site.\n", status_code=403)
         entered = await entered_in(request, 20)
@@ -182,6 +184,8 @@ class CampaignsPage:
     ) -> Response:
         now_us, who = self.desk.clock(), visitor(request)
         asked = _asked({**request.query_params, **entered})
+        code = refused.code if isinstance(refused, ListTrouble) else refused
+        done = None if refused else request.query_params.get("done")
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             period, was_wrong = _period(asked, company, now_us)
@@ -235,12 +239,14 @@ class CampaignsPage:
             "entered": entered,
             "brings": who.acts("/campaigns/file") and self.tables is not None,
             "most_mb": most_bytes(self.tables) // 1024**2 if self.tables else 0,
+            **_form(code, entered, request.query_params.get("change", ""), company),
             "took": took,
             "found": found,
             "wrong": list(_wrong_rows(took, view.language)) if took else [],
             "trouble": _told(refused, view.language) if isinstance(refused, ListTrouble) else None,
-            "refused": "bad_days" if was_wrong else getattr(refused, "code", refused),
-            "done": None if refused else request.query_params.get("done"),
+            "refused": "bad_days" if was_wrong else code,
+            "done": done,
+            "is_listing": (entered.get("what") or done) in ("add", "change"),
         }
         return page(request, view.language, "campaigns.html", values, 400 if was_wrong else status)
 
@@ -304,6 +310,11 @@ def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[st
             return SPEND, entry.campaign_id, add_spend(entry, company)
         case "unspend":
             return END, entered.get("spend_id", ""), end_spend()
+        case "add":
+            return ADD, entered.get("code", "").strip(), add_campaign(_wish(entered), [])
+        case "change":
+            changed = change_campaign(_wish(entered), entered.get("was", ""), [])
+            return CHANGE, entered.get("campaign", ""), changed
         case "alias":
             plan = assign_alias(entered.get("kind", ""), entered.get("value", ""), [])
             return ALIAS, entered.get("campaign", ""), plan
@@ -312,6 +323,43 @@ def _wanted(what: str, entered: Mapping[str, str], company: Company) -> tuple[st
             return ASSIGN, entered.get("customer", "").strip(), plan
         case _:
             raise ActRefused("unknown_verb", f"There is no act {what!r}.")
+
+
+def _wish(entered: Mapping[str, str]) -> Wish:
+    """Return the campaign that a form describes: its inputs hold a name a line."""
+    aliases = tuple(
+        (kind, value)
+        for kind in ALIAS_KINDS
+        for line in entered.get(f"alias_{kind}", "").splitlines()
+        if (value := line.strip())
+    )
+    return Wish(entered.get("name_zh", ""), entered.get("name_en", ""), aliases)
+
+
+def _inputs(one: Campaign) -> dict[str, str]:
+    """Return what the form of a campaign begins with."""
+    names = {
+        f"alias_{kind}": "\n".join(written(alias.value) for alias in one.aliases if alias.kind == kind)
+        for kind in ALIAS_KINDS
+    }
+    return {"name_zh": one.name_zh, "name_en": one.name_en, **names}
+
+
+def _form(refused: str | None, entered: Mapping[str, str], asked: str, company: Company) -> dict[str, Any]:
+    """Return what the forms of campaigns need: what was entered into them, and the one that is being changed."""
+    is_change = entered.get("what") == "change"
+    chosen = company.campaigns.get(entered.get("campaign", "") if is_change else asked)
+    code = chosen.campaign_id if chosen else None
+    wanted = _wish(entered).aliases if refused == "alias_taken" else ()
+    holders = [(value, whose(company, kind, value)) for kind, value in wanted]
+    keeps = is_change and refused != "campaign_changed"
+    return {
+        "chosen": code,
+        "now": _inputs(chosen) if chosen else {},
+        "was": entered.get("was", "") if keeps else state_of(chosen) if chosen else "",
+        "elsewhere": [(value, one) for value, one in holders if one not in (None, code)],
+        "alias_kinds": ALIAS_KINDS,
+    }
 
 
 def _wrong_rows(took: Took, language: Language) -> Iterator[tuple[int, str, str, str]]:

@@ -342,6 +342,16 @@ UNLISTED = {
 }
 """What a lead named and no list has (`sales.unlisted`)."""
 
+ALIAS_LIKE = {
+    "utm": N_("such as spring_fair, of utm_campaign=spring_fair"),
+    "click": N_("its name: gclid, bd_vid …"),
+    "tag": N_("such as fair, of sales+fair@…"),
+    "dialled": N_("the number of yours that they call"),
+    "list": N_("the name of a list that is imported"),
+    "heard": N_("such as “exhibition”, as people say it"),
+}
+"""What the names look like by which a campaign is known."""
+
 TABLE_BY = {"campaign": N_("Campaign"), "channel": N_("Channel"), "source": N_("Source")}
 
 TABLE_BARS = {
@@ -499,6 +509,18 @@ REFUSALS = {
     "unknown_spend": N_("This entry counts no more already."),
     "unknown_alias": N_("This name cannot stand with a campaign."),
     "alias_taken": N_("This name stands with a campaign already."),
+    "campaign_taken": N_("A campaign has this code already. Choose another code, or change that campaign."),
+    "campaign_code": N_(
+        "A code has small letters, digits, - and _, 40 at most, and begins with a letter or digit."
+    ),
+    "campaign_name_missing": N_("Give the campaign a name, in Chinese or English."),
+    "campaign_too_long": N_(
+        "A campaign's name has 200 characters at most, each name it is known by 2,000, and there are 500 of these at most."
+    ),
+    "campaign_changed": N_(
+        "Somebody changed this campaign meanwhile; nothing of theirs was overwritten. Compare what you entered with it as it "
+        "stands now, and save again."
+    ),
     "unknown_order": N_("There is no such order any more."),
     "unknown_stage": N_("Choose a stage."),
     "unknown_line": N_("There is no such product line."),
@@ -777,6 +799,8 @@ ACTS = {
     "take_spend": N_("entered spend"),
     "end_spend": N_("took spend out"),
     "assign_alias": N_("assigned a campaign's alias"),
+    "add_campaign": N_("added a campaign"),
+    "change_campaign": N_("changed a campaign"),
     "repair": N_("repaired"),
     "replay": N_("had it replayed"),
     "discard": N_("gave it up"),
