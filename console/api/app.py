@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from console.api.assign import assign_routes
+from console.api.campaigns import campaign_routes
 from console.api.claims import claim_routes
 from console.api.customers import customer_routes
 from console.api.handovers import handover_routes
@@ -46,6 +47,7 @@ def api_app(desk: Desk, ports: Ports) -> FastAPI:
         *([claim_routes(desk, ports.operations)] if ports.operations else ()),
         *([handover_routes(desk, ports.hand_over)] if ports.hand_over else ()),
         money_routes(desk),
+        campaign_routes(desk),
         assign_routes(desk),
         *([list_routes(desk, ports.lists)] if ports.lists else ()),
         house_routes(desk),

@@ -33,6 +33,9 @@ _WRONG = frozenset(
         "not_a_name",
         "why_missing",
         "publish_reason_missing",
+        "campaign_code",
+        "campaign_name_missing",
+        "campaign_too_long",
     }
 )
 """Refusals that are about the body alone; the others are about how things stand, and may pass later."""

@@ -170,6 +170,7 @@ def _known_ids(house: House) -> dict[str, str]:
         "spend_id": house.rig.rows("spend")[0]["spend_id"],
         "job_id": house.rig.rows("job")[0]["job_id"],
         "import_id": house.rig.rows("import_run")[0]["import_id"],
+        "campaign_id": "fair",
         "act_id": next(one["act_id"] for one in house.rig.rows("act") if one["verb"] == "move"),
     }
 

@@ -24,10 +24,9 @@ from tests.support.rig import HOUR, MONDAY_10, Rig, post
 LIVE = {"code": "autumn-live", "name_zh": "秋季直播", "name_en": "Autumn live"}
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """Two came by a name that no campaign has, one by another, one by Baidu."""
-    made = Rig(tmp_path, company=COMPANY.model_copy(update={"responsible_id": "chen"}))
+def came(folder: Path) -> Rig:
+    """Return a company to which two came by a name that no campaign has, one by another, one by Baidu."""
+    made = Rig(folder, company=COMPANY.model_copy(update={"responsible_id": "chen"}))
     made.feed(
         post(
             made=f"{n}", at_us=MONDAY_10 + n * HOUR, name=f"客户{n}", phone=f"1380000000{n}", utm_campaign=one
@@ -35,6 +34,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         for n, one in enumerate(("XHS", "xhs", "douyin", "bd"))
     )
     made.run()
+    return made
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = came(tmp_path)
     yield made
     made.close()
 
