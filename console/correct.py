@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from schemas.correction import CORRECTABLE
 from schemas.lead import FieldName
+from schemas.mask import masked
 from store import tables
 from store.database import Database
 
@@ -39,26 +40,37 @@ def correctable(request: Request) -> tuple[FieldName, ...]:
 
 
 def to_correct(
-    names: Sequence[FieldName], stands: Sequence[Mapping[str, Any]], entered: Mapping[str, str]
+    request: Request, stands: Sequence[Mapping[str, Any]], entered: Mapping[str, str]
 ) -> list[Correctable]:
-    """Return the form's fields; what was entered stays, beside what stands there by now."""
+    """Return the form's fields; what was entered stays, beside what stands there by now.
+
+    What has a number in it is left out for whom numbers are masked: a form's inputs pass the mask.
+    """
+    clear = getattr(request.state, "clear", True)
     by_name = {one["name"]: one for one in stands}
     fields = []
-    for name in names:
+    for name in correctable(request):
         one = by_name.get(name)
-        shown = one["received"].strip() if one else ""
-        was = (one["value"] or shown).strip() if one else ""
+        shown = " ".join(one["received"].split()) if one else ""  # as an input shows it
+        was = (one["value"] or one["received"]).strip() if one else ""
+        if not clear and (masked(shown) != shown or masked(was) != was):
+            continue
         changed = shown if entered.get(f"was_{name}", was) != was else ""
         fields.append(Correctable(name, entered.get(name, shown), was, changed))
     return fields
 
 
-def became_known(store: Database, lead_id: str) -> None:
-    """Wait until a lead is resolved, if there is one to wait for, but no longer than a person waits."""
-    lead = tables.lead
+def became_known(store: Database, captures: Sequence[str]) -> None:
+    """Wait until the leads of these captures are resolved, but no longer than a person waits."""
+    origin, lead = tables.lead_capture, tables.lead
     give_up = time.monotonic() + _WAIT_S
-    while lead_id and time.monotonic() < give_up:
+    wanted = (
+        select(lead.c.lead_id)
+        .join(origin, origin.c.lead_id == lead.c.lead_id)
+        .where(origin.c.capture_id.in_(captures))
+    )
+    while captures and time.monotonic() < give_up:
         with store.read() as connection:
-            if connection.execute(select(lead.c.lead_id).where(lead.c.lead_id == lead_id)).first():
+            if len(connection.execute(wanted).all()) >= len(captures):
                 return
         time.sleep(_LOOK_S)

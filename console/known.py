@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from enrich.golden import called_of, corrected, opted_out
+from enrich.golden import Stands, corrected, opted_out, stands_of
+from enrich.survivorship import key_of
 from enrich.taken import questions_about
 from sales.life import Life
 from sales.life_facts import records_of
@@ -84,16 +85,29 @@ def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -
     )
     of = {row.lead_id: row.contact_id for row in rows_of}
     now = present_ids(connection, of.values())
-    put_right = corrected(connection, set(now.values()))
     lacking = {now[of[one]] for one in of if any(_lacks(row["fields"]) for row in of_lead[one])}
-    called = called_of(connection, sorted({*lacking, *put_right}))
+    stands = stands_of(connection, sorted(lacking | corrected(connection, set(now.values()))))
     for lead_id, contact_id in of.items():
-        stands = called.get(now[contact_id], [])
-        right = put_right.get(now[contact_id], frozenset()) & {one["name"] for one in stands}
-        for row in of_lead[lead_id]:
-            own = [field for field in row["fields"] if field["name"] not in right]
-            said = {field["name"] for field in own}
-            row["fields"] = [*own, *(one for one in stands if one["name"] not in said)]
+        if (known := stands.get(now[contact_id])) is not None:
+            for row in of_lead[lead_id]:
+                row["fields"] = _with(known, row["fields"])
+
+
+def _with(known: Stands, fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a lead's fields with what stands now in place of what was put right since, and where it said nothing."""
+    own = [one for one in fields if _key(one) not in known.wrong.get(one["name"], ())]
+    said, kept = {one["name"] for one in own}, {(one["name"], _key(one)) for one in own}
+    gone = {one["name"] for one in fields if (one["name"], _key(one)) not in kept}
+    added = (
+        one
+        for one in known.called
+        if one["name"] not in said or (one["name"] in gone and (one["name"], _key(one)) not in kept)
+    )
+    return [*added, *own]
+
+
+def _key(field: Mapping[str, Any]) -> str:
+    return key_of(field.get("value") or field["received"])
 
 
 def _lacks(fields: Iterable[Mapping[str, Any]]) -> bool:

@@ -110,10 +110,10 @@ class TimelinePage:
                     "was": {name: entered[f"was_{name}"] for name in offered if f"was_{name}" in entered},
                     **self.desk.keyed(request, entered),
                 }
-                lead_id = self.operations.do("correct", said)["lead_id"]
+                captures = self.operations.do("correct", said)["captures"]
         except ActRefused as refused:
             return self._show(request, refused.code, entered, 409, form="correct")
-        became_known(self.desk.store, lead_id)
+        became_known(self.desk.store, captures)
         return RedirectResponse(f"/customer/{quote(customer_id, safe='')}?done=correct", status_code=303)
 
     async def original(self, request: Request) -> Response:
@@ -172,8 +172,8 @@ class TimelinePage:
             and row["holder_kind"] == "person"
             and not tasks
             and view.visitor.acts("/customer/x/contact"),
-            "to_correct": to_correct(correctable(request), stands, entered if form == "correct" else {})
-            if self.operations and row is not None and stands and view.visitor.acts("/customer/x/correct")
+            "to_correct": to_correct(request, stands, entered if form == "correct" else {})
+            if self.operations and row is not None and view.visitor.acts("/customer/x/correct")
             else [],
             "form": form,
             "reasons": [code for code, _choices in reasons_for(company)],

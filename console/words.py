@@ -748,6 +748,7 @@ DEAD: Mapping[str, tuple[str, str]] = {
 
 
 ACTS = {
+    "correct": N_("corrected what is known"),
     "sign_in": N_("signed in"),
     "set_password": N_("chose a password"),
     "second_factor": N_("changed the second factor"),

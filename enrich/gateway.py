@@ -169,12 +169,12 @@ class ResolveStage:
         if lead.joins and lead.joins not in facts.done and logged.attempt < LOOKS:
             return Step((_look_again(logged, at_us),))
         facts.done.add(lead.lead_id)
+        if lead.kind == "correction" and lead.joins not in facts.joined:
+            return Step(tuple(gone_with_them(lead, event.key_id)))
         alike = _alike(understood, facts)
         answer = resolve(lead, understood.identifiers, facts.known, alike)
         understood = replace(understood, lead=lead.model_copy(update={"kind": _kind(lead, answer)}))
         is_stranger = answer.new_contact and answer.new_customer and lead.imported is None
-        if is_stranger and lead.kind == "correction":
-            return Step(tuple(gone_with_them(lead, event.key_id)))
         if understood.lead.kind != "enquiry" and is_stranger:
             rows = _lead_rows(understood, answer, Score(), at_us)
             return Step(effects=(*rows, *facts.known_again.opt_outs(lead)))

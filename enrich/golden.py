@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
 from enrich.groups import rows_by
-from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record
+from enrich.survivorship import RULES, Agreed, Kept, Member, consents, golden_record, put_right
 from schemas.lead import FieldName, FieldValue
 from store import tables
 from store.bulk import keys_in
@@ -68,12 +68,26 @@ def _called(members: Sequence[Member], by: Sequence[FieldName]) -> list[dict[str
     return [said[one.from_lead, name, one.value].model_dump() for name, one in kept]
 
 
-def corrected(connection: Connection, contacts: Collection[str]) -> dict[str, frozenset[str]]:
-    """Return of those of these contacts (present ids) about whom something was put right: the names of the fields."""
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What a contact is called and reached by now, a field each, and by field the values that were put right (`put_right`)."""
+
+    called: list[dict[str, Any]]
+    wrong: Mapping[str, set[str]]
+
+
+def stands_of(connection: Connection, contacts: Collection[str]) -> dict[str, Stands]:
+    """Return what of these contacts, under their present ids, stands now."""
+    found = members_of_each(connection, contacts)
+    return {name: Stands(_called(members, CALLED_BY), put_right(members)) for name, members in found.items()}
+
+
+def corrected(connection: Connection, contacts: Collection[str]) -> set[str]:
+    """Return about which of these contacts, under their present ids, something was put right."""
     member, lead = tables.membership, tables.lead
     atoms = atoms_of(connection, contacts)
     rows = connection.execute(
-        select(member.c.contact_id, lead.c.fields_json)
+        select(member.c.contact_id)
         .join(lead, lead.c.lead_id == member.c.lead_id)
         .where(
             keys_in(connection, ["membership.contact_id"], [(one,) for one in sorted(atoms)]),
@@ -81,11 +95,7 @@ def corrected(connection: Connection, contacts: Collection[str]) -> dict[str, fr
             lead.c.kind == "correction",
         )
     )
-    found: dict[str, frozenset[str]] = {}
-    for row in rows:
-        names = frozenset(field["name"] for field in orjson.loads(row.fields_json))
-        found[atoms[row.contact_id]] = found.get(atoms[row.contact_id], frozenset()) | names
-    return found
+    return {atoms[one] for one in rows.scalars()}
 
 
 def golden_of(

@@ -66,8 +66,10 @@ def resolve(
     """
     joined = known.joined.get(lead.joins) if lead.joins else None
     usable = [one for one in identifiers if one.trust == "trusted" and _key(one) not in known.status]
-    contact_hit = _first_bound(usable, known, to_contact=True)
-    company_hit = _first_bound(usable, known, to_contact=False)
+    # Whom a correction is about was said, not to be found: a colleague's number in it makes it none of the colleague's.
+    is_said = lead.kind == "correction"
+    contact_hit = None if is_said else _first_bound(usable, known, to_contact=True)
+    company_hit = None if is_said else _first_bound(usable, known, to_contact=False)
 
     contact_id = known.bound[_key(contact_hit)] if contact_hit else None
     found_alike: Found[str] | None = None

@@ -70,20 +70,37 @@ def golden_record(members: Iterable[Member], rules: Mapping[str, Sequence[str]] 
     A correction outranks what was said before it, also when that is said again: a form filled in by the browser says the
     old name for years. What is new after it competes with it by the rules.
     """
+    found, wrong = _said(members)
+    return {
+        name: _kept(name, found[name], wrong.get(name, set()), tuple(rules.get(name, OTHERWISE)))
+        for name in sorted(found)
+    }
+
+
+def put_right(members: Iterable[Member]) -> dict[str, set[str]]:
+    """Return by field the values, as `key_of` them, that a correction has taken out of the running."""
+    return _said(members)[1]
+
+
+def key_of(value: str) -> str:
+    """Return that under which two writings of a value are one."""
+    return " ".join(value.casefold().split())
+
+
+def _said(
+    members: Iterable[Member],
+) -> tuple[dict[str, dict[str, list[tuple[Member, FieldValue]]]], dict[str, set[str]]]:
     found: dict[str, dict[str, list[tuple[Member, FieldValue]]]] = {}
     wrong: dict[str, set[str]] = {}
     for member in sorted(members, key=lambda one: (one.accepted_us, one.lead_id)):
         for field in member.fields:
             value = (field.value or field.received).strip()
             if value:
-                by_value, key = found.setdefault(field.name, {}), " ".join(value.casefold().split())
+                by_value, key = found.setdefault(field.name, {}), key_of(value)
                 if member.corrects:
                     wrong[field.name] = set(by_value) - {key}
                 by_value.setdefault(key, []).append((member, field))
-    return {
-        name: _kept(name, found[name], wrong.get(name, set()), tuple(rules.get(name, OTHERWISE)))
-        for name in sorted(found)
-    }
+    return found, wrong
 
 
 def _kept(
@@ -98,7 +115,10 @@ def _kept(
     }
     ordered = sorted(by_value, key=lambda key: (ranks[key], last[key], key), reverse=True)
     best = ordered[0]
-    member, field = max(by_value[best], key=lambda said: (said[0].accepted_us, said[0].lead_id))
+    # In the writing that was put right, if it was: a form says the old one for years.
+    member, field = max(
+        by_value[best], key=lambda said: (said[0].corrects, said[0].accepted_us, said[0].lead_id)
+    )
     return Kept(
         value=(field.value or field.received).strip(),
         from_lead=member.lead_id,

@@ -41,11 +41,13 @@ CUSTOMERS = [*_columns(), "owner", "since", "last_contact", "next", "stage"]
 
 
 def leads(connection: Connection) -> Iterator[Row]:
-    """Yield leads, as they were written; customers that came by a list are none."""
+    """Yield leads, as they were written; customers that came by a list are none, nor is what we put right."""
     zone = _zone(connection)
     lead = tables.lead
     rows = connection.execution_options(yield_per=_AT_ONCE).execute(
-        select(lead).where(lead.c.purpose != "probe").order_by(lead.c.accepted_us, lead.c.lead_id)
+        select(lead)
+        .where(lead.c.purpose != "probe", lead.c.kind != "correction")
+        .order_by(lead.c.accepted_us, lead.c.lead_id)
     )
     for row in rows:
         more = orjson.loads(row.more_json)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from console.story import Step, steps
 from console.view import View
+from enrich.golden import called_of
 from schemas.base import Language
 from schemas.company import Company
 from store import tables, views
@@ -65,11 +66,9 @@ def _lines(connection: Connection, view: View, customer_id: str) -> Iterator[str
     words = _WORDS[view.language]
     leads = _newest_leads(connection, customer_id)
     happened: dict[tuple[int, str, str], Step] = {}
-    contact: list[Any] = []
+    contact = called_of(connection, [customer_id])[customer_id]
     for lead_id in leads:
         story = views.story(connection, lead_id)
-        for row in story["leads"]:
-            contact = [*contact, *row["fields"]]
         for step in steps(story):
             happened[step.at_us, step.kind, _id_of(step)] = step
     yield f"{customer_id}  {view.who(contact)}"
@@ -124,7 +123,7 @@ def _newest_leads(connection: Connection, customer_id: str) -> list[str]:
         connection.execute(
             select(lead.c.lead_id)
             .join(member, (member.c.lead_id == lead.c.lead_id) & member.c.to_us.is_(None))
-            .where(wanted)
+            .where(wanted, lead.c.kind != "correction")
             .order_by(lead.c.accepted_us.desc(), lead.c.lead_id)
             .limit(_LEADS)
         ).scalars()

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
+from console.may import roles_of
 from enrich.given import identifiers_given
-from enrich.golden import golden_of
+from enrich.golden import members_of
 from enrich.normalise import normal_value
-from enrich.survivorship import Kept
+from enrich.survivorship import Kept, golden_record
+from enrich.taken import an_hour, asking
 from ingest.correction import FORMAT
 from ingest.gateway import key_hash
 from leadflow.clock import new_id, wall_clock_us
 from leadflow.engine import Engine
 from leadflow.payload import Payload, command_of
+from schemas.base import Purpose
 from schemas.capture import Capture, capture_of
 from schemas.correction import CORRECTABLE, CORRECTIONS, MOST_CHARS
-from schemas.lead import lead_id_of
 from schemas.text import storable
+from schemas.work import ASKED
 from store import tables
-from store.acts import ActRefused, Command, is_done, perform
+from store.acts import ActRefused, Command, Plan, is_done, perform
 from store.bulk import keys_in
+from store.company import company_version, load_company
 from store.effects import Effect
 from store.present import present_ids
 
@@ -35,66 +40,110 @@ _OF_ONE_PERSON = ("mobile", "email")
 def do_correct(engine: Engine, payload: Payload) -> dict[str, Any]:
     """Put right a customer's `fields`, by name; `was` says what stood there when whoever corrects looked.
 
-    The stages take it from there within milliseconds: the customer's golden record has it once `lead_id`, which is returned, is
-    resolved. Nothing is decided on it and nobody is told. Refused, with nothing done: `nothing_changed`, `fact_changed`,
-    `value_unreadable`, `known_as_anothers`, `unknown_customer`, `unknown_field`, `value_too_long`.
+    The stages take it from there within milliseconds: the golden record has it once the leads of the `captures` are resolved.
+    Nothing is decided on it and nobody is told. Refused, with nothing done: `nothing_changed`, `fact_changed`,
+    `value_unreadable`, `known_as_anothers`, `unknown_customer`, `unknown_field`, `value_too_long`. Of whom a number is already
+    is told to nobody; that it is somebody's counts as a question whether they are taken (`asked_too_often`).
     """
     command = command_of(payload, VERB)
     with engine.files.store.read() as connection:
         if is_done(connection, command):
-            return {"act_id": command.act_id, "repeated": True, "lead_id": ""}
-        lead_id = _taken(connection, command)
-        correction = None if lead_id else _correction(connection, command, payload)
-    if correction is not None:
-        engine.door.append([correction]).result()
-        lead_id = lead_id_of(correction.capture_id, correction.accepted_us)
-    done = perform(engine.files.store, command, _noted, wall_clock_us(), engine.files.store_log.append)
-    return {"act_id": command.act_id, "repeated": not done, "lead_id": lead_id}
-
-
-def _taken(connection: Connection, command: Command) -> str:
-    """Return the lead of this very correction, if we were killed between its bytes and its act; else empty."""
-    capture = tables.capture
-    row = connection.execute(
-        select(capture.c.capture_id, capture.c.accepted_us).where(
-            capture.c.source_id == CORRECTIONS, capture.c.idem_hash == key_hash(command.act_id)
+            return {"act_id": command.act_id, "repeated": True, "captures": []}
+        company = load_company(connection, company_version(connection))
+        customer = _read(connection, command)
+        wanted = _wanted(customer.record, _texts(payload, "fields"), _texts(payload, "was"))
+        others = _others(connection, customer.customer_id, identifiers_given(wanted))
+        is_again = not wanted and _taken(connection, customer, command)
+    for other in others:
+        asked = Command(ASKED, command.actor, new_id(), other)
+        _perform(engine, asked, asking(an_hour(roles_of(company, command.actor))))
+    if others:
+        raise ActRefused(
+            "known_as_anothers",
+            "This number or address is known as another customer's. Join the two if they are one, else ask for another.",
         )
-    ).first()
-    return lead_id_of(row.capture_id, row.accepted_us) if row is not None else ""
+    if not wanted and not is_again:
+        raise ActRefused("nothing_changed", "All of this is known so already.")
+    captures = _captures(customer, command, wanted)
+    if captures:
+        engine.door.append(captures).result()
+    done = _perform(engine, command, _noted)
+    return {"act_id": command.act_id, "repeated": not done, "captures": [one.capture_id for one in captures]}
+
+
+def _perform(engine: Engine, command: Command, plan: Plan) -> bool:
+    return perform(engine.files.store, command, plan, wall_clock_us(), engine.files.store_log.append)
 
 
 def _noted(connection: Connection, command: Command, now_us: int) -> Sequence[Effect]:
-    """The act itself; what it says is in the capture, where it can be erased."""
+    """The act itself; what it says is in the captures, where it can be erased."""
     return ()
 
 
-def _correction(connection: Connection, command: Command, payload: Payload) -> Capture:
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """What is known of a customer, and the lead and contact that each field is from; `newest` of what nobody has told yet."""
+
+    customer_id: str
+    record: Mapping[str, Kept]
+    contact_of: Mapping[str, str]
+    newest: str
+    purpose: Purpose
+
+    def lead_of(self, name: str) -> str:
+        """Return the lead that a correction of a field continues: so it stays with whom it is about when they are parted."""
+        found = (self.record.get(one) for one in (name, "full_name", "phone", "email"))
+        return next((one.from_lead for one in found if one is not None), self.newest)
+
+
+def _read(connection: Connection, command: Command) -> _Customer:
     customer_id = present_ids(connection, [command.scope_id])[command.scope_id]
-    record, _ = golden_of(connection, customer_id)
-    if not record:
+    members = members_of(connection, customer_id)
+    if not members:
         raise ActRefused("unknown_customer", f"There is no customer {command.scope_id}.")
-    wanted = _wanted(record, _texts(payload, "fields"), _texts(payload, "was"))
-    if others := _others(connection, customer_id, identifiers_given(wanted)):
-        known = ", ".join(sorted(others))
-        raise ActRefused(
-            "known_as_anothers",
-            f"This number or address is known as that of {known}. Join the two if they are one, else ask for another.",
+    lead, member = tables.lead, tables.membership
+    rows = connection.execute(
+        select(member.c.lead_id, member.c.contact_id).where(
+            keys_in(connection, ["lead_id"], [(one.lead_id,) for one in members]), member.c.to_us.is_(None)
         )
-    first = record.get("full_name") or record.get("phone") or next(iter(record.values()))
-    joins = first.from_lead
-    lead = tables.lead
-    purpose = connection.execute(select(lead.c.purpose).where(lead.c.lead_id == joins)).scalar_one()
-    return capture_of(
-        source_id=CORRECTIONS,
-        channel="counter",
-        format=FORMAT,
-        body=orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS),
-        accepted_us=wall_clock_us(),
-        trace_id=new_id(),
-        idem_key=command.act_id,
-        purpose=purpose,
-        meta={"joins": joins, "by": command.actor},
     )
+    newest = members[-1].lead_id
+    purpose = connection.execute(select(lead.c.purpose).where(lead.c.lead_id == newest)).scalar_one()
+    contact_of = {row.lead_id: row.contact_id for row in rows}
+    return _Customer(customer_id, golden_record(members), contact_of, newest, purpose)
+
+
+def _captures(customer: _Customer, command: Command, wanted: Mapping[str, str]) -> list[Capture]:
+    """Return a capture for each contact that something is put right about; their keys make them the same ones again."""
+    by_contact: dict[str, dict[str, str]] = {}
+    for name, value in wanted.items():
+        by_contact.setdefault(customer.contact_of[customer.lead_of(name)], {})[name] = value
+    return [
+        capture_of(
+            source_id=CORRECTIONS,
+            channel="counter",
+            format=FORMAT,
+            body=orjson.dumps(values, option=orjson.OPT_SORT_KEYS),
+            accepted_us=wall_clock_us(),
+            trace_id=new_id(),
+            idem_key=_key(command, contact_id),
+            purpose=customer.purpose,
+            meta={"joins": customer.lead_of(next(iter(values))), "by": command.actor},
+        )
+        for contact_id, values in by_contact.items()
+    ]
+
+
+def _key(command: Command, contact_id: str) -> str:
+    return f"{command.act_id}:{contact_id}"
+
+
+def _taken(connection: Connection, customer: _Customer, command: Command) -> bool:
+    """Tell whether this very correction was taken, and we were killed between its bytes and its act."""
+    capture = tables.capture
+    keys = [(CORRECTIONS, key_hash(_key(command, one))) for one in set(customer.contact_of.values())]
+    asked = select(capture.c.capture_id).where(keys_in(connection, ["source_id", "idem_hash"], keys))
+    return connection.execute(asked).first() is not None
 
 
 def _texts(payload: Payload, name: str) -> Mapping[str, str]:
@@ -105,7 +154,7 @@ def _texts(payload: Payload, name: str) -> Mapping[str, str]:
 
 
 def _wanted(record: Mapping[str, Kept], fields: Mapping[str, str], was: Mapping[str, str]) -> dict[str, str]:
-    """Return what is to be other than it is. Raises ActRefused."""
+    """Return what is to be other than it is; nothing, if all of it is known so. Raises ActRefused."""
     known = {name: kept.value for name, kept in record.items()}
     if unknown := sorted({*fields, *was} - set(CORRECTABLE)):
         raise ActRefused("unknown_field", f"{unknown[0]!r} is none of {', '.join(CORRECTABLE)}.")
@@ -126,8 +175,6 @@ def _wanted(record: Mapping[str, Kept], fields: Mapping[str, str], was: Mapping[
         if name in was and was[name] != known.get(name, ""):
             raise ActRefused("fact_changed", f"{name} was changed meanwhile; look at what stands there now.")
         wanted[name] = value
-    if not wanted:
-        raise ActRefused("nothing_changed", "All of this is known so already.")
     return wanted
 
 

@@ -114,7 +114,13 @@ def _facts(customer_id: str, leads: list[Any], company: Company, now_us: int) ->
         if field.get("value") is not None
     }
     gaps = gaps_of(known | _understood(leads), company.required)
-    place = next((row for row in reversed(leads) if row.province), None)
+    # A corrected number says no more of where they are than the one before it did.
+    placed = [
+        row
+        for row in leads
+        if row.province and (row.kind != "correction" or row.region_basis in ("address", "company"))
+    ]
+    place = placed[-1] if placed else None
     territory = territory_for(company, place.province, place.city) if place else None
     scored = next((row for row in reversed(leads) if row.score is not None), None)
     share = 100 - 100 * len(gaps) // len(company.required) if company.required else 100

@@ -169,7 +169,7 @@ def _led_to_no_lead() -> Any:
     has_lead = exists().where(origin.c.capture_id == capture.c.capture_id, origin.c.role == "origin")
     return and_(
         capture.c.result.in_(("ignored", "refused")),
-        capture.c.purpose != "probe",
+        _came_in(),
         ~has_lead,
         or_(capture.c.result == "ignored", capture.c.capture_id.not_in(repaired)),
     )
@@ -408,7 +408,7 @@ def inbox(
 def news(connection: Connection, person_id: str, since_us: int, limit: int = 20) -> list[dict[str, Any]]:
     """Return what came from a person's customers and asks for nothing new, newest first.
 
-    Answers, calls that were answered, corrections: touches, which make no task and which the owner should know.
+    Answers, calls that were answered, what continues a form: touches, which make no task and which the owner should know.
     """
     lead, membership, holding = tables.lead, tables.membership, tables.holding
     alias, now_id = tables.alias, present(tables.membership.c.customer_id)
@@ -435,6 +435,7 @@ def news(connection: Connection, person_id: str, since_us: int, limit: int = 20)
             holding.c.holder_kind == "person",
             holding.c.holder_id == person_id,
             lead.c.accepted_us >= since_us,
+            lead.c.kind != "correction",
             ~exists().where(tables.task.c.lead_id == lead.c.lead_id),
         )
         .order_by(lead.c.accepted_us.desc(), lead.c.lead_id)

@@ -12,7 +12,6 @@ from console.api.acting import Key, about, command_for, company_of, done, said_b
 from console.api.models import (
     Body,
     Correction,
-    CorrectionDone,
     CustomerAnswer,
     Customers,
     CustomerState,
@@ -176,7 +175,7 @@ def customer_routes(desk: Desk, host: Operations | None) -> APIRouter:
 
 def _correcting(router: APIRouter, desk: Desk, host: Operations) -> None:
     @router.post("/customers/{customer_id}/correct", summary="Put right what is known of a customer")
-    def correct(request: Request, customer_id: CustomerId, body: Correction, key: Key = "") -> CorrectionDone:
+    def correct(request: Request, customer_id: CustomerId, body: Correction, key: Key = "") -> Done:
         fields, was = body.fields.model_dump(exclude_none=True), body.was.model_dump(exclude_none=True)
         if masked := sorted({*fields, *was} - set(correctable(request))):
             raise Refused(
@@ -184,7 +183,5 @@ def _correcting(router: APIRouter, desk: Desk, host: Operations) -> None:
             )
         command = command_for(desk, request, body, "correct", key, scope=customer_id)
         said = {**about(request, command), "id": customer_id, "fields": fields, "was": was}
-        done_now = host.do("correct", said)
-        return CorrectionDone(
-            act_id=done_now["act_id"], repeated=done_now["repeated"], lead_id=done_now["lead_id"] or None
-        )
+        did = host.do("correct", said)
+        return Done(act_id=did["act_id"], repeated=did["repeated"])

@@ -87,14 +87,6 @@ class Correction(Body):
     )
 
 
-class CorrectionDone(BaseModel):
-    """A correction that was taken; the customer is known so once its lead is resolved, within milliseconds."""
-
-    act_id: str
-    repeated: bool
-    lead_id: str | None = Field(description="None of a repeated one")
-
-
 class StageSet(Reasoned):
     """How far a customer is, as somebody says."""
 

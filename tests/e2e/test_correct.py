@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from console import correct
+from console.known import with_what_is_known
 from enrich.golden import golden_of
-from leadflow import operate_correct
+from leadflow import export_tables, operate_correct
+from sales.segments import customers_of
+from store import views
 from store.views import balance
 from tests.e2e.test_access import HERE, House
 from tests.support.host import host_of
@@ -229,3 +232,113 @@ def test_killed_between_its_bytes_and_its_act_a_correction_is_the_same_one_again
     with house.rig.store.read() as connection:
         sums = balance(connection, MONDAY_10 + HOUR)
     assert (sums.received, sums.owned, sums.adds_up) == (1, 1, True), "nobody sent it in"
+
+
+def open_of(house: House, name: str) -> list[dict[str, Any]]:
+    return [row for row in house.rig.rows(name) if row["to_us"] is None]
+
+
+def test_a_colleagues_number_renames_no_colleague_and_a_switchboard_moves_nobody(house: House) -> None:
+    owner, customer_id = first(house)
+    house.rig.feed([post(made="2", at_us=MONDAY_10, name="李蕾", phone="139 0000 0009", company="乙厂")])
+    house.rig.run()
+    client = house.client(host=HERE)
+    for number, one in enumerate(sorted({row["customer_id"] for row in house.rig.rows("customer")})):
+        said = {"key": f"s{number}", "actor": owner, "phone": "021-6234 5678"}
+        assert client.post(f"/customer/{one}/correct", data=said).status_code == 303
+    house.rig.run()
+    members = {row["lead_id"]: row for row in open_of(house, "membership")}
+    for lead in house.rig.rows("lead"):
+        if lead["kind"] == "correction":
+            of = members[lead["joined_lead_id"]]
+            mine = members[lead["lead_id"]]
+            assert (mine["contact_id"], mine["customer_id"]) == (of["contact_id"], of["customer_id"])
+    assert len(open_of(house, "contact_customer")) == 2
+    house.rig.feed([post(made="7", at_us=MONDAY_10 + HOUR, name="王方", phone="138 0000 0001")])
+    house.rig.run()
+    newest = max(open_of(house, "membership"), key=lambda row: row["from_us"])
+    assert newest["customer_id"] == customer_id
+
+
+def test_a_second_number_stays_and_the_corrected_one_stands_before_it(house: House) -> None:
+    owner, customer_id = first(house)
+    only_one = [
+        {"name": "phone", "received": "138 0000 0001", "value": "+8613800000001"},
+        {"name": "phone", "received": "136 0000 0004", "value": "+8613600000004"},
+        {"name": "full_name", "received": "王方", "value": "王方"},
+    ]
+    client = house.client(house.grant(owner, role="representative"))
+    client.post(f"/customer/{customer_id}/correct", data={**FORM, "phone": "137 0000 0033", "full_name": ""})
+    house.rig.run()
+    (lead,) = [row for row in house.rig.rows("lead") if row["kind"] == "enquiry"]
+    row: dict[str, Any] = {"lead_id": lead["lead_id"], "fields": only_one}
+    with house.rig.store.read() as connection:
+        with_what_is_known(connection, [row])
+    numbers = [one["received"] for one in row["fields"] if one["name"] == "phone"]
+    assert numbers == ["137 0000 0033", "136 0000 0004"]
+
+
+def test_a_mask_hides_what_the_form_would_show(house: House) -> None:
+    _, customer_id = first(house)
+    house.rig.feed(
+        [post(made="3", at_us=MONDAY_10, name="13700000003", phone="138 0000 0001", company="厂 13700000003")]
+    )
+    house.rig.run()
+    client = house.client(house.grant("ann", role="operations"))
+    page = client.get(f"/customer/{customer_id}").text
+    assert "Correct what is known" in page
+    assert "13700000003" not in page
+
+
+def test_whether_a_number_is_somebodys_is_a_question_that_is_kept_and_bounded(house: House) -> None:
+    owner, customer_id = first(house)
+    house.rig.feed([
+        post(made=f"9{n}", name=f"李{n}", phone=f"137 0123 {n + 10:04d}") for n in range(31)
+    ])  # fmt: skip
+    house.rig.run()
+    client = house.client(house.grant(owner, role="representative"))
+    codes = []
+    for n in range(31):
+        said = {"fields": {"phone": f"137 0123 {n + 10:04d}"}}
+        answer = client.post(f"/api/customers/{customer_id}/correct", json=said)
+        codes.append(answer.json()["code"])
+        assert not [row for row in house.rig.rows("customer") if row["customer_id"] in answer.text]
+    assert codes == ["known_as_anothers"] * 30 + ["asked_too_often"]
+    asked = [row for row in house.rig.rows("act") if row["verb"] == "ask_taken"]
+    assert {row["actor"] for row in asked} == {owner}
+
+
+def test_a_corrected_number_moves_nobody_to_another_place_and_no_export_brings_it_back(house: House) -> None:
+    owner, customer_id = first(house)
+    client = house.client(house.grant(owner, role="representative"))
+    client.post(f"/customer/{customer_id}/correct", data={"key": "a", "city": "苏州"})
+    house.rig.run()
+    client.post(f"/customer/{customer_id}/correct", data={"key": "b", "phone": "010-6234 5678"})
+    house.rig.run()
+    company = small_company()
+    with house.rig.store.read() as connection:
+        (facts,) = customers_of(connection, company, 0, {customer_id})
+        told = list(export_tables.leads(connection))
+        news = list(views.news(connection, owner, 0))
+    assert (facts.facts["province"], facts.facts["city"], facts.facts["leads"]) == ("江苏", "苏州", "1")
+    assert len(told) == 1
+    assert "correction" not in {one["kind"] for one in news}
+
+
+def test_of_whom_nothing_is_known_a_name_is_put_in(house: House) -> None:
+    house.rig.feed([post(made="4", at_us=MONDAY_10, product="叉车", phone="137 0000 0004")])
+    house.rig.run()
+    (customer_id,) = {row["customer_id"] for row in house.rig.rows("customer")} - {first_known(house)}
+    client = house.client(host=HERE)
+    assert "Correct what is known" in client.get(f"/customer/{customer_id}").text
+    said = {"key": "n", "actor": "ann", "full_name": "赵敏"}
+    assert client.post(f"/customer/{customer_id}/correct", data=said).status_code == 303
+    house.rig.run()
+    assert known(house, customer_id)["full_name"] == "赵敏"
+
+
+def first_known(house: House) -> str:
+    (lead,) = [row for row in house.rig.rows("lead") if "王方" in row["fields_json"]]
+    return str(
+        next(row["customer_id"] for row in open_of(house, "membership") if row["lead_id"] == lead["lead_id"])
+    )

@@ -84,6 +84,15 @@ def test_what_is_new_after_a_correction_competes_with_it_and_a_later_one_replace
     assert golden_record([*newer, corrects(4, phone="+8613812345678")])["phone"].from_lead == "lead_4"
 
 
+def test_the_writing_that_was_put_right_stands() -> None:
+    said = [
+        lead(1, full_name="wang fang"),
+        corrects(2, full_name="Wang Fang"),
+        lead(3, full_name="wang  fang"),
+    ]
+    assert golden_record(said)["full_name"].value == "Wang Fang"
+
+
 def test_consent_is_the_latest_word_of_each_and_the_stricter_of_both() -> None:
     first, second = lead(1, agreed="contact news"), lead(2, atom="b", agreed="contact")
     assert consents([first]) == (
