@@ -1,7 +1,7 @@
 """How an open page learns that it has something new to show: server-sent events that say so, and nothing else.
 
-A page has its part that lives in an element with `data-part` (its own address) and `data-news` (its stream, with the mark of
-what it shows); `static/live.js` does the rest.
+A page has what lives in elements with `data-part` (its own address), the first of them with `data-news` (its stream, with the
+mark of what they show); `static/live.js` does the rest.
 """
 
 from __future__ import annotations

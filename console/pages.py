@@ -22,7 +22,7 @@ from console.gate import actor_of, visitor
 from console.known import Known, at_a_glance, with_what_is_known
 from console.news import CALMLY, mark, news
 from console.outcome_form import NOTE_CHARS, said_in
-from console.recent import PATIENCE_S, Recent
+from console.recent import PATIENCE_S, Answer, Recent
 from console.second import TOO_LATE, Second, came_second
 from console.story import steps
 from console.texts import page
@@ -30,6 +30,7 @@ from console.view import View
 from sales.outcomes import reasons_for, record_outcome
 from sales.segments import customers_of
 from schemas.company import Company
+from schemas.ids import body_digest
 from store import tables, views
 from store.acts import ActRefused, Plan
 from store.acts_inbox import give_back, take
@@ -37,6 +38,7 @@ from store.breakers import open_breakers
 
 NEWS_US = 7 * 24 * 3_600_000_000
 """How long what a customer said without asking for anything stays on its owner's page."""
+MINUTE_US = 60 * 1_000_000
 INBOX_SHOWN = 25
 """Tasks on a page; each has its forms in it."""
 
@@ -55,7 +57,7 @@ class Pages:
         """Return the pages' routes."""
         return [
             Route("/", self.first),
-            Route("/part/live", self.live),
+            Route("/news", self.news_of_first),
             Route("/inbox", self.inboxes),
             Route("/inbox/{holder_id}", self.inbox),
             Route("/inbox/{holder_id}/news", self.news),
@@ -66,16 +68,22 @@ class Pages:
 
     async def first(self, request: Request) -> Response:
         """The sum that must add up, the doors, and the live feed."""
-        return await run_in_threadpool(self._live, request, "first.html")
+        return await run_in_threadpool(self._first, request)
 
-    async def live(self, request: Request) -> Response:
-        """The sum and the feed alone, for the first page to fetch again."""
-        return await run_in_threadpool(self._live, request, "_live.html")
+    async def news_of_first(self, request: Request) -> Response:
+        """Tell whenever the sum or the feed reads differently."""
 
-    def _live(self, request: Request, template: str) -> Response:
+        def look() -> str:
+            view, (rows, breakers) = self._read(request, _news_of_all)
+            return _mark_of_first(view, rows, breakers, self.balance.within(0))
+
+        return news(request, look, CALMLY)
+
+    def _first(self, request: Request) -> Response:
         view, (rows, breakers) = self._read(request, _news_of_all)
         sources, counted = view.company.sources, self.balance.within(PATIENCE_S)
         values = {
+            "seen": _mark_of_first(view, rows, breakers, counted),
             "sum": counted.value if counted else None,
             "counted_us": counted.said_us(view.now_us) if counted else None,
             "feed": rows,
@@ -84,7 +92,7 @@ class Pages:
             "can_kill": self.can_kill,
             "has_stories": self.has_stories,
         }
-        return _page(request, view, template, values)
+        return _page(request, view, "first.html", values)
 
     async def inboxes(self, request: Request) -> Response:
         """Whose inbox is there, and how full."""
@@ -281,6 +289,20 @@ def _mark(connection: Connection, holder_id: str) -> str:
 
 def _news_of_all(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return views.feed(connection), open_breakers(connection)
+
+
+def _mark_of_first(
+    view: View,
+    rows: list[dict[str, Any]],
+    breakers: list[dict[str, Any]],
+    counted: Answer[views.Balance] | None,
+) -> str:
+    """Return what changes with what is read out for the feed and the sum, the moment one of the tasks is due, and the
+    minute: by it the page says how long somebody has waited."""
+    tasks = (row["task"] for row in rows if row["task"])
+    late = [one["task_id"] for one in tasks if one["due_us"] < view.now_us]
+    shown = (view.company.version, view.now_us // MINUTE_US, late, counted and counted.value, breakers, rows)
+    return body_digest(repr(shown).encode("utf-8", "surrogatepass"))
 
 
 def pages(desk: Desk, smtp_port: int, *, can_kill: bool = False, has_stories: bool = False) -> Pages:

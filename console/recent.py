@@ -1,4 +1,4 @@
-"""One answer for everybody who asks within a while: a page that polls must not cost more with each viewer."""
+"""One answer for everybody who asks within a while: a page that renews itself must not cost more with each viewer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 AT_LEAST_S = 1.0
-"""The first page asks every 2 s; nobody sees a difference of one."""
+"""An open first page is looked at every 3 s (`news.CALMLY`); nobody sees a difference of one."""
 DEAR_S = 1.0
 """What takes longer is found out beside those who ask: they take the last answer, and are told how old it is."""
 FREE_S = 0.1

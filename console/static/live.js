@@ -1,28 +1,32 @@
-// Shows what came in while the page is open, at once where nobody is at work in the part that changes, else behind a button.
+// Shows what came in while the page is open, at once where nobody is at work in the parts that change, else behind a button.
 "use strict";
 (() => {
-  const part = document.querySelector("[data-news]");
+  const parts = [...document.querySelectorAll("[data-part]")];
   const bar = document.getElementById("news-bar");
-  if (!part || !window.EventSource) return;
-  const isInside = (node) => node !== null && part.contains(node);
+  if (!parts.length || !window.EventSource) return;
+  const address = parts[0].dataset.part;
+  const isInside = (node) => parts.some((part) => part.contains(node));
+  const isMarked = (part) => !getSelection().isCollapsed && getSelection().containsNode(part, true);
   const busy = () =>
-    part.querySelector("details[open]") !== null ||
-    (isInside(document.activeElement) && document.activeElement.matches("input, select, textarea")) ||
-    (!getSelection().isCollapsed && isInside(getSelection().anchorNode));
+    // What a finger is on would be gone before it is lifted.
+    parts.some((part) => part.querySelector("details[open]") !== null || part.matches(":active") || isMarked(part)) ||
+    (isInside(document.activeElement) && document.activeElement.matches("input, select, textarea"));
   const fetched = async () => {
     try {
-      const answer = await fetch(part.dataset.part, { credentials: "same-origin", headers: { accept: "text/html" } });
+      const answer = await fetch(address, { credentials: "same-origin", headers: { accept: "text/html" } });
       const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
-      return page.getElementById(part.id);
+      const found = parts.map((part) => page.getElementById(part.id));
+      return found.includes(null) ? null : found;
     } catch {
       return null;
     }
   };
   const put = (now) => {
     const at = isInside(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    part.replaceChildren(...now.childNodes);
+    parts.forEach((part, number) => part.replaceChildren(...now[number].childNodes));
     // Whoever goes through links by the keyboard goes on from the same one.
-    if (at !== null) [...part.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === at)?.focus({ preventScroll: true });
+    const links = parts.flatMap((part) => [...part.querySelectorAll("a[href]")]);
+    if (at !== null) links.find((one) => one.getAttribute("href") === at)?.focus({ preventScroll: true });
     document.dispatchEvent(new Event("leadflow:replaced"));
   };
   let latest = 0;
@@ -39,7 +43,7 @@
 
   // A tab that nobody sees is told nothing: a browser has six connections for all of them.
   let source = null;
-  let news = part.dataset.news;
+  let news = parts[0].dataset.news;
   const listen = () => {
     source?.close();
     source = null;

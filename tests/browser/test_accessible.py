@@ -20,7 +20,7 @@ RULES = {
     "resultTypes": ["violations"],
 }
 STRANGERS = ("/f/site", "/thanks/site", "/sign-in", "/enter/nothing", "/story/nothing-of-that-name")
-_NO_PAGE = ("/api/", "/part/", "/desk/answer", "/healthz", "/readyz", "/metrics")
+_NO_PAGE = ("/api/", "/desk/answer", "/healthz", "/readyz", "/metrics")
 
 
 def pages_of(live: Live) -> Iterator[str]:

@@ -24,7 +24,7 @@ Walk = Callable[[Page, Live, Path], Iterator[str]]
 LISTS = {"source_id": "lists", "channel": "list", "format": "list.row", "name": "名单", "language": "zh"}
 _OF_A_PAGE = ("/progress", "/became", "/steps", "/bytes", "/news")
 _FILES = (".csv", ".xlsx", ".json", ".{suffix}")
-_NO_PAGE = ("/api/", "/part/", "/desk/answer", "/handover/plan", "/stories/", "/demo/", "/healthz", "/readyz", "/metrics")  # fmt: skip
+_NO_PAGE = ("/api/", "/desk/answer", "/handover/plan", "/stories/", "/demo/", "/healthz", "/readyz", "/metrics")  # fmt: skip
 
 
 def house(now_us: int) -> Company:

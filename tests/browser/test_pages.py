@@ -138,14 +138,32 @@ def test_the_sum_adds_up_and_the_feed_moves_by_itself(browser: Browser, live: Li
         assert page.evaluate("window.untouched"), "the page was not loaded anew"
 
 
-def test_an_open_box_stays_open_while_the_page_refreshes(browser: Browser, live: Live) -> None:
+def test_what_is_in_hand_stays_while_the_first_page_refreshes(browser: Browser, live: Live) -> None:
     with tab(browser) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{live.url}/")
         link = page.get_by_role("link", name="像访客一样填写表单")
         link.focus()
         send(live, name="张伟", phone="13812345678")
-        expect(page.locator(".feed li")).to_have_count(1, timeout=10_000)
+        expect(page.locator(".feed li")).to_have_count(1, timeout=30_000)
         expect(link).to_be_focused()
+        live.wait_for("task", lambda row: True)
+
+        # The feed may come once more for the sum, which is counted a moment later, and once for the minute.
+        page.wait_for_timeout(4_000)
+        many = len(asked)
+        page.wait_for_timeout(4_000)
+        assert len(asked) - many <= 1, "nothing is fetched anew while nothing happens"
+
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('.feed .who a'))")
+        send(live, name="李娜", phone="13912345678")
+        more = page.get_by_role("button", name="有新变化")
+        expect(more).to_be_visible(timeout=30_000)
+        assert page.evaluate("getSelection().toString()") == "张伟"
+        more.click()
+        expect(page.locator(".feed li")).to_have_count(2)
+        expect(page.locator("[data-sum=received]")).to_have_text("2", timeout=30_000)
 
 
 @pytest.mark.parametrize("payload", HOSTILE)

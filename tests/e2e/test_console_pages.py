@@ -379,7 +379,7 @@ def test_received_text_is_never_markup(tmp_path: Path) -> None:
     client = client_of(rig)
     leads = [row["lead_id"] for row in rig.rows("lead")]
     assert len(leads) == 2
-    paths = ["/", "/part/live", "/inbox/ann", "/inbox/bo", *(f"/story/{one}" for one in leads)]
+    paths = ["/", "/inbox/ann", "/inbox/bo", *(f"/story/{one}" for one in leads)]
     pages = "".join(client.get(path).text for path in paths)
     assert pages.count("&lt;script&gt;alert(1)") > 8
     assert "<script>alert" not in pages
@@ -392,7 +392,6 @@ def test_every_page_forbids_inline_script(worked: Rig) -> None:
     known = ids(worked)
     for path in (
         "/",
-        "/part/live",
         "/inbox",
         f"/inbox/{known['owner']}",
         f"/story/{known['lead']}",
@@ -450,7 +449,6 @@ def test_a_held_source_stands_on_the_first_page_and_under_needs_repair(tmp_path:
         assert sentence in text_of(client.get(f"/needs-repair?lang={language}").text)
         assert "leadflow breaker reset site" in text_of(client.get(f"/needs-repair?lang={language}").text)
         assert sentence in text_of(client.get(f"/?lang={language}").text)
-        assert sentence in client.get(f"/part/live?lang={language}").text, "without a reload"
     assert "暂扣 3 条" in text_of(client.get("/?lang=zh").text), "at the source's own box"
     assert "9 收到 = 1 有负责人 + 0 待分配 + 0 不是线索 + 8 待修复" in text_of(client.get("/?lang=zh").text)
     held = next(row for row in rig.rows("dead") if row["state"] == "held")

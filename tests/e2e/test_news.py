@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from console.news import mark
 from schemas.mask import masked
 from store import tables
 from store.team_now import customers_marked
+from tests.e2e.test_console_pages import client_of
 from tests.support.rig import HOUR, MINUTE, MONDAY_10, SECOND, Rig, post, small_company
 
 TEAM = ("ann", "bo", "chen", "east")
@@ -69,3 +71,41 @@ def test_a_customer_who_goes_to_a_colleague_without_a_task_is_seen(rig: Rig) -> 
         connection.execute(holding.update().values(holder_id="wei"))
     tasks, customers = seen(rig)
     assert (tasks, customers == begin[1]) == (begin[0], False)
+
+
+def seen_first(rig: Rig, now_us: int, language: str = "zh") -> str:
+    """Return the mark that the first page carries."""
+    found = re.search(
+        r'data-news="/news\?seen=([0-9a-f]{32})"', client_of(rig, now_us).get(f"/?lang={language}").text
+    )
+    assert found
+    return found[1]
+
+
+def test_the_first_page_is_told_of_what_comes_and_of_what_becomes_of_it(rig: Rig) -> None:
+    now_us = MONDAY_10 + 5 * MINUTE
+    marks = [seen_first(rig, now_us)]
+    assert seen_first(rig, now_us + 59 * SECOND, "en") == marks[0], "nothing happened"
+    assert masked(f"/news?seen={marks[0]}") == f"/news?seen={marks[0]}"
+
+    rig.feed([post(made="2", name="李娜", phone="13987654321", at_us=MONDAY_10 + SECOND)])
+    rig.run()
+    marks.append(seen_first(rig, now_us))
+    with rig.store.write() as connection:
+        connection.execute(tables.holding.update().values(holder_id="chen"))
+    marks.append(seen_first(rig, now_us))
+    with rig.store.write() as connection:
+        connection.execute(tables.task.update().values(state="done"))
+    marks.append(seen_first(rig, now_us))
+    rig.feed([post(made="3", at_us=MONDAY_10 + 2 * SECOND)])
+    rig.run()
+    marks.append(seen_first(rig, now_us))  # in the sum alone: what can not be read is in no feed
+    assert len(set(marks)) == len(marks)
+    assert seen_first(rig, now_us + 59 * SECOND) == marks[-1]
+
+
+def test_the_first_page_is_told_in_the_second_that_a_task_is_late_and_each_minute_how_late(rig: Rig) -> None:
+    (due_us,) = (row["due_us"] for row in rig.rows("task"))
+    late_us = due_us + 10 * SECOND
+    marks = {seen_first(rig, due_us), seen_first(rig, late_us), seen_first(rig, late_us + MINUTE)}
+    assert len(marks) == 3
