@@ -120,24 +120,14 @@ class CustomersPage:
             by = asked.get("by") if asked.get("by") in BY else BY[0]
             segment = segments.get(asked.get("segment", ""))
             value = asked.get("value")
-
-            def look(place: Place) -> tuple[Looked, list[CustomerFacts], list[CustomerFacts]]:
+            for place in (Place.read(asked), Place()):
                 looked = _look(connection, wanted, place)
                 facts = customers_of(connection, company, now_us, looked.ids)
                 everybody = sorted(facts, key=lambda one: one.customer_id, reverse=True)
                 within = list(members(everybody, segment)) if segment else everybody
-                return looked, everybody, within
-
-            def of_value(some: list[CustomerFacts]) -> list[CustomerFacts]:
-                return [one for one in some if value is None or one.facts[str(by)] == value]
-
-            looked, everybody, within = look(Place.read(asked))
-            found = of_value(within)
-            if (
-                looked.place.after and looked.is_newest and len(found) <= SHOWN
-            ):  # the first page, not a piece of it
-                looked, everybody, within = look(Place())
-                found = of_value(within)
+                found = [one for one in within if value is None or one.facts[str(by)] == value]
+                if not place.after or not looked.is_newest or len(found) > SHOWN:
+                    break  # else the first page, not a piece of it
             ids, older, newer = looked.cut([one.customer_id for one in found])
             shown = at_a_glance(connection, [one for one in found if one.customer_id in ids])
             leads = first_leads(connection, [one.customer_id for one in shown])

@@ -42,6 +42,20 @@ class Row:
     away: Absence | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whose page an address asks for: the units to choose from, the one chosen, and who belongs to it."""
+
+    units: list[str]
+    unit_id: str | None
+    people: list[str]
+
+    @property
+    def holders(self) -> list[str]:
+        """Return whose numbers the page shows: the people's and their queue's."""
+        return [*self.people, *([self.unit_id] if self.unit_id else [])]
+
+
 @dataclass(frozen=True)
 class TeamPage:
     """For managers their units, for whoever sees everything all; one unit at a time, chosen in the address."""
@@ -62,31 +76,27 @@ class TeamPage:
         def look() -> str:
             with self.desk.store.read() as connection:
                 company = self.desk.companies.get(connection)
-                holders = self._holders(request, company)
-                return _mark(connection, company, holders, self.desk.clock())
+                now_us = self.desk.clock()
+                return _mark(connection, company, self._shown(request, company, now_us).holders, now_us)
 
         return news(request, look, CALMLY)
 
-    def _holders(self, request: Request, company: Company) -> list[str]:
-        """Return whose numbers the page of this address shows."""
-        now_us = self.desk.clock()
-        unit_id = chosen_unit(units_of(company, visitor(request), now_us), request)
-        people = members_of(self.desk.offices.get(company), unit_id, now_us)
-        return [*people, *([unit_id] if unit_id else [])]
+    def _shown(self, request: Request, company: Company, now_us: int) -> Shown:
+        units = units_of(company, visitor(request), now_us)
+        unit_id = chosen_unit(units, request)
+        return Shown(units, unit_id, members_of(self.desk.offices.get(company), unit_id, now_us))
 
     def _page(self, request: Request) -> Response:
         who, now_us = visitor(request), self.desk.clock()
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             office = self.desk.offices.get(company)
-            units = units_of(company, who, now_us)
-            unit_id = chosen_unit(units, request)
-            people = members_of(office, unit_id, now_us)
+            shown = self._shown(request, company, now_us)
+            people, unit_id = shown.people, shown.unit_id
             calendars = {one: office.calendar_of_id(one) for one in people}
-            holders = [*people, *([unit_id] if unit_id else [])]
             # Before the numbers: what comes in while they are read is told once too often, not once too seldom.
-            seen = _mark(connection, company, holders, now_us)
-            found = loads(connection, holders, (now_us, now_us + SOON_US), cuts_of(calendars, now_us))
+            seen = _mark(connection, company, shown.holders, now_us)
+            found = loads(connection, shown.holders, (now_us, now_us + SOON_US), cuts_of(calendars, now_us))
             covers = covered(connection, people)
         rows = [
             Row(one, found[one], office.why_not(one, now_us), _away(company, one, now_us)) for one in people
@@ -95,7 +105,7 @@ class TeamPage:
         values = {
             "view": view,
             "seen": seen,
-            "units": units,
+            "units": shown.units,
             "unit": unit_id,
             "rows": rows,
             "queue": found.get(unit_id) if unit_id else None,
