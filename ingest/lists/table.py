@@ -1,7 +1,7 @@
 """A table's rows out of CSV, TSV, XLSX or XLS, one after the other, each with its number in the file.
 
 Knows nothing of what the columns mean. Text files are streamed; a sheet is opened whole by calamine (Rust) and handed
-out row by row. What is no table, or would burst, is refused before it is opened.
+out row by row. What is no table, or would burst, is refused before it is opened here (`trial`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from ingest.email.charset import guessed
+from ingest.lists.trial import tried
 
 MAX_COLUMNS = 500
 """More than any list has; a row of a million empty cells is an attack."""
@@ -41,6 +43,10 @@ _PROGRAMS = (
     b"\x89PNG",
     b"\xff\xd8\xff",
 )
+_MARKUP = re.compile(
+    r"\s*<(!doctype|\?xml|\?mso|html|head|meta|style|body|div|table|workbook)\b", re.IGNORECASE
+)
+"""What older systems export as `.xls`: a web page, or a workbook in XML, that a spreadsheet program opens all the same."""
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = (",", "\t", ";", "|")
@@ -121,7 +127,15 @@ def _open_text(file: BinaryIO, encoding: str) -> Table:
     file.seek(0)
     sample = file.read(_SAMPLE_BYTES)
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    delimiter = _delimiter(decoder.decode(sample))
+    text = decoder.decode(sample)
+    if _MARKUP.match(text.removeprefix("\ufeff")):
+        raise _refused(
+            "markup_list",
+            "This is a web page or XML under the name of a workbook, as some systems export it.",
+            "Open it in a spreadsheet program and save it as XLSX.",
+            "这个文件虽以表格命名，内容却是网页或 XML（部分系统这样导出），请用表格软件打开后另存为 XLSX。",
+        )
+    delimiter = _delimiter(text)
     file.seek(0)
     return Table("csv", _text_rows(file, encoding, delimiter), encoding, delimiter)
 
@@ -188,15 +202,19 @@ def _checked_zip(file: BinaryIO) -> BinaryIO:
         raise _damaged() from error
     unpacked = sum(one.file_size for one in entries)
     if unpacked > MAX_UNPACKED_BYTES or (unpacked > 64 * 1024**2 and unpacked > packed * MAX_RATIO):
-        raise _refused(
-            "bursting_list",
-            "This file unpacks to far more than a list holds.",
-            "Save the list as CSV.",
-            "该文件解压后远大于正常的表格，请另存为 CSV。",
-        )
+        raise _bursting()
     if not any(one.filename.startswith("xl/") for one in entries):
         raise _not_a_list()
     return file
+
+
+def _bursting() -> ListRefused:
+    return _refused(
+        "bursting_list",
+        "This file unpacks to far more than a list holds.",
+        "Save the list as CSV.",
+        "该文件解压后远大于正常的表格，请另存为 CSV。",
+    )
 
 
 def _damaged() -> ListRefused:
@@ -210,18 +228,23 @@ def _damaged() -> ListRefused:
 
 def _open_sheet(file: BinaryIO, kind: Kind, wanted: str | None) -> Table:
     file.seek(0)
+    data = file.read()
     locked = _refused(
         "locked_list",
         "The workbook is protected by a password.",
         "Take the password away and save it again.",
         "工作簿设有密码，请取消密码后重新保存。",
     )
-    if kind == "xls" and _ENCRYPTED in file.read():
+    if kind == "xls" and _ENCRYPTED in data:
         raise locked
+    if (outcome := tried(data)) != "opens":
+        raise _bursting() if outcome == "bursts" else _damaged()
     file.seek(0)
     try:
         book = CalamineWorkbook.from_filelike(file)
         names = [one for one in book.sheet_names if wanted is None or one == wanted]
+        if not names and wanted is None:
+            raise _damaged()
         if not names:
             raise _refused(
                 "unknown_sheet",
