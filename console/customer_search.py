@@ -1,8 +1,8 @@
 """Finding a customer in lists of those that somebody sees: as the front desk does, by a whole e-mail address, or an order's number.
 
-Nobody is found whose holder the reader does not see, and nothing else is told: the blind check for others stays with the front
-desk, which writes down who asked. Whoever reads numbers masked finds nobody by one: four digits of an ending are more than
-they are shown, and one digit more at a time would tell the whole.
+Nobody is found of whom the reader sees neither the holder nor anybody who works on it beside, and nothing else is told: the
+blind check for others stays with the front desk, which writes down who asked. Whoever reads numbers masked finds nobody by one:
+four digits of an ending are more than they are shown, and one digit more at a time would tell the whole.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def asked_in(text: str) -> str:
 
 
 def search(connection: Connection, asked: str, who: Visitor) -> Search:
-    """Return whom a visitor finds among the customers whose holder they see."""
+    """Return whom a visitor finds among the customers whose page they may open: by its holder, or by who works on it beside."""
     holders = None if who.sees_all else who.looks_after
     email = normal_email(asked) or ""
     words = () if "@" in asked else words_of(asked)

@@ -82,7 +82,7 @@ def customers_found(
 ) -> list[str] | None:
     """Return the customers one knows that fit every word, those that came last first; none without a word.
 
-    `holders`: only whose these are (store.whose), None: anybody's. The rarest word leads to them, or if they have fewer
+    `holders`: only whose these are (store.whose), or who works on them beside; None: anybody's. The rarest word leads to them, or if they have fewer
     customers than that, their customers do. None instead of a list: there is too much of either to look through.
     """
     if not words:
@@ -125,7 +125,8 @@ def _leads_of(connection: Connection, customers: Collection[str]) -> _Under:
 
 
 def _some_of(connection: Connection, holders: Collection[str], limit: int) -> list[str]:
-    return [row.customer_id for row in connection.execute(customers_of(holders).limit(limit))]
+    some = customers_of(holders, ("owner", "collaborator")).limit(limit)
+    return [row.customer_id for row in connection.execute(some)]
 
 
 def _customers(
@@ -149,7 +150,7 @@ def _fitting(
     sql = _finding(dialect, under.sql, tuple(map(len, words)), holders is not None)
     values = [*under.values, *(text for word in words for span in word for text in span)]
     if holders is not None:
-        values.append(_list(dialect, holders))
+        values += [_list(dialect, holders)] * 2
     ((count, found),) = fetched(connection, sql, values)
     return int(count), [FoundLead._make(one) for one in orjson.loads(found or "[]")]
 
@@ -174,6 +175,10 @@ _NAMED = (
 )
 _COUNT = "SELECT count(*) FROM ({under}) AS under"
 _FITS = "EXISTS (SELECT 1 FROM find_key WHERE find_key.lead_id = fitting.lead_id AND ({spans}))"
+_THEIRS = (
+    "({whose} IN ({these}) OR EXISTS (SELECT 1 FROM holding AS beside WHERE beside.customer_id = customer.customer_id "
+    "AND beside.role = 'collaborator' AND beside.to_us IS NULL AND beside.holder_id IN ({these})))"
+)
 _FOUND = """
 WITH under AS ({under}), fitting AS (SELECT DISTINCT lead_id FROM under)
 SELECT (SELECT count(*) FROM under), {rows} FROM fitting
@@ -212,7 +217,7 @@ def _finding(dialect: str, under: str, words: tuple[int, ...], is_scoped: bool) 
         _FITS.format(spans=" OR ".join(["find_key.key >= ? AND find_key.key < ?"] * count)) for count in words
     ]
     if is_scoped:
-        conditions.append(f"{WHOSE} IN ({_THESE[dialect]})")
+        conditions.append(_THEIRS.format(whose=WHOSE, these=_THESE[dialect]))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     sql = _FOUND.format(under=under, rows=_ROWS[dialect], known=KNOWN, where=where)
     return _marked(dialect, sql)

@@ -99,17 +99,20 @@ def theirs(
     )
 
 
-def customers_of(holders: Collection[str]) -> CompoundSelect[tuple[str]]:
-    """Return the ids of what these have, and of what is put aside and they had last, each by an index of who has or had it."""
-    return union_all(_had_by(holders), _had_last(holders))
+def customers_of(holders: Collection[str], roles: Collection[str] = ("owner",)) -> CompoundSelect[tuple[str]]:
+    """Return the ids of what these have, and of what is put aside and they had last, each by an index of who has or had it.
+
+    `roles`: with "collaborator" also of what they work on beside its owner.
+    """
+    return union_all(_had_by(holders, roles), _had_last(holders))
 
 
-def _had_by(holders: Collection[str]) -> Select[tuple[str]]:
+def _had_by(holders: Collection[str], roles: Collection[str]) -> Select[tuple[str]]:
     holding = tables.holding
     return select(holding.c.customer_id).where(
         holding.c.holder_kind.in_(_HAVE),
         holding.c.holder_id.in_(sorted(holders)),
-        holding.c.role == "owner",
+        holding.c.role.in_(roles),
         holding.c.to_us.is_(None),
     )
 

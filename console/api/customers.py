@@ -75,7 +75,8 @@ def customer_routes(desk: Desk, host: Operations | None) -> APIRouter:
         ] = "",
     ) -> Customers:
         who, place, typed = visitor(request), place_of(cursor, str), asked_in(q)
-        holders = None if who.sees_all else set(who.looks_after)
+        # Who is found is theirs to see.
+        holders = None if who.sees_all or typed else set(who.looks_after)
         if holder is not None:
             holders = {holder} if holders is None else holders & {holder}
         with desk.store.read() as connection:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from console import customers
 from enrich.acts_merge import merge_with
 from schemas.company import Company, Member, Person
-from store import find, whose
+from store import find, tables, whose
 from store.acts import Command
 from store.database import Database
 from tests.e2e.test_access import House
@@ -175,8 +175,8 @@ def test_joined_moved_and_erased_count_at_once(house: House) -> None:
     (alias,) = house.rig.rows("alias")
     holder, other = ("ann", "chen") if alias["now_id"] == one else ("chen", "ann")
     for what in ("王芳", "吴凡", "5678"):
-        assert len(found(client(house, holder), what)) == 1, "under all its enquiries"
-        assert found(client(house, other), what) == []
+        (name,) = found(client(house, holder), what)  # under all its enquiries
+        assert found(client(house, other), what) == [name], "who had the other side goes on beside"
 
 
 def test_what_somebody_types_is_text_on_the_page_and_in_its_links(house: House) -> None:
@@ -222,6 +222,39 @@ def test_ones_own_are_found_by_a_word_that_fits_many_of_others(
     assert found(client(house, "chen"), "wf 13600000003") == ["王芳"]
     assert "enquiries fit" in asked(client(house, "mia"), "wf")
     assert client(house, "mia").get("/api/customers?q=wf").json()["code"] == "fits_too_many"
+
+
+@pytest.mark.parametrize("wide", [5, 3_000], ids=["by few of one's own", "by the word"])
+def test_who_works_on_a_customer_beside_its_owner_finds_it_as_long_as_they_do(
+    house: House, monkeypatch: pytest.MonkeyPatch, wide: int
+) -> None:
+    house.rig.feed(
+        post(at_us=MONDAY_10 + MINUTE + n, made=f"m{n}", name="王芳", phone=f"1360000{n:04d}", region="江苏")
+        for n in range(6)
+    )
+    house.rig.run()
+    monkeypatch.setattr(find, "WIDE", wide)
+    holding = tables.holding
+    rows = house.rig.rows("holding")
+    (theirs,) = (one for one in rows if (one["holder_id"], one["to_us"]) == ("chen", None))
+    beside = {**theirs, "role": "collaborator", "holder_id": "bo", "decision_id": None}
+    bo, ann = client(house, "bo"), client(house, "ann")
+    assert found(bo, "wu 5678") == []
+    with house.rig.store.write() as connection:
+        connection.execute(holding.insert().values(beside))
+    for what in ("wu 5678", "wufan", "13987655678", "wu@fan-it.cn"):
+        assert found(bo, what) == ["吴凡"], what
+        assert found(ann, what) == [], "whom Bo manages does not work on it"
+        told = bo.get("/api/customers", params={"q": what}).json()["customers"]
+        assert [one["customer_id"] for one in told] == [theirs["customer_id"]]
+    assert len(bo.get("/api/customers", params={"q": "wu 5678", "holder": "chen"}).json()["customers"]) == 1
+    assert bo.get("/api/customers", params={"q": "wu 5678", "holder": "ann"}).json()["customers"] == []
+    assert bo.get(f"/customer/{theirs['customer_id']}").status_code == 200
+    assert "吴凡" not in bo.get("/move?q=wufan").text, "it is not Bo's to give away"
+    with house.rig.store.write() as connection:
+        connection.execute(holding.update().where(holding.c.role == "collaborator").values(to_us=MONDAY_10))
+    assert found(bo, "wu 5678") == []
+    assert bo.get(f"/customer/{theirs['customer_id']}").status_code == 403
 
 
 def pages(client: TestClient, address: str, turn: str) -> Iterator[tuple[str, list[str]]]:
