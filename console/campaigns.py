@@ -27,7 +27,7 @@ from console.texts import page
 from console.times import local
 from console.view import View
 from sales.aliases import VERB as ALIAS
-from sales.aliases import assign_alias, whose, written
+from sales.aliases import assign_alias, holders, written
 from sales.campaign_list import ADD, CHANGE, Wish, add_campaign, change_campaign, state_of
 from sales.campaign_table import By, Line, Period
 from sales.campaigns import asked_period, campaigns_table
@@ -46,7 +46,7 @@ from sales.spend import END, add_spend, end_spend, entries
 from sales.spend import VERB as SPEND
 from sales.unlisted import unlisted
 from schemas.base import Language
-from schemas.company import ALIAS_KINDS, Campaign, Company
+from schemas.company import ALIAS_KINDS, Campaign, Company, alias_key
 from store.acts import ActRefused, Plan
 
 BYS: tuple[By, ...] = ("campaign", "channel", "source")
@@ -351,13 +351,14 @@ def _form(refused: str | None, entered: Mapping[str, str], asked: str, company: 
     chosen = company.campaigns.get(entered.get("campaign", "") if is_change else asked)
     code = chosen.campaign_id if chosen else None
     wanted = _wish(entered).aliases if refused == "alias_taken" else ()
-    holders = [(value, whose(company, kind, value)) for kind, value in wanted]
+    stands = holders(company) if wanted else {}
+    held = [(value, stands.get((kind, alias_key(kind, value)))) for kind, value in wanted]
     keeps = is_change and refused != "campaign_changed"
     return {
         "chosen": code,
         "now": _inputs(chosen) if chosen else {},
         "was": entered.get("was", "") if keeps else state_of(chosen) if chosen else "",
-        "elsewhere": [(value, one) for value, one in holders if one not in (None, code)],
+        "elsewhere": [(value, one) for value, one in held if one not in (None, code)],
         "alias_kinds": ALIAS_KINDS,
     }
 

@@ -95,7 +95,12 @@ def with_what_is_known(connection: Connection, rows: Iterable[dict[str, Any]]) -
 
 def _with(known: Stands, fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a lead's fields with what stands now in place of what was put right since, and where it said nothing."""
-    own = [one for one in fields if _key(one) not in known.wrong.get(one["name"], ())]
+    right = {(one["name"], _key(one)): one for one in known.called if one["name"] in known.wrong}
+    own = [
+        right.get((one["name"], _key(one)), one)
+        for one in fields
+        if _key(one) not in known.wrong.get(one["name"], ())
+    ]
     said, kept = {one["name"] for one in own}, {(one["name"], _key(one)) for one in own}
     gone = {one["name"] for one in fields if (one["name"], _key(one)) not in kept}
     added = (

@@ -79,7 +79,14 @@ class Stands:
 def stands_of(connection: Connection, contacts: Collection[str]) -> dict[str, Stands]:
     """Return what of these contacts, under their present ids, stands now."""
     found = members_of_each(connection, contacts)
-    return {name: Stands(_called(members, CALLED_BY), put_right(members)) for name, members in found.items()}
+    return {name: _stands(members) for name, members in found.items()}
+
+
+def _stands(members: Sequence[Member]) -> Stands:
+    wrong: dict[str, set[str]] = {
+        name: values for name, values in put_right(members).items() if name in CALLED_BY
+    }
+    return Stands(_called(members, CALLED_BY), wrong)
 
 
 def corrected(connection: Connection, contacts: Collection[str]) -> set[str]:

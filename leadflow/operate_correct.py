@@ -82,18 +82,17 @@ def _noted(connection: Connection, command: Command, now_us: int) -> Sequence[Ef
 
 @dataclass(frozen=True, slots=True)
 class _Customer:
-    """What is known of a customer, and the lead and contact that each field is from; `newest` of what nobody has told yet."""
+    """What is known of a customer, from which of its `leads`, the oldest first."""
 
     customer_id: str
     record: Mapping[str, Kept]
-    contact_of: Mapping[str, str]
-    newest: str
+    leads: Sequence[str]
     purpose: Purpose
 
     def lead_of(self, name: str) -> str:
         """Return the lead that a correction of a field continues: so it stays with whom it is about when they are parted."""
         found = (self.record.get(one) for one in (name, "full_name", "phone", "email"))
-        return next((one.from_lead for one in found if one is not None), self.newest)
+        return next((one.from_lead for one in found if one is not None), self.leads[-1])
 
 
 def _read(connection: Connection, command: Command) -> _Customer:
@@ -101,23 +100,16 @@ def _read(connection: Connection, command: Command) -> _Customer:
     members = members_of(connection, customer_id)
     if not members:
         raise ActRefused("unknown_customer", f"There is no customer {command.scope_id}.")
-    lead, member = tables.lead, tables.membership
-    rows = connection.execute(
-        select(member.c.lead_id, member.c.contact_id).where(
-            keys_in(connection, ["lead_id"], [(one.lead_id,) for one in members]), member.c.to_us.is_(None)
-        )
-    )
-    newest = members[-1].lead_id
-    purpose = connection.execute(select(lead.c.purpose).where(lead.c.lead_id == newest)).scalar_one()
-    contact_of = {row.lead_id: row.contact_id for row in rows}
-    return _Customer(customer_id, golden_record(members), contact_of, newest, purpose)
+    lead, leads = tables.lead, [one.lead_id for one in members]
+    purpose = connection.execute(select(lead.c.purpose).where(lead.c.lead_id == leads[-1])).scalar_one()
+    return _Customer(customer_id, golden_record(members), leads, purpose)
 
 
 def _captures(customer: _Customer, command: Command, wanted: Mapping[str, str]) -> list[Capture]:
-    """Return a capture for each contact that something is put right about; their keys make them the same ones again."""
-    by_contact: dict[str, dict[str, str]] = {}
+    """Return a capture for each lead that something is put right of; their keys make them the same ones again."""
+    by_lead: dict[str, dict[str, str]] = {}
     for name, value in wanted.items():
-        by_contact.setdefault(customer.contact_of[customer.lead_of(name)], {})[name] = value
+        by_lead.setdefault(customer.lead_of(name), {})[name] = value
     return [
         capture_of(
             source_id=CORRECTIONS,
@@ -126,22 +118,22 @@ def _captures(customer: _Customer, command: Command, wanted: Mapping[str, str]) 
             body=orjson.dumps(values, option=orjson.OPT_SORT_KEYS),
             accepted_us=wall_clock_us(),
             trace_id=new_id(),
-            idem_key=_key(command, contact_id),
+            idem_key=_key(command, lead_id),
             purpose=customer.purpose,
-            meta={"joins": customer.lead_of(next(iter(values))), "by": command.actor},
+            meta={"joins": lead_id, "by": command.actor},
         )
-        for contact_id, values in by_contact.items()
+        for lead_id, values in by_lead.items()
     ]
 
 
-def _key(command: Command, contact_id: str) -> str:
-    return f"{command.act_id}:{contact_id}"
+def _key(command: Command, lead_id: str) -> str:
+    return f"{command.act_id}:{lead_id}"
 
 
 def _taken(connection: Connection, customer: _Customer, command: Command) -> bool:
     """Tell whether this very correction was taken, and we were killed between its bytes and its act."""
     capture = tables.capture
-    keys = [(CORRECTIONS, key_hash(_key(command, one))) for one in set(customer.contact_of.values())]
+    keys = [(CORRECTIONS, key_hash(_key(command, one))) for one in customer.leads]
     asked = select(capture.c.capture_id).where(keys_in(connection, ["source_id", "idem_hash"], keys))
     return connection.execute(asked).first() is not None
 

@@ -30,7 +30,7 @@ def assign_alias(kind: str, value: str, counted: list[str]) -> Plan:
         counted.clear()
         lock_company(connection)
         company = load_company(connection, company_version(connection))
-        apply(connection, with_alias(company, command.scope_id, kind, value), now_us, command.act_id)
+        apply(connection, with_aliases(company, command.scope_id, [(kind, value)]), now_us, command.act_id)
         return counting(connection, command, [(kind, value)], counted)
 
     return plan
@@ -41,37 +41,42 @@ def counted_before(connection: Connection, act_id: str) -> int:
     return int(told_before(connection, act_id) or 0)
 
 
-def with_alias(company: Company, campaign_id: str, kind: str, value: str) -> Company:
-    """Return a company in which a name stands with a campaign. Raises ActRefused, see `assign_alias`."""
+def with_aliases(company: Company, campaign_id: str, names: Iterable[tuple[str, str]]) -> Company:
+    """Return a company in which names (kind, value) stand with a campaign. Raises ActRefused, see `assign_alias`."""
     campaign = company.campaigns.get(campaign_id)
     if campaign is None:
         known = ", ".join(company.campaigns) or "none"
         raise ActRefused("unknown_campaign", f"There is no campaign {campaign_id!r}; there are: {known}.")
-    listed = next((one for one in ALIAS_KINDS if one == kind), None)
-    if listed is None or not alias_key(kind, value):
-        raise ActRefused("unknown_alias", f"An alias is one of {', '.join(ALIAS_KINDS)}, and is not empty.")
-    holder = whose(company, kind, value)
-    if holder == campaign_id:
-        return company  # leads that came just before are looked at once more
-    if holder is not None:
-        raise ActRefused("alias_taken", f"{value!r} stands with the campaign {holder} already.")
-    added = Alias(kind=listed, value=written(value))
-    more = Campaign.model_validate({**campaign.model_dump(), "aliases": (*campaign.aliases, added)})
-    return company.model_copy(update={"campaigns": {**company.campaigns, campaign_id: more}})
+    taken, more = holders(company), list(campaign.aliases)
+    for kind, value in names:
+        listed = next((one for one in ALIAS_KINDS if one == kind), None)
+        if listed is None or not (key := alias_key(kind, value)):
+            raise ActRefused(
+                "unknown_alias", f"An alias is one of {', '.join(ALIAS_KINDS)}, and is not empty."
+            )
+        holder = taken.setdefault((kind, key), campaign_id)
+        if holder != campaign_id:
+            raise ActRefused("alias_taken", f"{value!r} stands with the campaign {holder} already.")
+        more += [Alias(kind=listed, value=written(value))]
+    whole = Campaign.model_validate({**campaign.model_dump(), "aliases": tuple(_once(more))})
+    return company.model_copy(update={"campaigns": {**company.campaigns, campaign_id: whole}})
 
 
-def whose(company: Company, kind: str, value: str) -> str | None:
-    """Return the code of the campaign with which a name stands."""
-    key = alias_key(kind, value)
-    return next(
-        (
-            one.campaign_id
-            for one in company.campaigns.values()
-            for alias in one.aliases
-            if alias.kind == kind and alias_key(kind, alias.value) == key
-        ),
-        None,
-    )
+def _once(aliases: Iterable[Alias]) -> Iterable[Alias]:
+    """Return each name as it stands first, in their order."""
+    found: dict[tuple[str, str], Alias] = {}
+    for one in aliases:
+        found.setdefault((one.kind, alias_key(one.kind, one.value)), one)
+    return found.values()
+
+
+def holders(company: Company) -> dict[tuple[str, str], str]:
+    """Return by kind and key (`schemas.company.alias_key`) of every name the code of the campaign with which it stands."""
+    return {
+        (alias.kind, alias_key(alias.kind, alias.value)): one.campaign_id
+        for one in company.campaigns.values()
+        for alias in one.aliases
+    }
 
 
 def written(text: str) -> str:

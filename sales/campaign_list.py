@@ -8,10 +8,10 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection
 
-from sales.aliases import counting, whose, with_alias, written
+from sales.aliases import counting, holders, with_aliases, written
 from sales.apply import apply
 from sales.cells import CODE, CellError
-from schemas.company import Campaign, Company
+from schemas.company import Campaign, Company, alias_key
 from store.acts import ActRefused, Command, Plan
 from store.company import company_version, load_company
 from store.effects import Effect
@@ -86,7 +86,8 @@ def _saving(wish: Wish, check: Callable[[Company, str], None], counted: list[str
         company = load_company(connection, company_version(connection))
         check(company, command.scope_id)
         apply(connection, _with(company, command.scope_id, wish), now_us, command.act_id)
-        added = [(kind, value) for kind, value in wish.aliases if whose(company, kind, value) is None]
+        before = holders(company)
+        added = [one for one in wish.aliases if (one[0], alias_key(*one)) not in before]
         return counting(connection, command, added, counted)
 
     return plan
@@ -96,8 +97,12 @@ def _with(company: Company, code: str, wish: Wish) -> Company:
     zh, en = written(wish.name_zh), written(wish.name_en)
     if not zh and not en:
         raise ActRefused("campaign_name_missing", "A campaign needs a name, in Chinese or English.")
-    longest = max((len(value) for _, value in wish.aliases), default=0)
-    if max(len(zh), len(en)) > NAME_CHARS or longest > ALIAS_CHARS or len(wish.aliases) > ALIASES:
+    # The files may hold longer names, and more: whoever changes another of them is not stopped by these.
+    before = company.campaigns.get(code)
+    known = {alias.value for alias in before.aliases} if before else set()
+    longest = max((len(value) for _, value in wish.aliases if written(value) not in known), default=0)
+    most = max(ALIASES, len(known))
+    if max(len(zh), len(en)) > NAME_CHARS or longest > ALIAS_CHARS or len(wish.aliases) > most:
         raise ActRefused(
             "campaign_too_long",
             f"A campaign's name has {NAME_CHARS} characters at most, each name it is known by {ALIAS_CHARS}, and there are "
@@ -105,6 +110,4 @@ def _with(company: Company, code: str, wish: Wish) -> Company:
         )
     bare = Campaign(campaign_id=code, name_zh=zh or en, name_en=en or zh)
     whole = company.model_copy(update={"campaigns": {**company.campaigns, code: bare}})
-    for kind, value in wish.aliases:
-        whole = with_alias(whole, code, kind, value)
-    return whole
+    return with_aliases(whole, code, wish.aliases)

@@ -22,11 +22,12 @@
     }
   };
   const put = (now) => {
-    const at = isInside(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const focused = isInside(document.activeElement) ? document.activeElement : null;
+    const [at, within] = [focused?.getAttribute("href") ?? null, focused?.closest("[id]").id];
     parts.forEach((part, number) => part.replaceChildren(...now[number].childNodes));
     // Whoever goes through links by the keyboard goes on from the same one.
-    const links = parts.flatMap((part) => [...part.querySelectorAll("a[href]")]);
-    if (at !== null) links.find((one) => one.getAttribute("href") === at)?.focus({ preventScroll: true });
+    const same = [document.getElementById(within), ...parts].flatMap((one) => [...(one?.querySelectorAll("a[href]") ?? [])]);
+    if (at !== null) same.find((one) => one.getAttribute("href") === at)?.focus({ preventScroll: true });
     document.dispatchEvent(new Event("leadflow:replaced"));
   };
   let latest = 0;
@@ -54,6 +55,11 @@
       next.searchParams.set("seen", event.lastEventId);
       news = next.href;
       show(event);
+    });
+    // What is answered by anything but a stream, as by a proxy while the console starts anew, a browser does not ask again.
+    const mine = source;
+    source.addEventListener("error", () => {
+      if (mine.readyState === EventSource.CLOSED) setTimeout(() => mine === source && listen(), 5_000);
     });
   };
   document.addEventListener("visibilitychange", listen);

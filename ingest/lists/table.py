@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import re
+import threading
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -226,6 +227,10 @@ def _damaged() -> ListRefused:
     )
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Several that are tried at once would need the memory several times."""
+
+
 def _open_sheet(file: BinaryIO, kind: Kind, wanted: str | None) -> Table:
     file.seek(0)
     data = file.read()
@@ -237,8 +242,11 @@ def _open_sheet(file: BinaryIO, kind: Kind, wanted: str | None) -> Table:
     )
     if kind == "xls" and _ENCRYPTED in data:
         raise locked
-    if (outcome := tried(data)) != "opens":
+    with _ONE_AT_A_TIME:
+        outcome = tried(data)
+    if outcome != "opens":
         raise _bursting() if outcome == "bursts" else _damaged()
+    del data  # up to 200 MB, beside what the reader holds
     file.seek(0)
     try:
         book = CalamineWorkbook.from_filelike(file)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from console import correct
@@ -342,3 +343,36 @@ def first_known(house: House) -> str:
     return str(
         next(row["customer_id"] for row in open_of(house, "membership") if row["lead_id"] == lead["lead_id"])
     )
+
+
+def test_a_correction_of_the_writing_alone_stands_in_tasks(house: House) -> None:
+    owner, customer_id = first(house)
+    house.rig.feed([post(made="8", at_us=MONDAY_10, name="li na", phone="138 0000 0001")])
+    house.rig.run()
+    client = house.client(house.grant(owner, role="representative"))
+    client.post(f"/customer/{customer_id}/correct", data={"key": "w", "full_name": "Li Na"})
+    house.rig.run()
+    (lead,) = [row for row in house.rig.rows("lead") if "li na" in row["fields_json"]]
+    row: dict[str, Any] = {"lead_id": lead["lead_id"], "fields": orjson.loads(lead["fields_json"])}
+    row["fields"].append({"name": "address", "received": "Road 1", "value": "Road 1"})
+    with house.rig.store.read() as connection:
+        with_what_is_known(connection, [row])
+    named = {one["name"]: one["received"] for one in row["fields"]}
+    assert (named["full_name"], named["address"]) == ("Li Na", "Road 1")
+
+
+def test_each_field_stays_with_the_enquiry_it_stood_in_so_parting_is_exact(house: House) -> None:
+    _, customer_id = first(house)
+    house.rig.feed([post(made="8", at_us=MONDAY_10, phone="138 0000 0001", email="wang@example.com")])
+    house.rig.run()
+    client = house.client(host=HERE)
+    said = {"key": "e", "actor": "ann", "full_name": "王芳", "email": "wangfang@example.com"}
+    assert client.post(f"/customer/{customer_id}/correct", data=said).status_code == 303
+    house.rig.run()
+    leads = {row["lead_id"]: row for row in house.rig.rows("lead")}
+    for row in leads.values():
+        if row["kind"] == "correction":
+            (name,) = [one["name"] for one in orjson.loads(row["fields_json"])]
+            assert f'"{name}"' in leads[row["joined_lead_id"]]["fields_json"]
+    assert sum(row["kind"] == "correction" for row in leads.values()) == 2
+    assert len([row for row in house.rig.rows("act") if row["verb"] == "correct"]) == 1

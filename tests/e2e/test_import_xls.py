@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
+from ingest.lists import trial
 from ingest.lists.table import ListRefused, open_table
 from leadflow.embedded import Files
 from tests.e2e.test_import_page import EN, bring, client, draft_of, files, run_of, until
@@ -122,13 +124,13 @@ def test_by_the_page_and_by_the_command_the_same_comes_in_as_of_a_new_one(
     assert all(name in text for name in ("李娜", "王芳", "陈静", "赵云", "+862162345678", "𠮷"))
 
 
-def far_apart() -> bytes:
+def far_apart(row: int = 1_048_575, column: int = 16_383) -> bytes:
     """Return five kilobytes with a cell in the last corner: the reader would make room for all between, 500 GB."""
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
         sheet.write(0, 0, "姓名")
-        sheet.write(1_048_575, 16_383, "x")
+        sheet.write(row, column, "x")
     return out.getvalue()
 
 
@@ -147,6 +149,7 @@ FALSE = {
     "a page in UTF-16": (HTML.format("utf-16").encode("utf-16"), "markup_list"),
     "XML": (XML.encode(), "markup_list"),
     "far apart": (far_apart(), "bursting_list"),
+    "a million rows of two cells": (far_apart(999_999, 71), "bursting_list"),
     "endless": (endless(), "bursting_list"),
 }
 
@@ -175,3 +178,10 @@ def test_cut_anywhere_it_is_refused_with_what_to_do() -> None:
         with pytest.raises(ListRefused) as refused:
             open_table(io.BytesIO(data[:size]))
         assert (refused.value.code, bool(refused.value.hint)) == ("damaged_list", True), size
+
+
+def test_where_there_is_no_reader_no_file_is_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "sys", SimpleNamespace(executable=sys.executable, path=[]))
+    monkeypatch.setenv("PYTHONHOME", sys.base_prefix)
+    with pytest.raises(RuntimeError, match="python-calamine"):
+        trial.tried(new_workbook())
