@@ -28,7 +28,7 @@ demo-cluster:
 # What starts brokers, kills processes or waits by the clock has the machine to itself; the rest shares it.
 WORKERS ?= 2
 ALONE := tests/chaos tests/cluster
-SHARED := $(filter-out $(ALONE) tests/support tests/conftest.py,$(wildcard tests/[a-z]*))
+SHARED := $(filter-out $(ALONE) tests/data tests/support tests/conftest.py,$(wildcard tests/[a-z]*))
 test: system lint
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
