@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from leadflow.clock import wall_clock_us
 from leadflow.demo.run import LEDGER, demo_company, with_calls
 from leadflow.demo.seed import seed
 from leadflow.embedded import open_files
-from leadflow.lock import AlreadyRunning, take_lock
+from leadflow.lock import LOCK
 from tools.servers import free_port
 
 
@@ -58,13 +59,15 @@ class Demo:
             return ""
 
     def host(self) -> int | None:
-        """Return the process id of the host that holds the folder, None if nobody does."""
+        """Return the process id of the host that holds the folder, None if nobody does.
+
+        Taking the lock to see would keep out a host that starts in the same moment.
+        """
         try:
-            take_lock(self.folder).close()
-        except AlreadyRunning as running:
-            found = re.search(r"process (\d+)", str(running))
-            return int(found[1]) if found else None
-        return None
+            pid = int(orjson.loads((self.folder / LOCK).read_bytes())["pid"])
+            return pid if Path(f"/proc/{pid}/cmdline").read_bytes() else None
+        except (OSError, ValueError, KeyError):
+            return None
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "leadflow.cli", *arguments]
