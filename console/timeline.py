@@ -148,10 +148,9 @@ class TimelinePage:
         with self.desk.store.read() as connection:
             company = self.desk.companies.get(connection)
             found = timeline(connection, customer_id)
-            known, called, tasks, row, stands = [], list[Row](), list[Row](), None, list[Row]()
+            known, called, tasks, row = [], list[Row](), list[Row](), None
             if found is not None:
-                called = called_of(connection, [found[0]])[found[0]]
-                stands = called_of(connection, [found[0]], correctable(request))[found[0]]
+                called = called_of(connection, [found[0]], CORRECTABLE)[found[0]]
                 tasks = [one for one in listing.tasks_of(connection, found[0]) if one["state"] == "open"]
                 row = listing.customer(connection, found[0])
                 customers = customers_of(connection, company, now_us, {found[0]})
@@ -172,7 +171,7 @@ class TimelinePage:
             and row["holder_kind"] == "person"
             and not tasks
             and view.visitor.acts("/customer/x/contact"),
-            "to_correct": to_correct(request, stands, entered if form == "correct" else {})
+            "to_correct": to_correct(request, called, entered if form == "correct" else {})
             if self.operations and row is not None and view.visitor.acts("/customer/x/correct")
             else [],
             "form": form,
